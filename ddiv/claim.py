@@ -1,0 +1,255 @@
+"""Claims and the questions that put them to a study.
+
+A `Claim` is what a paper says. A `Question` is how one study is asked about it: which arms, which outcome,
+which direction. Questions are frozen values without results, so the trials that they need are known before
+anything is trained, and `ddiv report` can answer them again from the store.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Literal
+
+import msgspec
+import numpy as np
+
+from ddiv import outcome as outcomes
+from ddiv.evidence import trend
+from ddiv.outcome import Metric, Outcome, Score, Snapshot, Spectral, Vendi
+from ddiv.study import Clip, Study
+from ddiv.treatment import BASELINE, Augmentation, Treatment
+from ddiv.trial import Job, View, trial
+
+Ladder = tuple[tuple[float, Treatment], ...]
+
+
+class Claim(msgspec.Struct, frozen=True):
+    """What a paper says: an id of the catalogue, the statement in our words, and where it stands."""
+
+    id: str
+    statement: str
+    source: str
+    family: str
+
+
+class NotApplicable(Exception):
+    """A study has not what a claim needs (no domains, say); the message says what."""
+
+
+class Unmatched(Exception):
+    """No state of the baseline fits the training set as an arm does."""
+
+
+class Bench(msgspec.Struct, frozen=True):
+    """What a question is answered from: the states of one seed's arms, at equal epochs or fit-matched."""
+
+    state: Callable[[Treatment], Snapshot]
+    baseline_for: Callable[[Treatment], Snapshot]
+    vendi: Callable[[Treatment], Mapping[str, float]]
+
+    def effect(self, outcome: Outcome, arm: Treatment) -> float:
+        """The paired effect of an arm at this seed. Raises Unmatched in a fit-matched comparison."""
+        if isinstance(outcome, Vendi):
+            return self.vendi(arm)[outcome.space] - self.vendi(BASELINE)[outcome.space]
+        if arm.is_baseline:
+            return 0.0
+        return outcomes.effect(outcome, self.state(arm), self.baseline_for(arm))
+
+
+class Trend(msgspec.Struct, frozen=True, tag="trend"):
+    """An outcome rises (falls) from dose to dose: the slope over the ranks of the doses, seed by seed."""
+
+    outcome: Outcome
+    ladder: Ladder
+    direction: int
+
+    def arms(self) -> Iterator[Treatment]:
+        return (treatment for _, treatment in self.ladder)
+
+    def outcomes(self) -> Iterator[Outcome]:
+        yield self.outcome
+
+    def answer(self, bench: Bench) -> float:
+        doses, effects = [], []
+        for dose, treatment in self.ladder:
+            try:
+                effects.append(bench.effect(self.outcome, treatment))
+                doses.append(dose)
+            except Unmatched:
+                continue
+        # The baseline at dose 0 always matches itself; a slope from it to a single dose is no ladder.
+        if len(doses) < min(3, len(self.ladder)):
+            raise Unmatched(f"only {len(doses) - 1} of {len(self.ladder) - 1} doses can be matched")
+        return trend(doses, effects)
+
+    def replace_outcome(self, other: Outcome) -> Trend:
+        return Trend(other, self.ladder, self.direction)
+
+    @property
+    def method(self) -> str:
+        return "exact sign test on per-seed slopes over dose ranks"
+
+    @property
+    def unit(self) -> str:
+        return f"{self.outcome.label} per step of dose"
+
+
+class Contrast(msgspec.Struct, frozen=True, tag="contrast"):
+    """An outcome is larger (smaller) than the baseline's, on average over these arms."""
+
+    outcome: Outcome
+    treatments: tuple[Treatment, ...]
+    direction: int
+
+    def arms(self) -> Iterator[Treatment]:
+        return iter((BASELINE, *self.treatments))
+
+    def outcomes(self) -> Iterator[Outcome]:
+        yield self.outcome
+
+    def answer(self, bench: Bench) -> float:
+        return float(np.mean([bench.effect(self.outcome, arm) for arm in self.treatments]))
+
+    def replace_outcome(self, other: Outcome) -> Contrast:
+        return Contrast(other, self.treatments, self.direction)
+
+    @property
+    def method(self) -> str:
+        return "exact sign test on per-seed differences from the baseline"
+
+    @property
+    def unit(self) -> str:
+        return self.outcome.label
+
+
+class Opposite(msgspec.Struct, frozen=True, tag="opposite"):
+    """Two ladders move an outcome opposite ways: minus the product of their slopes, as a signed root."""
+
+    outcome: Outcome
+    first: Ladder
+    second: Ladder
+    direction: int = 1
+
+    def arms(self) -> Iterator[Treatment]:
+        return (treatment for _, treatment in (*self.first, *self.second))
+
+    def outcomes(self) -> Iterator[Outcome]:
+        yield self.outcome
+
+    def answer(self, bench: Bench) -> float:
+        slopes = [Trend(self.outcome, ladder, 1).answer(bench) for ladder in (self.first, self.second)]
+        product = -slopes[0] * slopes[1]
+        # The root brings the product back to the outcome's own unit.
+        return float(np.sign(product) * np.sqrt(abs(product)))
+
+    def replace_outcome(self, other: Outcome) -> Opposite:
+        return Opposite(other, self.first, self.second, self.direction)
+
+    @property
+    def method(self) -> str:
+        return "exact sign test on minus the product of the two per-seed slopes"
+
+    @property
+    def unit(self) -> str:
+        return f"{self.outcome.label}, geometric mean of the two slopes, positive where they oppose"
+
+
+class Resemblance(msgspec.Struct, frozen=True, tag="resemblance"):
+    """A group's effects on the spectrum point more to where `like` points than to where `unlike` does.
+
+    Per seed: cos(group, like) - cos(group, unlike) of vectors of effects, one entry a metric, each metric
+    divided by its root mean square over the three groups, averaged over the arms of a group.
+    """
+
+    metrics: tuple[Metric, ...]
+    layers: Literal["classifier", "encoder"]
+    group: tuple[Treatment, ...]
+    like: tuple[Treatment, ...]
+    unlike: tuple[Treatment, ...]
+    direction: int = 1
+
+    def arms(self) -> Iterator[Treatment]:
+        return iter((BASELINE, *self.group, *self.like, *self.unlike))
+
+    def outcomes(self) -> Iterator[Outcome]:
+        return (Spectral(metric, self.layers) for metric in self.metrics)
+
+    def vectors(self, bench: Bench) -> np.ndarray:
+        """The standardised mean effects of the three groups, (3, metrics)."""
+        raw = np.array([[np.mean([bench.effect(outcome, arm) for arm in arms]) for outcome in self.outcomes()]
+                        for arms in (self.group, self.like, self.unlike)])
+        scale = np.sqrt((raw**2).mean(axis=0))
+        return raw / np.where(scale > 0, scale, 1.0)
+
+    def answer(self, bench: Bench) -> float:
+        group, like, unlike = self.vectors(bench)
+        return cosine(group, like) - cosine(group, unlike)
+
+    @property
+    def method(self) -> str:
+        return "exact sign test on per-seed differences of cosines"
+
+    @property
+    def unit(self) -> str:
+        return "cosine with dropout minus cosine with weight decay"
+
+
+class Largest(msgspec.Struct, frozen=True, tag="largest"):
+    """One arm has a larger outcome than every other: its lead over the best of the others, seed by seed."""
+
+    outcome: Outcome
+    treatment: Treatment
+    others: tuple[Treatment, ...]
+    direction: int = 1
+
+    def arms(self) -> Iterator[Treatment]:
+        return iter((BASELINE, self.treatment, *self.others))
+
+    def outcomes(self) -> Iterator[Outcome]:
+        yield self.outcome
+
+    def answer(self, bench: Bench) -> float:
+        lead = bench.effect(self.outcome, self.treatment)
+        return lead - max(bench.effect(self.outcome, arm) for arm in self.others)
+
+    @property
+    def method(self) -> str:
+        return "exact sign test on per-seed leads over the best of the others"
+
+    @property
+    def unit(self) -> str:
+        return f"{self.outcome.label}, lead over the next"
+
+
+Question = Trend | Contrast | Opposite | Resemblance | Largest
+
+
+def cosine(a: np.ndarray, b: np.ndarray) -> float:
+    """The cosine of two vectors; 0 where one of them is zero, since it then points nowhere."""
+    norms = np.linalg.norm(a) * np.linalg.norm(b)
+    return float(a @ b / norms) if norms else 0.0
+
+
+def jobs(question: Question, study: Study, embedder: Clip, seeds: tuple[int, ...]) -> list[Job]:
+    """What must be measured to answer a question: trials, or views where only data diversity is asked for.
+
+    Raises NotApplicable where the study has not what the question asks for.
+    """
+    for outcome in question.outcomes():
+        if isinstance(outcome, Score) and outcome.where == "ood" and not study.ood_domains:
+            raise NotApplicable(f"{study.name} has no out-of-distribution domain")
+    arms = dict.fromkeys(question.arms())
+    if any(isinstance(outcome, Vendi) for outcome in question.outcomes()):
+        return [view(study, arm, embedder, seed) for seed in seeds for arm in arms]
+    return [trial(study, arm, seed) for seed in seeds for arm in arms]
+
+
+def view(study: Study, arm: Treatment, embedder: Clip, seed: int) -> View:
+    """The training set as an arm shows it. Without augmentation no seed changes it, so there is one view."""
+    augmentation = arm.part(Augmentation)
+    return View(study.data, augmentation, embedder, study.view_size, seed if augmentation else 0)
+
+
+def is_spectral_or_trained(question: Question) -> bool:
+    """Whether a fit-matched verdict makes sense: everything but the diversity of data depends on the fit."""
+    return not any(isinstance(outcome, Vendi) for outcome in question.outcomes())

@@ -1,0 +1,1 @@
+"""Image and text data made by the project's own code."""

@@ -1,0 +1,30 @@
+"""scikit-learn's handwritten digits (Alpaydin and Kaynak 1998): 1,797 real images of 8 x 8 grey pixels."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ddiv.datasets import Dataset
+from ddiv.study import Digits
+
+
+def load_digits(spec: Digits) -> Dataset:
+    """The digits enlarged bilinearly to (n, 3, side, side) uint8; `train` of them to train, the rest to test.
+
+    The split is drawn once with `split_seed`. Raises ValueError where `train` leaves nothing to test on.
+    """
+    import torch
+    from sklearn.datasets import load_digits as from_sklearn
+
+    images, labels = from_sklearn(return_X_y=True)
+    if not 0 < spec.train < len(labels):
+        raise ValueError(f"digits has {len(labels)} images: train must lie between 1 and {len(labels) - 1}, "
+                         f"got {spec.train}")
+    grey = torch.from_numpy(images.reshape(-1, 1, 8, 8) / 16.0)
+    large = torch.nn.functional.interpolate(grey, size=(spec.side, spec.side), mode="bilinear",
+                                            align_corners=False)
+    pixels = (large * 255).round().to(torch.uint8).expand(-1, 3, -1, -1).numpy()
+    order = np.random.default_rng(spec.split_seed).permutation(len(labels))
+    train, test = order[:spec.train], order[spec.train:]
+    return Dataset(images=pixels[train], labels=labels[train], tests={"digits": (pixels[test], labels[test])},
+                   classes=tuple(map(str, range(10))))

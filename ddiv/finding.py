@@ -1,0 +1,160 @@
+"""Findings: a question put to a study, answered from stored records.
+
+The same code answers inside pytest and for `ddiv report`; it never trains.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import msgspec
+
+from ddiv import outcome as outcomes
+from ddiv.claim import Bench, Claim, Question, Unmatched, is_spectral_or_trained, jobs, view
+from ddiv.evidence import Evidence, judge
+from ddiv.outcome import OTHER_DEFINITIONS, Snapshot, Spectral, Trained
+from ddiv.store import Record, Store
+from ddiv.study import Clip, Study
+from ddiv.treatment import BASELINE, Treatment
+from ddiv.trial import Job, key, trial
+
+# An arm's fits count as reliable where at least half of the layers' fits are.
+RELIABLE_SHARE = 0.5
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """A question as one test of one run asked it: all that is needed to answer it again."""
+
+    claim: Claim
+    study: Study
+    variant: str
+    question: Question
+    seeds: tuple[int, ...]
+    embedder: Clip
+    alpha: float
+    test: str
+    expected: str | None = None
+    not_applicable: str | None = None
+    error: str | None = None
+
+    def jobs(self) -> list[Job]:
+        """Every trial or view that the answer rests on."""
+        return jobs(self.question, self.study, self.embedder, self.seeds)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """The answer: evidence at equal epochs, fit-matched evidence beside it, and what to keep in mind.
+
+    `matched_note` says at which seeds the fit could not be matched; `caveats` are sentences.
+    """
+
+    asked: Asked
+    evidence: Evidence
+    matched: Evidence | None = None
+    matched_note: str | None = None
+    caveats: tuple[str, ...] = ()
+    jobs: tuple[str, ...] = field(default=(), repr=False)
+
+
+class Reader:
+    """Trained records of a store, read once each."""
+
+    def __init__(self, store: Store, records: Mapping[Job, Record] | None = None):
+        self.store = store
+        self._records = dict(records or {})
+        self._trained: dict[Job, Trained] = {}
+
+    def add(self, records: Mapping[Job, Record]) -> None:
+        self._records.update(records)
+
+    def record(self, job: Job) -> Record:
+        """The record of a job. Raises KeyError where the store has none, CorruptRecord where it is damaged."""
+        if job not in self._records:
+            self._records[job] = self.store.load(job)
+        return self._records[job]
+
+    def trained(self, job: Job) -> Trained:
+        if job not in self._trained:
+            self._trained[job] = outcomes.read(self.record(job), self.store)
+        return self._trained[job]
+
+
+@dataclass(frozen=True)
+class SeedBench:
+    """One seed of a study at hand; `bench()` is what questions are answered from."""
+
+    reader: Reader
+    study: Study
+    embedder: Clip
+    seed: int
+
+    def trained(self, arm: Treatment) -> Trained:
+        return self.reader.trained(trial(self.study, arm, self.seed))
+
+    def state(self, arm: Treatment) -> Snapshot:
+        return self.trained(arm).after
+
+    def vendi(self, arm: Treatment) -> Mapping[str, float]:
+        return self.reader.record(view(self.study, arm, self.embedder, self.seed)).facts["vendi"]
+
+    def matched_baseline(self, arm: Treatment) -> Snapshot:
+        loss = self.state(arm).scores["loss/train"]
+        state = outcomes.matched(self._trajectory, loss)
+        if state is None:
+            raise Unmatched(f"{arm.label}: the baseline never passes its clean loss {loss:.3g}")
+        return state
+
+    @cached_property
+    def _trajectory(self) -> list[Snapshot]:
+        return self.trained(BASELINE).trajectory
+
+    def bench(self, fit_matched: bool = False) -> Bench:
+        at_end = self.matched_baseline if fit_matched else lambda arm: self.state(BASELINE)
+        return Bench(self.state, at_end, self.vendi)
+
+
+def answer(asked: Asked, reader: Reader) -> Finding:
+    """Answer a question from the store. Raises KeyError where a record is missing."""
+    question, direction = asked.question, asked.question.direction
+    seats = [SeedBench(reader, asked.study, asked.embedder, seed) for seed in asked.seeds]
+    effects = [question.answer(seat.bench()) for seat in seats]
+    evidence = judge(effects, direction, asked.alpha, asked.seeds)
+    matched, note = (_fit_matched(asked, seats) if is_spectral_or_trained(question) else (None, None))
+    return Finding(asked, evidence, matched, note, tuple(_caveats(asked, seats, evidence)),
+                   tuple(map(key, asked.jobs())))
+
+
+def _fit_matched(asked: Asked, seats: list[SeedBench]) -> tuple[Evidence | None, str | None]:
+    effects, seeds, reasons = [], [], []
+    for seat in seats:
+        try:
+            effects.append(asked.question.answer(seat.bench(fit_matched=True)))
+            seeds.append(seat.seed)
+        except Unmatched as reason:
+            reasons.append(f"seed {seat.seed}: {reason}")
+    note = f"unmatched at {len(reasons)} of {len(seats)} seeds ({'; '.join(reasons)})" if reasons else None
+    if not effects:
+        return None, note
+    return judge(effects, asked.question.direction, asked.alpha, seeds), note
+
+
+def _caveats(asked: Asked, seats: list[SeedBench], evidence: Evidence) -> Iterator[str]:
+    question = asked.question
+    for outcome in question.outcomes():
+        if not isinstance(outcome, Spectral):
+            continue
+        shares = [outcomes.reliability(outcome, seat.state(arm), seat.state(BASELINE))
+                  for seat in seats for arm in question.arms()]
+        if min(shares) < RELIABLE_SHARE:
+            layers = seats[0].state(BASELINE).layers(outcome)
+            yield (f"The power-law fits behind {outcome.label} cannot be relied on: in the worst arm "
+                   f"{min(shares):.0%} of {len(layers)} layer(s) have a reliable fit. Read this verdict with care.")
+        other = OTHER_DEFINITIONS.get(outcome.metric)
+        if other and hasattr(question, "replace_outcome"):
+            again = question.replace_outcome(Spectral(other, outcome.layers))
+            verdict = judge([again.answer(seat.bench()) for seat in seats], question.direction, asked.alpha).verdict
+            same = "the verdict is the same" if verdict == evidence.verdict else f"the verdict would be {verdict}"
+            yield f"With {other.replace('_', ' ')} in place of {outcome.metric.replace('_', ' ')}, {same}."

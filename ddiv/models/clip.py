@@ -1,0 +1,147 @@
+"""The embedded profile's CLIP: a small open_clip model, pre-trained by ``python -m ddiv.models.pretrain``.
+
+The checkpoint that ships with the package holds of the 49408 token embeddings only the rows that occur in
+the world's captions; the others are zero after loading.  A JSON file beside it says how it was made and
+carries its SHA-256, which is checked at every loading.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from open_clip.model import CLIP, CLIPTextCfg, CLIPVisionCfg
+from open_clip.tokenizer import SimpleTokenizer
+from safetensors.torch import load, save
+
+WEIGHTS = Path(__file__).parent / "weights" / "embedded_clip.safetensors"
+REBUILD = "python -m ddiv.models.pretrain"
+TEMPLATES = ("a {}", "a picture of a {}", "{}")
+_EMBEDDING, _IDS = "token_embedding.weight", "token_ids"
+
+
+class CheckpointError(RuntimeError):
+    """The shipped checkpoint is missing, damaged, or does not fit its provenance file."""
+
+
+@dataclass(frozen=True)
+class ClipConfig:
+    """Sizes of the model.  The image embedding has ``embed_dim`` features."""
+
+    embed_dim: int = 64
+    image_size: int = 32
+    patch_size: int = 8
+    vision_width: int = 64
+    vision_layers: int = 3
+    head_width: int = 16
+    context_length: int = 16
+    text_width: int = 64
+    text_layers: int = 2
+    text_heads: int = 4
+
+
+def build_clip(config: ClipConfig = ClipConfig(), vocab_size: int = 49408) -> CLIP:
+    """An untrained open_clip CLIP of the given sizes; its weights come from torch's global generator."""
+    return CLIP(
+        config.embed_dim,
+        CLIPVisionCfg(layers=config.vision_layers, width=config.vision_width, head_width=config.head_width,
+                      patch_size=config.patch_size, image_size=config.image_size),
+        CLIPTextCfg(context_length=config.context_length, vocab_size=vocab_size, width=config.text_width,
+                    heads=config.text_heads, layers=config.text_layers))
+
+
+@cache
+def tokenizer(context_length: int) -> SimpleTokenizer:
+    """open_clip's own tokenizer; its vocabulary ships inside the open_clip package, so no network is used."""
+    return SimpleTokenizer(context_length=context_length)
+
+
+def preprocess(images: np.ndarray | torch.Tensor) -> torch.Tensor:
+    """uint8 (n, 3, 32, 32) to float32 of the same shape: (value / 255 - 0.5) / 0.25, so within [-2, 2].
+
+    Raises TypeError for anything but uint8, which would mean that the pictures were already scaled.
+    """
+    images = torch.as_tensor(images)
+    if images.dtype != torch.uint8:
+        raise TypeError(f"images must be uint8, got {images.dtype}")
+    return images.float().div_(63.75).sub_(2.0)
+
+
+@torch.inference_mode()
+def encode_images(model: CLIP, images: np.ndarray, batch: int = 512, normalise: bool = False) -> np.ndarray:
+    """Image embeddings, float32 (n, d): what the image tower gives out, scaled to length 1 if ``normalise``.
+
+    The model is put in evaluation mode while this runs and put back afterwards.
+    """
+    was_training, device = model.training, model.logit_scale.device
+    model.eval()
+    try:
+        parts = [model.encode_image(preprocess(images[i:i + batch]).to(device), normalize=normalise).float().cpu()
+                 for i in range(0, len(images), batch)]
+    finally:
+        model.train(was_training)
+    return torch.cat(parts).numpy() if parts else np.empty((0, model.visual.output_dim), np.float32)
+
+
+@torch.inference_mode()
+def class_embeddings(model: CLIP, class_names: Sequence[str]) -> np.ndarray:
+    """Text embeddings of length 1, float32 (classes, d): the mean over a few wordings of each name."""
+    was_training, device = model.training, model.logit_scale.device
+    model.eval()
+    try:
+        texts = [t.format(name) for name in class_names for t in TEMPLATES]
+        rows = model.encode_text(tokenizer(model.context_length)(texts).to(device), normalize=True)
+    finally:
+        model.train(was_training)
+    return F.normalize(rows.view(len(class_names), len(TEMPLATES), -1).mean(1), dim=-1).cpu().numpy()
+
+
+def zero_shot_accuracy(model: CLIP, images: np.ndarray, labels: np.ndarray, class_names: Sequence[str]) -> float:
+    """Share of images (n, 3, 32, 32) whose embedding is nearest to the text embedding of their own class's name."""
+    scores = encode_images(model, images) @ class_embeddings(model, class_names).T
+    return float((scores.argmax(1) == np.asarray(labels)).mean())
+
+
+def provenance_path(weights: Path) -> Path:
+    """The JSON file that says how a checkpoint was made."""
+    return weights.with_suffix(".json")
+
+
+def save_clip(model: CLIP, config: ClipConfig, token_ids: np.ndarray, path: Path, provenance: dict) -> dict:
+    """Write a checkpoint with the token rows ``token_ids`` only, and its provenance JSON; returns the JSON's content."""
+    state = {k: v.detach().float().contiguous() for k, v in model.state_dict().items()}
+    ids = torch.as_tensor(token_ids, dtype=torch.int64)
+    state[_EMBEDDING], state[_IDS] = state[_EMBEDDING][ids].contiguous(), ids
+    data = save(state)
+    record = provenance | {"config": asdict(config), "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+    provenance_path(path).write_text(json.dumps(record, indent=2) + "\n")
+    return record
+
+
+def load_embedded_clip(path: Path = WEIGHTS) -> CLIP:
+    """The pre-trained model in evaluation mode, on the CPU.  Raises CheckpointError if the files are not as written."""
+    try:
+        data, record = path.read_bytes(), json.loads(provenance_path(path).read_text())
+        config, expected = ClipConfig(**record["config"]), record["sha256"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(f"cannot read the embedded CLIP at {path}: {error}; rebuild it with: {REBUILD}") from error
+    found = hashlib.sha256(data).hexdigest()
+    if found != expected:
+        raise CheckpointError(f"{path} has SHA-256 {found[:12]}..., its provenance says {expected[:12]}...; "
+                              f"rebuild it with: {REBUILD}")
+    state = load(data)
+    with torch.random.fork_rng(devices=[]):  # building draws initial weights; leave the caller's generator alone
+        model = build_clip(config)
+    rows = torch.zeros_like(model.token_embedding.weight.data)
+    rows[state.pop(_IDS)] = state[_EMBEDDING]
+    model.load_state_dict(state | {_EMBEDDING: rows})
+    return model.eval()

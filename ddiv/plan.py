@@ -1,0 +1,182 @@
+"""Work together: several processes measure one list of jobs, each job once.
+
+Every worker of a pytest run holds the same plan. One that needs a job which another is measuring takes
+the next missing one of the plan instead of waiting. Locks are the operating system's (`filelock`), so
+those of a killed process are free at once. The number of trials in flight is limited to the slots of the
+machine: with more runnable threads than cores everything collapses (prototype.md).
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+from filelock import FileLock, Timeout
+
+from ddiv import trial as trials
+from ddiv.store import Record, Store, write_atomically
+from ddiv.trial import Job
+
+POLL_SECONDS = 0.1
+
+
+class JobFailed(Exception):
+    """A job could not be measured in this run; the message is that of the first failure."""
+
+
+class Finished(msgspec.Struct):
+    """One line of a run's journal: a job that was measured."""
+
+    key: str
+    label: str
+    seconds: float
+    worker: str
+
+
+class Working(msgspec.Struct):
+    """What one worker is at, for the progress line."""
+
+    worker: str
+    label: str
+    share: float
+    since: float
+
+
+Measure = Callable[[Job, Callable[[float], None]], Record]
+
+
+@dataclass
+class Crew:
+    """One worker's part in a run: `obtain` returns records, measuring what is missing along the plan.
+
+    `folder` is the run's folder, shared by all workers; `measure` turns a job into a record.
+    """
+
+    store: Store
+    folder: Path
+    measure: Measure
+    plan: Sequence[Job] = ()
+    slots: int = 1
+    worker: str = "main"
+    _seen: dict[str, Record] = field(default_factory=dict, repr=False)
+    _failures: dict[str, str] = field(default_factory=dict, repr=False)
+
+    def obtain(self, wanted: Iterable[Job]) -> dict[Job, Record]:
+        """The records of the wanted jobs. Raises JobFailed where one of them failed in this run."""
+        wanted = list(dict.fromkeys(wanted))
+        while missing := [job for job in wanted if not self._have(job)]:
+            for job in missing:
+                if failure := self._failure(job):
+                    raise JobFailed(failure)
+            if not self._take_one([*missing, *self.plan]):
+                time.sleep(POLL_SECONDS)
+        return {job: self._record(job) for job in wanted}
+
+    def _have(self, job: Job) -> bool:
+        return trials.key(job) in self._seen or job in self.store
+
+    def _record(self, job: Job) -> Record:
+        key = trials.key(job)
+        if key not in self._seen:
+            self._seen[key] = self.store.load(job)
+        return self._seen[key]
+
+    def _take_one(self, candidates: Sequence[Job]) -> bool:
+        """Measure the first candidate that is missing and free. False where nothing could be taken."""
+        slot = self._free_slot()
+        if slot is None:
+            return False
+        try:
+            for job in dict.fromkeys(candidates):
+                if self._have(job) or self._failure(job):
+                    continue
+                lock = self.store.lock(trials.key(job))
+                try:
+                    lock.acquire(blocking=False)
+                except Timeout:
+                    continue
+                try:
+                    if not self._have(job):
+                        self._measure(job)
+                        return True
+                finally:
+                    lock.release()
+            return False
+        finally:
+            slot.release()
+
+    def _measure(self, job: Job) -> None:
+        key, started = trials.key(job), time.time()
+
+        def report(share: float) -> None:
+            state = Working(self.worker, job.label, share, started)
+            with suppress(OSError):  # a progress line is not worth a trial
+                write_atomically(self.folder / "working" / f"{self.worker}.json",
+                                 msgspec.json.encode(state), durable=False)
+
+        report(0.0)
+        try:
+            self.store.save(self.measure(job, report))
+        except Exception as error:
+            # Another test's job must not fail this test: note it for those that need it.
+            text = f"{type(error).__name__}: {error}" if not str(error) else str(error)
+            self._note_failure(job, text)
+            return
+        finally:
+            (self.folder / "working" / f"{self.worker}.json").unlink(missing_ok=True)
+        line = Finished(key, job.label, time.time() - started, self.worker)
+        with open(self.folder / "journal.jsonl", "ab") as journal:
+            journal.write(msgspec.json.encode(line) + b"\n")
+
+    def _free_slot(self) -> FileLock | None:
+        for i in range(self.slots):
+            lock = self.store.lock(f"slot-{i}")
+            try:
+                lock.acquire(blocking=False)
+                return lock
+            except Timeout:
+                continue
+        return None
+
+    def _note_failure(self, job: Job, text: str) -> None:
+        self._failures[trials.key(job)] = text
+        with suppress(OSError):  # on a full disk the others will find out as this worker did
+            write_atomically(self._failure_note(job), text.encode())
+
+    def _failure_note(self, job: Job) -> Path:
+        return self.folder / "failed" / f"{trials.key(job)}.txt"
+
+    def _failure(self, job: Job) -> str | None:
+        """Why this job failed in this run, in whichever worker; None where it did not."""
+        note = self._failure_note(job)
+        return self._failures.get(trials.key(job)) or (note.read_text() if note.exists() else None)
+
+
+def usable_cores() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def journal(folder: Path) -> list[Finished]:
+    """The jobs measured in a run so far, in the order of their completion."""
+    path = folder / "journal.jsonl"
+    if not path.exists():
+        return []
+    lines = path.read_bytes().split(b"\n")[:-1]
+    return [msgspec.json.decode(line, type=Finished) for line in lines]
+
+
+def working(folder: Path) -> list[Working]:
+    """What the workers of a run are at now."""
+    states = []
+    for path in sorted(folder.glob("working/*.json")):
+        try:
+            states.append(msgspec.json.decode(path.read_bytes(), type=Working))
+        except (OSError, msgspec.DecodeError):
+            continue  # finished between the listing and the reading
+    return states

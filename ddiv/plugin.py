@@ -1,0 +1,230 @@
+"""The pytest plugin: options, planning, progress, verdicts in the summary, and the report at the end.
+
+The only module of ddiv that imports pytest. It delegates: planning and cooperation are in `ddiv.plan`,
+answers in `ddiv.finding`, the page in `ddiv.report`.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from ddiv import expected, run as runs
+from ddiv.claim import NotApplicable
+from ddiv.finding import Asked, Reader
+from ddiv.plan import Crew, usable_cores
+from ddiv.profiles import PROFILES, Profile, UnknownProfile, profile
+from ddiv.progress import ProgressLine
+from ddiv.store import Store, StoreError
+from ddiv.trial import Job
+
+SESSION = pytest.StashKey["Session"]()
+ASKED = pytest.StashKey[Asked]()
+VERDICT = "ddiv verdict"
+
+
+@dataclass
+class Session:
+    """What one process of a pytest session works with."""
+
+    store: Store
+    profile: Profile
+    run: runs.Run
+    crew: Crew
+    reader: Reader
+    report: Path
+    line: ProgressLine | None = None
+    asked: list[Asked] = field(default_factory=list)
+
+    @property
+    def folder(self) -> Path:
+        return runs.folder(self.store, self.run.id)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("ddiv", "ddiv: claims of papers, checked by training models "
+                                    "(with pytest's own --strict, every claim that is not supported fails)")
+    group.addoption("--profile", default="embedded", metavar="NAME",
+                    help=f"the studies to run: {', '.join(PROFILES)} (default: embedded)")
+    group.addoption("--seeds", type=int, metavar="N",
+                    help="seeds spent on every claim (default: the profile's; fewer than 5 cannot decide)")
+    group.addoption("--store", metavar="FOLDER", help="where records are kept (default: .ddiv, or $DDIV_STORE)")
+    group.addoption("--report", metavar="FILE", help="the page to write (default: reports/PROFILE.html)")
+    group.addoption("--device", metavar="NAME", help="where to train: cpu, cuda, cuda:1 (default: CUDA if there)")
+    group.addoption("--slots", type=int, metavar="N",
+                    help="trials in flight at once over all workers (default: one a core, one thread each)")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "claim: a claim of a paper, put to a study")
+    try:
+        chosen = profile(config.getoption("profile"))
+    except UnknownProfile as error:
+        raise pytest.UsageError(str(error)) from None
+    seeds = config.getoption("seeds") or chosen.seeds
+    if seeds < 1:
+        raise pytest.UsageError(f"--seeds needs a number of at least 1, got {seeds}")
+    store = Store(config.getoption("store") or os.environ.get("DDIV_STORE") or config.rootpath / ".ddiv")
+    worker = getattr(config, "workerinput", {})
+    if "ddiv_run" in worker:
+        run = msgspec.json.decode(worker["ddiv_run"], type=runs.Run)
+    else:
+        run = runs.Run(
+            id=runs.new_id(), command=shlex.join(["pytest", *map(str, config.invocation_params.args)]),
+            profile=chosen.name, seeds=tuple(range(seeds)), alpha=0.05,
+            workers=len(getattr(config.option, "tx", None) or ["main"]),
+            device=config.getoption("device") or "auto", strict=bool(config.getini("strict")), started=time.time())
+    _limit_threads()
+    slots = config.getoption("slots") or usable_cores()
+    crew = Crew(store, runs.folder(store, run.id), _measure(config.getoption("device")), slots=slots,
+                worker=worker.get("workerid", "main"))
+    page = config.getoption("report") or config.rootpath / "reports" / f"{chosen.name}.html"
+    session = Session(store, chosen, run, crew, Reader(store), Path(page))
+    config.stash[SESSION] = session
+    if not worker and _asks_for_claims(config):
+        try:
+            store.check_writable()
+        except StoreError as error:
+            raise pytest.UsageError(str(error)) from None
+        session.line = ProgressLine(session.folder, slots)
+
+
+def _asks_for_claims(config: pytest.Config) -> bool:
+    claims = config.rootpath / "claims"
+    chosen = [Path(str(arg).split("::")[0]).resolve() for arg in config.args]
+    return any(path == claims or claims in path.parents or path in claims.parents for path in chosen)
+
+
+def _limit_threads() -> None:
+    """One thread a process: trials run side by side, and the same threads give the same numbers under any -n."""
+    from threadpoolctl import threadpool_limits
+
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # for libraries not loaded yet, torch among them
+    threadpool_limits(1)
+
+
+def _measure(device: str | None):
+    def measure(job: Job, report):
+        # torch takes seconds to import, and a run whose records are all there never needs it.
+        from ddiv.measure import measure as measure_now
+
+        return measure_now(job, device, report)
+
+    return measure
+
+
+# --- collection: what is asked, and what must be trained for it ---------------------------------
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    claim = getattr(metafunc.function, "claim", None)
+    if claim is not None:
+        studies = metafunc.config.stash[SESSION].profile.studies
+        metafunc.parametrize("study", studies, ids=[f"{claim.id}-{study.name}" for study in studies])
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    function = getattr(item, "obj", None)
+    if not hasattr(function, "claim"):
+        return
+    item.add_marker(pytest.mark.claim)
+    session, given = item.config.stash[SESSION], dict(item.callspec.params)
+    question, study = function.ask(**given), given.pop("study")
+    variant = ", ".join(map(str, given.values()))
+    asked = Asked(claim=function.claim, study=study, variant=variant, question=question, seeds=session.run.seeds,
+                  embedder=session.profile.embedder, alpha=session.run.alpha, test=item.nodeid,
+                  expected=expected.reason(session.profile.name, function.claim.id, study.name, variant,
+                                           item.config.rootpath / expected.FILE))
+    try:
+        asked.jobs()
+    except NotApplicable as error:
+        asked = msgspec.structs.replace(asked, not_applicable=str(error))
+    item.stash[ASKED] = asked
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    mine = session.config.stash[SESSION]
+    mine.asked = [item.stash[ASKED] for item in session.items if ASKED in item.stash]
+    if not mine.asked or session.config.getoption("collectonly"):
+        return
+    needed = [job for asked in mine.asked if not asked.not_applicable for job in asked.jobs()]
+    mine.crew.plan = list(dict.fromkeys(needed))
+    runs.save(mine.store, mine.run)
+    runs.save_plan(mine.store, mine.run.id, mine.crew.plan)
+
+
+# --- verdicts in pytest's words -----------------------------------------------------------------
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo):
+    report = yield
+    if ASKED in item.stash and report.failed and VERDICT not in dict(report.user_properties):
+        mine = item.config.stash[SESSION]
+        text = str(call.excinfo.value) if call.excinfo else "failed"
+        runs.save_asked(mine.store, mine.run.id, msgspec.structs.replace(item.stash[ASKED], error=text))
+    return report
+
+
+def pytest_report_teststatus(report: pytest.TestReport):
+    if report.when == "call" and report.passed and dict(report.user_properties).get(VERDICT) == "inconclusive":
+        return "inconclusive", "?", "INCONCLUSIVE"
+    return None
+
+
+def pytest_terminal_summary(terminalreporter, config: pytest.Config) -> None:
+    mine = config.stash[SESSION]
+    reports = [report for group in terminalreporter.stats.values() for report in group
+               if isinstance(report, pytest.TestReport) and report.when == "call"]
+    verdicts = [dict(report.user_properties).get(VERDICT) for report in reports]
+    counts = {name: verdicts.count(name) for name in ("supported", "contradicted", "inconclusive")}
+    if not any(counts.values()):
+        return
+    known = sum(1 for report in reports if dict(report.user_properties).get(VERDICT) == "contradicted"
+                and hasattr(report, "wasxfail"))
+    terminalreporter.section("claims")
+    terminalreporter.write_line(
+        f"{counts['supported']} supported, {counts['contradicted']} contradicted ({known} of them expected), "
+        f"{counts['inconclusive']} inconclusive")
+    if mine.report.exists() and mine.report.stat().st_mtime >= mine.run.started:
+        terminalreporter.write_line(f"report: {mine.report}")
+
+
+# --- the session's frame ------------------------------------------------------------------------
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node) -> None:
+    """xdist: tell a worker which run it belongs to."""
+    node.workerinput["ddiv_run"] = msgspec.json.encode(node.config.stash[SESSION].run).decode()
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    line = session.config.stash[SESSION].line
+    if line is not None:
+        line.start(session.config.pluginmanager.get_plugin("terminalreporter"))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    mine = session.config.stash.get(SESSION, None)
+    if mine is None or hasattr(session.config, "workerinput"):
+        return
+    if mine.line is not None:
+        mine.line.stop()
+    if not any(mine.folder.glob("asked/*.json")):
+        return
+    from ddiv.report.page import write
+
+    try:
+        runs.save(mine.store, msgspec.structs.replace(mine.run, seconds=time.time() - mine.run.started))
+        write(mine.store, mine.run.id, mine.report)
+    except (StoreError, OSError) as error:
+        raise pytest.UsageError(f"the report was not written: {error}") from None
+

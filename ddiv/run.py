@@ -1,0 +1,98 @@
+"""Runs: what one pytest session asked, planned and measured, in a folder of the store.
+
+    STORE/runs/RUN/run.json        how the run was started, and when it ended
+                   plan.json       the jobs that the selected tests need, and which were missing at the start
+                   asked/*.json    one question a test
+                   journal.jsonl, working/, failed/   see `ddiv.plan`
+
+`ddiv report` needs no more than this and the records.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+import uuid
+from pathlib import Path
+
+import msgspec
+
+from ddiv import trial as trials
+from ddiv.finding import Asked
+from ddiv.store import Store, write_atomically
+from ddiv.trial import Job
+
+
+class Run(msgspec.Struct, frozen=True):
+    """How a run was started. `seconds` is None while it lasts, or where it was killed."""
+
+    id: str
+    command: str
+    profile: str
+    seeds: tuple[int, ...]
+    alpha: float
+    workers: int
+    device: str
+    strict: bool
+    started: float
+    seconds: float | None = None
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """How many jobs a run needs, and the keys of those that were missing when it started."""
+
+    needed: int
+    missing: tuple[str, ...]
+
+
+def new_id() -> str:
+    """A name that sorts by time."""
+    return time.strftime("%Y%m%d-%H%M%S-") + uuid.uuid4().hex[:6]
+
+
+def folder(store: Store, run_id: str) -> Path:
+    return store.root / "runs" / run_id
+
+
+def save(store: Store, run: Run) -> None:
+    """Write run.json. Raises OSError where the store cannot be written."""
+    write_atomically(folder(store, run.id) / "run.json", msgspec.json.encode(run))
+
+
+def latest(store: Store) -> Run | None:
+    """The newest run of the store that asked something, or None."""
+    for path in sorted(store.root.glob("runs/*/run.json"), reverse=True):
+        if any(path.parent.glob("asked/*.json")):
+            return msgspec.json.decode(path.read_bytes(), type=Run)
+    return None
+
+
+def load(store: Store, run_id: str) -> Run:
+    """A run by its id. Raises FileNotFoundError."""
+    return msgspec.json.decode((folder(store, run_id) / "run.json").read_bytes(), type=Run)
+
+
+def save_plan(store: Store, run_id: str, jobs: list[Job]) -> None:
+    """Write plan.json, once: every worker has the same plan, and the first one to come writes it."""
+    path = folder(store, run_id) / "plan.json"
+    if not path.exists():
+        missing = tuple(trials.key(job) for job in jobs if job not in store)
+        write_atomically(path, msgspec.json.encode(Plan(len(jobs), missing)))
+
+
+def load_plan(store: Store, run_id: str) -> Plan | None:
+    path = folder(store, run_id) / "plan.json"
+    return msgspec.json.decode(path.read_bytes(), type=Plan) if path.exists() else None
+
+
+def save_asked(store: Store, run_id: str, asked: Asked) -> None:
+    """Write one test's question, replacing what it wrote before."""
+    name = hashlib.sha256(asked.test.encode()).hexdigest()[:16]
+    write_atomically(folder(store, run_id) / "asked" / f"{name}.json", msgspec.json.encode(asked), durable=False)
+
+
+def load_asked(store: Store, run_id: str) -> list[Asked]:
+    """Every question of a run, in the order of the tests' names."""
+    paths = folder(store, run_id).glob("asked/*.json")
+    asked = [msgspec.json.decode(path.read_bytes(), type=Asked) for path in paths]
+    return sorted(asked, key=lambda one: one.test)

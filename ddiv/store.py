@@ -1,0 +1,187 @@
+"""The store: what was measured, on disk, one folder a record.
+
+    STORE/trials/KEY/record.json          the job and everything that is text or a few numbers
+                     arrays.safetensors   eigenvalues, log-probabilities, curves
+                     done                 SHA-256 of the two, written last
+    STORE/runs/RUN/...                    what one pytest run decided (see `ddiv.run`)
+
+A record appears whole or not at all: it is written into a temporary folder, flushed to the disk and
+renamed. Nothing is pickled. A record that cannot be read is an error that names the folder to delete;
+it is never silently trained again, because a damaged disk should be noticed.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import shutil
+import uuid
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+import numpy as np
+from filelock import FileLock
+
+from ddiv import trial as trials
+from ddiv.trial import Job
+
+
+class StoreError(Exception):
+    """The store cannot be written or read; the message names the cause and the remedy."""
+
+
+class CorruptRecord(StoreError):
+    """A stored record is damaged; the message names its folder."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """What was measured of one job: `facts` (JSON-able) and `arrays` (by name)."""
+
+    job: Job
+    facts: Mapping[str, object]
+    arrays: Mapping[str, np.ndarray] = field(repr=False)
+
+    @property
+    def key(self) -> str:
+        return trials.key(self.job)
+
+
+class Store:
+    """Records by key below the folder `root`, which is made when something is first written."""
+
+    def __init__(self, root: Path | str):
+        self.root = Path(root)
+
+    def path(self, key: str) -> Path:
+        return self.root / "trials" / key
+
+    def __contains__(self, job: Job) -> bool:
+        return (self.path(trials.key(job)) / "done").exists()
+
+    def keys(self) -> list[str]:
+        """The keys of all complete records, sorted."""
+        return sorted(path.parent.name for path in self.root.glob("trials/*/done"))
+
+    def load(self, job: Job) -> Record:
+        """The record of this job. Raises KeyError where there is none, CorruptRecord where it is damaged."""
+        record = self.read(trials.key(job))
+        if record.job != job:
+            raise self._corrupt(record.key, "it holds another job than its name says")
+        return record
+
+    def read(self, key: str) -> Record:
+        """The record with this key; raises as `load` does."""
+        from safetensors.numpy import load
+
+        folder = self.path(key)
+        if not (folder / "done").exists():
+            raise KeyError(key)
+        try:
+            sums = msgspec.json.decode((folder / "done").read_bytes(), type=dict[str, str])
+            texts = {name: (folder / name).read_bytes() for name in ("record.json", "arrays.safetensors")}
+            for name, text in texts.items():
+                if hashlib.sha256(text).hexdigest() != sums.get(name):
+                    raise self._corrupt(key, f"the contents of {name} do not match the checksum")
+            facts = msgspec.json.decode(texts["record.json"], type=dict)
+            job = msgspec.convert(facts.pop("job"), type=Job)
+            return Record(job, facts, load(texts["arrays.safetensors"]))
+        except CorruptRecord:
+            raise
+        except Exception as error:  # whatever a damaged file provokes in the parsers, it is one thing here
+            raise self._corrupt(key, f"{type(error).__name__}: {error}") from error
+
+    def _corrupt(self, key: str, cause: str) -> CorruptRecord:
+        return CorruptRecord(
+            f"the record {key} in the store is damaged ({cause}). All other records are untouched. "
+            f"To measure this one again: rm -r {self.path(key)}")
+
+    def save(self, record: Record) -> None:
+        """Write a record so that it is whole or absent. Raises StoreError (full disk, no permission)."""
+        from safetensors.numpy import save
+
+        # The key alone decides what a record is, so the first writer wins and a second one is dropped.
+        target = self.path(record.key)
+        body = msgspec.json.encode({**record.facts, "job": msgspec.to_builtins(record.job)}, order="sorted")
+        files = {"record.json": body,
+                 "arrays.safetensors": save({k: np.ascontiguousarray(v) for k, v in record.arrays.items()})}
+        sums = {name: hashlib.sha256(text).hexdigest() for name, text in files.items()}
+        draft = self.root / "drafts" / f"{record.key}.{uuid.uuid4().hex[:8]}"
+        try:
+            draft.mkdir(parents=True)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            for name, text in [*files.items(), ("done", msgspec.json.encode(sums))]:
+                write_durably(draft / name, text)
+            if target.exists() and not (target / "done").exists():
+                shutil.rmtree(target)
+            os.rename(draft, target)
+            _flush_folder(target.parent)
+        except OSError as error:
+            shutil.rmtree(draft, ignore_errors=True)
+            if error.errno in (errno.EEXIST, errno.ENOTEMPTY) and (target / "done").exists():
+                return
+            raise self.unwritable(error) from error
+
+    def check_writable(self) -> None:
+        """Raise StoreError now rather than after the first trial has been trained."""
+        try:
+            probe = self.root / "drafts" / f"probe.{uuid.uuid4().hex[:8]}"
+            probe.mkdir(parents=True)
+            write_durably(probe / "probe", b"x" * 4096)
+            shutil.rmtree(probe)
+        except OSError as error:
+            raise self.unwritable(error) from error
+
+    def unwritable(self, error: OSError) -> StoreError:
+        return StoreError(
+            f"the store {self.root} cannot be written: {error.strerror or error}. What it already holds is "
+            f"untouched. Free some space or give another folder with --store FOLDER (or DDIV_STORE).")
+
+    def lock(self, name: str) -> FileLock:
+        """A lock shared by all processes on this machine; the system releases it when its holder dies."""
+        folder = self.root / "locks"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise self.unwritable(error) from error
+        return FileLock(folder / name, thread_local=False)
+
+    def clear_drafts(self) -> None:
+        """Remove what killed processes left behind; call it only while no other process writes."""
+        shutil.rmtree(self.root / "drafts", ignore_errors=True)
+
+    def records(self) -> Iterator[Record]:
+        """Every complete record; raises CorruptRecord at the first damaged one."""
+        return map(self.read, self.keys())
+
+
+def write_durably(path: Path, text: bytes, durable: bool = True) -> None:
+    """Write a file and, unless `durable` is off, wait until the disk has it."""
+    with open(path, "wb") as file:
+        file.write(text)
+        file.flush()
+        if durable:
+            os.fsync(file.fileno())
+
+
+def write_atomically(path: Path, text: bytes, durable: bool = True) -> None:
+    """Replace a file by a new one at once: readers see the old or the new, never half."""
+    draft = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        write_durably(draft, text, durable)
+        os.replace(draft, path)
+    except OSError:
+        draft.unlink(missing_ok=True)
+        raise
+
+
+def _flush_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

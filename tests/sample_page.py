@@ -1,0 +1,186 @@
+"""A made-up page for the report's tests: every kind of plot, every verdict, and parts left out here and there."""
+
+from __future__ import annotations
+
+import base64
+import random
+import struct
+import sys
+import zlib
+
+SEEDS = [0, 1, 2, 3, 4]
+FAMILIES = [("dropout", "Dropout"), ("decay", "Weight decay"), ("augmentation", "Data augmentation"),
+            ("synthetic", "Synthetic images"), ("calibration", "Accuracy and calibration"), ("controls", "Negative controls")]
+STATEMENTS = {
+    "dropout": ["More dropout, larger power-law exponent", "More dropout, smaller Frobenius norm", "More dropout, larger matrix entropy"],
+    "decay": ["More weight decay, smaller power-law exponent", "More weight decay, smaller matrix entropy",
+              "Smaller weight decay shrinks the weights more effectively than larger weight decay does"],
+    "augmentation": ["Augmentation reduces the Frobenius norm", "Augmentation moves the spectrum as dropout does"],
+    "synthetic": ["A larger synthetic share lowers accuracy", "A larger synthetic share lowers embedding diversity"],
+    "calibration": ["Augmentation raises accuracy out of domain", "Augmentation lowers calibration error out of domain"],
+    "controls": ["A treatment that does nothing changes nothing", "Shuffled labels leave no claim supported"],
+}
+STUDIES = [("clip-world", "Made-up CLIP world"), ("resnet-world", "Made-up ResNet world"), ("digits", "Made-up digits")]
+VARIANTS = ["classifier", "encoder", "auto", "rand", "augmix", "trivial", "noise30", "auto-v2", "auto-v3", "head only"]
+UNITS = {"dropout": "alpha", "decay": "alpha", "augmentation": "norm", "synthetic": "accuracy", "calibration": "accuracy", "controls": "alpha"}
+
+
+def sample_page(n_claims: int = 14, seed: int = 0) -> dict:
+    """A report of `n_claims` claims, about ten findings each; no number in it was measured."""
+    draw = random.Random(seed)
+    claims = [_claim(draw, i) for i in range(n_claims)]
+    return {
+        "title": "Data diversity and regularisation, checked",
+        "subtitle": "A sample page: every number on it is made up",
+        "generated": "2026-01-31T12:34:56+00:00", "profile": "sample", "command": "pytest claims -n 2 --profile sample",
+        "alpha": 0.05, "seeds": SEEDS,
+        "run": {"seconds": 5025.0, "trials_trained": 212, "trials_reused": 48, "seconds_per_trial": 23.7, "workers": 2, "device": "cpu"},
+        "studies": [_study(id, title) for id, title in STUDIES],
+        "families": [{"id": id, "title": title} for id, title in FAMILIES],
+        "claims": claims,
+        "scatter": [_scatter(draw, study, view, y) for study, _ in STUDIES for view in ("classifier", "encoder")
+                    for y in ("alpha", "matrix entropy")],
+        "table2": [_table(draw)],
+        "contact_sheets": [{"study": "clip-world", "caption": "Made-up images; a row for each augmentation.", "png": _png(draw)},
+                           {"study": "digits", "caption": "A sheet whose image is missing."}],
+        "settings": [["alpha fit", "maximum likelihood, xmin by Kolmogorov–Smirnov"], ["entropy", "raw sum (v1)"], ["ECE bins", 15]],
+        "versions": [["python", "3.13.1"], ["torch", "2.11.0"], ["ddiv", None]],
+        "hardware": [["cpu", "2 cores"], ["memory", "8 GiB"]],
+        "warnings": ["This page is a sample.", "digits: 10 classes, so alpha is fitted to 10 eigenvalues."],
+    }
+
+
+def _claim(draw, i):
+    family, _ = FAMILIES[i % len(FAMILIES)]
+    statements = STATEMENTS[family]
+    again = i // len(FAMILIES)
+    id = f"{family}-{again}"
+    studies = STUDIES if i % 5 else STUDIES[:2]
+    variants = VARIANTS[: 1 + (i * 3) % 7] if i % 4 else ["classifier"]
+    claim = {
+        "id": id, "family": family, "statement": statements[again % len(statements)], "source": "v1 3.2, fig 3",
+        "direction": draw.choice(["rises", "falls"]), "command": f"pytest claims -k {id}",
+        "findings": [_finding(draw, id, family, study, variant, i) for study, _ in studies for variant in variants],
+    }
+    if i % 6 == 5:
+        del claim["source"], claim["direction"]
+    return claim
+
+
+def _finding(draw, claim, family, study, variant, i):
+    finding = {
+        "test": f"claims/test_{family}.py::test_{claim.replace('-', '_')}[{study}-{variant}]", "study": study, "variant": variant,
+        "command": f"pytest claims -k '{claim} and {study} and {variant}'", "trials": [f"{draw.getrandbits(40):010x}" for _ in range(10)],
+        "caveats": [], "expected": None, "note": None,
+    }
+    luck = draw.random()
+    if luck < 0.05:
+        return finding | {"verdict": "not applicable", "note": "This backbone has no layer of that kind."}
+    if luck < 0.08:
+        return {"study": study, "verdict": "not run"}
+    truth = draw.gauss(0.6, 1) * (0.2 if family == "controls" else 1)
+    finding["evidence"] = _evidence(draw, truth, UNITS[family])
+    finding["verdict"] = finding["evidence"]["verdict"]
+    if luck < 0.8:
+        n = draw.choice([5, 5, 5, 3])
+        finding["matched"] = _evidence(draw, truth * draw.uniform(-0.3, 0.9), UNITS[family], n)
+        finding["matched_note"] = None if n == 5 else "unmatched at 2 of 5 seeds"
+    if finding["verdict"] == "contradicted" and draw.random() < 0.7:
+        finding["expected"] = "In a saturated regime the sign of this effect is the opposite one."
+    if study == "digits":
+        finding["caveats"] = ["alpha fits unreliable: 10 eigenvalues", "effect smaller than the step of the measure"]
+    finding["plot"] = _plot(draw, ["dose", "paired", "bars", "vectors", "decay", None][i % 6], truth, bool(finding.get("matched")))
+    return finding
+
+
+def _evidence(draw, truth, unit, n=5):
+    effects = [truth + draw.gauss(0, 0.25) for _ in range(n)]
+    up = sum(e > 0 for e in effects)
+    verdict = "supported" if up == n == 5 else "contradicted" if up == 0 and n == 5 else "inconclusive"
+    mean = sum(effects) / n
+    sd = (sum((e - mean) ** 2 for e in effects) / n) ** 0.5
+    return {"verdict": verdict, "effect": mean, "interval": [min(effects), max(effects)], "level": 1 - 2 * 0.5**n,
+            "standardised": mean / sd, "p_for": 0.5**n if up == n else 0.5, "p_against": 0.5**n if up == 0 else 0.81, "n": n,
+            "unit": unit, "effects": effects, "seeds": SEEDS[:n], "method": "exact sign test on per-seed slopes"}
+
+
+def _plot(draw, kind, truth, matched):
+    if kind is None:
+        return None
+    if kind == "vectors":
+        groups = [("dropout", "dropout .3"), ("weight decay", "decay 1e-3"), ("augmentation", "auto"), ("augmentation", "rand")]
+        return {"kind": kind, "xlabel": "Frobenius norm, change", "ylabel": "alpha, change",
+                "points": [{"label": label, "group": group, "x": draw.gauss(-1, 0.6), "y": draw.gauss(truth, 0.4)} for group, label in groups]}
+    if kind == "bars":
+        names = ["auto", "rand", "augmix", "trivial", "noise10", "noise30"]
+        return {"kind": kind, "ylabel": "accuracy, change against baseline", "x": names,
+                "series": [{"seed": s, "y": [truth + draw.gauss(0, 0.3) for _ in names]} for s in SEEDS]}
+    if kind == "paired":
+        base = [draw.gauss(3, 0.2) for _ in SEEDS]
+        return {"kind": kind, "xlabel": None, "ylabel": "alpha (classifier)", "arms": ["baseline", "auto"],
+                "series": [{"seed": s, "y": [b, b + truth + draw.gauss(0, 0.2)]} for s, b in zip(SEEDS, base)]}
+    x, label = ([0, 0.05, 0.1, 0.2, 0.3], "dropout rate") if kind == "dose" else ([0, 1e-5, 1e-4, 1e-3, 5e-3], "weight decay")
+    series = []
+    for s in SEEDS:
+        slope = truth + draw.gauss(0, 0.25)
+        series.append({"seed": s, "y": [slope * i / 4 + (draw.gauss(0, 0.08) if i else 0) for i in range(5)],
+                       "matched": [None if s == 3 and i == 2 else 0.4 * slope * i / 4 + (draw.gauss(0, 0.08) if i else 0) for i in range(5)] if matched else None})
+    return {"kind": "dose", "xlabel": label, "ylabel": "alpha (classifier), change against baseline", "x": x, "series": series}
+
+
+def _study(id, title):
+    study = {"id": id, "title": title}
+    if id == "digits":
+        return study
+    return study | {
+        "description": "Made-up shapes with made-up motifs in five renderings; a small model fine-tuned on one of them.",
+        "facts": [["backbone", "ViT, width 64, 3 layers"], ["images", 2000], ["classes", 56], ["epochs", 24], ["learning rate", 0.0015]],
+        "domains": [{"id": d, "role": "out of domain" if i else "in domain"} for i, d in enumerate(["real", "clipart", "infograph", "painting", "sketch"])],
+        "baseline": [{"name": "training set", "mean": 0.998, "sd": 0.001}, {"name": "in domain", "mean": 0.62, "sd": 0.012},
+                     {"name": "clipart", "mean": 0.34, "sd": 0.02}, {"name": "sketch", "mean": 0.28, "sd": None}],
+    }
+
+
+def _scatter(draw, study, view, y):
+    def point(arm, group, size, intensity, dx, dy):
+        xs, ys = [12 + dx + draw.gauss(0, 0.15) for _ in SEEDS], [3 + dy + draw.gauss(0, 0.05) for _ in SEEDS]
+        return {"arm": arm, "group": group, "size": size, "intensity": intensity, "x": sum(xs) / 5, "y": sum(ys) / 5, "xs": xs, "ys": ys}
+
+    points = [point("baseline", "baseline", 0, None, 0, 0), point("nothing", "control", 0, None, 0, 0)]
+    points += [point(f"dropout {d}", "dropout", d / 0.3, None, -6 * d, 2 * d) for d in (0.05, 0.1, 0.2, 0.3)]
+    points += [point(f"decay {d:g}", "weight decay", (i + 1) / 6, None, -0.5 * i, -0.12 * i) for i, d in enumerate((1e-5, 5e-5, 1e-4, 5e-4, 1e-3, 5e-3))]
+    names = ["auto", "rand", "augmix", "trivial", "noise10", "noise30", "noise50", "auto-v1", "auto-v2", "auto-v3"]
+    points += [point(a, "augmentation", 0.4, i / 9, -0.25 * i + draw.gauss(0, 0.4), 0.06 * i + draw.gauss(0, 0.1)) for i, a in enumerate(names)]
+    points += [point(f"synthetic {s}", "synthetic", s, None, 2 * s, -0.3 * s) for s in (0.15, 0.25, 0.35)]
+    return {"study": study, "view": view, "x": "Frobenius norm", "y": y, "points": points}
+
+
+def _table(draw):
+    columns = [f"{d} {m}" for d in ("in domain", "clipart", "infograph", "painting", "sketch", "OOD average") for m in ("acc", "ECE")]
+    base = [0.62, 0.05, 0.34, 0.22, 0.31, 0.25, 0.29, 0.2, 0.28, 0.22, 0.3, 0.2]
+    arms = [("auto", "augmentation"), ("rand", "augmentation"), ("noise30", "augmentation"), ("baseline", "baseline"), ("dropout 0.1", "dropout"), ("synthetic 0.25", "synthetic")]
+    rows = [{"arm": arm, "group": group, "cells": [
+        {"mean": b + d, "sd": 0.01, "delta": d} for b in base for d in [0 if group == "baseline" else draw.gauss(0, 0.03)]]} for arm, group in arms]
+    rows[2]["cells"][3] = None
+    rows[4]["cells"][5] = {"mean": float("nan"), "sd": None, "delta": None}
+    paper = [{"arm": "baseline", "group": "baseline", "cells": [{"mean": round(draw.uniform(0.05, 0.8), 2)} for _ in columns]}]
+    return {"study": "clip-world", "columns": columns, "rows": rows, "paper": paper, "note": "Made-up numbers; those of the paper's block too."}
+
+
+def _png(draw, width=160, height=64):
+    """A small image of random tiles."""
+    tiles = [[bytes(draw.randrange(40, 220) for _ in range(3)) for _ in range(width // 8)] for _ in range(height // 8)]
+    raw = b"".join(b"\0" + b"".join(pixel * 8 for pixel in tiles[y // 8]) for y in range(height))
+
+    def chunk(kind, body):
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+    png = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
+    png += chunk(b"IDAT", zlib.compress(raw)) + chunk(b"IEND", b"")
+    return "data:image/png;base64," + base64.b64encode(png).decode()
+
+
+if __name__ == "__main__":  # python tests/sample_page.py 14 > sample.html
+    from ddiv.report import render
+
+    sys.stdout.write(render(sample_page(int(sys.argv[1]) if len(sys.argv) > 1 else 14)))
