@@ -14,8 +14,9 @@ Sizes.  ElasticTransform's blur kernel (8 sigma + 1 = 41 wide) needs reflect pad
 image, so it cannot run as published on small ones.  For images whose shorter side is below 32 pixels
 alpha and sigma are both multiplied by side / 32.  The displacement then keeps its size in pixels
 (about 1 RMS, as it does with torchvision at any size), and its smoothness its share of the image.
-TrivialAugment's translations reach 32 pixels whatever the image's size: that is torchvision's default,
-and it turns 1 in 31 of the translated 32-pixel images, and half of the translated 16-pixel ones, black.
+TrivialAugment's translations reach 32 pixels, the side of the images that it was published for (one move in
+31 shifts such an image out of sight); on smaller images they are scaled by side / 32 too, since half of the
+translated 16-pixel images would else be black.
 """
 
 from __future__ import annotations
@@ -75,6 +76,8 @@ def _table(name: str, bins: int, height: int, width: int) -> tuple[tuple[tuple[s
     table = []
     for op, (magnitudes, signed) in torchvision_transform(name)._AUGMENTATION_SPACE.items():
         values = magnitudes(bins, height, width)
+        if name == "trivial" and op.startswith("Translate"):
+            values = values * min(1.0, min(height, width) / _FULL_SIDE)
         for value in [0.0] * bins if values is None else values.tolist():
             # 0.0 == -0.0 and repeated Posterize bits share a number, hence a group
             table.append([numbers.setdefault((op, sign * float(value)), len(numbers))

@@ -90,6 +90,15 @@ def pixel_vectors(images: np.ndarray) -> np.ndarray:
     return images.reshape(len(images), -1) / 255.0
 
 
+def black_apart(X: np.ndarray) -> np.ndarray:
+    """X (n, d) as (n, d + 1), in which zero vectors point along a direction of their own.
+
+    A black image has no direction in pixel space, so its cosine is undefined. An augmentation that shifts an
+    image out of sight makes some. By this convention black images are equal to each other and unlike all others.
+    """
+    return np.column_stack([X, np.linalg.norm(X, axis=1) == 0])
+
+
 def _unit_vectors(X: np.ndarray, kernel: str) -> np.ndarray:
     if kernel not in KERNELS:
         raise ValueError(f"unknown kernel {kernel!r}: one of {', '.join(KERNELS)}")

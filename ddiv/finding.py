@@ -15,7 +15,7 @@ from ddiv import outcome as outcomes
 from ddiv.claim import Bench, Claim, Question, Unmatched, is_spectral_or_trained, jobs, view
 from ddiv.evidence import Evidence, judge
 from ddiv.outcome import OTHER_DEFINITIONS, Snapshot, Spectral, Trained
-from ddiv.store import Record, Store
+from ddiv.store import Record, Store, StoreError
 from ddiv.study import Clip, Study
 from ddiv.treatment import BASELINE, Treatment
 from ddiv.trial import Job, key, trial
@@ -66,6 +66,7 @@ class Reader:
         self.store = store
         self._records = dict(records or {})
         self._trained: dict[Job, Trained] = {}
+        self.damaged: dict[str, str] = {}
 
     def add(self, records: Mapping[Job, Record]) -> None:
         self._records.update(records)
@@ -75,6 +76,16 @@ class Reader:
         if job not in self._records:
             self._records[job] = self.store.load(job)
         return self._records[job]
+
+    def has(self, job: Job) -> bool:
+        """Whether the store has this record whole; damaged ones are noted in `damaged`, by key."""
+        try:
+            return self.record(job) is not None
+        except KeyError:
+            return False
+        except StoreError as error:
+            self.damaged[key(job)] = str(error)
+            return False
 
     def trained(self, job: Job) -> Trained:
         if job not in self._trained:

@@ -25,8 +25,14 @@ Metric = Literal["alpha", "hill_alpha", "entropy_raw", "entropy_normalised", "fr
                  "stable_rank", "num_pl_spikes"]
 Layers = Literal["classifier", "encoder"]
 
-# Exponents jump from layer to layer, so one layer must not decide: their median is taken over layers.
+# Metrics that rest on the search for a tail, which can fail ("reliable" in a snapshot's table).
 FITTED = ("alpha", "num_pl_spikes")
+
+# Exponents jump from layer to layer, so one layer must not decide: their median is taken over layers.
+MEDIAN = (*FITTED, "hill_alpha")
+
+# Hill's estimator needs a tail of five and one eigenvalue below it; smaller layers have none.
+SMALLEST_TAIL = 5
 
 # Convolutions are stored under both matricisations; the view takes WeightWatcher's, the paper's tool.
 LEFT_OUT = ("conv-flat",)
@@ -94,7 +100,7 @@ class Snapshot:
 
 
 def value(outcome: Spectral | Score, state: Snapshot) -> float:
-    """The outcome as one number: a score, or the mean (fitted metrics: median) over the layers of a view."""
+    """The outcome as one number: a score, or the mean (exponents: median) over the layers of a view."""
     if isinstance(outcome, Score):
         return state.scores[f"{outcome.kind}/{outcome.where}"]
     mask = _usable(state.reliable(outcome))
@@ -124,7 +130,7 @@ def _usable(mask: np.ndarray) -> np.ndarray:
 
 
 def _over_layers(outcome: Spectral, values: np.ndarray) -> float:
-    return float(np.nanmedian(values) if outcome.metric in FITTED else np.mean(values))
+    return float(np.nanmedian(values) if outcome.metric in MEDIAN else np.mean(values))
 
 
 def ece(log_probabilities: np.ndarray, labels: np.ndarray, bins: int = 15) -> float:
@@ -230,11 +236,11 @@ def spectral_table(record: Record) -> dict[str, np.ndarray]:
 
 
 def _metrics(evals: np.ndarray, rows: int) -> dict[str, np.ndarray]:
-    fits = powerlaw.fit_batch(evals)
+    fits, size = powerlaw.fit_batch(evals), evals.shape[-1]
     simple = metrics.summarise(evals, n_rows=rows)
     fitted = {"alpha": fits.alpha, "alpha_error": fits.sigma, "alpha_distance": fits.D,
               "tail_size": fits.tail_size, "num_pl_spikes": fits.num_pl_spikes, "reliable": fits.reliable,
-              "hill_alpha": powerlaw.hill_alpha(evals)}
+              "hill_alpha": powerlaw.hill_alpha(evals) if size > SMALLEST_TAIL else np.full(len(evals), np.nan)}
     return {name: np.asarray(column, dtype=np.float64) for name, column in {**simple, **fitted}.items()}
 
 

@@ -67,7 +67,7 @@ def pytest_configure(config: pytest.Config) -> None:
         chosen = profile(config.getoption("profile"))
     except UnknownProfile as error:
         raise pytest.UsageError(str(error)) from None
-    seeds = config.getoption("seeds") or chosen.seeds
+    seeds = chosen.seeds if config.getoption("seeds") is None else config.getoption("seeds")
     if seeds < 1:
         raise pytest.UsageError(f"--seeds needs a number of at least 1, got {seeds}")
     store = Store(config.getoption("store") or os.environ.get("DDIV_STORE") or config.rootpath / ".ddiv")

@@ -59,13 +59,23 @@ def embedded() -> Profile:
         recipe=Recipe(epochs=12, batch=50, lr=2e-3,
                       checkpoints=(0, 0.5, 1, 1.5, 2, 3, 4, 5, 6, 8, 10, 12)),
         domains=("digits",),
-        dropout_rates=(0.05, 0.1, 0.2, 0.3), decays=(1e-4, 5e-4, 1e-3, 5e-3), augmentations=AUGMENTATIONS,
+        dropout_rates=(0.02, 0.05, 0.1, 0.15), decays=(5e-3, 2e-2, 5e-2, 1e-1), augmentations=AUGMENTATIONS,
         early_stop=0.3, view_size=500)
     return Profile("embedded", "Embedded studies: generated and shipped data, small models", (world, digits),
                    seeds=5, embedder=clip)
 
 
-PROFILES = {"embedded": embedded}
+def smoke() -> Profile:
+    """One study so small that it trains in a blink: shows that the installation works. Its verdicts mean nothing."""
+    digits = Study(
+        name="resnet18-smoke", title="A very small ResNet-18 on 120 digits (only to try things out)",
+        data=Digits(train=120, side=16), backbone=ResNet18(width=4, stem_stride=2),
+        recipe=Recipe(epochs=3, batch=40, lr=5e-3, checkpoints=(0, 1, 2, 3)), domains=("digits",),
+        dropout_rates=(0.05, 0.2), decays=(1e-3, 1e-1), augmentations=AUGMENTATIONS, early_stop=0.4, view_size=120)
+    return Profile("smoke", "A trial of the machinery", (digits,), seeds=5, embedder=Clip(embedded_weights()))
+
+
+PROFILES = {"embedded": embedded, "smoke": smoke}
 
 
 def profile(name: str) -> Profile:

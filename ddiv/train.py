@@ -11,7 +11,7 @@ import hashlib
 import platform
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 import numpy as np
 import torch
@@ -184,7 +184,7 @@ def diversity(view: View, device: torch.device) -> Record:
     The same `n` training images are scored under every augmentation, since scores grow with n. Images
     that are smaller or larger than the embedder's input are resized bilinearly for the embedding only.
     """
-    from ddiv.diversity import pixel_vectors, vendi_score
+    from ddiv.diversity import black_apart, measure as score_of, pixel_vectors
     from ddiv.models.clip import encode_images
 
     started = time.time()
@@ -201,11 +201,11 @@ def diversity(view: View, device: torch.device) -> Record:
     resized = images
     if images.shape[-1] != side:
         resized = F.interpolate(images.float(), (side, side), mode="bilinear").round().to(torch.uint8)
-    embeddings = encode_images(clip, resized.numpy())
-    facts = {"vendi": {"pixel": vendi_score(pixel_vectors(images.numpy())),
-                       "embedding": vendi_score(np.asarray(embeddings, dtype=np.float64))},
-             "settings": {"n": view.n, "q": 1.0, "kernel": "cosine", "embedder": f"clip {view.embedder.weights[:12]}",
-                          "embedding_preprocessing": f"bilinear to {side} px, mean .5, deviation .25",
-                          "pixel_preprocessing": "scaled to [0, 1], flattened"},
+    pixels = score_of(black_apart(pixel_vectors(images.numpy())), embedder="pixels",
+                      preprocessing="scaled to [0, 1], flattened; black images equal to each other, unlike all others")
+    embedded = score_of(encode_images(clip, resized.numpy()), embedder=f"clip {view.embedder.weights[:12]}",
+                        preprocessing=f"bilinear to {side} px, mean .5, deviation .25")
+    facts = {"vendi": {"pixel": pixels.score, "embedding": embedded.score},
+             "settings": {"pixel": asdict(pixels), "embedding": asdict(embedded)},
              "provenance": provenance(device, started)}
     return Record(view, facts, {})

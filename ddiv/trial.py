@@ -9,6 +9,7 @@ a worker.
 from __future__ import annotations
 
 import hashlib
+from functools import lru_cache
 
 import msgspec
 
@@ -59,9 +60,11 @@ def trial(study: Study, treatment: Treatment, seed: int) -> Trial:
 
 def canonical(job: Job) -> bytes:
     """The job as JSON with sorted keys: equal jobs give equal bytes on every machine."""
-    return msgspec.json.encode(job, order="sorted")
+    # Once there and back, so that a rate written as 1 and one written as 1.0 are the same.
+    return msgspec.json.encode(decode(msgspec.json.encode(job)), order="sorted")
 
 
+@lru_cache(maxsize=4096)
 def key(job: Job) -> str:
     """Twenty hexadecimal digits that name the job, by SHA-256 over its canonical form and MEANING."""
     return hashlib.sha256(b"%d:%s" % (MEANING, canonical(job))).hexdigest()[:20]

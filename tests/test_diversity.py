@@ -9,7 +9,7 @@ import pytest
 import torch
 from vendi_score import vendi
 
-from ddiv.diversity import VendiResult, _probabilities, measure, pixel_vectors, require_comparable, vendi_score
+from ddiv.diversity import black_apart, VendiResult, _probabilities, measure, pixel_vectors, require_comparable, vendi_score
 
 # vendi-score's own, on every call of score_K
 pytestmark = pytest.mark.filterwarnings("ignore:Please import `csr_matrix`:DeprecationWarning")
@@ -152,3 +152,11 @@ def test_import_is_light():
         "d.vendi_score(np.eye(3)); sys.exit(not light or bool({'torch', 'matplotlib'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_black_images_are_one_kind_of_their_own():
+    images = np.zeros((4, 3, 2, 2), dtype=np.uint8)
+    images[:2, 0] = 200  # two red ones, two black ones: two kinds in equal shares
+    assert vendi_score(black_apart(pixel_vectors(images))) == pytest.approx(2, rel=1e-12)
+    coloured = pixel_vectors(images[:2])
+    assert vendi_score(black_apart(coloured)) == pytest.approx(vendi_score(coloured), rel=1e-12)

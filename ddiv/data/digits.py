@@ -13,17 +13,17 @@ def load_digits(spec: Digits) -> Dataset:
 
     The split is drawn once with `split_seed`. Raises ValueError where `train` leaves nothing to test on.
     """
-    import torch
+    from scipy.ndimage import zoom
     from sklearn.datasets import load_digits as from_sklearn
 
     images, labels = from_sklearn(return_X_y=True)
     if not 0 < spec.train < len(labels):
         raise ValueError(f"digits has {len(labels)} images: train must lie between 1 and {len(labels) - 1}, "
                          f"got {spec.train}")
-    grey = torch.from_numpy(images.reshape(-1, 1, 8, 8) / 16.0)
-    large = torch.nn.functional.interpolate(grey, size=(spec.side, spec.side), mode="bilinear",
-                                            align_corners=False)
-    pixels = (large * 255).round().to(torch.uint8).expand(-1, 3, -1, -1).numpy()
+    grey = images.reshape(-1, 1, 8, 8) * (255 / 16)
+    # Pixels are areas, not points (grid_mode), as in torch's bilinear interpolation without aligned corners.
+    large = zoom(grey, (1, 1, spec.side / 8, spec.side / 8), order=1, mode="nearest", grid_mode=True)
+    pixels = np.repeat(large.round().astype(np.uint8), 3, axis=1)
     order = np.random.default_rng(spec.split_seed).permutation(len(labels))
     train, test = order[:spec.train], order[spec.train:]
     return Dataset(images=pixels[train], labels=labels[train], tests={"digits": (pixels[test], labels[test])},

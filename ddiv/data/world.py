@@ -64,6 +64,7 @@ _COLOURS = {  # name -> red, green, blue in [0, 1]
 _COLOUR_NAMES = tuple(_COLOURS)
 _PALETTE = np.array(list(_COLOURS.values()), np.float32)
 
+
 @dataclass(frozen=True)
 class _Pose:
     """How far objects may move: radius range, turn (radians), and offset (share of the free room)."""
@@ -226,7 +227,7 @@ def _infograph(rng, classes, labels, scene):
     n = len(labels)
     picture = _plain(np.float32(0.9) + np.float32(0.1) * _colours(rng, n))
     grey = rng.uniform(0.25, 0.55, n).astype(np.float32)
-    scene_colour = _colours(rng, n) * np.float32(0.8)
+    title = _colours(rng, n) * np.float32(0.8)
     words = np.repeat(rng.random((n, 12, 16)) < 0.75, 4, axis=2)  # (n, lines, 64): runs of ink and gaps
     row = np.arange(_FINE)
     on_line = (row[:, None] == 5 * np.arange(12) + 4) | (row[:, None] == 5 * np.arange(12) + 5)
@@ -234,7 +235,7 @@ def _infograph(rng, classes, labels, scene):
     margin = rng.uniform(-0.1, 0.9, (n, 1, 1)) * np.where(rng.random((n, 1, 1)) < 0.5, 1, -1)
     beside = np.where(margin > 0, _X > margin, _X < margin) & (np.abs(_X) < 0.95)
     _paint(picture, text * beside, grey)
-    _paint(picture, np.broadcast_to((_Y > 0.84) & (np.abs(_X) < 0.92), (n, _FINE, _FINE)).astype(np.float32), scene_colour)
+    _paint(picture, np.broadcast_to((_Y > 0.84) & (np.abs(_X) < 0.92), (n, _FINE, _FINE)).astype(np.float32), title)
     heights = rng.uniform(-0.9, -0.25, (n, 8)).astype(np.float32)
     shown = (rng.random((n, 1, 1)) < 0.7)
     column = np.repeat(heights, _FINE // 8, axis=1)[:, None, :]
@@ -307,7 +308,8 @@ def render(classes: Sequence[ObjectClass], labels: np.ndarray, domain: str, seed
     """Draw one picture per label: uint8 (n, 3, 32, 32), red-green-blue, 0..255.
 
     ``labels`` are whole numbers (n,) into ``classes``.  The same arguments always give the same bytes;
-    another seed or domain gives independent pictures.  Raises ValueError for an unknown domain, a label
+    another seed or domain gives independent pictures.  The i-th of n pictures with one seed keeps its pose, colours and
+    surroundings when only its label changes, so train and test pictures need different seeds.  Raises ValueError for an unknown domain, a label
     out of range, or a negative seed.
     """
     labels = _checked(classes, labels, domain, seed)

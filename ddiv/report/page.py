@@ -43,15 +43,14 @@ def write(store: Store, run_id: str, path: Path) -> Path:
 def page(store: Store, run: runs.Run) -> dict:
     """The data of the page, as `ddiv.report.render.render` describes it."""
     reader, asked = Reader(store), runs.load_asked(store, run.id)
-    warnings: list[str] = []
-    findings = [_finding(one, reader, warnings) for one in asked]
+    findings = [_finding(one, reader) for one in asked]
     studies = {one.study.name: one.study for one in asked}
     embedder = asked[0].embedder if asked else None
     done, plan = journal(runs.folder(store, run.id)), runs.load_plan(store, run.id)
-    records = [reader.record(job) for job in dict.fromkeys(job for one in asked for job in _jobs(one)) if job in store]
+    records = [reader.record(job) for job in dict.fromkeys(job for one in asked for job in _jobs(one)) if reader.has(job)]
     seconds = [line.seconds for line in done]
     device = sorted({record.facts["provenance"]["device_name"] for record in records})
-    at_hand = [(study, [seed for seed in run.seeds if trial(study, BASELINE, seed) in store])
+    at_hand = [(study, [seed for seed in run.seeds if reader.has(trial(study, BASELINE, seed))])
                for study in studies.values()]
     return {
         "title": "ddiv: which claims hold",
@@ -72,7 +71,7 @@ def page(store: Store, run: runs.Run) -> dict:
         "versions": [[name, version] for name in PACKAGES if (version := _version(name))],
         "hardware": [["processor", _processor()], ["cores", os.cpu_count()], ["system", platform.platform()],
                      ["records made on", ", ".join(device) or None]],
-        "warnings": warnings,
+        "warnings": list(reader.damaged.values()),
     }
 
 
@@ -86,7 +85,7 @@ def _jobs(asked: Asked) -> list:
         return []
 
 
-def _finding(asked: Asked, reader: Reader, warnings: list[str]) -> dict:
+def _finding(asked: Asked, reader: Reader) -> dict:
     shown = {"test": asked.test, "study": asked.study.name, "variant": asked.variant, "expected": asked.expected,
              "command": rerun(asked), "claim": asked.claim, "direction": asked.question.direction}
     if asked.not_applicable:
@@ -96,7 +95,6 @@ def _finding(asked: Asked, reader: Reader, warnings: list[str]) -> dict:
     except KeyError:
         return {**shown, "verdict": "not run", "note": asked.error or "a trial that it needs is not in the store"}
     except StoreError as error:
-        warnings.append(str(error))
         return {**shown, "verdict": "not run", "note": str(error)}
     return {**shown, "verdict": finding.evidence.verdict, "caveats": list(finding.caveats),
             "evidence": _evidence(finding.evidence, asked),
@@ -188,7 +186,7 @@ def _study(study: Study, seeds: list[int], reader: Reader) -> dict:
 def _arms(study: Study, seeds: Iterable[int], reader: Reader) -> Iterator[tuple[Treatment, list[int]]]:
     """The arms that the store has, with the seeds at which it has them."""
     for arm in study.arms:
-        there = [seed for seed in seeds if trial(study, arm, seed) in reader.store]
+        there = [seed for seed in seeds if reader.has(trial(study, arm, seed))]
         if there:
             yield arm, there
 
@@ -223,7 +221,7 @@ def _diversity(study: Study, arm: Treatment, seeds: list[int], embedder: Clip, r
     if not arm.part(Augmentation):
         return None
     views = [view(study, arm, embedder, seed) for seed in seeds]
-    scores = [reader.record(one).facts["vendi"]["embedding"] for one in views if one in reader.store]
+    scores = [reader.record(one).facts["vendi"]["embedding"] for one in views if reader.has(one)]
     return float(np.mean(scores)) if scores else None
 
 

@@ -1,0 +1,158 @@
+"""pytest claims, run for real on the smoke profile in processes of its own."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from ddiv import run as runs
+from ddiv.report.page import page
+from ddiv.store import Store
+from tests.browser import chromium, open_in_browser
+
+ROOT = Path(__file__).parents[1]
+SUBJECT = "drop-frobenius or wd-frobenius or vendi-strongest"
+
+
+def command(tmp_path: Path, *arguments: str) -> list[str]:
+    return [sys.executable, "-m", "pytest", "claims", "--profile", "smoke", "-p", "no:cacheprovider",
+            "--store", str(tmp_path / "store"), "--report", str(tmp_path / "page.html"), *arguments]
+
+
+def run(tmp_path: Path, *arguments: str) -> subprocess.CompletedProcess:
+    return subprocess.run(command(tmp_path, *arguments), cwd=ROOT, capture_output=True, text=True, timeout=300)
+
+
+def answers(tmp_path: Path) -> dict:
+    """What the newest run's page says of every test, without times."""
+    store = Store(tmp_path / "store")
+    shown = page(store, runs.latest(store))
+    findings = {finding["test"]: finding for claim in shown["claims"] for finding in claim["findings"]}
+    return {"findings": findings, "scatter": shown["scatter"], "table": shown["table2"]}
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory):
+    """One undisturbed run without xdist: (its folder, its output)."""
+    folder = tmp_path_factory.mktemp("alone")
+    return folder, run(folder, "-n", "0", "-k", SUBJECT)
+
+
+def test_a_run_leaves_verdicts_progress_and_a_page(alone):
+    folder, done = alone
+    assert done.returncode in (0, 1), done.stdout + done.stderr
+    assert re.search(r"\d+ supported, \d+ contradicted \(0 of them expected\), \d+ inconclusive", done.stdout)
+    assert "trials: 0 of" in done.stdout and "running" in done.stdout
+    assert (folder / "page.html").stat().st_size > 1_000_000
+    verdicts = {finding["verdict"] for finding in answers(folder)["findings"].values()}
+    assert verdicts <= {"supported", "contradicted", "inconclusive"} and len(answers(folder)["findings"]) == 6
+
+
+def test_a_failing_claim_says_in_three_lines_what_was_measured(alone):
+    folder, done = alone
+    contradicted = [name for name, finding in answers(folder)["findings"].items() if finding["verdict"] == "contradicted"]
+    assert done.returncode == bool(contradicted)
+    for name in contradicted:
+        assert re.search(r"is contradicted on .*\nmeasured: median effect .*\nrerun just this: pytest \"" + re.escape(name), done.stdout)
+
+
+def test_a_second_run_trains_nothing(alone):
+    folder, _ = alone
+    before = Store(folder / "store").keys()
+    again = run(folder, "-n", "0", "-k", SUBJECT)
+    assert Store(folder / "store").keys() == before and "trials:" not in again.stdout
+
+
+def test_a_selected_claim_trains_only_the_arms_that_it_reads(tmp_path):
+    run(tmp_path, "-n", "2", "-k", "drop-frobenius and classifier")
+    labels = {record.job.treatment.label for record in Store(tmp_path / "store").records()}
+    assert labels == {"baseline", "dropout 0.05", "dropout 0.2"}
+
+
+def test_a_killed_run_loses_only_what_was_in_flight_and_ends_like_an_undisturbed_one(alone, tmp_path):
+    victim = subprocess.Popen(command(tmp_path, "-n", "2", "-k", SUBJECT), cwd=ROOT, stdout=subprocess.DEVNULL,
+                              stderr=subprocess.DEVNULL, start_new_session=True)
+    store = Store(tmp_path / "store")
+    while len(store.keys()) < 10:
+        assert victim.poll() is None, "the run ended before it could be killed"
+        time.sleep(0.02)
+    os.killpg(victim.pid, signal.SIGKILL)
+    victim.wait()
+    kept = {key: store.path(key).stat().st_mtime_ns for key in store.keys()}
+    run(tmp_path, "-n", "2", "-k", SUBJECT)
+    assert {key: store.path(key).stat().st_mtime_ns for key in kept} == kept
+    assert answers(tmp_path) == answers(alone[0])
+
+
+def test_four_workers_say_what_one_process_says(alone, tmp_path):
+    done = run(tmp_path, "-n", "4", "-k", SUBJECT)
+    assert answers(tmp_path) == answers(alone[0])
+    assert done.returncode == alone[1].returncode
+
+
+def test_the_report_command_writes_the_same_page_without_pytest(alone, tmp_path):
+    code = ("import sys; from ddiv.cli import main; status = main(sys.argv[1:]);"
+            "assert 'pytest' not in sys.modules and 'torch' not in sys.modules; sys.exit(status)")
+    done = subprocess.run([sys.executable, "-c", code, "report", "--store", str(alone[0] / "store"), "--out", str(tmp_path / "page.html")],
+                          cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "drop-frobenius" in (tmp_path / "page.html").read_text()
+
+
+def test_the_page_opens_in_a_browser_with_every_plot(alone):
+    if chromium() is None:
+        pytest.skip("no Chromium or Chrome is installed")
+    seen = open_in_browser(alone[0] / "page.html", "#all")
+    assert seen.console == [] and seen.requests == []
+    assert seen.data("data-plots-drawn") == seen.data("data-plots-total") != "0"
+
+
+@pytest.mark.parametrize("arguments, message", [
+    (("--profile", "nonsense"), "there is no profile 'nonsense'; choose one of: embedded, smoke"),
+    (("--seeds", "0"), "--seeds needs a number of at least 1"),
+    (("--store", "/dev/null/store"), "cannot be written.*--store FOLDER")])
+def test_bad_options_are_one_line(tmp_path, arguments, message):
+    done = run(tmp_path, *arguments)
+    assert done.returncode == 4 and re.search(message, done.stderr + done.stdout)
+    assert "Traceback" not in done.stderr + done.stdout
+
+
+def test_a_damaged_record_is_an_error_that_names_it_and_the_others_stay(alone, tmp_path):
+    import shutil
+
+    shutil.copytree(alone[0] / "store", tmp_path / "store")
+    store = Store(tmp_path / "store")
+    target = next(record for record in store.records() if getattr(record.job, "seed", 0) == 0 and "dropout 0.2" in record.job.label)
+    path = store.path(target.key) / "arrays.safetensors"
+    path.write_bytes(path.read_bytes()[:100])
+    done = run(tmp_path, "-n", "0", "-k", "(drop-frobenius or wd-frobenius) and classifier")
+    assert re.search(rf"the record {target.key} in the store is damaged.*rm -r", done.stdout)
+    assert "1 error" in done.stdout and "Traceback" not in done.stdout
+    verdicts = {name.split("[")[1]: finding["verdict"] for name, finding in answers(tmp_path)["findings"].items()}
+    assert verdicts.pop("drop-frobenius-resnet18-smoke-classifier]") == "not run"
+    assert set(verdicts.values()) <= {"supported", "contradicted", "inconclusive"}
+
+
+def test_the_expected_failures_of_a_profile_are_strict(alone, tmp_path):
+    """In a copy of the project whose ledger expects the opposite of what the smoke run finds."""
+    import shutil
+
+    found = answers(alone[0])["findings"]
+    project = tmp_path / "project"
+    shutil.copytree(ROOT, project, ignore=shutil.ignore_patterns(".git", ".venv*", ".ddiv", "reports", "*.egg-info"))
+    rows = [("\n[[contradicted]]\nprofile = \"smoke\"\nclaim = \"drop-frobenius\"\nstudy = \"resnet18-smoke\"\n"
+             f"variant = \"{layers}\"\nreason = \"a reason of the test\"\n") for layers in ("classifier", "encoder")]
+    (project / "claims" / "expected.toml").write_text("".join(rows))
+    done = subprocess.run(command(tmp_path, "-n", "0", "-k", "drop-frobenius", "--store", str(alone[0] / "store")),
+                          cwd=project, capture_output=True, text=True)
+    verdicts = [found[name]["verdict"] for name in found if "drop-frobenius" in name]
+    expected = verdicts.count("contradicted")
+    assert done.stdout.count("expected to be contradicted (a reason of the test)") >= len(verdicts) - expected
+    assert done.returncode == (expected < len(verdicts))
+    if expected:
+        assert f"{expected} xfailed" in done.stdout

@@ -1,0 +1,141 @@
+"""Workers together: each job once, nobody waits idly, the dead leave no locks, failures are told."""
+
+import multiprocessing
+import os
+import signal
+import time
+
+import numpy as np
+import pytest
+
+from ddiv.plan import Crew, JobFailed, journal
+from ddiv.progress import describe, duration
+from ddiv.run import save_plan
+from ddiv.store import Record, Store
+from ddiv.study import Digits, Recipe, ResNet18
+from ddiv.treatment import BASELINE
+from ddiv.trial import Trial, key
+
+
+def job(seed: int) -> Trial:
+    return Trial(Digits(100), ResNet18(8, 2), Recipe(1, 10, 1e-3), BASELINE, seed)
+
+
+JOBS = [job(seed) for seed in range(8)]
+
+
+def slowly(job, report) -> Record:
+    report(0.5)
+    time.sleep(0.1)
+    return Record(job, {"pid": os.getpid()}, {"x": np.zeros(1)})
+
+
+def work(root, run, wanted, slots, measure=slowly, worker="w"):
+    return Crew(Store(root), run, measure, JOBS, slots=slots, worker=worker).obtain(wanted)
+
+
+def start(*arguments) -> multiprocessing.Process:
+    process = multiprocessing.get_context("fork").Process(target=work, args=arguments)
+    process.start()
+    return process
+
+
+def test_only_what_is_wanted_is_measured(tmp_path):
+    records = work(tmp_path, tmp_path / "run", JOBS[:2], slots=1)
+    assert list(records) == JOBS[:2] and Store(tmp_path).keys() == sorted(map(key, JOBS[:2]))
+
+
+def test_stored_records_are_not_measured_again(tmp_path):
+    work(tmp_path, tmp_path / "run", JOBS[:2], slots=1)
+
+    def never(job, report):
+        raise AssertionError("measured again")
+
+    assert len(work(tmp_path, tmp_path / "other", JOBS[:2], 1, never)) == 2
+
+
+def test_two_workers_share_the_plan_and_measure_each_job_once(tmp_path):
+    run = tmp_path / "run"
+    helpers = [start(tmp_path, run, JOBS, 2, slowly, f"w{i}") for i in range(2)]
+    for helper in helpers:
+        helper.join()
+    lines = journal(run)
+    assert sorted(line.key for line in lines) == sorted(map(key, JOBS))
+    # Both worked: a worker whose next job is taken goes on to the one after it.
+    assert min(sum(line.worker == f"w{i}" for line in lines) for i in range(2)) >= 2
+
+
+def test_a_worker_that_wants_a_taken_job_helps_with_another(tmp_path):
+    run = tmp_path / "run"
+    other = start(tmp_path, run, JOBS[:1], 2, slowly, "other")
+    while not list(tmp_path.glob("locks/*")):
+        time.sleep(0.01)
+    time.sleep(0.03)
+    work(tmp_path, run, JOBS[:1], slots=2, worker="me")
+    other.join()
+    mine = [line.key for line in journal(run) if line.worker == "me"]
+    assert mine and mine[0] == key(JOBS[1])
+
+
+def test_no_more_jobs_in_flight_than_slots(tmp_path):
+    def alone(job, report):
+        (tmp_path / "busy").mkdir()  # fails where another is there
+        time.sleep(0.05)
+        (tmp_path / "busy").rmdir()
+        return Record(job, {}, {})
+
+    run = tmp_path / "run"
+    helpers = [start(tmp_path, run, JOBS, 1, alone, f"w{i}") for i in range(3)]
+    for helper in helpers:
+        helper.join()
+    assert len(journal(run)) == len(JOBS) and not list(run.glob("failed/*"))
+
+
+def test_a_killed_worker_loses_only_its_job_in_flight(tmp_path):
+    run = tmp_path / "run"
+    victim = start(tmp_path, run, JOBS, 1, slowly, "victim")
+    while len(journal(run)) < 3:
+        time.sleep(0.01)
+    os.kill(victim.pid, signal.SIGKILL)
+    victim.join()
+    kept = len(Store(tmp_path).keys())
+    assert 3 <= kept < len(JOBS)
+    work(tmp_path, tmp_path / "next", JOBS, slots=1)
+    assert len(journal(tmp_path / "next")) == len(JOBS) - kept
+
+
+def test_a_failed_job_is_told_to_those_who_need_it_and_only_to_them(tmp_path):
+    def measure(job, report):
+        if job.seed == 1:
+            raise RuntimeError("the loss became nan. Lower the learning rate.")
+        return slowly(job, report)
+
+    crew = Crew(Store(tmp_path), tmp_path / "run", measure, JOBS[:3])
+    with pytest.raises(JobFailed, match="Lower the learning rate"):
+        crew.obtain(JOBS[1:2])
+    assert list(crew.obtain([JOBS[0], JOBS[2]])) == [JOBS[0], JOBS[2]]
+    # Another worker of the same run does not try again; another run does.
+    with pytest.raises(JobFailed):
+        Crew(Store(tmp_path), tmp_path / "run", slowly, JOBS).obtain(JOBS[1:2])
+    assert Crew(Store(tmp_path), tmp_path / "next", slowly, JOBS).obtain(JOBS[1:2])
+
+
+def test_progress_says_done_running_waiting_and_time_left(tmp_path):
+    store, run = Store(tmp_path), tmp_path / "runs" / "r"
+    assert describe(run, 2) is None
+    save_plan(store, "r", JOBS)
+    assert describe(run, 2).startswith("trials: 0 of 8 done · 0 running · 8 waiting")
+    lines = []
+
+    def watch(job, report):
+        report(0.5)
+        lines.append(describe(run, 2))
+        return Record(job, {}, {})
+
+    Crew(store, run, watch, JOBS).obtain(JOBS)
+    assert "trials: 4 of 8 done · 1 running · 3 waiting" in lines[4] and "s each" in lines[4] and "left" in lines[4]
+    assert describe(run, 2) is None  # nothing left to tell
+
+
+def test_durations_read_well():
+    assert [duration(s) for s in (4.4, 200, 7500)] == ["4 s", "3 min 20 s", "2 h 5 min"]
