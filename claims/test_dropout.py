@@ -13,6 +13,7 @@ from ddiv.outcome import Spectral
 from ddiv.testing import claim
 
 layers = pytest.mark.parametrize("layers", ["classifier", "encoder"])
+one_place = pytest.mark.parametrize("where", ["head-only", "encoder-only"])
 
 
 @claim("drop-alpha", "More dropout, larger power-law exponent: a less heavy-tailed spectrum.",
@@ -28,10 +29,22 @@ def test_dropout_raises_entropy(study, layers):
     return Trend(Spectral("entropy_raw", layers), study.dropout(), RISES)
 
 
+@claim("drop-entropy", "More dropout, larger matrix entropy.", source="v1 3.2")
+@one_place
+def test_dropout_in_one_place_raises_entropy(study, where):
+    return Trend(Spectral("entropy_raw", "classifier"), study.dropout(where.removesuffix("-only")), RISES)
+
+
 @claim("drop-frobenius", "More dropout, smaller weights: the Frobenius norm falls.", source="v1 3.2")
 @layers
 def test_dropout_lowers_frobenius_norm(study, layers):
     return Trend(Spectral("frobenius_norm", layers), study.dropout(), FALLS)
+
+
+@claim("drop-frobenius", "More dropout, smaller weights: the Frobenius norm falls.", source="v1 3.2")
+@one_place
+def test_dropout_in_one_place_lowers_frobenius_norm(study, where):
+    return Trend(Spectral("frobenius_norm", "classifier"), study.dropout(where.removesuffix("-only")), FALLS)
 
 
 @claim("drop-spectral", "Dropout diminishes the largest eigenvalue.", source="v1 3.2, summary")

@@ -24,12 +24,16 @@ Ladder = tuple[tuple[float, Treatment], ...]
 
 
 class Claim(msgspec.Struct, frozen=True):
-    """What a paper says: an id of the catalogue, the statement in our words, and where it stands."""
+    """What a paper says: an id of the catalogue, the statement in our words, and where it stands.
+
+    A `control` is a claim that we make in order to see it fail: its tests must not come out supported.
+    """
 
     id: str
     statement: str
     source: str
     family: str
+    control: bool = False
 
 
 class NotApplicable(Exception):

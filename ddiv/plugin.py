@@ -136,7 +136,7 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     item.add_marker(pytest.mark.claim)
     session, given = item.config.stash[SESSION], dict(item.callspec.params)
     question, study = function.ask(**given), given.pop("study")
-    variant = ", ".join(map(str, given.values()))
+    variant = ", ".join(value for value in given.values() if isinstance(value, str))
     asked = Asked(claim=function.claim, study=study, variant=variant, question=question, seeds=session.run.seeds,
                   embedder=session.profile.embedder, alpha=session.run.alpha, test=item.nodeid,
                   expected=expected.reason(session.profile.name, function.claim.id, study.name, variant,

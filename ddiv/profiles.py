@@ -44,13 +44,13 @@ def embedded() -> Profile:
     world = Study(
         name="clip-world",
         title="Small CLIP (ViT), fine-tuned on the embedded image world",
-        data=World(train_per_class=15, test_per_class=10, version=1),
+        data=World(train_per_class=12, test_per_class=10, version=1),
         backbone=clip,
-        recipe=Recipe(epochs=12, batch=50, lr=1.5e-3,
-                      checkpoints=(0, 0.5, 1, 1.5, 2, 3, 4, 5, 6, 8, 10, 12)),
+        recipe=Recipe(epochs=15, batch=32, lr=1e-3, head_lr=1e-2,
+                      checkpoints=(0, 0.5, 1, 1.5, 2, 3, 4, 5, 6, 8, 10, 12, 15)),
         domains=("real", "clipart", "infograph", "painting", "sketch"),
-        dropout_rates=(0.05, 0.1, 0.2, 0.3), single_placement_rates=(0.1, 0.3),
-        decays=(1e-4, 5e-4, 1e-3, 5e-3), augmentations=AUGMENTATIONS, early_stop=0.3, view_size=900)
+        dropout_rates=(0.05, 0.1, 0.2, 0.3), single_placement_rates=(0.2,),
+        decays=(1e-4, 1e-3, 3e-3, 1e-2), augmentations=AUGMENTATIONS, early_stop=0.3, view_size=720)
     digits = Study(
         name="resnet18-digits",
         title="ResNet-18 at a quarter of its width, from scratch on scikit-learn's digits",
@@ -59,8 +59,8 @@ def embedded() -> Profile:
         recipe=Recipe(epochs=12, batch=50, lr=2e-3,
                       checkpoints=(0, 0.5, 1, 1.5, 2, 3, 4, 5, 6, 8, 10, 12)),
         domains=("digits",),
-        dropout_rates=(0.02, 0.05, 0.1, 0.15), decays=(5e-3, 2e-2, 5e-2, 1e-1), augmentations=AUGMENTATIONS,
-        early_stop=0.3, view_size=500)
+        dropout_rates=(0.02, 0.05, 0.1, 0.15), single_placement_rates=(0.1,),
+        decays=(5e-3, 2e-2, 5e-2, 1e-1), augmentations=AUGMENTATIONS, early_stop=0.3, view_size=500)
     return Profile("embedded", "Embedded studies: generated and shipped data, small models", (world, digits),
                    seeds=5, embedder=clip)
 
@@ -71,7 +71,7 @@ def smoke() -> Profile:
         name="resnet18-smoke", title="A very small ResNet-18 on 120 digits (only to try things out)",
         data=Digits(train=120, side=16), backbone=ResNet18(width=4, stem_stride=2),
         recipe=Recipe(epochs=3, batch=40, lr=5e-3, checkpoints=(0, 1, 2, 3)), domains=("digits",),
-        dropout_rates=(0.05, 0.2), decays=(1e-3, 1e-1), augmentations=AUGMENTATIONS, early_stop=0.4, view_size=120)
+        dropout_rates=(0.05, 0.2), single_placement_rates=(0.2,), decays=(1e-3, 1e-1), augmentations=AUGMENTATIONS, early_stop=0.4, view_size=120)
     return Profile("smoke", "A trial of the machinery", (digits,), seeds=5, embedder=Clip(embedded_weights()))
 
 

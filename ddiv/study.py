@@ -59,13 +59,15 @@ Backbone = Clip | ResNet18
 class Recipe(msgspec.Struct, frozen=True):
     """How a trial is trained: Adam, cosine learning rate to 0, cross-entropy.
 
-    `checkpoints` are the epochs (fractions allowed) at which the baseline's trajectory is measured.
+    `head_lr` is the learning rate of the classification layer where it is not `lr`: a random layer on a small
+    pre-trained encoder needs a larger one, or the encoder forgets before the layer has learned. `checkpoints` are the epochs (fractions allowed) at which the baseline's trajectory is measured.
     """
 
     epochs: int
     batch: int
     lr: float
     checkpoints: tuple[float, ...] = ()
+    head_lr: float | None = None
 
 
 class Study(msgspec.Struct, frozen=True):

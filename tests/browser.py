@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-         "--disable-background-networking", "--disable-component-update", "--disable-sync", "--hide-scrollbars"]
+         "--disable-background-networking", "--disable-component-update", "--disable-sync", "--hide-scrollbars",
+         "--host-resolver-rules=MAP * ~NOTFOUND"]
 
 
 class Opened(NamedTuple):
     dom: str  # after scripts ran
     console: list[str]  # everything the page, or the browser about the page, wrote there
-    requests: list[str]  # URLs that left the file, whether they got an answer or not
+    requests: list[str]  # URLs that the page asked the network for, whether it got an answer or not
 
     def data(self, name: str) -> str | None:
         """An attribute of the <html> element, such as data-plots-drawn."""
@@ -47,11 +48,7 @@ def open_in_browser(path: Path | str, suffix: str = "", *, width: int = 1280, he
 
 
 def _requests(net_log: Path) -> list[str]:
-    """URLs in a net log; one that a killed browser left unfinished is read as far as it goes."""
-    text = net_log.read_text("utf-8", "replace") if net_log.exists() else ""
-    try:
-        events = json.loads(text)["events"]
-        urls = [event.get("params", {}).get("url") for event in events]
-    except (ValueError, KeyError):
-        urls = re.findall(r'"url":"([^"]+)"', text)
-    return sorted({url for url in urls if isinstance(url, str) and re.match(r"(https?|wss?|ftp):", url)})
+    """URLs that a page began to load; what the browser asks for by itself has no origin as its initiator."""
+    events = json.loads(net_log.read_text("utf-8", "replace"))["events"]
+    asked = [event.get("params", {}) for event in events]
+    return sorted({a["url"] for a in asked if "url" in a and a.get("initiator", "not an origin") != "not an origin"})

@@ -99,10 +99,11 @@ def every_claim():
         for name, test in vars(module).items():
             if hasattr(test, "claim"):
                 marks = [mark.args for mark in getattr(test, "pytestmark", []) if mark.name == "parametrize"]
-                for study in PROFILE.studies:
-                    for values in product(*(given for _, given in marks)):
-                        yield pytest.param(test, study, dict(zip((n for n, _ in marks), values)),
-                                           id=f"{test.claim.id}-{study.name}-{'-'.join(map(str, values))}")
+                rows = [[dict(zip(names.split(", "), row if ", " in names else (row,))) for row in given] for names, given in marks]
+                for study, chosen in product(PROFILE.studies, product(*rows)):
+                    values = {name: value for row in chosen for name, value in row.items()}
+                    words = "-".join(value for value in values.values() if isinstance(value, str))
+                    yield pytest.param(test, study, values, id=f"{test.claim.id}-{study.name}-{words}")
 
 
 EVERY_CLAIM = list(every_claim())

@@ -41,9 +41,10 @@ const ramp = (t) => {  // pale to deep green
   return `rgb(${mix[0].map((c, i) => Math.round(c + (mix[1][i] - c) * Math.min(1, Math.max(0, t)))).join(",")})`;
 };
 
+// The name of the y axis stands above the plot, in the page.
 function layout(xlabel, ylabel, more = {}) {
   const axis = (label, extra) => ({
-    title: { text: plain(label), standoff: 8 }, zeroline: false, showline: true, ticks: "outside", ticklen: 4,
+    title: { text: plain(label), standoff: 8, font: { size: 12 } }, zeroline: false, showline: true, ticks: "outside", ticklen: 4,
     automargin: true, nticks: 6, ...extra,
   });
   return {
@@ -77,7 +78,7 @@ function lines(p, names, at, hasZero, xaxis) {
   };
   add("y", "equal epochs", EQUAL, "solid", "circle");
   add("matched", "fit-matched", FIT, "dash", "diamond");
-  return { traces, layout: layout(p.xlabel, p.ylabel, { xaxis, shapes: hasZero ? [zero] : [] }) };
+  return { traces, layout: layout(p.xlabel, "", { xaxis, shapes: hasZero ? [zero] : [] }) };
 }
 
 const KINDS = {
@@ -98,7 +99,7 @@ const KINDS = {
     rows.forEach((s, k) => traces.push({ type: "scatter", mode: "markers", x: at.map((i) => i + .36 * ((k + .5) / rows.length - .5)),
       y: s.y ?? [], hoverinfo: "text", marker: { color: EQUAL, size: 5 }, name: "one seed", legendgroup: "seed", showlegend: k === 0,
       text: names.map((n, i) => `${plain(n)}<br>seed ${plain(s.seed)}: ${show(s.y?.[i], true)}`) }));
-    return { traces, layout: layout(p.xlabel, p.ylabel, { xaxis: named(names), shapes: [zero] }) };
+    return { traces, layout: layout(p.xlabel, "", { xaxis: named(names), shapes: [zero] }) };
   },
   vectors(p) {
     const points = (p.points ?? []).filter((q) => isNumber(q.x) && isNumber(q.y)), groups = [...new Set(points.map((q) => q.group))];
@@ -109,8 +110,12 @@ const KINDS = {
         text: mine.flatMap((q) => ["", plain(q.label), ""]), hovertext: mine.flatMap((q) => ["", `${plain(q.label)}<br>${show(q.x, true)}, ${show(q.y, true)}`, ""]),
         marker: { color: s.color, symbol: s.symbol, size: mine.flatMap(() => [0, 10, 0]), line: { width: 2, color: s.color } } };
     });
-    const grid = { zeroline: true, showgrid: false };
-    return { traces, layout: layout(p.xlabel, p.ylabel, { xaxis: grid, yaxis: grid }) };
+    const axis = (values) => {  // zero in sight, and room for the labels
+      const lo = Math.min(0, ...values), hi = Math.max(0, ...values), room = .18 * (hi - lo || 1);
+      return { zeroline: true, showgrid: false, range: [lo - room, hi + room] };
+    };
+    const [x, y] = ["x", "y"].map((key) => axis(points.map((q) => q[key])));
+    return { traces, layout: layout(p.xlabel, "", { xaxis: x, yaxis: y }) };
   },
   scatter(p) {  // the paper's figures 3 and 4
     const points = (p.points ?? []).filter((q) => isNumber(q.x) && isNumber(q.y)), base = points.find((q) => q.group === "baseline");
@@ -122,7 +127,7 @@ const KINDS = {
       const trail = base && ["dropout", "weight decay"].includes(group) ? [base, ...mine] : [];
       return [{ type: "scatter", mode: "lines", x: trail.map((q) => q.x), y: trail.map((q) => q.y), line: { color: s.color, width: 1 }, opacity: .45, hoverinfo: "skip" },
         { type: "scatter", mode: p.labels ? "markers+text" : "markers", x: mine.map((q) => q.x), y: mine.map((q) => q.y), hoverinfo: "text",
-          text: mine.map((q) => plain(q.arm)), textposition: "top center", textfont: { size: 10 },
+          text: mine.map((q, i) => group === "augmentation" || (i === mine.length - 1 && q !== base) ? plain(q.arm) : ""), textposition: "top center", textfont: { size: 10 },
           hovertext: mine.map((q) => [`<b>${plain(q.arm)}</b>`, `${plain(p.x)}: ${show(q.x)}`, `${plain(p.y)}: ${show(q.y)}`,
             ...(isNumber(q.intensity) ? [`embedding diversity, relative: ${show(q.intensity)}`] : []),
             ...(q.xs ?? []).map((x, i) => `<i>seed ${i + 1} of ${q.xs.length}:</i> ${show(x)}, ${show(q.ys?.[i])}`)].join("<br>")),
@@ -161,15 +166,19 @@ const seen = new IntersectionObserver((entries) => {
 }, { rootMargin: "200px" });
 let drawingAll = false;
 function drawAll() {  // a few at a time, so that the page stays usable
-  drawingAll = true;
   const left = slots().filter((slot) => !slot.dataset.drawn && !slot.dataset.failed), until = performance.now() + 60;
   while (left.length && performance.now() < until) draw(left.shift());
   count();
-  if (left.length) setTimeout(drawAll, 0);
+  if (left.length && drawingAll) setTimeout(drawAll, 0);
 }
+document.addEventListener("toggle", (event) => {
+  const slot = event.target.open && event.target.matches(".finding") && !drawingAll && one(".plot", event.target);
+  if (slot) draw(slot), count();
+}, true);
 
-const button = one("#all");
+const button = one("#open-all");
 function openAll(open) {
+  drawingAll = open;
   for (const node of all("details.claim, details.finding")) node.open = open;
   if (open) drawAll();
   if (button) button.textContent = open ? "close all" : "open all";
@@ -295,7 +304,8 @@ if (pick) {
   one("#legend").append(...[...new Set(scatter.flatMap((s) => (s.points ?? []).map((q) => q.group)))].map((group) => {
     const sign = make("b", { textContent: signs[style(group).symbol] ?? (group === "baseline" ? "+" : "×") });
     sign.style.color = style(group).color;
-    return make("span", {}, sign, ` ${group ?? "—"}`);
+    const more = group !== "augmentation" ? [] : [0, .5, 1].map((t) => make("b", { textContent: "▲", style: `color:${ramp(t)}` }));
+    return make("span", {}, sign, ` ${group ?? "—"}`, ...(more.length ? [" (", more[0], more[1], more[2], " less to more diverse)"] : []));
   }));
   pick.addEventListener("change", panels);
   panels();

@@ -73,10 +73,10 @@ def render(page: dict[str, Any]) -> str:
 
     Groups with a marker of their own: baseline, dropout, weight decay, augmentation, synthetic, control.
     """
-    page = _finite(page)
+    page = _clean(page)
     plots: list[dict] = []
     scripts = {"plotly": get_plotlyjs(), "js": (HERE / "page.js").read_text("utf-8")}
-    html = _template().render(
+    return _template().render(
         page=page,
         **_view(page, plots),
         data=_json({"plots": plots, "scatter": page.get("scatter") or [], "studies": _titles(page)}),
@@ -84,7 +84,6 @@ def render(page: dict[str, Any]) -> str:
         scripts={name: Markup(text) for name, text in scripts.items()},
         hashes=[_hash(text) for text in scripts.values()],
     )
-    return html.encode("utf-8", "replace").decode("utf-8")  # a lone surrogate must not stop the writing
 
 
 # --- what the template shows ---------------------------------------------------------------------------
@@ -136,6 +135,7 @@ def _claim(claim: dict, plots: list[dict], taken: set[str]) -> dict:
         finding["differs"] = bool(matched) and matched.get("verdict") != finding["verdict"]
         finding["surprise"] = finding["key"] == "con" and not raw.get("expected")
         finding["p"] = _p(finding["verdict"], evidence)
+        finding["digits"] = _digits(reach.get(evidence.get("unit") or ""))
         finding["strip"] = _strip(evidence, matched, reach)
         if raw.get("plot"):
             finding["plot_id"] = len(plots)
@@ -203,6 +203,8 @@ def _table(table: dict) -> dict:
         {"title": None, "rows": _rows(table.get("rows"), better)},
         {"title": "as printed in the paper", "rows": _rows(table.get("paper"), better)},
     ) if block["rows"]]
+    for block in blocks:
+        block["deltas"] = any(_isnum(cell.get("delta")) for row in block["rows"] for cell in row["cells"])
     starts = set()
     for _, width in groups:
         starts.add(sum(w for _, w in groups[: len(starts)]))
@@ -214,14 +216,15 @@ def _rows(rows: list[dict] | None, better: list) -> list[dict]:
     rows = [dict(row, cells=[dict(cell or {}) for cell in row.get("cells") or []]) for row in rows or []]
     rows.sort(key=lambda row: (row.get("group") or row.get("arm")) != "baseline")
     for i, way in enumerate(better):
-        cells = [row["cells"][i] for row in rows if len(row["cells"]) > i and _isnum(row["cells"][i].get("mean"))]
+        column = [row["cells"][i] for row in rows if len(row["cells"]) > i]
+        cells = [cell for cell in column if _isnum(cell.get("mean"))]
         if not cells:
             continue
         largest = max(abs(cell["mean"]) for cell in cells)
         digits = 3 if largest < 10 else 2 if largest < 100 else 1
         best = {"higher": max, "lower": min}.get(way, lambda _: None)([round(c["mean"], digits) for c in cells])
         for cell in cells:
-            cell["digits"], cell["best"] = digits, round(cell["mean"], digits) == best
+            cell["digits"], cell["best"] = digits, len(cells) > 1 and round(cell["mean"], digits) == best
     return rows
 
 
@@ -258,14 +261,17 @@ def _strip(evidence: dict, matched: dict, reach: dict[str, float]) -> Markup:
 # --- small helpers ---------------------------------------------------------------------------------------
 
 
-def _finite(value: Any) -> Any:
-    """A deep copy in plain Python numbers; NaN and infinities are None, and what is None is not in its dict."""
+def _clean(value: Any) -> Any:
+    """A deep copy in plain Python numbers and in strings without lone surrogates, which are no Unicode text;
+    NaN and infinities are None, and what is None is not in its dict."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode("utf-8")
     if hasattr(value, "tolist"):
         value = value.tolist()
     if isinstance(value, dict):
-        return {str(key): new for key, v in value.items() if (new := _finite(v)) is not None}
+        return {_clean(str(key)): new for key, v in value.items() if (new := _clean(v)) is not None}
     if isinstance(value, (list, tuple)):
-        return [_finite(v) for v in value]
+        return [_clean(v) for v in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
@@ -316,6 +322,11 @@ def _p(verdict: str, evidence: dict) -> float | None:
     return min((p for p in both.values() if _isnum(p)), default=None)
 
 
+def _digits(most: float | None) -> int | None:
+    """Decimals that give numbers up to `most` three significant digits: the same for all rows of a claim in a unit."""
+    return min(6, max(0, 2 - math.floor(math.log10(most)))) if most else None
+
+
 def _count(n: int, one: str, many: str | None = None) -> str:
     return f"{n:,} {one if n == 1 else many or one + 's'}"
 
@@ -340,9 +351,9 @@ def number(value: Any, sign: bool = False, digits: int | None = None) -> str:
         text = f"{value:.{digits}f}"
     elif value == 0 or 1e-4 <= abs(value) < 1e5:
         decimals = 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2 if abs(value) >= 1 else 3
-        if 0 < abs(value) < 0.01:
-            decimals = 5
         text = str(value) if isinstance(value, int) else f"{value:.{decimals}f}"
+        if 0 < abs(value) < 0.01:
+            text = f"{value:.5f}".rstrip("0")
     else:
         text = f"{value:.1e}"
     if re.fullmatch(r"-[0.]+", text):
@@ -368,7 +379,7 @@ def _template():
     env = Environment(loader=FileSystemLoader(HERE), autoescape=True, undefined=ChainableUndefined,
                       trim_blocks=True, lstrip_blocks=True)
     env.filters.update(
-        num=number, duration=duration, percent=percent, key=_key, glyph=_glyph, count=_count,
+        num=number, plain=lambda value: f"{value:g}" if isinstance(value, float) else number(value), duration=duration, percent=percent, key=_key, glyph=_glyph, count=_count,
         dash=lambda value: "—" if value in (None, "") or isinstance(value, ChainableUndefined) else value,
         image=lambda src: src if isinstance(src, str) and IMAGE.fullmatch(src) else None,
     )

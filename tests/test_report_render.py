@@ -1,0 +1,303 @@
+"""The report's page: complete, closed to the network, and inert whatever its strings say."""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+from html.parser import HTMLParser
+
+import pytest
+from ddiv.report import render
+from ddiv.report.render import duration, number
+from tests.browser import chromium, open_in_browser
+from tests.sample_page import sample_page
+
+needs_browser = pytest.mark.skipif(chromium() is None, reason="no chromium or google-chrome binary found")
+HOSTILE = "</script><img src=x onerror=document.title='pwned'><a href='https://example.org'>a</a> & %{x} \u2028\u2029 {{7*7}} \ud800"
+VOID = {"meta", "link", "input", "img", "br", "hr"}
+
+
+class Page(HTMLParser):
+    """The elements of a page, outside of what only looks like elements inside scripts."""
+
+    def __init__(self, html: str):
+        super().__init__(convert_charrefs=True)
+        self.elements, self.open, self.texts, self.scripts = [], [], [], {}
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag, attributes):
+        self.elements.append((tag, dict(attributes)))
+        if tag not in VOID:
+            self.open.append((tag, dict(attributes)))
+
+    def handle_startendtag(self, tag, attributes):
+        self.elements.append((tag, dict(attributes)))
+
+    def handle_endtag(self, tag):
+        assert self.open and self.open[-1][0] == tag, f"</{tag}> closes {self.open[-3:]}"
+        self.open.pop()
+
+    def handle_data(self, data):
+        if self.open and self.open[-1][0] == "script":
+            self.scripts[self.open[-1][1].get("id", "js")] = data
+        elif self.open and self.open[-1][0] != "style":
+            self.texts.append(data)
+
+    @property
+    def text(self):
+        return " ".join(" ".join(self.texts).split())
+
+    def all(self, tag, **having):
+        return [a for t, a in self.elements if t == tag and all(v in (a.get(k.rstrip("_")) or "").split() for k, v in having.items())]
+
+
+def parse(page: dict) -> Page:
+    parsed = Page(render(page))
+    assert not parsed.open
+    return parsed
+
+
+def findings(page: dict) -> list[dict]:
+    return [finding for claim in page["claims"] for finding in claim["findings"]]
+
+
+def poison(value):
+    """The same structure with every string a hostile one, but those that say what kind of thing something is."""
+    if isinstance(value, dict):
+        keep = ("verdict", "kind", "group", "png")
+        return {k: v if k in keep else poison(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [poison(v) for v in value]
+    return f"{value}{HOSTILE}" if isinstance(value, str) else value
+
+
+# --- structure -----------------------------------------------------------------------------------------------
+
+
+def test_every_claim_and_finding_is_there_once():
+    page = sample_page(14)
+    parsed = parse(page)
+    assert len(parsed.all("details", class_="claim")) == 14
+    rows = parsed.all("details", class_="finding")
+    assert len(rows) == len(findings(page)) > 100
+    assert sorted(r["data-study"] for r in rows) == sorted(f["study"] for f in findings(page))
+    ids = [a["id"] for _, a in parsed.elements if "id" in a]
+    assert len(ids) == len(set(ids))
+    linked = [a["href"][1:] for a in parsed.all("a") if a["href"].startswith("#")]
+    assert set(linked) <= set(ids)
+    plots = json.loads(parsed.scripts["data"])["plots"]
+    assert len(plots) == len(parsed.all("div", class_="plot")) == sum(bool(f.get("plot")) for f in findings(page))
+    assert {p["kind"] for p in plots} == {"dose", "paired", "bars", "vectors"}
+
+
+def test_summary_counts_in_words():
+    page = sample_page(14)
+    text = parse(page).text
+    for verdict in ("supported", "contradicted", "inconclusive", "not applicable", "not run"):
+        n = sum(f["verdict"] == verdict for f in findings(page))
+        assert n and re.search(rf"\b{n} (are )?{verdict}", text), verdict
+    expected = sum(f["verdict"] == "contradicted" and bool(f.get("expected")) for f in findings(page))
+    assert f"({expected} of them expected)" in text
+
+
+def test_matrix_has_a_cell_for_each_claim_and_study_with_glyph_and_word():
+    page = sample_page(3)
+    html = render(page)
+    matrix = html[html.index('<table class="matrix"') : html.index('<p class="key">')]
+    assert matrix.count("data-claim=") == 3
+    single = [f for c in page["claims"] for f in c["findings"] if len(c["findings"]) == 2][0]
+    assert f'{single["verdict"]}</span>' in matrix  # a word, not only a glyph
+    assert '<span class="sr"> supported</span>' in matrix  # and for those who hear it, after a count
+    assert 'class="fit"' in matrix
+
+
+def test_table_puts_the_baseline_first_and_the_best_in_bold():
+    html = render({"table2": [{"study": "s", "columns": ["OOD acc", "OOD ECE", "OOD Vendi"], "rows": [
+        {"arm": "auto", "cells": [{"mean": 0.4, "delta": 0.1}, {"mean": 0.2, "delta": -0.1}, {"mean": 9.0}]},
+        {"arm": "baseline", "group": "baseline", "cells": [{"mean": 0.3}, {"mean": 0.3}, None]}]}]})
+    table = html[html.index('class="results"') : html.index("</table>", html.index('class="results"'))]
+    assert table.index(">baseline<") < table.index(">auto<")
+    assert re.findall(r'class="best[^>]*>([^<]*)', table) == ["0.400", "0.200"]
+    assert "+.100" in table and "−.100" in table and "—" in table
+
+
+def test_one_plotly_and_no_address_to_load_from():
+    page = sample_page(2)
+    parsed = parse(page)
+    assert len(parsed.all("script")) == 3 and not any("src" in a for a in parsed.all("script"))
+    assert render(page).count("plotly.js v") == 1
+    for _, attributes in parsed.elements:
+        for name in ("src", "href", "action", "poster", "srcset"):
+            assert (attributes.get(name) or "#").startswith(("#", "data:image/png;base64,"))
+    assert not re.search(r"@import|url\(", "".join(re.findall(r"<style>(.*?)</style>", render(page), re.S)))
+
+
+@pytest.mark.parametrize("page", [
+    {}, {"claims": []}, {"title": None, "claims": None, "run": None, "seeds": None, "warnings": None},
+    {"claims": [{}]}, {"claims": [{"findings": [{}]}]},
+    {"claims": [{"id": "a", "findings": [{"verdict": "surprising", "evidence": {"effect": float("nan"), "interval": None}}]}]},
+    {"claims": [{"id": "a", "findings": [{"study": "s", "evidence": {"interval": [1, float("inf")], "effects": [None, 1.0]}}]}]},
+    {"studies": [{}], "scatter": [{}], "table2": [{}], "contact_sheets": [{}], "families": [{"id": "f"}], "settings": [["a", None]]},
+])
+def test_parts_may_be_missing(page):
+    before = copy.deepcopy(page)
+    parsed = parse(page)
+    assert "—" in parsed.text and "None" not in parsed.text and "NaN" not in parsed.scripts["data"]
+    assert repr(page) == repr(before)
+
+
+def test_an_empty_page_says_what_to_do():
+    assert "pytest claims" in parse({"claims": []}).text
+
+
+def test_claims_with_equal_names_keep_their_own_anchors():
+    claim = {"id": "a b", "findings": [{"study": "s", "variant": "v"}] * 2}
+    parsed = parse({"claims": [claim, claim | {"id": "a-b"}]})
+    ids = [a["id"] for a in parsed.all("details") if "id" in a]
+    assert len(ids) == len(set(ids)) == 7
+
+
+@pytest.mark.parametrize(("value", "text"), [
+    (0.031249, "0.031"), (-0.0004, "−0.0004"), (1.234, "1.23"), (-12.34, "−12.3"), (1234.5, "1234"), (7, "7"), (0, "0"),
+    (-1e-9, "−1.0e−09"), (None, "—"), ("twelve", "twelve"), (-0.0, "0.000"),
+])
+def test_numbers_are_short(value, text):
+    assert number(value) == text
+
+
+def test_signs_and_durations():
+    assert [number(x, True, 2) for x in (0.5, -0.5, 0.001, -0.001)] == ["+0.50", "−0.50", "0.00", "0.00"]
+    assert [duration(x) for x in (12.34, 125, 4000, None)] == ["12.3 s", "2 min", "1 h 07 min", "—"]
+
+
+# --- hostile strings --------------------------------------------------------------------------------------------
+
+
+def test_hostile_strings_are_text():
+    render(poison(sample_page(1))).encode("utf-8")  # a lone surrogate would not go
+    parsed = parse(poison(sample_page(6)))
+    parsed.scripts["data"].encode("ascii")
+    assert not re.search(r"[<>&]", parsed.scripts["data"])
+    plots = json.loads(parsed.scripts["data"])["plots"]
+    assert HOSTILE.replace("\ud800", "?") in plots[0]["xlabel"]
+    assert len(parsed.all("script")) == 3
+    assert not any(name.startswith("on") for _, a in parsed.elements for name in a)
+    assert all(a["href"].startswith("#") for a in parsed.all("a"))
+    assert "<img src=x onerror" in parsed.text and "{{7*7}}" in parsed.text
+
+
+@pytest.mark.parametrize("png", ["https://example.org/x.png", "javascript:alert(1)", "data:text/html;base64,AAAA", "data:image/svg+xml;base64,AAAA",
+                                 'data:image/png;base64,AAAA" onload="x', 7, None])
+def test_only_embedded_bitmaps_are_shown(png):
+    assert not parse({"contact_sheets": [{"caption": "c", "png": png}]}).all("img")
+
+
+# --- in a browser --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def opened(tmp_path):
+    def open_page(page: dict, suffix: str = "", script: str | None = None, **options):
+        html = render(page)
+        if script:  # a visitor's hands; the page's own policy would refuse them
+            html = re.sub(r"<meta http-equiv[^>]*>", "", html).replace("</body>", f"<script>{script}</script></body>")
+        path = tmp_path / "page.html"
+        path.write_text(html, "utf-8")
+        return open_in_browser(path, suffix, **options)
+
+    return open_page
+
+
+@needs_browser
+@pytest.mark.parametrize("suffix", ["#all", "?all"])
+def test_all_plots_are_drawn_without_a_word_or_a_request(opened, suffix):
+    page = sample_page(6)
+    seen = opened(page, suffix)
+    total = sum(bool(f.get("plot")) for f in findings(page)) + 3  # and a scale-shape plot for each study
+    assert seen.data("data-plots-total") == seen.data("data-plots-drawn") == str(total)
+    assert "data-failed" not in re.sub(r"<script.*?</script>", "", seen.dom, flags=re.S)
+    assert seen.console == [] and seen.requests == []
+
+
+@needs_browser
+def test_nothing_is_drawn_before_it_is_looked_at(opened):
+    seen = opened(sample_page(14))
+    assert seen.data("data-plots-drawn") == "0" and int(seen.data("data-plots-total")) > 50
+    assert seen.console == []
+
+
+@needs_browser
+@pytest.mark.parametrize("page", [{}, {"claims": [{"findings": [{"plot": {"kind": k}} for k in ("dose", "paired", "bars", "vectors")]}],
+                                       "scatter": [{"points": [{}]}]}])
+def test_a_minimal_page_is_quiet(opened, page):
+    seen = opened(page, "#all")
+    assert seen.console == [] and seen.requests == []
+    assert seen.data("data-plots-total") == seen.data("data-plots-drawn")
+
+
+@needs_browser
+@pytest.mark.slow
+def test_hostile_strings_do_nothing_in_a_browser(opened):
+    page = poison(sample_page(5))
+    seen = opened(page, "#all")
+    assert seen.data("data-plots-drawn") == seen.data("data-plots-total") != "0"
+    assert "<title>pwned" not in seen.dom and seen.requests == [] and seen.console == []
+    hover = """setTimeout(() => { const out = [];
+      for (const slot of document.querySelectorAll(".plot[data-drawn]")) for (let t = 0; t < slot.data.length; t++) {
+        try { Plotly.Fx.hover(slot, [{curveNumber: t, pointNumber: 1}]); } catch (error) { continue; }
+        out.push(slot.querySelectorAll(".hovertext").length); }
+      document.documentElement.dataset.hovered = out.reduce((a, b) => a + b, 0);
+      document.documentElement.dataset.bad = document.querySelectorAll("[onerror], svg a, img:not([src^='data:'])").length;
+    }, 30000)"""
+    seen = opened(page, "#all", hover)
+    assert int(seen.data("data-hovered")) > 10 and seen.data("data-bad") == "0"
+    assert "<title>pwned" not in seen.dom and seen.requests == []
+
+
+@needs_browser
+@pytest.mark.slow
+def test_filters_links_and_buttons(opened):
+    page = sample_page(14)
+    script = """const root = document.documentElement, say = (k, v) => { root.dataset[k] = v; }, $ = (s) => document.querySelector(s);
+      const shown = () => document.querySelectorAll(".finding:not([hidden])").length, wait = (ms) => new Promise((r) => setTimeout(r, ms));
+      const change = (node) => { node.dispatchEvent(new Event("input", {bubbles: true})); return wait(300); };
+      (async () => {
+        $("[name=verdict][value=con]").checked = true; await change($("[name=verdict]")); say("con", shown());
+        $("#study").value = "digits"; await change($("#study")); say("conDigits", shown()); say("count", $("#shown").textContent);
+        $("[type=reset]").click(); await wait(300); say("reset", shown());
+        $("#q").value = "no such words"; await change($("#q")); say("none", shown() + " " + !$("#nothing").hidden);
+        location.hash = "#c-decay-0"; await wait(300); say("jumped", shown() + " " + $("#c-decay-0").open);
+        $(".matrix a[href='#c-decay-0'][data-study=digits]").click(); await wait(300);
+        say("marked", document.querySelectorAll(".finding.marked").length);
+        $(".finding[open]") || ($("#c-dropout-0 .finding summary").click()); await wait(1500); say("one", root.dataset.plotsDrawn);
+        $("#open-all").click(); await wait(60000); say("all", root.dataset.plotsDrawn === root.dataset.plotsTotal);
+        const pair = $("#pick [name=pair]"); pair.selectedIndex = 1; pair.dispatchEvent(new Event("change", {bubbles: true})); await wait(2000);
+        say("again", root.dataset.plotsDrawn === root.dataset.plotsTotal);
+        say("axis", $("#panels .ytitle").textContent);
+      })();"""
+    seen = opened(page, "", script, budget_ms=120_000)
+    of = findings(page)
+    contradicted = [f for f in of if f["verdict"] == "contradicted"]
+    digits = [f for f in contradicted if f["study"] == "digits"]
+    assert seen.data("data-con") == str(len(contradicted))
+    assert seen.data("data-con-digits") == str(len(digits)) and seen.data("data-count").startswith(f"{len(digits)} of ")
+    assert seen.data("data-reset") == str(len(of)) and seen.data("data-none") == "0 true"
+    assert seen.data("data-jumped") == f"{len(of)} true"
+    assert seen.data("data-marked") == str(sum(f["study"] == "digits" for f in page["claims"][1]["findings"]))
+    assert int(seen.data("data-one")) >= 1
+    assert seen.data("data-all") == seen.data("data-again") == "true" and seen.data("data-axis") == "matrix entropy"
+    assert seen.console == [] and seen.requests == []
+
+
+@needs_browser
+def test_the_policy_refuses_what_the_page_did_not_bring(tmp_path):
+    """And the helper sees it: otherwise "no console error, no request" would say nothing."""
+    path = tmp_path / "page.html"
+    bad = "<img src='https://example.org/x.png'><script>document.title = 'pwned'</script></body>"
+    path.write_text(render({}).replace("</body>", bad), "utf-8")
+    seen = open_in_browser(path)
+    assert len(seen.console) >= 2 and "<title>pwned" not in seen.dom and seen.requests == []
+    path.write_text("<img src='https://example.org/x.png'>", "utf-8")
+    assert open_in_browser(path).requests == ["https://example.org/x.png"]
