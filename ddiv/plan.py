@@ -33,6 +33,7 @@ class Finished(msgspec.Struct):
     """One line of a run's journal: a job that was measured."""
 
     key: str
+    kind: str
     label: str
     seconds: float
     worker: str
@@ -129,7 +130,7 @@ class Crew:
             return
         finally:
             (self.folder / "working" / f"{self.worker}.json").unlink(missing_ok=True)
-        line = Finished(key, job.label, time.time() - started, self.worker)
+        line = Finished(key, kind(job), job.label, time.time() - started, self.worker)
         with open(self.folder / "journal.jsonl", "ab") as journal:
             journal.write(msgspec.json.encode(line) + b"\n")
 
@@ -155,6 +156,12 @@ class Crew:
         """Why this job failed in this run, in whichever worker; None where it did not."""
         note = self._failure_note(job)
         return self._failures.get(trials.key(job)) or (note.read_text() if note.exists() else None)
+
+
+def kind(job: Job) -> str:
+    """Jobs of one kind take about the same time: what is measured, on which backbone and data."""
+    parts = (job, getattr(job, "backbone", None), job.data)
+    return "/".join(type(part).__name__ for part in parts if part is not None)
 
 
 def usable_cores() -> int:

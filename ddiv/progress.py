@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from statistics import mean
 
 import msgspec
 
@@ -62,16 +63,18 @@ def describe(folder: Path, slots: int) -> str | None:
         plan = msgspec.json.decode((folder / "plan.json").read_bytes(), type=Plan)
     except (OSError, msgspec.DecodeError):
         return None
-    done = [line for line in journal(folder) if line.key in set(plan.missing)]
+    done = {line.key: line for line in journal(folder) if line.key in plan.missing}
     total, now = len(plan.missing), working(folder)
-    if not total or len(done) == total:
+    if len(done) == total:
         return None
     parts = [f"trials: {len(done)} of {total} done", f"{len(now)} running", f"{total - len(done) - len(now)} waiting"]
     if done:
-        each = sum(line.seconds for line in done) / len(done)
-        under_way = sum(state.share for state in now)
-        left = max(0.0, total - len(done) - under_way) * each / min(slots, max(1, len(now)))
-        parts += [f"{each:.1f} s each", f"about {duration(left)} left"]
+        each = mean(line.seconds for line in done.values())
+        costs = {kind: mean(line.seconds for line in done.values() if line.kind == kind)
+                 for kind in {line.kind for line in done.values()}}
+        left = sum(costs.get(kind, each) for key, kind in plan.missing.items() if key not in done)
+        left -= each * sum(state.share for state in now)
+        parts += [f"{each:.1f} s each", f"about {duration(max(0.0, left) / max(1, len(now) or slots))} left"]
     if now:
         newest = max(now, key=lambda state: state.since)
         parts.append(f"now {newest.label} ({newest.share:.0%})")

@@ -19,6 +19,7 @@ import msgspec
 
 from ddiv import trial as trials
 from ddiv.finding import Asked
+from ddiv.plan import kind
 from ddiv.store import Store, write_atomically
 from ddiv.trial import Job
 
@@ -39,10 +40,10 @@ class Run(msgspec.Struct, frozen=True):
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """How many jobs a run needs, and the keys of those that were missing when it started."""
+    """How many jobs a run needs; the keys of those that were missing when it started, with their kinds."""
 
     needed: int
-    missing: tuple[str, ...]
+    missing: dict[str, str]
 
 
 def new_id() -> str:
@@ -76,7 +77,7 @@ def save_plan(store: Store, run_id: str, jobs: list[Job]) -> None:
     """Write plan.json, once: every worker has the same plan, and the first one to come writes it."""
     path = folder(store, run_id) / "plan.json"
     if not path.exists():
-        missing = tuple(trials.key(job) for job in jobs if job not in store)
+        missing = {trials.key(job): kind(job) for job in jobs if job not in store}
         write_atomically(path, msgspec.json.encode(Plan(len(jobs), missing)))
 
 

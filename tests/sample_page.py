@@ -113,6 +113,8 @@ def _plot(draw, kind, truth, matched):
                 "points": [{"label": label, "group": group, "x": draw.gauss(-1, 0.6), "y": draw.gauss(truth, 0.4)} for group, label in groups]}
     if kind == "bars":
         names = ["auto", "rand", "augmix", "trivial", "noise10", "noise30"]
+        if not matched:
+            names = [f"{group}: {metric}" for group in ("augmentation", "dropout") for metric in ("Frobenius norm", "alpha", "matrix entropy")]
         return {"kind": kind, "ylabel": "accuracy, change against baseline", "x": names,
                 "series": [{"seed": s, "y": [truth + draw.gauss(0, 0.3) for _ in names]} for s in SEEDS]}
     if kind == "paired":

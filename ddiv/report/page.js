@@ -93,13 +93,18 @@ const KINDS = {
   },
   bars(p) {
     const names = p.x ?? [], rows = p.series ?? [], at = names.map((_, i) => i);
+    const lying = names.join("").length > 70;  // long names read better from left to right
+    const place = (across, up) => lying ? { x: up, y: across } : { x: across, y: up };
     const means = names.map((_, i) => mean(rows.map((s) => s.y?.[i])));
-    const traces = [{ type: "bar", x: at, y: means, width: .62, opacity: .45, marker: { color: EQUAL }, hoverinfo: "text", name: "mean",
-      textposition: "none", text: means.map((v, i) => `${plain(names[i])}<br>mean: ${show(v, true)}`) }];
-    rows.forEach((s, k) => traces.push({ type: "scatter", mode: "markers", x: at.map((i) => i + .36 * ((k + .5) / rows.length - .5)),
-      y: s.y ?? [], hoverinfo: "text", marker: { color: EQUAL, size: 5 }, name: "one seed", legendgroup: "seed", showlegend: k === 0,
+    const traces = [{ type: "bar", ...place(at, means), orientation: lying ? "h" : "v", width: .62, opacity: .45, marker: { color: EQUAL },
+      hoverinfo: "text", name: "mean", textposition: "none", text: means.map((v, i) => `${plain(names[i])}<br>mean: ${show(v, true)}`) }];
+    rows.forEach((s, k) => traces.push({ type: "scatter", mode: "markers", ...place(at.map((i) => i + .36 * ((k + .5) / rows.length - .5)), s.y ?? []),
+      hoverinfo: "text", marker: { color: EQUAL, size: 5 }, name: "one seed", legendgroup: "seed", showlegend: k === 0,
       text: names.map((n, i) => `${plain(n)}<br>seed ${plain(s.seed)}: ${show(s.y?.[i], true)}`) }));
-    return { traces, layout: layout(p.xlabel, "", { xaxis: named(names), shapes: [zero] }) };
+    const list = { ...named(names), showgrid: false, ...(lying && { autorange: "reversed" }) };
+    const figure = layout("", "", lying ? { yaxis: list, xaxis: { showgrid: true }, shapes: [{ ...zero, xref: "x", yref: "paper", x1: 0, y1: 1 }] }
+      : { xaxis: list, shapes: [zero] });
+    return { traces, layout: figure, height: lying ? 90 + 22 * names.length : null };
   },
   vectors(p) {
     const points = (p.points ?? []).filter((q) => isNumber(q.x) && isNumber(q.y)), groups = [...new Set(points.map((q) => q.group))];
@@ -152,6 +157,7 @@ function draw(slot) {
   try {
     const plot = slot.figure ?? data().plots[slot.dataset.plot];
     const figure = KINDS[plot.kind](plot);
+    if (figure.height) slot.style.height = `${figure.height}px`;
     plotly().newPlot(slot, figure.traces, figure.layout, { displayModeBar: false, displaylogo: false, responsive: true });
     slot.dataset.drawn = "1";
   } catch (error) {

@@ -249,9 +249,9 @@ def _strip(evidence: dict, matched: dict, reach: dict[str, float]) -> Markup:
         lo, hi = _interval(e)
         line = f'<path d="M{at(lo)} {y}H{at(hi)}"/>' if lo is not None else ""
         dots = "".join(f"M{at(v)} {y}h0" for v in e.get("effects") or [] if _isnum(v))
-        mean = f'<path class="mean" d="M{at(e["effect"])} {y - 3.5}v7"/>' if _isnum(e.get("effect")) else ""
+        middle = f'<path class="middle" d="M{at(e["effect"])} {y - 3.5}v7"/>' if _isnum(e.get("effect")) else ""
         lanes.append(f'<g class="{_key(e.get("verdict"))}{" fit" if lane else ""}">{line}'
-                     f'<path class="dots" d="{dots}"/>{mean}</g>')
+                     f'<path class="dots" d="{dots}"/>{middle}</g>')
     if not lanes:
         return Markup("")
     return Markup('<svg class="strip" viewBox="0 0 120 19" aria-hidden="true"><path class="zero" d="M60 0v19"/>'
