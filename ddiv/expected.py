@@ -1,7 +1,8 @@
 """Claims known not to hold on a study: read from `claims/expected.toml` beside the tests.
 
 An entry makes a contradicted verdict an expected failure and any other verdict a failure, so that a change
-is noticed. (The seam for the ledger: a later version keeps since-when and more in the same place.)
+is noticed. A verdict on the edge, which tips over with the arithmetic of another processor, may name the other
+side of the edge in `also`. (The seam for the ledger: a later version keeps since-when and more in the same place.)
 """
 
 from __future__ import annotations
@@ -12,17 +13,24 @@ from pathlib import Path
 
 import msgspec
 
+from ddiv.evidence import Verdict
+
 FILE = Path("claims") / "expected.toml"
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """One known non-reproduction. `variant` is the test's ("classifier", "encoder, auto"; "" where it has none)."""
+    """One known non-reproduction.
+
+    `variant` is the test's ("classifier", "auto, ood"; "" where it has none); `also` names further verdicts that
+    are no change.
+    """
 
     profile: str
     claim: str
     study: str
     reason: str
     variant: str = ""
+    also: tuple[Verdict, ...] = ()
 
 
 class BadLedger(ValueError):
@@ -30,18 +38,18 @@ class BadLedger(ValueError):
 
 
 @lru_cache
-def entries(path: Path = FILE) -> dict[tuple[str, str, str, str], str]:
-    """Reasons by (profile, claim, study, variant); empty where there is no file. Raises BadLedger."""
+def entries(path: Path) -> dict[tuple[str, str, str, str], Entry]:
+    """Entries by (profile, claim, study, variant); empty where there is no file. Raises BadLedger."""
     if not path.exists():
         return {}
     try:
         rows = msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")).get("contradicted", []), list[Entry])
     except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
         raise BadLedger(f"{path} cannot be read: {error}. Each [[contradicted]] entry needs profile, claim, study "
-                        f"and reason, and may have a variant.") from error
-    return {(row.profile, row.claim, row.study, row.variant): row.reason for row in rows}
+                        f"and reason, and may have a variant and also.") from error
+    return {(row.profile, row.claim, row.study, row.variant): row for row in rows}
 
 
-def reason(profile: str, claim: str, study: str, variant: str, path: Path = FILE) -> str | None:
-    """Why this claim is expected to be contradicted on this study, or None where it is not."""
+def entry(profile: str, claim: str, study: str, variant: str, path: Path) -> Entry | None:
+    """The entry that expects this claim to be contradicted on this study, or None."""
     return entries(path).get((profile, claim, study, variant))

@@ -13,7 +13,7 @@ import msgspec
 
 from ddiv import outcome as outcomes
 from ddiv.claim import Bench, Claim, Question, Unmatched, is_spectral_or_trained, jobs, view
-from ddiv.evidence import Evidence, judge
+from ddiv.evidence import Evidence, Verdict, judge
 from ddiv.outcome import OTHER_DEFINITIONS, Snapshot, Spectral, Trained
 from ddiv.store import Record, Store, StoreError
 from ddiv.study import Clip, Study
@@ -25,7 +25,11 @@ RELIABLE_SHARE = 0.5
 
 
 class Asked(msgspec.Struct, frozen=True):
-    """A question as one test of one run asked it: all that is needed to answer it again."""
+    """A question as one test of one run asked it: all that is needed to answer it again.
+
+    `order` is the test's place in the run; `expected` the reason why it is known to be contradicted, and
+    `also` the other verdicts that would be no change to that.
+    """
 
     claim: Claim
     study: Study
@@ -35,7 +39,9 @@ class Asked(msgspec.Struct, frozen=True):
     embedder: Clip
     alpha: float
     test: str
+    order: int = 0
     expected: str | None = None
+    also: tuple[Verdict, ...] = ()
     not_applicable: str | None = None
     error: str | None = None
 

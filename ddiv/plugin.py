@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import shlex
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -40,7 +40,6 @@ class Session:
     reader: Reader
     report: Path
     line: ProgressLine | None = None
-    asked: list[Asked] = field(default_factory=list)
 
     @property
     def folder(self) -> Path:
@@ -66,6 +65,10 @@ def pytest_configure(config: pytest.Config) -> None:
     try:
         chosen = profile(config.getoption("profile"))
     except UnknownProfile as error:
+        raise pytest.UsageError(str(error)) from None
+    try:
+        expected.entries(config.rootpath / expected.FILE)
+    except expected.BadLedger as error:
         raise pytest.UsageError(str(error)) from None
     seeds = chosen.seeds if config.getoption("seeds") is None else config.getoption("seeds")
     if seeds < 1:
@@ -137,10 +140,11 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     session, given = item.config.stash[SESSION], dict(item.callspec.params)
     question, study = function.ask(**given), given.pop("study")
     variant = ", ".join(value for value in given.values() if isinstance(value, str))
+    known = expected.entry(session.profile.name, function.claim.id, study.name, variant,
+                           item.config.rootpath / expected.FILE)
     asked = Asked(claim=function.claim, study=study, variant=variant, question=question, seeds=session.run.seeds,
                   embedder=session.profile.embedder, alpha=session.run.alpha, test=item.nodeid,
-                  expected=expected.reason(session.profile.name, function.claim.id, study.name, variant,
-                                           item.config.rootpath / expected.FILE))
+                  expected=known.reason if known else None, also=known.also if known else ())
     try:
         asked.jobs()
     except NotApplicable as error:
@@ -150,10 +154,12 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     mine = session.config.stash[SESSION]
-    mine.asked = [item.stash[ASKED] for item in session.items if ASKED in item.stash]
-    if not mine.asked or session.config.getoption("collectonly"):
+    claims = [item for item in session.items if ASKED in item.stash]
+    for order, item in enumerate(claims):
+        item.stash[ASKED] = msgspec.structs.replace(item.stash[ASKED], order=order)
+    if not claims or session.config.getoption("collectonly"):
         return
-    needed = [job for asked in mine.asked if not asked.not_applicable for job in asked.jobs()]
+    needed = [job for asked in (item.stash[ASKED] for item in claims) if not asked.not_applicable for job in asked.jobs()]
     mine.crew.plan = list(dict.fromkeys(needed))
     runs.save(mine.store, mine.run)
     runs.save_plan(mine.store, mine.run.id, mine.crew.plan)
@@ -183,15 +189,15 @@ def pytest_terminal_summary(terminalreporter, config: pytest.Config) -> None:
     reports = [report for group in terminalreporter.stats.values() for report in group
                if isinstance(report, pytest.TestReport) and report.when == "call"]
     verdicts = [dict(report.user_properties).get(VERDICT) for report in reports]
-    counts = {name: verdicts.count(name) for name in ("supported", "contradicted", "inconclusive")}
-    if not any(counts.values()):
+    if not any(verdicts):
         return
-    known = sum(1 for report in reports if dict(report.user_properties).get(VERDICT) == "contradicted"
-                and hasattr(report, "wasxfail"))
+    known = sum(verdict == "contradicted" and hasattr(report, "wasxfail") for verdict, report in zip(verdicts, reports))
+    held = [verdict != "control supported" for verdict in verdicts if verdict and verdict.startswith("control ")]
     terminalreporter.section("claims")
     terminalreporter.write_line(
-        f"{counts['supported']} supported, {counts['contradicted']} contradicted ({known} of them expected), "
-        f"{counts['inconclusive']} inconclusive")
+        f"{verdicts.count('supported')} supported, {verdicts.count('contradicted')} contradicted ({known} of them "
+        f"expected), {verdicts.count('inconclusive')} inconclusive"
+        + (f"; {sum(held)} of {len(held)} controls held" if held else ""))
     if mine.report.exists() and mine.report.stat().st_mtime >= mine.run.started:
         terminalreporter.write_line(f"report: {mine.report}")
 

@@ -93,7 +93,7 @@ def save_asked(store: Store, run_id: str, asked: Asked) -> None:
 
 
 def load_asked(store: Store, run_id: str) -> list[Asked]:
-    """Every question of a run, in the order of the tests' names."""
+    """Every question of a run, in the order of the tests."""
     paths = folder(store, run_id).glob("asked/*.json")
     asked = [msgspec.json.decode(path.read_bytes(), type=Asked) for path in paths]
-    return sorted(asked, key=lambda one: one.test)
+    return sorted(asked, key=lambda one: one.order)

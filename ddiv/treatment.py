@@ -136,6 +136,8 @@ class Treatment(msgspec.Struct, frozen=True):
         """The family that plots and tables put this arm in."""
         if self.is_baseline:
             return "baseline"
+        if len(self.parts) == 1 and isinstance(self.parts[0], Dropout) and self.parts[0].where != "all":
+            return "dropout in one place"
         names = {Dropout: "dropout", WeightDecay: "weight decay", Augmentation: "augmentation"}
         groups = {names.get(type(part), "control") for part in self.parts}
         return groups.pop() if len(groups) == 1 else "combination"

@@ -61,8 +61,8 @@ def test_impossible_doses_are_refused(bad):
 
 
 def test_groups_of_arms():
-    groups = {part: Treatment.of(part).group for part in (Dropout(0.1), WeightDecay(1), Augmentation("auto"), NoOp(), EarlyStop(0.5))}
-    assert list(groups.values()) == ["dropout", "weight decay", "augmentation", "control", "control"]
+    groups = {part: Treatment.of(part).group for part in (Dropout(0.1), Dropout(0.1, "head"), WeightDecay(1), Augmentation("auto"), NoOp(), EarlyStop(0.5))}
+    assert list(groups.values()) == ["dropout", "dropout in one place", "weight decay", "augmentation", "control", "control"]
 
 
 def test_every_profile_has_distinct_arms_and_a_baseline_first():

@@ -30,6 +30,7 @@ const EQUAL = "#3a80c1", FIT = "#d3742a";  // readable on white and on near-blac
 const GROUPS = {
   baseline: { symbol: "cross-thin-open", color: "#7b858e", size: 13 },
   dropout: { symbol: "square", color: "#3a80c1" },
+  "dropout in one place": { symbol: "square-open", color: "#3a80c1" },
   "weight decay": { symbol: "diamond", color: "#d3742a" },
   augmentation: { symbol: "triangle-up", color: "#1f8a70" },
   synthetic: { symbol: "circle", color: "#a268b4" },
@@ -306,7 +307,7 @@ if (pick) {
   fill("study", [...(ids.length > 1 ? [["", "all studies"]] : []), ...ids.map((id) => [id, studies[id] ?? id])]);
   fill("view", distinct((s) => s.view ?? "—").map((v) => [v, v]));
   fill("pair", distinct((s) => `${s.x ?? "—"} / ${s.y ?? "—"}`).map((v) => [v, v]));
-  const signs = { square: "■", diamond: "◆", "triangle-up": "▲", circle: "●", hexagon: "⬢" };
+  const signs = { square: "■", "square-open": "□", diamond: "◆", "triangle-up": "▲", circle: "●", hexagon: "⬢" };
   one("#legend").append(...[...new Set(scatter.flatMap((s) => (s.points ?? []).map((q) => q.group)))].map((group) => {
     const sign = make("b", { textContent: signs[style(group).symbol] ?? (group === "baseline" ? "+" : "×") });
     sign.style.color = style(group).color;

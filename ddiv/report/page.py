@@ -31,6 +31,9 @@ from ddiv.wording import rerun
 # Figure 3 and 4 of v1: a scale metric against a shape metric, as changes from before to after training.
 SCATTER = (("frobenius_norm", "alpha"), ("frobenius_norm", "entropy_raw"), ("frobenius_norm", "entropy_normalised"),
            ("spectral_norm", "alpha"))
+# The paper's order; families that are not named here follow.
+FAMILIES = ("dropout", "weight decay", "augmentation", "data diversity", "generalisation", "controls")
+CONTROL_NOTE = "a negative control, made to see it fail: anything but supported is right"
 PACKAGES = ("ddiv", "torch", "torchvision", "open_clip_torch", "numpy", "scipy", "vendi-score", "pytest", "pytest-xdist")
 
 
@@ -43,6 +46,7 @@ def write(store: Store, run_id: str, path: Path) -> Path:
 def page(store: Store, run: runs.Run) -> dict:
     """The data of the page, as `ddiv.report.render.render` describes it."""
     reader, asked = Reader(store), runs.load_asked(store, run.id)
+    asked.sort(key=lambda one: FAMILIES.index(one.claim.family) if one.claim.family in FAMILIES else len(FAMILIES))
     findings = [_finding(one, reader) for one in asked]
     studies = {one.study.name: one.study for one in asked}
     embedder = asked[0].embedder if asked else None
@@ -96,6 +100,8 @@ def _finding(asked: Asked, reader: Reader) -> dict:
         return {**shown, "verdict": "not run", "note": asked.error or "a trial that it needs is not in the store"}
     except StoreError as error:
         return {**shown, "verdict": "not run", "note": str(error)}
+    if asked.claim.control and finding.evidence.verdict == "contradicted":
+        shown["expected"] = CONTROL_NOTE
     return {**shown, "verdict": finding.evidence.verdict, "caveats": list(finding.caveats),
             "evidence": _evidence(finding.evidence, asked),
             "matched": _evidence(finding.matched, asked) if finding.matched else None,
@@ -203,7 +209,7 @@ def _scatter(study: Study, seeds: list[int], embedder: Clip, reader: Reader) -> 
                 xs, ys = ([outcomes.effect(axis, one.after, one.before) for one in trained] for axis in axes)
                 points.append({"arm": arm.label, "group": arm.group, "size": _relative_dose(arm, largest),
                                "intensity": _diversity(study, arm, there, embedder, reader),
-                               "x": float(np.mean(xs)), "y": float(np.mean(ys)), "xs": xs, "ys": ys})
+                               "x": float(np.nanmedian(xs)), "y": float(np.nanmedian(ys)), "xs": xs, "ys": ys})
             _stretch(points)
             yield {"study": study.name, "view": layers, "points": points,
                    **{axis: f"Δ {outcome.metric.replace('_', ' ')}" for axis, outcome in zip("xy", axes)}}

@@ -119,12 +119,12 @@ def _view(page: dict, plots: list[dict]) -> dict[str, Any]:
 def _claim(claim: dict, plots: list[dict], taken: set[str]) -> dict:
     anchor = _anchor("c", claim.get("id"), taken)
     findings = []
-    reach: dict[str, float] = defaultdict(float)  # one scale for all strips of a claim in one unit
+    # One scale for all strips of a claim in one study and unit: studies can differ by orders of magnitude.
+    reach: dict[tuple, float] = defaultdict(float)
     for raw in claim.get("findings") or []:
         for evidence in filter(None, (raw.get("evidence"), raw.get("matched"))):
-            reach[evidence.get("unit") or ""] = max(
-                [reach[evidence.get("unit") or ""], *map(abs, _values(evidence))]
-            )
+            scale = (raw.get("study"), evidence.get("unit"))
+            reach[scale] = max([reach[scale], *map(abs, _values(evidence))])
     for raw in claim.get("findings") or []:
         evidence, matched = raw.get("evidence") or {}, raw.get("matched") or {}
         finding = dict(raw, study=raw.get("study") or "—", verdict=raw.get("verdict") or "not run")
@@ -135,8 +135,9 @@ def _claim(claim: dict, plots: list[dict], taken: set[str]) -> dict:
         finding["differs"] = bool(matched) and matched.get("verdict") != finding["verdict"]
         finding["surprise"] = finding["key"] == "con" and not raw.get("expected")
         finding["p"] = _p(finding["verdict"], evidence)
-        finding["digits"] = _digits(reach.get(evidence.get("unit") or ""))
-        finding["strip"] = _strip(evidence, matched, reach)
+        most = reach.get((raw.get("study"), evidence.get("unit")), 0.0)
+        finding["digits"] = _digits(most)
+        finding["strip"] = _strip(evidence, matched, most)
         if raw.get("plot"):
             finding["plot_id"] = len(plots)
             plots.append(raw["plot"])
@@ -235,11 +236,10 @@ def _better(column: str) -> str | None:
     return "higher" if any(word in HIGHER_IS_BETTER for word in words) else None
 
 
-def _strip(evidence: dict, matched: dict, reach: dict[str, float]) -> Markup:
+def _strip(evidence: dict, matched: dict, most: float) -> Markup:
     """Effects of the seeds as dots, their interval as a line, zero in the middle; the fit-matched ones below."""
     lanes = []
     for lane, (e, y) in enumerate(((evidence, 6), (matched, 13))):
-        most = reach.get(e.get("unit") or "", 0)
         if not e or not most or not _values(e):
             continue
 
