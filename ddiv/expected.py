@@ -1,8 +1,7 @@
 """Claims known not to hold on a study: read from `claims/expected.toml` beside the tests.
 
 An entry makes a contradicted verdict an expected failure and any other verdict a failure, so that a change
-is noticed. A verdict on the edge, which tips over with the arithmetic of another processor, may name the other
-side of the edge in `also`. (The seam for the ledger: a later version keeps since-when and more in the same place.)
+is noticed. (The seam for the ledger: a later version keeps since-when and more in the same place.)
 """
 
 from __future__ import annotations
@@ -13,24 +12,17 @@ from pathlib import Path
 
 import msgspec
 
-from ddiv.evidence import Verdict
-
 FILE = Path("claims") / "expected.toml"
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """One known non-reproduction.
-
-    `variant` is the test's ("classifier", "auto, ood"; "" where it has none); `also` names further verdicts that
-    are no change.
-    """
+    """One known non-reproduction. `variant` is the test's ("classifier", "auto, ood"; "" where it has none)."""
 
     profile: str
     claim: str
     study: str
     reason: str
     variant: str = ""
-    also: tuple[Verdict, ...] = ()
 
 
 class BadLedger(ValueError):
@@ -46,7 +38,7 @@ def entries(path: Path) -> dict[tuple[str, str, str, str], Entry]:
         rows = msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")).get("contradicted", []), list[Entry])
     except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
         raise BadLedger(f"{path} cannot be read: {error}. Each [[contradicted]] entry needs profile, claim, study "
-                        f"and reason, and may have a variant and also.") from error
+                        f"and reason, and may have a variant.") from error
     return {(row.profile, row.claim, row.study, row.variant): row for row in rows}
 
 

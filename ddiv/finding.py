@@ -8,27 +8,27 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from statistics import mean
 
 import msgspec
 
 from ddiv import outcome as outcomes
 from ddiv.claim import Bench, Claim, Question, Unmatched, is_spectral_or_trained, jobs, view
-from ddiv.evidence import Evidence, Verdict, judge
+from ddiv.evidence import Evidence, judge
 from ddiv.outcome import OTHER_DEFINITIONS, Snapshot, Spectral, Trained
 from ddiv.store import Record, Store, StoreError
 from ddiv.study import Clip, Study
 from ddiv.treatment import BASELINE, Treatment
 from ddiv.trial import Job, key, trial
 
-# An arm's fits count as reliable where at least half of the layers' fits are.
+# A verdict on a fitted metric needs at least half of the fits behind it (over layers, arms and seeds) to be reliable.
 RELIABLE_SHARE = 0.5
 
 
 class Asked(msgspec.Struct, frozen=True):
     """A question as one test of one run asked it: all that is needed to answer it again.
 
-    `order` is the test's place in the run; `expected` the reason why it is known to be contradicted, and
-    `also` the other verdicts that would be no change to that.
+    `order` is the test's place in the run; `expected` the reason why it is known to be contradicted.
     """
 
     claim: Claim
@@ -41,7 +41,6 @@ class Asked(msgspec.Struct, frozen=True):
     test: str
     order: int = 0
     expected: str | None = None
-    also: tuple[Verdict, ...] = ()
     not_applicable: str | None = None
     error: str | None = None
 
@@ -140,8 +139,17 @@ def answer(asked: Asked, reader: Reader) -> Finding:
     effects = [question.answer(seat.bench()) for seat in seats]
     evidence = judge(effects, direction, asked.alpha, asked.seeds)
     matched, note = (_fit_matched(asked, seats) if is_spectral_or_trained(question) else (None, None))
-    return Finding(asked, evidence, matched, note, tuple(_caveats(asked, seats, evidence)),
-                   tuple(map(key, asked.jobs())))
+    unreliable = list(_unreliable(asked, seats))
+    if unreliable and len(list(question.outcomes())) == 1:
+        # The only thing measured is one that the fits cannot tell; with other metrics beside it, it is a caveat.
+        evidence, matched = withheld(evidence), matched and withheld(matched)
+    caveats = (*unreliable, *_other_definitions(asked, seats, evidence))
+    return Finding(asked, evidence, matched, note, caveats, tuple(map(key, asked.jobs())))
+
+
+def withheld(evidence: Evidence) -> Evidence:
+    """The same evidence with the verdict inconclusive: numbers that cannot be relied on decide nothing."""
+    return msgspec.structs.replace(evidence, verdict="inconclusive")
 
 
 def _fit_matched(asked: Asked, seats: list[SeedBench]) -> tuple[Evidence | None, str | None]:
@@ -158,18 +166,22 @@ def _fit_matched(asked: Asked, seats: list[SeedBench]) -> tuple[Evidence | None,
     return judge(effects, asked.question.direction, asked.alpha, seeds), note
 
 
-def _caveats(asked: Asked, seats: list[SeedBench], evidence: Evidence) -> Iterator[str]:
+def _unreliable(asked: Asked, seats: list[SeedBench]) -> Iterator[str]:
+    """A sentence for every outcome that fewer than half of the fits can be relied on for."""
+    arms = list(dict.fromkeys(asked.question.arms()))
+    for outcome in asked.question.outcomes():
+        shares = [outcomes.reliability(outcome, seat.state(arm), seat.state(BASELINE))
+                  for seat in seats for arm in arms] if isinstance(outcome, Spectral) else [1.0]
+        if mean(shares) < RELIABLE_SHARE:
+            layers = len(seats[0].state(BASELINE).layers(outcome))
+            yield (f"Only {mean(shares):.0%} of the power-law fits behind {outcome.label} can be relied on ({layers} "
+                   f"layer{'s' if layers > 1 else ''}, all arms and seeds), so it decides nothing here.")
+
+
+def _other_definitions(asked: Asked, seats: list[SeedBench], evidence: Evidence) -> Iterator[str]:
     question = asked.question
     for outcome in question.outcomes():
-        if not isinstance(outcome, Spectral):
-            continue
-        shares = [outcomes.reliability(outcome, seat.state(arm), seat.state(BASELINE))
-                  for seat in seats for arm in question.arms()]
-        if min(shares) < RELIABLE_SHARE:
-            layers = seats[0].state(BASELINE).layers(outcome)
-            yield (f"The power-law fits behind {outcome.label} cannot be relied on: in the worst arm "
-                   f"{min(shares):.0%} of {len(layers)} layer(s) have a reliable fit. Read this verdict with care.")
-        other = OTHER_DEFINITIONS.get(outcome.metric)
+        other = OTHER_DEFINITIONS.get(outcome.metric) if isinstance(outcome, Spectral) else None
         if other and hasattr(question, "replace_outcome"):
             again = question.replace_outcome(Spectral(other, outcome.layers))
             verdict = judge([again.answer(seat.bench()) for seat in seats], question.direction, asked.alpha).verdict

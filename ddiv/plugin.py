@@ -144,7 +144,7 @@ def pytest_itemcollected(item: pytest.Item) -> None:
                            item.config.rootpath / expected.FILE)
     asked = Asked(claim=function.claim, study=study, variant=variant, question=question, seeds=session.run.seeds,
                   embedder=session.profile.embedder, alpha=session.run.alpha, test=item.nodeid,
-                  expected=known.reason if known else None, also=known.also if known else ())
+                  expected=known.reason if known else None)
     try:
         asked.jobs()
     except NotApplicable as error:
