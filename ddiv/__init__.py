@@ -1,0 +1,1 @@
+"""ddiv: the claims of papers on data diversity and regularisation, checked by training models."""

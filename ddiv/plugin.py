@@ -93,7 +93,11 @@ def pytest_configure(config: pytest.Config) -> None:
     if not worker and _asks_for_claims(config):
         try:
             store.check_writable()
-        except StoreError as error:
+            if run.device != "auto":
+                from ddiv.measure import choose_device
+
+                choose_device(run.device)
+        except (StoreError, ValueError) as error:
             raise pytest.UsageError(str(error)) from None
         session.line = ProgressLine(session.folder, slots)
 

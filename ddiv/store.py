@@ -16,6 +16,7 @@ import errno
 import hashlib
 import os
 import shutil
+import time
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -27,6 +28,10 @@ from filelock import FileLock
 
 from ddiv import trial as trials
 from ddiv.trial import Job
+
+
+# No record takes an hour to write, so a draft of that age is a killed process's.
+ABANDONED_SECONDS = 3600
 
 
 class StoreError(Exception):
@@ -126,8 +131,11 @@ class Store:
             raise self.unwritable(error) from error
 
     def check_writable(self) -> None:
-        """Raise StoreError now rather than after the first trial has been trained."""
+        """Raise StoreError now rather than after the first trial has been trained; sweep out what the killed left."""
         try:
+            for draft in self.root.glob("drafts/*"):
+                if time.time() - draft.stat().st_mtime > ABANDONED_SECONDS:
+                    shutil.rmtree(draft, ignore_errors=True)
             probe = self.root / "drafts" / f"probe.{uuid.uuid4().hex[:8]}"
             probe.mkdir(parents=True)
             write_durably(probe / "probe", b"x" * 4096)
@@ -148,10 +156,6 @@ class Store:
         except OSError as error:
             raise self.unwritable(error) from error
         return FileLock(folder / name, thread_local=False)
-
-    def clear_drafts(self) -> None:
-        """Remove what killed processes left behind; call it only while no other process writes."""
-        shutil.rmtree(self.root / "drafts", ignore_errors=True)
 
     def records(self) -> Iterator[Record]:
         """Every complete record; raises CorruptRecord at the first damaged one."""

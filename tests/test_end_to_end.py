@@ -74,16 +74,28 @@ def test_a_selected_claim_trains_only_the_arms_that_it_reads(tmp_path):
     assert labels == {"baseline", "dropout 0.05", "dropout 0.2"}
 
 
-def test_a_killed_run_loses_only_what_was_in_flight_and_ends_like_an_undisturbed_one(alone, tmp_path):
+def kill_everything(run_process) -> None:
+    os.killpg(run_process.pid, signal.SIGKILL)
+
+
+def kill_one_worker(run_process) -> None:
+    children = Path(f"/proc/{run_process.pid}/task/{run_process.pid}/children").read_text().split()
+    os.kill(int(children[0]), signal.SIGKILL)
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds the workers through Linux's /proc")
+@pytest.mark.parametrize("kill", [kill_everything, kill_one_worker])
+def test_a_killed_run_loses_only_what_was_in_flight_and_ends_like_an_undisturbed_one(alone, tmp_path, kill):
     victim = subprocess.Popen(command(tmp_path, "-n", "2", "-k", SUBJECT), cwd=ROOT, stdout=subprocess.DEVNULL,
                               stderr=subprocess.DEVNULL, start_new_session=True)
     store = Store(tmp_path / "store")
     while len(store.keys()) < 10:
         assert victim.poll() is None, "the run ended before it could be killed"
         time.sleep(0.02)
-    os.killpg(victim.pid, signal.SIGKILL)
-    victim.wait()
+    kill(victim)
+    victim.wait(timeout=120)
     kept = {key: store.path(key).stat().st_mtime_ns for key in store.keys()}
+    assert len(kept) >= 10
     run(tmp_path, "-n", "2", "-k", SUBJECT)
     assert {key: store.path(key).stat().st_mtime_ns for key in kept} == kept
     assert answers(tmp_path) == answers(alone[0])
@@ -114,6 +126,7 @@ def test_the_page_opens_in_a_browser_with_every_plot(alone):
 
 @pytest.mark.parametrize("arguments, message", [
     (("--profile", "nonsense"), "there is no profile 'nonsense'; choose one of: embedded, smoke"),
+    (("--device", "cuda:99"), "--device cuda:99 cannot be used.*this machine has: cpu"),
     (("--seeds", "0"), "--seeds needs a number of at least 1"),
     (("--store", "/dev/null/store"), "cannot be written.*--store FOLDER")])
 def test_bad_options_are_one_line(tmp_path, arguments, message):

@@ -3,11 +3,12 @@
 import errno
 import os
 import subprocess
+import time
 
 import numpy as np
 import pytest
 
-from ddiv.store import CorruptRecord, Record, Store, StoreError, write_atomically
+from ddiv.store import ABANDONED_SECONDS, CorruptRecord, Record, Store, StoreError, write_atomically
 from ddiv.study import Digits, Recipe, ResNet18
 from ddiv.treatment import BASELINE
 from ddiv.trial import Trial
@@ -78,6 +79,15 @@ def test_an_unfinished_folder_is_no_record_and_is_replaced(store):
     assert job() not in store
     store.save(record())
     assert store.load(job()).facts == record().facts
+
+
+def test_drafts_of_killed_processes_are_swept_out_when_they_are_old(store):
+    for name, age in (("old", 2 * ABANDONED_SECONDS), ("young", 0)):
+        draft = store.root / "drafts" / name
+        draft.mkdir(parents=True)
+        os.utime(draft, (time.time() - age,) * 2)
+    store.check_writable()
+    assert [draft.name for draft in (store.root / "drafts").iterdir()] == ["young"]
 
 
 def test_the_first_writer_wins(store):

@@ -75,3 +75,10 @@ def test_every_profile_has_distinct_arms_and_a_baseline_first():
 def test_unknown_profile_lists_those_that_there_are():
     with pytest.raises(UnknownProfile, match="embedded"):
         profile("paperr")
+
+
+def test_profiles_name_the_augmentations_that_there_are():
+    from ddiv import augment, profiles
+
+    # Named twice, because profiles must not import torch.
+    assert profiles.AUGMENTATIONS == tuple(augment.AUGMENTATIONS) and profiles.EXTREME == augment.EXTREME

@@ -21,6 +21,8 @@ from open_clip.model import CLIP, CLIPTextCfg, CLIPVisionCfg
 from open_clip.tokenizer import SimpleTokenizer
 from safetensors.torch import load, save
 
+from ddiv.backbone import normalise
+
 WEIGHTS = Path(__file__).parent / "weights" / "embedded_clip.safetensors"
 REBUILD = "python -m ddiv.models.pretrain"
 TEMPLATES = ("a {}", "a picture of a {}", "{}")
@@ -64,14 +66,14 @@ def tokenizer(context_length: int) -> SimpleTokenizer:
 
 
 def preprocess(images: np.ndarray | torch.Tensor) -> torch.Tensor:
-    """uint8 (n, 3, 32, 32) to float32 of the same shape: (value / 255 - 0.5) / 0.25, so within [-2, 2].
+    """uint8 (n, 3, 32, 32) to float32 of the same shape, within [-2, 2] (`ddiv.backbone.normalise`).
 
     Raises TypeError for anything but uint8, which would mean that the pictures were already scaled.
     """
     images = torch.as_tensor(images)
     if images.dtype != torch.uint8:
         raise TypeError(f"images must be uint8, got {images.dtype}")
-    return images.float().div_(63.75).sub_(2.0)
+    return normalise(images)
 
 
 @torch.inference_mode()
