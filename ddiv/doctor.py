@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib import metadata
 
-from ddiv.plan import usable_cores
+from ddiv.machine import usable_cores
 from ddiv.report.page import PACKAGES
 from ddiv.store import Store, StoreError
 

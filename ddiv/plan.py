@@ -8,7 +8,6 @@ machine: with more runnable threads than cores everything collapses (prototype.m
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
@@ -162,11 +161,6 @@ def kind(job: Job) -> str:
     """Jobs of one kind take about the same time: what is measured, on which backbone and data."""
     parts = (job, getattr(job, "backbone", None), job.data)
     return "/".join(type(part).__name__ for part in parts if part is not None)
-
-
-def usable_cores() -> int:
-    """The cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def journal(folder: Path) -> list[Finished]:

@@ -18,7 +18,8 @@ import pytest
 from ddiv import expected, run as runs
 from ddiv.claim import NotApplicable
 from ddiv.finding import Asked, Reader
-from ddiv.plan import Crew, usable_cores
+from ddiv.machine import usable_cores
+from ddiv.plan import Crew
 from ddiv.profiles import PROFILES, Profile, UnknownProfile, profile
 from ddiv.progress import ProgressLine
 from ddiv.store import Store, StoreError

@@ -21,6 +21,7 @@ from torch.nn import functional as F
 from ddiv.augment import augment
 from ddiv.backbone import Network, add_dropout, build, clip_model, normalise
 from ddiv.datasets import Dataset, load
+from ddiv.machine import processor_name
 from ddiv.spectra.matrices import eigenvalues, shapes, skipped, weight_matrices
 from ddiv.store import Record
 from ddiv.treatment import Augmentation, Dropout, EarlyStop, NoOp, WeightDecay
@@ -173,7 +174,7 @@ def provenance(device: torch.device, started: float) -> dict:
     import open_clip
     import torchvision
 
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or "CPU"
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else processor_name()
     return {"started": started, "seconds": time.time() - started, "device": device.type, "device_name": name,
             "threads": torch.get_num_threads(), "python": platform.python_version(),
             "torch": str(torch.__version__), "torchvision": str(torchvision.__version__),

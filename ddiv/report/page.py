@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import io
-import os
 import platform
 import time
 from collections import defaultdict
@@ -20,6 +19,7 @@ from ddiv.claim import Bench, Contrast, Largest, NotApplicable, Opposite, Resemb
 from ddiv.evidence import Evidence
 from ddiv.finding import Asked, Finding, Reader, SeedBench, answer
 from ddiv.outcome import Score, Spectral, Vendi
+from ddiv.machine import processor_name, usable_cores
 from ddiv.plan import journal
 from ddiv.report.render import render
 from ddiv.store import Store, StoreError, write_atomically
@@ -52,7 +52,7 @@ def page(store: Store, run: runs.Run) -> dict:
     embedder = asked[0].embedder if asked else None
     done, plan = journal(runs.folder(store, run.id)), runs.load_plan(store, run.id)
     records = [reader.record(job) for job in dict.fromkeys(job for one in asked for job in _jobs(one)) if reader.has(job)]
-    seconds = [line.seconds for line in done]
+    seconds = [record.facts["provenance"]["seconds"] for record in records]
     device = sorted({record.facts["provenance"]["device_name"] for record in records})
     at_hand = [(study, [seed for seed in run.seeds if reader.has(trial(study, BASELINE, seed))])
                for study in studies.values()]
@@ -73,7 +73,7 @@ def page(store: Store, run: runs.Run) -> dict:
         "contact_sheets": list(_contact_sheets(studies.values())),
         "settings": _settings(run, studies.values()),
         "versions": [[name, version] for name in PACKAGES if (version := _version(name))],
-        "hardware": [["processor", _processor()], ["cores", os.cpu_count()], ["system", platform.platform()],
+        "hardware": [["processor", processor_name()], ["cores", usable_cores()], ["system", platform.platform()],
                      ["records made on", ", ".join(device) or None]],
         "warnings": list(reader.damaged.values()),
     }
@@ -178,7 +178,7 @@ def _dose_name(ladder) -> str:
 
 def _study(study: Study, seeds: list[int], reader: Reader) -> dict:
     facts = [[name, _text(value)] for part in (study.data, study.recipe) for name, value in msgspec.structs.asdict(part).items()
-             if name != "checkpoints"]
+             if name != "checkpoints" and value is not None]
     places = ["train", *study.domains] if seeds else []
     states = [reader.trained(trial(study, BASELINE, seed)).after for seed in seeds]
     names = {"train": "training set", study.domains[0]: f"{study.domains[0]} (in domain)"}
@@ -303,11 +303,3 @@ def _version(package: str) -> str | None:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
         return None
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or "unknown"
