@@ -50,7 +50,7 @@ def test_a_run_leaves_verdicts_progress_and_a_page(alone):
     assert "trials: 0 of" in done.stdout and "running" in done.stdout
     assert (folder / "page.html").stat().st_size > 1_000_000
     verdicts = {finding["verdict"] for finding in answers(folder)["findings"].values()}
-    assert verdicts <= {"supported", "contradicted", "inconclusive"} and len(answers(folder)["findings"]) == 6
+    assert verdicts <= {"supported", "contradicted", "inconclusive"} and len(answers(folder)["findings"]) == 8
 
 
 def test_a_failing_claim_says_in_three_lines_what_was_measured(alone):
@@ -140,7 +140,7 @@ def test_a_damaged_record_is_an_error_that_names_it_and_the_others_stay(alone, t
 
     shutil.copytree(alone[0] / "store", tmp_path / "store")
     store = Store(tmp_path / "store")
-    target = next(record for record in store.records() if getattr(record.job, "seed", 0) == 0 and "dropout 0.2" in record.job.label)
+    target = next(record for record in store.records() if record.job.label == "dropout 0.2, seed 0")
     path = store.path(target.key) / "arrays.safetensors"
     path.write_bytes(path.read_bytes()[:100])
     done = run(tmp_path, "-n", "0", "-k", "(drop-frobenius or wd-frobenius) and classifier")
@@ -159,7 +159,7 @@ def test_the_expected_failures_of_a_profile_are_strict(alone, tmp_path):
     project = tmp_path / "project"
     shutil.copytree(ROOT, project, ignore=shutil.ignore_patterns(".git", ".venv*", ".ddiv", "reports", "*.egg-info"))
     rows = [("\n[[contradicted]]\nprofile = \"smoke\"\nclaim = \"drop-frobenius\"\nstudy = \"resnet18-smoke\"\n"
-             f"variant = \"{layers}\"\nreason = \"a reason of the test\"\n") for layers in ("classifier", "encoder")]
+             f"variant = \"{layers}\"\nreason = \"a reason of the test\"\n") for layers in ("classifier", "encoder", "head-only", "encoder-only")]
     (project / "claims" / "expected.toml").write_text("".join(rows))
     done = subprocess.run(command(tmp_path, "-n", "0", "-k", "drop-frobenius", "--store", str(alone[0] / "store")),
                           cwd=project, capture_output=True, text=True)
