@@ -77,6 +77,12 @@ class Crew:
                 time.sleep(POLL_SECONDS)
         return {job: self._record(job) for job in wanted}
 
+    def drain(self) -> None:
+        """Measure along the plan until nothing is left to take: for a worker that has no tests any more."""
+        while any(not self._have(job) and not self._failure(job) for job in self.plan):
+            if not self._take_one(self.plan):
+                time.sleep(POLL_SECONDS)
+
     def _have(self, job: Job) -> bool:
         return trials.key(job) in self._seen or job in self.store
 

@@ -223,9 +223,14 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 
 @pytest.hookimpl(trylast=True)
-def pytest_sessionfinish(session: pytest.Session) -> None:
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     mine = session.config.stash.get(SESSION, None)
-    if mine is None or hasattr(session.config, "workerinput"):
+    if mine is None:
+        return
+    if hasattr(session.config, "workerinput"):
+        # A worker that is out of tests helps those that still wait for trials, unless the run is to stop.
+        if exitstatus != pytest.ExitCode.INTERRUPTED and not session.config.getvalue("maxfail"):
+            mine.crew.drain()
         return
     if mine.line is not None:
         mine.line.stop()

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from ddiv import run as runs
+from ddiv.plan import journal
 from ddiv.report.page import page
 from ddiv.store import Store
 from tests.browser import chromium, open_in_browser
@@ -66,6 +67,13 @@ def test_a_second_run_trains_nothing(alone):
     before = Store(folder / "store").keys()
     again = run(folder, "-n", "0", "-k", SUBJECT)
     assert Store(folder / "store").keys() == before and "trials:" not in again.stdout
+
+
+def test_workers_without_a_test_help_with_the_trials_of_the_only_one(tmp_path):
+    run(tmp_path, "-n", "2", "-k", "wd-spectral and classifier")
+    store = Store(tmp_path / "store")
+    lines = journal(runs.folder(store, runs.latest(store).id))
+    assert {line.worker for line in lines} == {"gw0", "gw1"} and len(lines) == len(store.keys()) == 15
 
 
 def test_a_selected_claim_trains_only_the_arms_that_it_reads(tmp_path):

@@ -77,6 +77,20 @@ def test_a_worker_that_wants_a_taken_job_helps_with_another(tmp_path):
     assert mine and mine[0] == key(JOBS[1])
 
 
+def test_a_worker_without_tests_helps_until_nothing_is_left(tmp_path):
+    run = tmp_path / "run"
+    Crew(Store(tmp_path), run, slowly, JOBS, slots=2, worker="idle").drain()
+    assert {line.worker for line in journal(run)} == {"idle"} and len(journal(run)) == len(JOBS)
+
+
+def test_helping_ends_where_only_failures_are_left(tmp_path):
+    def fail(job, report):
+        raise RuntimeError("no")
+
+    Crew(Store(tmp_path), tmp_path / "run", fail, JOBS).drain()
+    assert Store(tmp_path).keys() == []
+
+
 def test_no_more_jobs_in_flight_than_slots(tmp_path):
     def alone(job, report):
         (tmp_path / "busy").mkdir()  # fails where another is there
