@@ -254,6 +254,6 @@ def view(study: Study, arm: Treatment, embedder: Clip, seed: int) -> View:
     return View(study.data, augmentation, embedder, study.view_size, seed if augmentation else 0)
 
 
-def is_spectral_or_trained(question: Question) -> bool:
+def depends_on_fit(question: Question) -> bool:
     """Whether a fit-matched verdict makes sense: everything but the diversity of data depends on the fit."""
     return not any(isinstance(outcome, Vendi) for outcome in question.outcomes())

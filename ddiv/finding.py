@@ -13,7 +13,7 @@ from statistics import mean
 import msgspec
 
 from ddiv import outcome as outcomes
-from ddiv.claim import Bench, Claim, Question, Unmatched, is_spectral_or_trained, jobs, view
+from ddiv.claim import Bench, Claim, Question, Unmatched, depends_on_fit, jobs, view
 from ddiv.evidence import Evidence, judge
 from ddiv.outcome import OTHER_DEFINITIONS, Snapshot, Spectral, Trained
 from ddiv.store import Record, Store, StoreError
@@ -138,7 +138,7 @@ def answer(asked: Asked, reader: Reader) -> Finding:
     seats = [SeedBench(reader, asked.study, asked.embedder, seed) for seed in asked.seeds]
     effects = [question.answer(seat.bench()) for seat in seats]
     evidence = judge(effects, direction, asked.alpha, asked.seeds)
-    matched, note = (_fit_matched(asked, seats) if is_spectral_or_trained(question) else (None, None))
+    matched, note = (_fit_matched(asked, seats) if depends_on_fit(question) else (None, None))
     unreliable = list(_unreliable(asked, seats))
     if unreliable and len(list(question.outcomes())) == 1:
         # The only thing measured is one that the fits cannot tell; with other metrics beside it, it is a caveat.
@@ -170,8 +170,9 @@ def _unreliable(asked: Asked, seats: list[SeedBench]) -> Iterator[str]:
     """A sentence for every outcome that fewer than half of the fits can be relied on for."""
     arms = list(dict.fromkeys(asked.question.arms()))
     for outcome in asked.question.outcomes():
-        shares = [outcomes.reliability(outcome, seat.state(arm), seat.state(BASELINE))
-                  for seat in seats for arm in arms] if isinstance(outcome, Spectral) else [1.0]
+        if not isinstance(outcome, Spectral):
+            continue
+        shares = [outcomes.reliability(outcome, seat.state(arm), seat.state(BASELINE)) for seat in seats for arm in arms]
         if mean(shares) < RELIABLE_SHARE:
             layers = len(seats[0].state(BASELINE).layers(outcome))
             yield (f"Only {mean(shares):.0%} of the power-law fits behind {outcome.label} can be relied on ({layers} "

@@ -44,15 +44,14 @@ class ProgressLine:
             self._thread.join()
 
     def _watch(self, out, reporter) -> None:
-        last, shown = None, False
+        last, shown, column = None, False, 0
         with out:
             while not self._stop.wait(self.period if shown else 1.0):
                 text = describe(self.folder, self.slots)
                 if text and text != last:
-                    # pytest's own line of dots stays whole: begin a new one where it is in the middle.
-                    begun = bool(getattr(reporter, "currentfspath", None))
-                    reporter.currentfspath = None
-                    out.write(("\n" if begun else "") + text + "\n")
+                    # pytest's line of dots may have grown since the last time: then leave it and begin a new one.
+                    before, column = column, getattr(getattr(reporter, "_tw", None), "width_of_current_line", 0)
+                    out.write(("\n" if column not in (0, before) else "") + text + "\n")
                     out.flush()
                     last, shown = text, True
 
