@@ -15,7 +15,7 @@ import msgspec
 from ddiv import outcome as outcomes
 from ddiv.claim import Bench, Claim, Question, Unmatched, depends_on_fit, jobs, view
 from ddiv.evidence import Evidence, judge
-from ddiv.outcome import OTHER_DEFINITIONS, Snapshot, Spectral, Trained
+from ddiv.outcome import OTHER_DEFINITIONS, Outcome, Snapshot, Spectral, Trained
 from ddiv.store import Record, Store, StoreError
 from ddiv.study import Clip, Study
 from ddiv.treatment import BASELINE, Treatment
@@ -139,11 +139,11 @@ def answer(asked: Asked, reader: Reader) -> Finding:
     effects = [question.answer(seat.bench()) for seat in seats]
     evidence = judge(effects, direction, asked.alpha, asked.seeds)
     matched, note = (_fit_matched(asked, seats) if depends_on_fit(question) else (None, None))
-    unreliable = list(_unreliable(asked, seats))
-    if unreliable and len(list(question.outcomes())) == 1:
+    shares = _reliable_shares(asked, seats)
+    if len(shares) == 1 and min(shares.values()) < RELIABLE_SHARE:
         # The only thing measured is one that the fits cannot tell; with other metrics beside it, it is a caveat.
         evidence, matched = withheld(evidence), matched and withheld(matched)
-    caveats = (*unreliable, *_other_definitions(asked, seats, evidence))
+    caveats = (*_unreliable(shares), *_other_definitions(asked, seats, evidence))
     return Finding(asked, evidence, matched, note, caveats, tuple(map(key, asked.jobs())))
 
 
@@ -166,17 +166,22 @@ def _fit_matched(asked: Asked, seats: list[SeedBench]) -> tuple[Evidence | None,
     return judge(effects, asked.question.direction, asked.alpha, seeds), note
 
 
-def _unreliable(asked: Asked, seats: list[SeedBench]) -> Iterator[str]:
-    """A sentence for every outcome that fewer than half of the fits can be relied on for."""
+def _reliable_shares(asked: Asked, seats: list[SeedBench]) -> dict[Outcome, float]:
+    """The share of fits, over layers, arms and seeds, that can be relied on, by outcome."""
     arms = list(dict.fromkeys(asked.question.arms()))
-    for outcome in asked.question.outcomes():
-        if not isinstance(outcome, Spectral):
-            continue
-        shares = [outcomes.reliability(outcome, seat.state(arm), seat.state(BASELINE)) for seat in seats for arm in arms]
-        if mean(shares) < RELIABLE_SHARE:
-            layers = len(seats[0].state(BASELINE).layers(outcome))
-            yield (f"Only {mean(shares):.0%} of the power-law fits behind {outcome.label} can be relied on ({layers} "
-                   f"layer{'s' if layers > 1 else ''}, all arms and seeds), so it decides nothing here.")
+    return {outcome: mean(outcomes.reliability(outcome, seat.state(arm), seat.state(BASELINE))
+                          for seat in seats for arm in arms) if isinstance(outcome, Spectral) else 1.0
+            for outcome in asked.question.outcomes()}
+
+
+def _unreliable(shares: Mapping[Outcome, float]) -> Iterator[str]:
+    """A sentence for every outcome of which some fits cannot be relied on."""
+    for outcome, share in shares.items():
+        if share < RELIABLE_SHARE:
+            yield (f"Only {share:.0%} of the power-law fits behind {outcome.label} can be relied on (all layers, arms "
+                   f"and seeds), so it decides nothing here.")
+        elif share < 1:
+            yield f"{share:.0%} of the power-law fits behind {outcome.label} can be relied on (all layers, arms and seeds)."
 
 
 def _other_definitions(asked: Asked, seats: list[SeedBench], evidence: Evidence) -> Iterator[str]:

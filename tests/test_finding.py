@@ -5,7 +5,7 @@ import pytest
 
 from ddiv.claim import Claim, Contrast, Trend
 from ddiv.evidence import FALLS, RISES, judge
-from ddiv.finding import Asked, Reader, answer, withheld
+from ddiv.finding import Asked, Reader, _unreliable, answer, withheld
 from ddiv.measure import measure
 from ddiv.outcome import Score, Spectral
 from ddiv.profiles import profile
@@ -57,6 +57,13 @@ def test_a_metric_whose_fits_cannot_be_relied_on_decides_nothing(reader):
     finding = answer(ask(Trend(Spectral("alpha", "classifier"), STUDY.dropout(), RISES)), reader)
     assert finding.evidence.verdict == "inconclusive"
     assert "0% of the power-law fits behind alpha (classifier) can be relied on" in finding.caveats[0]
+
+
+@pytest.mark.parametrize("share, said", [(1.0, None), (0.93, "93% of the power-law fits behind alpha (encoder) can"), (0.2, "Only 20%")])
+def test_every_fit_that_cannot_be_relied_on_is_told(share, said):
+    sentences = list(_unreliable({Spectral("alpha", "encoder"): share}))
+    assert len(sentences) == (said is not None) and all(sentence.startswith(said) for sentence in sentences)
+    assert any("decides nothing" in sentence for sentence in sentences) == (share < 0.5)
 
 
 def test_a_withheld_verdict_keeps_its_numbers():
