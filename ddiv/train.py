@@ -22,7 +22,8 @@ from ddiv.augment import augment
 from ddiv.backbone import Network, add_dropout, build, clip_model, normalise
 from ddiv.datasets import Dataset, load
 from ddiv.machine import processor_name
-from ddiv.spectra.matrices import eigenvalues, shapes, skipped, weight_matrices
+from ddiv.spectra.eigen import eigenvalues
+from ddiv.spectra.matrices import shapes, skipped, weight_matrices
 from ddiv.store import Record
 from ddiv.treatment import Augmentation, Dropout, EarlyStop, NoOp, WeightDecay
 from ddiv.trial import Trial, View

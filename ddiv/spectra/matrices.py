@@ -1,4 +1,4 @@
-"""Which weight matrices a model has, and the eigenvalues of each.
+"""Which weight matrices a model has.
 
 One pass over the model's parameters sorts every one of them: into one or more matrices, or into a reason
 why it is none. ``weight_matrices`` and ``skipped`` are the two halves of that pass, so nothing is left out in
@@ -12,7 +12,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import numpy as np
 import torch
 from torch import nn
 
@@ -29,7 +28,6 @@ _REPARAMETRISED = re.compile(r"(?:(.*)\.)?parametrizations\.([^.]+)\.[^.]+$")
 _MLP = ("mlp", "ffn", "feed_forward", "feedforward", "linear1", "linear2")
 _CONVOLUTION = nn.modules.conv._ConvNd
 _TRANSPOSED = nn.modules.conv._ConvTransposeNd
-_STACK_BYTES = 64 * 2**20
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,54 +75,10 @@ def skipped(model: nn.Module) -> list[tuple[str, str]]:
 
 def shapes(matrices: Sequence[WeightMatrix]) -> dict[str, Shape]:
     """Name -> (N, M, count) with N >= M; N and M of one slice for "conv-pooled"."""
-    return {m.name: _shape(m.tensor) for m in matrices}
+    return {m.name: shape_of(m.tensor) for m in matrices}
 
 
-def eigenvalues(matrices: Sequence[WeightMatrix]) -> dict[str, np.ndarray]:
-    """Name -> eigenvalues of W^T W, ascending float64, M = min(rows, columns) of them (count * M if pooled).
-
-    Computed on the CPU in float64 from the Gram matrix of the shorter side, all of one size stacked into
-    one call (in pieces of 64 MiB), and clipped at 0. Against the squared singular values of a float64 SVD the
-    error is below 1e-13 times the largest eigenvalue: so eigenvalues below that are round-off.
-    ValueError, with the name, on NaN or infinity and on two matrices of one name.
-    """
-    names = [m.name for m in matrices]
-    if len(set(names)) < len(names):
-        raise ValueError(f"names used twice: {sorted({n for n in names if names.count(n) > 1})}")
-    by_size: dict[int, list[WeightMatrix]] = {}
-    for m in matrices:
-        by_size.setdefault(_shape(m.tensor).M, []).append(m)
-    spectra: dict[str, list[np.ndarray]] = {name: [] for name in names}
-    for size, group in by_size.items():
-        pending: list[tuple[str, np.ndarray]] = []
-        for m in group:
-            pending.extend((m.name, gram) for gram in _grams(m))
-            if len(pending) * size * size * 8 >= _STACK_BYTES:
-                _solve(pending, spectra)
-                pending = []
-        _solve(pending, spectra)
-    return {name: np.sort(np.concatenate(parts)) for name, parts in spectra.items()}
-
-
-def _solve(pending: list[tuple[str, np.ndarray]], spectra: dict[str, list[np.ndarray]]) -> None:
-    if pending:
-        solved = np.linalg.eigvalsh(np.stack([gram for _, gram in pending]))
-        for (name, _), evals in zip(pending, np.maximum(solved, 0.0)):
-            spectra[name].append(evals)
-
-
-def _grams(matrix: WeightMatrix) -> np.ndarray:
-    """The Gram matrices of a matrix's slices on their shorter side, (count, M, M)."""
-    w = matrix.tensor.detach().to("cpu", torch.float64).numpy()
-    if not np.isfinite(w).all():
-        raise ValueError(f"{matrix.name} holds NaN or infinity: it has no spectrum")
-    w = w.reshape(-1, *w.shape[-2:])
-    if w.shape[1] < w.shape[2]:
-        w = w.transpose(0, 2, 1)
-    return w.transpose(0, 2, 1) @ w
-
-
-def _shape(tensor: torch.Tensor) -> Shape:
+def shape_of(tensor: torch.Tensor) -> Shape:
     rows, columns = tensor.shape[-2:]
     return Shape(max(rows, columns), min(rows, columns), tensor[..., 0, 0].numel())
 

@@ -1,0 +1,17 @@
+"""What the tests of the spectra share: spectra to compare on."""
+
+import numpy as np
+import torch
+
+SIZES = [(64, 64), (100, 60), (40, 20), (300, 120), (25, 200)]
+
+
+def spectrum(size: tuple[int, int], kind: str, seed: int = 0) -> np.ndarray:
+    """Eigenvalues of a Gaussian matrix, or of one with Pareto-distributed entries (a heavy tail)."""
+    rng = np.random.default_rng([seed, *size])
+    w = rng.normal(size=size) if kind == "gaussian" else rng.pareto(1.5, size) * rng.choice([-1, 1], size)
+    return np.sort(np.linalg.svd(w / 10, compute_uv=False) ** 2)
+
+
+def svd_evals(w: torch.Tensor) -> np.ndarray:
+    return np.sort(np.linalg.svd(w.detach().double().numpy(), compute_uv=False).ravel() ** 2)

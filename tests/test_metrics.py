@@ -1,0 +1,85 @@
+"""Metrics of a spectrum, against WeightWatcher on the CPU and closed forms."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from ddiv.spectra import metrics
+from tests.spectra_cases import SIZES, spectrum
+
+
+@pytest.mark.parametrize("kind", ["gaussian", "pareto"])
+@pytest.mark.parametrize("size", SIZES)
+def test_metrics_are_weightwatchers(ww, size, kind):
+    evals = spectrum(size, kind)
+    N = max(size)
+    assert metrics.stable_rank(evals) == pytest.approx(ww.rmt.stable_rank(evals), rel=1e-12)
+    assert metrics.numerical_rank(evals, N) == ww.rmt.matrix_rank(np.sqrt(evals), N)
+    ours = metrics.matrix_entropy(evals, "normalised", N)
+    assert ours == pytest.approx(ww.rmt.matrix_entropy(np.sqrt(evals), N), abs=1e-6)  # it adds 1e-10 to p
+    p = evals / evals.sum()
+    assert ours == pytest.approx(-(p * np.log(p)).sum() / np.log(min(size)), rel=1e-12)
+
+
+def test_closed_forms():
+    identity = metrics.summarise(np.ones(64))
+    assert identity == pytest.approx({
+        "frobenius_norm": 8, "frobenius_norm_squared": 64, "spectral_norm": 1, "spectral_norm_squared": 1,
+        "stable_rank": 64, "numerical_rank": 64, "entropy_raw": 0, "entropy_normalised": 1,
+        "log_norm": np.log10(64), "log_spectral_norm": 0,
+    }, rel=1e-12)  # fmt: skip
+    one = metrics.summarise(np.r_[np.zeros(63), 4.0])
+    assert one["frobenius_norm"] == one["spectral_norm"] == 2 and one["stable_rank"] == 1
+    assert one["entropy_normalised"] == 0 and one["entropy_raw"] == pytest.approx(-4 * np.log(4), rel=1e-12)
+    zero = metrics.summarise(np.zeros(64))
+    assert zero["frobenius_norm"] == zero["spectral_norm"] == zero["entropy_raw"] == zero["numerical_rank"] == 0
+    assert np.isnan(zero["stable_rank"]) and np.isnan(zero["entropy_normalised"])
+    assert zero["log_norm"] == zero["log_spectral_norm"] == -np.inf
+
+
+def test_rank_of_a_deficient_matrix_survives_the_gram_matrix():
+    rng = np.random.default_rng(0)
+    w = rng.normal(size=(90, 7)) @ rng.normal(size=(7, 50))
+    evals = np.maximum(np.linalg.eigvalsh(w.T @ w), 0)
+    assert metrics.numerical_rank(evals, 90) == np.linalg.matrix_rank(w) == 7
+    top = evals[-7:] / evals[-7:].sum()
+    expected = -(top * np.log(top)).sum() / np.log(7)
+    assert metrics.matrix_entropy(evals, "normalised", 90) == pytest.approx(expected, rel=1e-9) and expected <= 1
+
+
+def test_summarise_stacks_like_single_calls():
+    stack = np.random.default_rng(0).pareto(2, (3, 4, 30))
+    rows = np.array([[30], [40], [10**14]])
+    together = metrics.summarise(stack, n_rows=rows)
+    for i in np.ndindex(3, 4):
+        alone = metrics.summarise(stack[i], n_rows=int(rows[i[0], 0]))
+        assert {k: v[i] for k, v in together.items()} == pytest.approx(alone, rel=1e-12)
+    assert (together["numerical_rank"][2] < 30).any()  # the number of rows does matter
+
+
+def test_log_norms_and_entropy_scale():
+    evals = spectrum((64, 64), "pareto")
+    logs = metrics.log_norms(evals, alpha=2.5)
+    assert logs["log_alpha_norm"] == pytest.approx(np.log10((evals**2.5).sum()), rel=1e-12)
+    assert logs["alpha_weighted"] == pytest.approx(2.5 * np.log10(evals.max()), rel=1e-12)
+    assert np.isfinite(metrics.log_norms(evals * 1e10, alpha=50.0)["log_alpha_norm"])  # 1e500 would overflow
+    normalised = [metrics.matrix_entropy(c * evals, "normalised") for c in (1, 9)]
+    assert normalised[0] == pytest.approx(normalised[1], rel=1e-12)
+    raw = [metrics.matrix_entropy(c * evals) for c in (1, 9)]
+    assert raw[1] == pytest.approx(9 * raw[0] - 9 * np.log(9) * evals.sum(), rel=1e-12)
+
+
+def test_metrics_refuse_bad_input():
+    for bad in ([], [1.0, np.nan], [1.0, np.inf], [1.0, -0.1]):
+        with pytest.raises(ValueError):
+            metrics.frobenius_norm(np.array(bad))
+    assert metrics.frobenius_norm(np.array([-1e-16, 1.0])) == 1  # round-off is none
+    with pytest.raises(ValueError, match="unknown entropy 'normalized'"):
+        metrics.matrix_entropy(np.ones(3), "normalized")
+
+
+def test_no_torch_needed():
+    code = "import sys, ddiv.spectra.metrics, ddiv.spectra.powerlaw; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
