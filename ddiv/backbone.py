@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from torchvision.models.resnet import BasicBlock
 
 from ddiv.study import Backbone, Clip, ResNet18
-from ddiv.treatment import Dropout
+from ddiv.treatment import Dropout, EvaluationDropout
 
 
 class Network(nn.Module):
@@ -99,17 +99,21 @@ def _stage(before: int, after: int, stride: int) -> nn.Sequential:
     return nn.Sequential(BasicBlock(before, after, stride, shortcut), BasicBlock(after, after))
 
 
-def add_dropout(sites: DropoutSites, dropout: Dropout | None) -> None:
-    """Drop activations at the sites while training; by hooks, so that parameter names stay as they are."""
+def add_dropout(sites: DropoutSites, dropout: Dropout | EvaluationDropout | None) -> None:
+    """Drop activations at the sites while training (or while not); by hooks, so that parameter names stay as they are."""
     if dropout is None:
         return
-    if dropout.where in ("all", "encoder"):
+    only_evaluating = isinstance(dropout, EvaluationDropout)
+    where = "all" if only_evaluating else dropout.where
+
+    def drop(module: nn.Module, values: Tensor) -> Tensor:
+        return F.dropout(values, dropout.rate, module.training != only_evaluating)
+
+    if where in ("all", "encoder"):
         for module in sites.encoder:
-            module.register_forward_hook(
-                lambda module, _, output: F.dropout(output, dropout.rate, module.training))
-    if dropout.where in ("all", "head"):
-        sites.head.register_forward_pre_hook(
-            lambda module, inputs: (F.dropout(inputs[0], dropout.rate, module.training),))
+            module.register_forward_hook(lambda module, _, output: drop(module, output))
+    if where in ("all", "head"):
+        sites.head.register_forward_pre_hook(lambda module, inputs: (drop(module, inputs[0]),))
 
 
 def normalise(images: Tensor) -> Tensor:

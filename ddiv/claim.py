@@ -26,14 +26,19 @@ Ladder = tuple[tuple[float, Treatment], ...]
 class Claim(msgspec.Struct, frozen=True):
     """What a paper says: an id of the catalogue, the statement in our words, and where it stands.
 
-    A `control` is a claim that we make in order to see it fail: its tests must not come out supported.
+    A control is a claim that we make in order to see it fail: its tests must not come out supported. `guards`
+    names the family of claims that it is a control of ("" for a claim that is none).
     """
 
     id: str
     statement: str
     source: str
     family: str
-    control: bool = False
+    guards: str = ""
+
+    @property
+    def control(self) -> bool:
+        return bool(self.guards)
 
 
 class NotApplicable(Exception):
@@ -51,13 +56,13 @@ class Bench(msgspec.Struct, frozen=True):
     baseline_for: Callable[[Treatment], Snapshot]
     vendi: Callable[[Treatment], Mapping[str, float]]
 
-    def effect(self, outcome: Outcome, arm: Treatment) -> float:
+    def effect(self, outcome: Outcome, arm: Treatment, base: Treatment = BASELINE) -> float:
         """The paired effect of an arm at this seed. Raises Unmatched in a fit-matched comparison."""
         if isinstance(outcome, Vendi):
-            return self.vendi(arm)[outcome.space] - self.vendi(BASELINE)[outcome.space]
-        if arm.is_baseline:
+            return self.vendi(arm)[outcome.space] - self.vendi(base)[outcome.space]
+        if arm == base:
             return 0.0
-        return outcomes.effect(outcome, self.state(arm), self.baseline_for(arm))
+        return outcomes.effect(outcome, self.state(arm), self.baseline_for(arm) if base.is_baseline else self.state(base))
 
 
 class Trend(msgspec.Struct, frozen=True, tag="trend"):
@@ -99,27 +104,28 @@ class Trend(msgspec.Struct, frozen=True, tag="trend"):
 
 
 class Contrast(msgspec.Struct, frozen=True, tag="contrast"):
-    """An outcome is larger (smaller) than the baseline's, on average over these arms."""
+    """An outcome is larger (smaller) than that of `base` (the baseline), on average over these arms."""
 
     outcome: Outcome
     treatments: tuple[Treatment, ...]
     direction: int
+    base: Treatment = BASELINE
 
     def arms(self) -> Iterator[Treatment]:
-        return iter((BASELINE, *self.treatments))
+        return iter((self.base, *self.treatments))
 
     def outcomes(self) -> Iterator[Outcome]:
         yield self.outcome
 
     def answer(self, bench: Bench) -> float:
-        return float(np.mean([bench.effect(self.outcome, arm) for arm in self.treatments]))
+        return float(np.mean([bench.effect(self.outcome, arm, self.base) for arm in self.treatments]))
 
     def replace_outcome(self, other: Outcome) -> Contrast:
-        return Contrast(other, self.treatments, self.direction)
+        return Contrast(other, self.treatments, self.direction, self.base)
 
     @property
     def method(self) -> str:
-        return "exact sign test on per-seed differences from the baseline"
+        return f"exact sign test on per-seed differences from {'the' * self.base.is_baseline} {self.base.label}"
 
     @property
     def unit(self) -> str:
@@ -251,9 +257,9 @@ def jobs(question: Question, study: Study, embedder: Clip, seeds: tuple[int, ...
 def view(study: Study, arm: Treatment, embedder: Clip, seed: int) -> View:
     """The training set as an arm shows it. Without augmentation no seed changes it, so there is one view."""
     augmentation = arm.part(Augmentation)
-    return View(study.data, augmentation, embedder, study.view_size, seed if augmentation else 0)
+    return View(study.data, augmentation, embedder, study.view_size, arm.seed(seed) if augmentation else 0)
 
 
 def depends_on_fit(question: Question) -> bool:
-    """Whether a fit-matched verdict makes sense: everything but the diversity of data depends on the fit."""
-    return not any(isinstance(outcome, Vendi) for outcome in question.outcomes())
+    """Whether a fit-matched verdict can be had: not for the diversity of data, nor against another base than the baseline."""
+    return BASELINE in question.arms() and not any(isinstance(outcome, Vendi) for outcome in question.outcomes())

@@ -168,8 +168,8 @@ def _fit_matched(asked: Asked, seats: list[SeedBench]) -> tuple[Evidence | None,
 
 def _reliable_shares(asked: Asked, seats: list[SeedBench]) -> dict[Outcome, float]:
     """The share of fits, over layers, arms and seeds, that can be relied on, by outcome."""
-    arms = list(dict.fromkeys(asked.question.arms()))
-    return {outcome: mean(outcomes.reliability(outcome, seat.state(arm), seat.state(BASELINE))
+    arms, base = list(dict.fromkeys(asked.question.arms())), getattr(asked.question, "base", BASELINE)
+    return {outcome: mean(outcomes.reliability(outcome, seat.state(arm), seat.state(base))
                           for seat in seats for arm in arms) if isinstance(outcome, Spectral) else 1.0
             for outcome in asked.question.outcomes()}
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import msgspec
 
-from ddiv.treatment import (BASELINE, Augmentation, Dropout, EarlyStop, NoOp, Placement, Treatment,
-                            WeightDecay)
+from ddiv.treatment import (BASELINE, Augmentation, Dropout, EarlyStop, EvaluationDropout, NoOp, OtherSeed, Placement,
+                            ShuffledLabels, Treatment, WeightDecay)
 
 # --- datasets -----------------------------------------------------------------------------------
 
@@ -109,8 +109,29 @@ class Study(msgspec.Struct, frozen=True):
         return Treatment.of(Augmentation(name))
 
     @property
+    def no_op(self) -> Treatment:
+        return Treatment.of(NoOp())
+
+    @property
+    def other_seed(self) -> Treatment:
+        return Treatment.of(OtherSeed())
+
+    @property
+    def evaluation_dropout(self) -> Treatment:
+        """The largest dropout rate at evaluation only, with another batch order, lest the weights be the baseline's."""
+        return Treatment.of(EvaluationDropout(max(self.dropout_rates)), NoOp())
+
+    @property
+    def shuffled_labels(self) -> Treatment:
+        return Treatment.of(ShuffledLabels())
+
+    @property
+    def early_stopped(self) -> Treatment:
+        return Treatment.of(EarlyStop(self.early_stop))
+
+    @property
     def controls(self) -> tuple[Treatment, ...]:
-        return (Treatment.of(NoOp()), Treatment.of(EarlyStop(self.early_stop)))
+        return (self.no_op, self.other_seed, self.evaluation_dropout, self.shuffled_labels, self.early_stopped)
 
     @property
     def arms(self) -> tuple[Treatment, ...]:

@@ -17,11 +17,11 @@ from collections.abc import Callable
 from ddiv.claim import Claim, Question
 
 
-def claim(id: str, statement: str, *, source: str, control: bool = False) -> Callable:
+def claim(id: str, statement: str, *, source: str, guards: str = "") -> Callable:
     """Mark a function of `study` (and further parameters) that returns a Question as a test of a claim.
 
     `id` is the claim's id in the catalogue; `source` names the version of the paper and the passage.
-    A `control` must not come out supported.
+    `guards` makes it a negative control of that family of claims, which must not come out supported.
     """
 
     def decorate(ask: Callable[..., Question]) -> Callable:
@@ -33,7 +33,7 @@ def claim(id: str, statement: str, *, source: str, control: bool = False) -> Cal
         judge = inspect.Parameter("judge", inspect.Parameter.POSITIONAL_OR_KEYWORD)
         test.__signature__ = inspect.Signature([judge, *parameters])
         family = ask.__module__.rpartition(".")[2].removeprefix("test_").replace("_", " ")
-        test.claim = Claim(id, statement, source, family, control)
+        test.claim = Claim(id, statement, source, family, guards)
         test.ask = ask
         return test
 

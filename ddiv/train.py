@@ -25,7 +25,7 @@ from ddiv.machine import processor_name
 from ddiv.spectra.eigen import eigenvalues
 from ddiv.spectra.matrices import shapes, skipped, weight_matrices
 from ddiv.store import Record
-from ddiv.treatment import Augmentation, Dropout, EarlyStop, NoOp, WeightDecay
+from ddiv.treatment import Augmentation, Dropout, EarlyStop, EvaluationDropout, NoOp, ShuffledLabels, WeightDecay
 from ddiv.trial import Trial, View
 
 Progress = Callable[[float], None]
@@ -54,11 +54,13 @@ def train(trial: Trial, device: torch.device, progress: Progress = lambda share:
     data = load(trial.data)
     devices = [device] if device.type == "cuda" else []
     with torch.random.fork_rng(devices=devices):
-        torch.manual_seed(stream(trial.seed, "init"))
+        seed = trial.treatment.seed(trial.seed)
+        torch.manual_seed(stream(seed, "init"))
         network, sites = build(trial.backbone, len(data.classes))
         network = network.to(device)
         add_dropout(sites, trial.treatment.part(Dropout))
-        torch.manual_seed(stream(trial.seed, "dropout masks"))
+        add_dropout(sites, trial.treatment.part(EvaluationDropout))
+        torch.manual_seed(stream(seed, "dropout masks"))
         measured = _fit(network, data, trial, device, progress)
     facts = {**measured.facts, "classes": len(data.classes), "domains": list(data.tests),
              "provenance": provenance(device, started)}
@@ -73,7 +75,10 @@ class _Measured:
 
 def _fit(network: Network, data: Dataset, trial: Trial, device: torch.device, progress: Progress) -> _Measured:
     recipe, treatment = trial.recipe, trial.treatment
+    seed = treatment.seed(trial.seed)
     images, labels = torch.from_numpy(data.images), torch.from_numpy(data.labels).long()
+    if treatment.part(ShuffledLabels):
+        labels = labels[torch.randperm(len(labels), generator=generator(seed, "labels"))]
     clean, labels = normalise(images.to(device)), labels.to(device)
     batches = -(-len(images) // recipe.batch)
     planned = recipe.epochs * batches
@@ -86,8 +91,8 @@ def _fit(network: Network, data: Dataset, trial: Trial, device: torch.device, pr
          {"params": network.head.parameters(), "lr": recipe.head_lr or recipe.lr}],
         fused=True, weight_decay=decay.value if decay else 0.0)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, T_max=planned)
-    order = generator(trial.seed, "no-op order" if treatment.part(NoOp) else "order")
-    draws = generator(trial.seed, "augmentation")
+    order = generator(seed, "no-op order" if treatment.part(NoOp) else "order")
+    draws = generator(seed, "augmentation")
     augmentation = treatment.part(Augmentation)
     # Only the baseline's trajectory is needed: every arm is matched against it at equal clean loss.
     checkpoints = {round(epoch * batches) for epoch in recipe.checkpoints} if treatment.is_baseline else set()

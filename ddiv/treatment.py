@@ -95,7 +95,48 @@ class NoOp(msgspec.Struct, frozen=True, tag="no-op"):
         return "no-op"
 
 
-Part = Dropout | WeightDecay | Augmentation | EarlyStop | NoOp
+class OtherSeed(msgspec.Struct, frozen=True, tag="other-seed"):
+    """The same treatment with every random draw taken from a seed that no other arm uses: the pairing is broken.
+
+    A negative control: an effect of this arm is the difference of two independent replicates.
+    """
+
+    @property
+    def label(self) -> str:
+        return "another seed"
+
+
+class EvaluationDropout(msgspec.Struct, frozen=True, tag="evaluation-dropout"):
+    """Dropout of this `rate` in evaluation only, at the places of `Dropout`: training never sees it.
+
+    A negative control: outputs get worse, and weights cannot have been regularised by it.
+    """
+
+    rate: float
+
+    def __post_init__(self):
+        if not 0 < self.rate < 1:
+            raise ValueError(f"a dropout rate that is to act lies in (0, 1), got {self.rate}")
+
+    @property
+    def label(self) -> str:
+        return f"dropout {self.rate:g} at evaluation only"
+
+
+class ShuffledLabels(msgspec.Struct, frozen=True, tag="shuffled-labels"):
+    """The training labels in random order: there is nothing to learn but the training set by heart.
+
+    A negative control: nothing can then improve accuracy beyond chance.
+    """
+
+    @property
+    def label(self) -> str:
+        return "shuffled labels"
+
+
+Part = Dropout | WeightDecay | Augmentation | EarlyStop | NoOp | OtherSeed | EvaluationDropout | ShuffledLabels
+
+OTHER_SEEDS_BEGIN = 1_000_000
 
 
 class Treatment(msgspec.Struct, frozen=True):
@@ -122,6 +163,10 @@ class Treatment(msgspec.Struct, frozen=True):
     def part(self, kind: type) -> Part | None:
         """The part of this kind, or None."""
         return next((part for part in self.parts if isinstance(part, kind)), None)
+
+    def seed(self, seed: int) -> int:
+        """The seed that this arm's random draws come from in the replicate `seed`."""
+        return seed + OTHER_SEEDS_BEGIN if self.part(OtherSeed) else seed
 
     @property
     def is_baseline(self) -> bool:

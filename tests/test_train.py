@@ -11,7 +11,8 @@ from ddiv.outcome import Spectral, value
 from ddiv.profiles import profile
 from ddiv.study import Recipe
 from ddiv.train import TrialFailed, generator, stream
-from ddiv.treatment import BASELINE, Augmentation, Dropout, EarlyStop, NoOp, Treatment, WeightDecay
+from ddiv.treatment import (BASELINE, Augmentation, Dropout, EarlyStop, EvaluationDropout, NoOp, OtherSeed, ShuffledLabels,
+                            Treatment, WeightDecay)
 from ddiv.trial import View, trial
 
 (STUDY,) = profile("smoke").studies
@@ -55,6 +56,24 @@ def test_arms_start_equal_and_end_apart(baseline, treatment):
 
 def test_seeds_start_apart(baseline):
     assert not np.allclose(trained(seed=1).arrays["eigenvalues/before"], baseline.arrays["eigenvalues/before"])
+
+
+def test_another_seed_is_the_baseline_of_that_seed(baseline):
+    arm = trained(Treatment.of(OtherSeed()))
+    assert not np.allclose(arm.arrays["eigenvalues/before"], baseline.arrays["eigenvalues/before"])
+    assert np.array_equal(weights_after(arm), weights_after(trained(seed=1_000_000)))
+
+
+def test_dropout_at_evaluation_only_leaves_the_weights_and_spoils_the_outputs(baseline):
+    arm = trained(Treatment.of(EvaluationDropout(0.5)))
+    assert np.array_equal(weights_after(arm), weights_after(baseline))
+    assert arm.facts["clean"]["loss"] > 1.5 * baseline.facts["clean"]["loss"]
+
+
+def test_shuffled_labels_leave_chance(baseline):
+    arm = trained(Treatment.of(ShuffledLabels()))
+    scores, usual = (outcome.read(record).after.scores["accuracy/id"] for record in (arm, baseline))
+    assert scores < 0.3 < usual  # chance is .1
 
 
 def test_decay_shrinks_the_weights(baseline):
