@@ -9,7 +9,7 @@ import pytest
 import torch
 from vendi_score import vendi
 
-from ddiv.diversity import black_apart, VendiResult, _probabilities, measure, pixel_vectors, require_comparable, vendi_score
+from ddiv.diversity import VendiResult, black_apart, measure, pixel_vectors, require_comparable, vendi_score
 
 # vendi-score's own, on every call of score_K
 pytestmark = pytest.mark.filterwarnings("ignore:Please import `csr_matrix`:DeprecationWarning")
@@ -66,29 +66,6 @@ def test_score_falls_with_the_order():
     assert scores[3] == pytest.approx(scores[2], rel=1e-2) and scores[0] == pytest.approx(30, rel=1e-9)
 
 
-def test_the_faults_that_are_worked_around():
-    """Each first half fails once vendi-score mends the fault: then the work-around can go."""
-    X = vectors(20, 50)
-    assert vendi.score_X(X, q=2) == vendi.score_X(X, q=1)  # q is ignored
-    assert vendi_score(X, 2) != pytest.approx(vendi_score(X, 1), rel=1e-2)
-    with np.errstate(all="ignore"):
-        assert np.isnan(vendi.score_K(unit(X) @ unit(X).T, q=math.inf))
-    assert np.isfinite(vendi_score(X, math.inf))
-    two = np.repeat(np.eye(30)[:2], 100, axis=0) + 1e-3 * np.repeat(vectors(2, 30), 100, axis=0)  # rank 2
-    assert vendi.score_dual(two, q=0.05) > 3  # round-off is counted as modes
-    assert vendi_score(two, 0.05) == pytest.approx(2, abs=1e-3)
-    indefinite = np.array([[1.0, 2.0], [2.0, 1.0]])  # eigenvalues of K / 2: 1.5 and -0.5
-    assert vendi.score_K(indefinite) == pytest.approx(math.exp(-1.5 * math.log(1.5)))  # dropped: below 1
-    with pytest.raises(ValueError, match="not positive semi-definite"):
-        _probabilities(indefinite / 2)
-
-
-@pytest.mark.filterwarnings("error")
-@pytest.mark.parametrize("n, d", [(20, 50), (50, 20)])
-def test_nothing_deprecated_is_touched(n, d):
-    vendi_score(vectors(n, d), 2)
-
-
 def test_single_precision_and_scale_do_not_matter():
     X = vectors(200, 30).astype(np.float32)
     assert vendi_score(X) == pytest.approx(vendi_score(X.astype(np.float64)), rel=1e-12)
@@ -98,7 +75,7 @@ def test_single_precision_and_scale_do_not_matter():
 @pytest.mark.parametrize(
     "X, options, message",
     [
-        (np.ones((3, 2)), {"kernel": "rbf"}, "unknown kernel 'rbf'"),
+        (np.ones((3, 2)), {"kernel": "gauss"}, "unknown kernel 'gauss'"),
         (np.ones(3), {}, "shape"),
         (np.ones((0, 2)), {}, "shape"),
         (np.ones((2, 0)), {}, "shape"),

@@ -1,0 +1,64 @@
+"""The RBF kernel between blocks of rows, and the random rows that its bandwidth and its landmarks come from."""
+
+from typing import Any
+
+import numpy as np
+
+from ddiv.diversity.rows import Backend, blocks, roots
+
+# Distances between this many samples, drawn with a fixed seed, estimate the median distance.
+MEDIAN_ROWS = 1000
+
+
+def rbf(where: Backend, A: Any, B: Any, sigma: float) -> Any:
+    """exp(-|a - b|^2 / (2 sigma^2)) of float64 rows A (n, d) and B (m, d): (n, m)."""
+    centre = B.mean(0)  # the distances of rows far from the origin would cancel
+    A, B = A - centre, B - centre
+    K = A @ B.T
+    K *= -2
+    K += where.xp.einsum("ij,ij->i", A, A)[:, None]
+    K += where.xp.einsum("ij,ij->i", B, B)
+    K /= -2 * sigma**2
+    K[K > 0] = 0  # round-off
+    return where.xp.exp(K, out=K)
+
+
+def median_distance(X: Any, where: Backend) -> float:
+    """Median distance between different samples of X, (n, d) or batches, from MEDIAN_ROWS of them drawn with seed 0.
+
+    The usual bandwidth of kernel tests (Gretton et al., JMLR 2012). ValueError where it is 0 or there is one sample.
+    """
+    from scipy.spatial.distance import pdist
+
+    drawn, _ = draw(X, MEDIAN_ROWS, None, np.random.default_rng(0), where)
+    sigma = float(np.median(pdist(drawn))) if len(drawn) > 1 else 0.0
+    if not sigma > 0:
+        raise ValueError("the median distance between samples is 0, or there is one sample: give a bandwidth")
+    return sigma
+
+
+def draw(
+    X: Any, count: int, p: np.ndarray | None, rng: np.random.Generator, where: Backend
+) -> tuple[np.ndarray, int]:
+    """At most `count` rows drawn in one pass without replacement, in random order, and the number of rows seen.
+
+    Those whose exponential clocks of rate p ring first (Efraimidis and Spirakis, 2006): with equal p, any subset
+    is as likely as another. The draw does not depend on how X is cut into batches. ValueError on NaN or infinity.
+    """
+    kept, clocks, n = None, np.empty(0), 0
+    for rows in blocks(X):
+        rows = where.float64(rows)
+        check_finite(where, rows)
+        with np.errstate(divide="ignore"):
+            clocks = np.append(clocks, rng.exponential(size=len(rows)) / roots(p, n, len(rows)) ** 2)
+        kept = where.numpy(rows) if kept is None else np.concatenate([kept, where.numpy(rows)])
+        n += len(rows)
+        first = np.argsort(clocks, kind="stable")[:count]
+        kept, clocks = kept[first], clocks[first]
+    return kept[np.isfinite(clocks)], n
+
+
+def check_finite(where: Backend, rows: Any) -> None:
+    """ValueError on NaN or infinity."""
+    if not bool(where.xp.isfinite(rows).all()):
+        raise ValueError("X holds NaN or infinity: leave those samples out")

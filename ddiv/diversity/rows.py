@@ -1,0 +1,152 @@
+"""Samples in bounded blocks: from arrays, tensors or batches of any type to float64 rows, on the CPU or a GPU."""
+
+import sys
+from collections.abc import Iterable, Iterator
+from types import ModuleType
+from typing import Any, NamedTuple
+
+import numpy as np
+
+# A block of rows is at most this large once it is float64.
+BLOCK_BYTES = 64 * 2**20
+
+KERNELS = ("cosine", "linear", "rbf")
+
+
+class Backend(NamedTuple):
+    """Where float64 blocks are multiplied: numpy (device None), or torch on a device."""
+
+    xp: ModuleType
+    device: Any = None
+
+    def float64(self, rows: Any) -> Any:
+        """Rows of any real type, of numpy or torch, as float64 here."""
+        if self.device is not None:
+            return self.xp.as_tensor(rows).detach().to(self.device, self.xp.float64)
+        return rows.detach().cpu().double().numpy() if hasattr(rows, "detach") else np.asarray(rows, np.float64)
+
+    def zeros(self, *shape: int) -> Any:
+        return self.float64(np.zeros(shape))
+
+    @staticmethod
+    def numpy(values: Any) -> np.ndarray:
+        return values.cpu().numpy() if hasattr(values, "detach") else values
+
+
+def backend(device: Any = "auto") -> Backend:
+    """The backend of a `device`: "numpy"; a torch device ("cuda", "cpu"); or "auto".
+
+    "auto" is CUDA where the program has imported torch already and torch sees a GPU, else numpy: nobody waits for
+    torch's import to learn that there is no GPU. ValueError where the device has no float64 or is not there.
+    """
+    if isinstance(device, str) and device == "auto":
+        torch = sys.modules.get("torch")
+        device = "cuda" if torch is not None and torch.cuda.is_available() else "numpy"
+    if isinstance(device, str) and device == "numpy":
+        return Backend(np)
+    import torch
+
+    try:
+        chosen = torch.device(device)
+        torch.zeros(1, dtype=torch.float64, device=chosen)
+    except (RuntimeError, AssertionError, TypeError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise ValueError(f"device {device!r} cannot be used with float64: {reason}. Use \"numpy\"") from error
+    return Backend(torch, chosen)
+
+
+def blocks(X: Any, beside: int = 1) -> Iterator[Any]:
+    """X as blocks of rows (b, d), each in the type that it came in; b * max(d, beside) float64 fit BLOCK_BYTES.
+
+    X: an array or tensor (n, d), or an iterable of such batches; small batches are joined. beside: how many
+    values the caller makes of a row. ValueError on another shape, batches of different width, values that are not
+    real numbers, or no samples.
+    """
+    width, waiting, count = 0, [], 0
+    for batch in [X] if hasattr(X, "shape") else _batches(X):
+        shape = tuple(getattr(batch, "shape", ()))
+        if len(shape) != 2 or shape[1] == 0 or (width and shape[1] != width):
+            wanted = f"(b, {width})" if width else "(n, d) with n, d >= 1"
+            raise ValueError(f"X must have shape {wanted}, or be batches of such, "
+                             f"got {shape or type(batch).__name__}")
+        if getattr(batch.dtype, "kind", "f") not in "biuf" or getattr(batch.dtype, "is_complex", False):
+            raise ValueError(f"X must hold real numbers, got {batch.dtype}")
+        width = shape[1]
+        step = max(1, BLOCK_BYTES // (8 * max(width, beside)))
+        for start in range(0, shape[0], step):
+            part = batch[start:start + step]
+            if count + len(part) > step:
+                yield _joined(waiting)
+                waiting, count = [], 0
+            waiting.append(part)
+            count += len(part)
+    if not waiting:
+        raise ValueError("X must have shape (n, d) with n, d >= 1, got no samples")
+    yield _joined(waiting)
+
+
+def _batches(X: Any) -> Iterable[Any]:
+    if isinstance(X, (str, bytes)) or not isinstance(X, Iterable):
+        raise ValueError(f"X must be an array of shape (n, d) or an iterable of such batches, got {type(X).__name__}")
+    return X
+
+
+def _joined(parts: list[Any]) -> Any:
+    if len(parts) == 1:
+        return parts[0]
+    return sys.modules["torch"].cat(parts) if hasattr(parts[0], "detach") else np.concatenate(parts)
+
+
+def probabilities(weights: Any) -> np.ndarray | None:
+    """Sample weights (n,) as probabilities, or None for none; ValueError unless finite, >= 0 and not all zero."""
+    if weights is None:
+        return None
+    weights = Backend(np).float64(weights)
+    if weights.ndim != 1:
+        raise ValueError(f"weights must be one number a sample, got shape {weights.shape}")
+    if not len(weights) or not np.isfinite(weights).all() or weights.min() < 0 or weights.max() == 0:
+        raise ValueError("weights must be finite, 0 or more, and not all 0")
+    scaled = weights / weights.max()
+    return scaled / scaled.sum()
+
+
+def scaled_rows(where: Backend, rows: Any, kernel: str, start: int, p: np.ndarray | None) -> Any:
+    """Rows in float64, of length 1 (checked under "linear"), times the roots of their probabilities.
+
+    start: index of the first row in the whole set. ValueError on NaN or infinity, zero vectors, lengths other
+    than 1 under "linear" (to 1e-6), or more rows than weights.
+    """
+    ours = str(rows.dtype).rpartition(".")[2] != "float64"  # a copy, then, which may be written to
+    rows = where.float64(rows)
+    length = where.numpy(where.xp.sqrt(where.xp.einsum("ij,ij->i", rows, rows)))
+    odd = ~((length > 1e-150) & (length < 1e150))  # NaN too; the squares may have over- or underflowed
+    if odd.any():
+        top = np.abs(where.numpy(rows)[odd]).max(axis=1)
+        if not np.isfinite(top).all():
+            raise ValueError(f"X holds NaN or infinity in rows {start} to {start + len(odd) - 1}: leave them out")
+        if (top == 0).any():
+            raise ValueError(f"cosine is undefined for zero vectors: {int((top == 0).sum())} of {len(odd)} in rows "
+                             f"{start} to {start + len(odd) - 1}. Leave them out, or see black_apart")
+        scale = np.ones(len(odd))
+        scale[odd] = top if kernel != "linear" else 1.0
+        rows, ours = rows / where.float64(scale)[:, None], True
+        length = where.numpy(where.xp.sqrt(where.xp.einsum("ij,ij->i", rows, rows)))
+    if kernel == "linear":
+        if (np.abs(length - 1) > 1e-6).any():
+            raise ValueError("the linear kernel needs vectors of length 1; use the cosine kernel")
+        length = np.ones(len(length))
+    with np.errstate(divide="ignore"):  # a row of no weight becomes 0
+        scale = where.float64(length / roots(p, start, len(length)))[:, None]
+    if not ours:
+        return rows / scale
+    rows /= scale
+    return rows
+
+
+def roots(p: np.ndarray | None, start: int, count: int) -> np.ndarray:
+    """The square roots of the probabilities of `count` rows from `start`; 1 for each without weights."""
+    if p is None:
+        return np.ones(count)
+    if start + count > len(p):
+        raise ValueError(f"more samples than weights: {start + count} or more, and {len(p)} weights")
+    return np.sqrt(p[start:start + count])
