@@ -3,24 +3,28 @@
 A `Claim` is what a paper says. A `Question` is how one study is asked about it: which arms, which outcome,
 which direction. Questions are frozen values without results, so the trials that they need are known before
 anything is trained, and `ddiv report` can answer them again from the store.
+
+`answer` turns one seed's arms into effects, `judge` turns the effects of all seeds into evidence.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Literal
 
 import msgspec
 import numpy as np
 
-from ddiv import outcome as outcomes
-from ddiv.evidence import trend
+from ddiv import evidence, outcome as outcomes
+from ddiv.evidence import RISES, Evidence, trend
 from ddiv.outcome import Metric, Outcome, Score, Snapshot, Spectral, Vendi
 from ddiv.study import Clip, Study
 from ddiv.treatment import BASELINE, Augmentation, Treatment
 from ddiv.trial import Job, View, trial
 
 Ladder = tuple[tuple[float, Treatment], ...]
+# What one seed says: one effect, or one for each comparison that the claim is made of.
+Effects = tuple[float, ...]
 
 
 class Claim(msgspec.Struct, frozen=True):
@@ -78,7 +82,7 @@ class Trend(msgspec.Struct, frozen=True, tag="trend"):
     def outcomes(self) -> Iterator[Outcome]:
         yield self.outcome
 
-    def answer(self, bench: Bench) -> float:
+    def answer(self, bench: Bench) -> Effects:
         doses, effects = [], []
         for dose, treatment in self.ladder:
             try:
@@ -89,14 +93,17 @@ class Trend(msgspec.Struct, frozen=True, tag="trend"):
         # The baseline at dose 0 always matches itself; a slope from it to a single dose is no ladder.
         if len(doses) < min(3, len(self.ladder)):
             raise Unmatched(f"only {len(doses) - 1} of {len(self.ladder) - 1} doses can be matched")
-        return trend(doses, effects)
+        return (trend(doses, effects),)
+
+    def judge(self, effects: Sequence[Effects], alpha: float) -> Evidence:
+        return _one(effects, self.direction, alpha)
 
     def replace_outcome(self, other: Outcome) -> Trend:
         return Trend(other, self.ladder, self.direction)
 
     @property
     def method(self) -> str:
-        return "exact sign test on per-seed slopes over dose ranks"
+        return "sign e-process on per-seed slopes over dose ranks"
 
     @property
     def unit(self) -> str:
@@ -117,15 +124,18 @@ class Contrast(msgspec.Struct, frozen=True, tag="contrast"):
     def outcomes(self) -> Iterator[Outcome]:
         yield self.outcome
 
-    def answer(self, bench: Bench) -> float:
-        return float(np.mean([bench.effect(self.outcome, arm, self.base) for arm in self.treatments]))
+    def answer(self, bench: Bench) -> Effects:
+        return (float(np.mean([bench.effect(self.outcome, arm, self.base) for arm in self.treatments])),)
+
+    def judge(self, effects: Sequence[Effects], alpha: float) -> Evidence:
+        return _one(effects, self.direction, alpha)
 
     def replace_outcome(self, other: Outcome) -> Contrast:
         return Contrast(other, self.treatments, self.direction, self.base)
 
     @property
     def method(self) -> str:
-        return f"exact sign test on per-seed differences from {'the' * self.base.is_baseline} {self.base.label}"
+        return f"sign e-process on per-seed differences from {'the' * self.base.is_baseline} {self.base.label}"
 
     @property
     def unit(self) -> str:
@@ -133,12 +143,12 @@ class Contrast(msgspec.Struct, frozen=True, tag="contrast"):
 
 
 class Opposite(msgspec.Struct, frozen=True, tag="opposite"):
-    """Two ladders move an outcome opposite ways: minus the product of their slopes, as a signed root."""
+    """Two ladders move an outcome opposite ways, whichever of them raises it."""
 
     outcome: Outcome
     first: Ladder
     second: Ladder
-    direction: int = 1
+    direction: int = RISES
 
     def arms(self) -> Iterator[Treatment]:
         return (treatment for _, treatment in (*self.first, *self.second))
@@ -146,18 +156,20 @@ class Opposite(msgspec.Struct, frozen=True, tag="opposite"):
     def outcomes(self) -> Iterator[Outcome]:
         yield self.outcome
 
-    def answer(self, bench: Bench) -> float:
-        slopes = [Trend(self.outcome, ladder, 1).answer(bench) for ladder in (self.first, self.second)]
-        product = -slopes[0] * slopes[1]
-        # The root brings the product back to the outcome's own unit.
-        return float(np.sign(product) * np.sqrt(abs(product)))
+    def answer(self, bench: Bench) -> Effects:
+        first, second = (Trend(self.outcome, ladder, RISES).answer(bench)[0] for ladder in (self.first, self.second))
+        return first, second
+
+    def judge(self, effects: Sequence[Effects], alpha: float) -> Evidence:
+        first, second = zip(*effects)
+        return evidence.opposed(first, second, alpha=alpha)
 
     def replace_outcome(self, other: Outcome) -> Opposite:
         return Opposite(other, self.first, self.second, self.direction)
 
     @property
     def method(self) -> str:
-        return "exact sign test on minus the product of the two per-seed slopes"
+        return "sign e-processes on the two per-seed slopes, in both orientations"
 
     @property
     def unit(self) -> str:
@@ -176,7 +188,7 @@ class Resemblance(msgspec.Struct, frozen=True, tag="resemblance"):
     group: tuple[Treatment, ...]
     like: tuple[Treatment, ...]
     unlike: tuple[Treatment, ...]
-    direction: int = 1
+    direction: int = RISES
 
     def arms(self) -> Iterator[Treatment]:
         return iter((BASELINE, *self.group, *self.like, *self.unlike))
@@ -191,13 +203,16 @@ class Resemblance(msgspec.Struct, frozen=True, tag="resemblance"):
         scale = np.sqrt((raw**2).mean(axis=0))
         return raw / np.where(scale > 0, scale, 1.0)
 
-    def answer(self, bench: Bench) -> float:
+    def answer(self, bench: Bench) -> Effects:
         group, like, unlike = self.vectors(bench)
-        return cosine(group, like) - cosine(group, unlike)
+        return (cosine(group, like) - cosine(group, unlike),)
+
+    def judge(self, effects: Sequence[Effects], alpha: float) -> Evidence:
+        return _one(effects, self.direction, alpha)
 
     @property
     def method(self) -> str:
-        return "exact sign test on per-seed differences of cosines"
+        return "sign e-process on per-seed differences of cosines"
 
     @property
     def unit(self) -> str:
@@ -205,12 +220,12 @@ class Resemblance(msgspec.Struct, frozen=True, tag="resemblance"):
 
 
 class Largest(msgspec.Struct, frozen=True, tag="largest"):
-    """One arm has a larger outcome than every other: its lead over the best of the others, seed by seed."""
+    """One arm has a larger outcome than every other: its lead over each of them, seed by seed."""
 
     outcome: Outcome
     treatment: Treatment
     others: tuple[Treatment, ...]
-    direction: int = 1
+    direction: int = RISES
 
     def arms(self) -> Iterator[Treatment]:
         return iter((BASELINE, self.treatment, *self.others))
@@ -218,20 +233,27 @@ class Largest(msgspec.Struct, frozen=True, tag="largest"):
     def outcomes(self) -> Iterator[Outcome]:
         yield self.outcome
 
-    def answer(self, bench: Bench) -> float:
-        lead = bench.effect(self.outcome, self.treatment)
-        return lead - max(bench.effect(self.outcome, arm) for arm in self.others)
+    def answer(self, bench: Bench) -> Effects:
+        largest = bench.effect(self.outcome, self.treatment)
+        return tuple(largest - bench.effect(self.outcome, arm) for arm in self.others)
+
+    def judge(self, effects: Sequence[Effects], alpha: float) -> Evidence:
+        return evidence.every(list(zip(*effects)), self.direction, alpha=alpha)
 
     @property
     def method(self) -> str:
-        return "exact sign test on per-seed leads over the best of the others"
+        return "sign e-process on the per-seed leads over each of the others; the weakest decides"
 
     @property
     def unit(self) -> str:
-        return f"{self.outcome.label}, lead over the next"
+        return f"{self.outcome.label}, lead over the closest"
 
 
 Question = Trend | Contrast | Opposite | Resemblance | Largest
+
+
+def _one(effects: Sequence[Effects], direction: int, alpha: float) -> Evidence:
+    return evidence.judge([effect for effect, in effects], direction, alpha=alpha)
 
 
 def cosine(a: np.ndarray, b: np.ndarray) -> float:

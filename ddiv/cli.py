@@ -1,4 +1,4 @@
-"""The command line: `ddiv report`, `ddiv trials`, `ddiv doctor`. (Claims are run by `pytest claims`.)"""
+"""The command line: `ddiv report`, `trials`, `doctor` and `spectra`. (Claims are run by `pytest claims`.)"""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+
+from ddiv.spectra import command as spectra
 
 EPILOG = """\
 The claims themselves are pytest tests, run from the project's folder:
@@ -23,7 +25,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from ddiv.store import Store, StoreError
 
     try:
-        return options.run(Store(options.store), options)
+        return options.run(Store(options.store), options) if "store" in options else options.run(options)
+    except BrokenPipeError:  # `ddiv trials | head`: who was reading has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except (StoreError, OSError) as error:
         print(f"ddiv: {error}", file=sys.stderr)
         return 1
@@ -49,6 +54,9 @@ def _parser() -> argparse.ArgumentParser:
     trials = command("trials", _trials, "list what the store holds")
     trials.add_argument("--grep", metavar="TEXT", help="only lines that contain this text")
     command("doctor", _doctor, "say what this machine can run, and what is missing")
+    measure = commands.add_parser("spectra", help=spectra.HELP, description=spectra.HELP)
+    spectra.add_options(measure)
+    measure.set_defaults(run=spectra.run)
     return parser
 
 

@@ -5,17 +5,21 @@ The same code answers inside pytest and for `ddiv report`; it never trains.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import product
 from statistics import mean
+from typing import Literal
 
 import msgspec
+import numpy as np
 
 from ddiv import outcome as outcomes
-from ddiv.claim import Bench, Claim, Question, Unmatched, depends_on_fit, jobs, view
-from ddiv.evidence import Evidence, judge
-from ddiv.outcome import OTHER_DEFINITIONS, Outcome, Snapshot, Spectral, Trained
+from ddiv.claim import Bench, Claim, Effects, Question, Unmatched, depends_on_fit, jobs, view
+from ddiv.evidence import Evidence, Verdict
+from ddiv.ledger import Entry
+from ddiv.outcome import Match, Outcome, Snapshot, Spectral, Trained, Vendi
 from ddiv.store import Record, Store, StoreError
 from ddiv.study import Clip, Study
 from ddiv.treatment import BASELINE, Treatment
@@ -28,7 +32,7 @@ RELIABLE_SHARE = 0.5
 class Asked(msgspec.Struct, frozen=True):
     """A question as one test of one run asked it: all that is needed to answer it again.
 
-    `order` is the test's place in the run; `expected` the reason why it is known to be contradicted.
+    `seeds` are those spent on it; `order` is the test's place in the run; `expected` what the ledger knows of it.
     """
 
     claim: Claim
@@ -40,7 +44,7 @@ class Asked(msgspec.Struct, frozen=True):
     alpha: float
     test: str
     order: int = 0
-    expected: str | None = None
+    expected: Entry | None = None
     not_applicable: str | None = None
     error: str | None = None
 
@@ -53,14 +57,21 @@ class Asked(msgspec.Struct, frozen=True):
 class Finding:
     """The answer: evidence at equal epochs, fit-matched evidence beside it, and what to keep in mind.
 
-    `matched_note` says at which seeds the fit could not be matched; `caveats` are sentences.
+    `definitions`: (name, verdict) under every named definition of the outcome, that of the claim first (empty where
+    there is one only). `matched_note` says where the fit could not be matched; `caveats` are sentences. `withheld`:
+    the power-law fits behind the outcome cannot be relied on, so the verdict is inconclusive whatever the effects say.
+    `effects` are those of the question, a row a seed.
     """
 
     asked: Asked
     evidence: Evidence
+    effects: tuple[Effects, ...]
     matched: Evidence | None = None
+    matched_seeds: tuple[int, ...] = ()
     matched_note: str | None = None
+    definitions: tuple[tuple[str, Verdict], ...] = ()
     caveats: tuple[str, ...] = ()
+    withheld: bool = False
     jobs: tuple[str, ...] = field(default=(), repr=False)
 
 
@@ -116,54 +127,81 @@ class SeedBench:
     def vendi(self, arm: Treatment) -> Mapping[str, float]:
         return self.reader.record(view(self.study, arm, self.embedder, self.seed)).facts["vendi"]
 
-    def matched_baseline(self, arm: Treatment) -> Snapshot:
+    def match(self, arm: Treatment) -> Match:
+        """The baseline at the arm's clean training loss. Raises Unmatched where it never passes it."""
         loss = self.state(arm).scores["loss/train"]
-        state = outcomes.matched(self._trajectory, loss)
-        if state is None:
+        match = outcomes.matched(self._trajectory, loss)
+        if match is None:
             raise Unmatched(f"{arm.label}: the baseline never passes its clean loss {loss:.3g}")
-        return state
+        return match
 
     @cached_property
     def _trajectory(self) -> list[Snapshot]:
         return self.trained(BASELINE).trajectory
 
-    def bench(self, fit_matched: bool = False) -> Bench:
-        at_end = self.matched_baseline if fit_matched else lambda arm: self.state(BASELINE)
-        return Bench(self.state, at_end, self.vendi)
+    def bench(self, matched: Literal["early", "between", "late"] | None = None) -> Bench:
+        """At equal epochs, or fit-matched to one of the states of `outcome.Match`."""
+        base = (lambda arm: getattr(self.match(arm), matched)) if matched else (lambda arm: self.state(BASELINE))
+        return Bench(self.state, base, self.vendi)
 
 
 def answer(asked: Asked, reader: Reader) -> Finding:
     """Answer a question from the store. Raises KeyError where a record is missing."""
-    question, direction = asked.question, asked.question.direction
+    question = asked.question
     seats = [SeedBench(reader, asked.study, asked.embedder, seed) for seed in asked.seeds]
-    effects = [question.answer(seat.bench()) for seat in seats]
-    evidence = judge(effects, direction, asked.alpha, asked.seeds)
-    matched, note = (_fit_matched(asked, seats) if depends_on_fit(question) else (None, None))
+    effects = tuple(question.answer(seat.bench()) for seat in seats)
+    evidence = question.judge(effects, asked.alpha)
+    matched, seeds, note = _fit_matched(asked, seats) if depends_on_fit(question) else (None, (), None)
     shares = _reliable_shares(asked, seats)
-    if len(shares) == 1 and min(shares.values()) < RELIABLE_SHARE:
-        # The only thing measured is one that the fits cannot tell; with other metrics beside it, it is a caveat.
+    # Where all that was measured is what the fits cannot tell, it decides nothing; with other metrics beside, it is a caveat.
+    unreliable = len(shares) == 1 and min(shares.values()) < RELIABLE_SHARE
+    if unreliable:
         evidence, matched = withheld(evidence), matched and withheld(matched)
-    caveats = (*_unreliable(shares), *_other_definitions(asked, seats, evidence))
-    return Finding(asked, evidence, matched, note, caveats, tuple(map(key, asked.jobs())))
+    return Finding(asked, evidence, effects, matched, seeds, note, tuple(_definitions(asked, seats, evidence)),
+                   tuple(_unreliable(shares)), unreliable, tuple(map(key, asked.jobs())))
 
 
 def withheld(evidence: Evidence) -> Evidence:
     """The same evidence with the verdict inconclusive: numbers that cannot be relied on decide nothing."""
-    return msgspec.structs.replace(evidence, verdict="inconclusive")
+    return msgspec.structs.replace(evidence, verdict="inconclusive", decided_at=None)
 
 
-def _fit_matched(asked: Asked, seats: list[SeedBench]) -> tuple[Evidence | None, str | None]:
-    effects, seeds, reasons = [], [], []
+def undecided(finding: Finding, most: int) -> bool:
+    """Whether more seeds, up to `most`, could still decide: not where they could not even if all of them agreed."""
+    asked, effects = finding.asked, finding.effects
+    left = most - len(effects)
+    if left < 1 or finding.withheld or finding.evidence.verdict != "inconclusive":
+        return False
+    k, size = len(effects[0]), 1 + 10 * max(abs(effect) for row in effects for effect in row)
+    directions = product((1, -1), repeat=k) if k <= 2 else [(1,) * k, (-1,) * k]
+    return any(asked.question.judge([*effects, *[tuple(size * sign for sign in row)] * left], asked.alpha).verdict
+               != "inconclusive" for row in directions)
+
+
+def _fit_matched(asked: Asked, seats: list[SeedBench]) -> tuple[Evidence | None, tuple[int, ...], str | None]:
+    effects, seeds, reasons, unclear = [], [], [], 0
     for seat in seats:
         try:
-            effects.append(asked.question.answer(seat.bench(fit_matched=True)))
-            seeds.append(seat.seed)
+            ways = [asked.question.answer(seat.bench(at)) for at in ("early", "between", "late")]
         except Unmatched as reason:
             reasons.append(f"seed {seat.seed}: {reason}")
-    note = f"unmatched at {len(reasons)} of {len(seats)} seeds ({'; '.join(reasons)})" if reasons else None
-    if not effects:
-        return None, note
-    return judge(effects, asked.question.direction, asked.alpha, seeds), note
+            continue
+        effects.append(cautious(ways))
+        unclear += any(effect == 0 for effect in effects[-1]) and any(map(any, ways))
+        seeds.append(seat.seed)
+    notes = [f"unmatched at {len(reasons)} of {len(seats)} seeds ({'; '.join(reasons)})"] if reasons else []
+    if unclear:
+        notes.append(f"at {unclear} of {len(seats)} seeds the direction depends on where between two checkpoints the baseline is "
+                     "taken, which counts as no effect")
+    evidence = asked.question.judge(effects, asked.alpha) if effects else None
+    return evidence, tuple(seeds), "; ".join(notes) or None
+
+
+def cautious(ways: Sequence[Effects]) -> Effects:
+    """What effects are at least, however the baseline is matched: the one nearest to 0, or 0 where signs differ."""
+    table = np.array(ways)
+    nearest = np.take_along_axis(table, np.abs(table).argmin(axis=0)[None], axis=0)[0]
+    return tuple(np.where(np.abs(np.sign(table).sum(axis=0)) == len(table), nearest, 0.0).tolist())
 
 
 def _reliable_shares(asked: Asked, seats: list[SeedBench]) -> dict[Outcome, float]:
@@ -184,12 +222,19 @@ def _unreliable(shares: Mapping[Outcome, float]) -> Iterator[str]:
             yield f"{share:.0%} of the power-law fits behind {outcome.label} can be relied on (all layers, arms and seeds)."
 
 
-def _other_definitions(asked: Asked, seats: list[SeedBench], evidence: Evidence) -> Iterator[str]:
+def _definitions(asked: Asked, seats: list[SeedBench], evidence: Evidence) -> Iterator[tuple[str, Verdict]]:
     question = asked.question
-    for outcome in question.outcomes():
-        other = OTHER_DEFINITIONS.get(outcome.metric) if isinstance(outcome, Spectral) else None
-        if other and hasattr(question, "replace_outcome"):
-            again = question.replace_outcome(Spectral(other, outcome.layers))
-            verdict = judge([again.answer(seat.bench()) for seat in seats], question.direction, asked.alpha).verdict
-            same = "the verdict is the same" if verdict == evidence.verdict else f"the verdict would be {verdict}"
-            yield f"With {other.replace('_', ' ')} in place of {outcome.metric.replace('_', ' ')}, {same}."
+    outcome = next(iter(question.outcomes()))
+    if not hasattr(question, "replace_outcome") or isinstance(outcome, Vendi):
+        return
+    convolutions = isinstance(outcome, Spectral) and any(
+        view.endswith("/flat") for view in seats[0].state(next(iter(question.arms()))).views)
+    named = outcomes.definitions(outcome, convolutions)
+    if len(named) == 1:
+        return
+    yield named[0].label, evidence.verdict
+    for other in named[1:]:
+        again = question.replace_outcome(other)
+        effects = [again.answer(seat.bench()) for seat in seats]
+        # A fit that does not exist (a tail of five in a layer of six) is no effect rather than no verdict.
+        yield other.label, again.judge(np.nan_to_num(effects), asked.alpha).verdict

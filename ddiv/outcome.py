@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 import numpy as np
@@ -19,45 +19,52 @@ from ddiv.spectra import metrics, powerlaw
 from ddiv.store import Record, Store
 
 # Raise when a metric comes to mean something else; cached tables of the old meaning are then left unread.
-METRICS = 1
+METRICS = 2
 
-Metric = Literal["alpha", "hill_alpha", "entropy_raw", "entropy_normalised", "frobenius_norm", "spectral_norm",
-                 "stable_rank", "num_pl_spikes"]
+Metric = Literal["alpha", "hill_alpha", "hill_alpha_half", "entropy_raw", "entropy_normalised", "effective_rank",
+                 "frobenius_norm", "frobenius_norm_squared", "log_norm", "spectral_norm", "spectral_norm_squared",
+                 "log_spectral_norm", "stable_rank", "num_pl_spikes"]
 Layers = Literal["classifier", "encoder"]
+Convolution = Literal["pooled", "flat"]
 
 # Metrics that rest on the search for a tail, which can fail ("reliable" in a snapshot's table).
 FITTED = ("alpha", "num_pl_spikes")
 
 # Exponents jump from layer to layer, so one layer must not decide: their median is taken over layers.
-MEDIAN = (*FITTED, "hill_alpha")
+MEDIAN = (*FITTED, "hill_alpha", "hill_alpha_half")
 
 # Hill's estimator needs a tail of five and one eigenvalue below it; smaller layers have none.
 SMALLEST_TAIL = 5
 
-# Convolutions are stored under both matricisations; the view takes WeightWatcher's, the paper's tool.
-LEFT_OUT = ("conv-flat",)
-
 
 class Spectral(msgspec.Struct, frozen=True, tag="spectral"):
-    """A spectral metric of the classification layer, or over all weight matrices of the encoder."""
+    """A spectral metric of the classification layer, or over all weight matrices of the encoder.
+
+    `convolution` is how convolutions are made matrices of (`ddiv.spectra.matrices`); pooled slices are WeightWatcher's
+    way, and so the paper's.
+    """
 
     metric: Metric
     layers: Layers
+    convolution: Convolution = "pooled"
 
     @property
     def label(self) -> str:
-        return f"{self.metric.replace('_', ' ')} ({self.layers})"
+        return f"{self.metric.replace('_', ' ')} ({self.layers}{', flat convolutions' * (self.convolution == 'flat')})"
 
 
 class Score(msgspec.Struct, frozen=True, tag="score"):
-    """Top-1 accuracy or expected calibration error; `where` is "train", "id", "ood" or a domain's name."""
+    """Top-1 accuracy or expected calibration error; `where` is "train", "id", "ood" or a domain's name.
 
-    kind: Literal["accuracy", "ece"]
+    "ece" has bins of equal width (Guo et al. 2017), "ece_mass" of equal numbers of samples (Nixon et al. 2019).
+    """
+
+    kind: Literal["accuracy", "ece", "ece_mass"]
     where: str
 
     @property
     def label(self) -> str:
-        return f"{self.kind} ({self.where})"
+        return f"{self.kind.replace('_', ' ')} ({self.where})"
 
 
 class Vendi(msgspec.Struct, frozen=True, tag="vendi"):
@@ -72,8 +79,27 @@ class Vendi(msgspec.Struct, frozen=True, tag="vendi"):
 
 Outcome = Spectral | Score | Vendi
 
-# What a verdict is tried under besides the outcome that the claim names (design, decision 6).
-OTHER_DEFINITIONS: Mapping[str, Metric] = {"entropy_raw": "entropy_normalised", "alpha": "hill_alpha"}
+# The named definitions of one idea, the paper's first (design, decision 6): a verdict is tried under each.
+DEFINITIONS: tuple[tuple[str, ...], ...] = (
+    ("alpha", "hill_alpha", "hill_alpha_half"), ("entropy_raw", "entropy_normalised", "effective_rank"),
+    ("frobenius_norm", "frobenius_norm_squared", "log_norm"), ("spectral_norm", "spectral_norm_squared", "log_spectral_norm"),
+    ("ece", "ece_mass"))
+
+
+def definitions(outcome: Outcome, convolutions: bool = False) -> list[Outcome]:
+    """The outcome under every named definition of it, itself first.
+
+    convolutions: whether the network has some, whose two matricisations are definitions too.
+    """
+    if isinstance(outcome, Vendi):
+        return [outcome]
+    field = "metric" if isinstance(outcome, Spectral) else "kind"
+    named = getattr(outcome, field)
+    names = next((names for names in DEFINITIONS if named in names), (named,))
+    found = [msgspec.structs.replace(outcome, **{field: name}) for name in names]
+    if isinstance(outcome, Spectral) and outcome.layers == "encoder" and convolutions:
+        found += [msgspec.structs.replace(one, convolution="flat") for one in found]
+    return sorted(found, key=lambda one: one != outcome)
 
 
 @dataclass(frozen=True)
@@ -81,7 +107,8 @@ class Snapshot:
     """One state of a network.
 
     `table` maps a metric to (layers,) values, with "reliable" (1.0 or 0.0) telling whether a layer's
-    power-law fit can be relied on; `views` names each layer's view; `scores` maps "accuracy/id" and the like.
+    power-law fit can be relied on; `views` names each layer's view, for a convolution with its matricisation
+    ("encoder/flat"); `scores` maps "accuracy/id" and the like.
     """
 
     table: Mapping[str, np.ndarray]
@@ -90,13 +117,17 @@ class Snapshot:
 
     def layers(self, outcome: Spectral) -> np.ndarray:
         """The values of a spectral outcome, one a layer of its view."""
-        return self.table[outcome.metric][self.views == outcome.layers]
+        return self.table[outcome.metric][self._mask(outcome)]
 
     def reliable(self, outcome: Spectral) -> np.ndarray:
         """Whether each of these values can be relied on; only fitted metrics can fail to be."""
+        mask = self._mask(outcome)
         if outcome.metric not in FITTED:
-            return np.ones((self.views == outcome.layers).sum(), dtype=bool)
-        return self.table["reliable"][self.views == outcome.layers] > 0.5
+            return np.ones(mask.sum(), dtype=bool)
+        return self.table["reliable"][mask] > 0.5
+
+    def _mask(self, outcome: Spectral) -> np.ndarray:
+        return np.isin(self.views, (outcome.layers, f"{outcome.layers}/{outcome.convolution}"))
 
 
 def value(outcome: Spectral | Score, state: Snapshot) -> float:
@@ -133,15 +164,19 @@ def _over_layers(outcome: Spectral, values: np.ndarray) -> float:
     return float(np.nanmedian(values) if outcome.metric in MEDIAN else np.mean(values))
 
 
-def ece(log_probabilities: np.ndarray, labels: np.ndarray, bins: int = 15) -> float:
-    """Expected calibration error (Guo et al. 2017): 15 equal-width bins of the top-1 confidence.
+def ece(log_probabilities: np.ndarray, labels: np.ndarray, bins: int = 15, *, equal_mass: bool = False) -> float:
+    """Expected calibration error: the mean over samples of |accuracy - confidence| of their bin of top-1 confidence.
 
-    The mean over samples of |accuracy - confidence| of their bin; log_probabilities (n, classes), labels (n,).
+    15 bins, of equal width (Guo et al. 2017) or of equal numbers of samples (Nixon et al. 2019, "adaptive");
+    log_probabilities (n, classes), labels (n,).
     """
     confidence = np.exp(log_probabilities.max(axis=1).astype(np.float64))
     correct = log_probabilities.argmax(axis=1) == labels
-    # Bins are (lo, hi], as in the paper's reference; a confidence of exactly 0 cannot occur.
-    index = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
+    if equal_mass:
+        index = np.empty(len(labels), dtype=int)
+        index[np.argsort(confidence, kind="stable")] = np.arange(len(labels)) * bins // len(labels)
+    else:  # bins are (lo, hi], as in the paper's reference; a confidence of exactly 0 cannot occur
+        index = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
     gaps = np.bincount(index, weights=correct - confidence, minlength=bins)
     return float(np.abs(gaps).sum() / len(labels))
 
@@ -163,7 +198,8 @@ class Trained:
 
     @cached_property
     def views(self) -> np.ndarray:
-        return np.array([layer["view"] for layer in _used(self.record)])
+        return np.array([layer["view"] + {"conv-flat": "/flat", "conv-pooled": "/pooled"}.get(layer["kind"], "")
+                         for layer in self.record.facts["layers"]])
 
     @property
     def before(self) -> Snapshot:
@@ -191,7 +227,8 @@ class Trained:
         for domain in domains:
             outputs, labels = array(prefix + domain), self.record.arrays[f"labels/{domain}"]
             scores[f"accuracy/{domain}"], scores[f"ece/{domain}"] = accuracy(outputs, labels), ece(outputs, labels)
-        for kind in ("accuracy", "ece"):
+            scores[f"ece_mass/{domain}"] = ece(outputs, labels, equal_mass=True)
+        for kind in ("accuracy", "ece", "ece_mass"):
             scores[f"{kind}/id"] = scores[f"{kind}/{domains[0]}"]
             if domains[1:]:
                 scores[f"{kind}/ood"] = float(np.mean([scores[f"{kind}/{domain}"] for domain in domains[1:]]))
@@ -218,18 +255,13 @@ def read(record: Record, store: Store | None = None) -> Trained:
     return Trained(record, table)
 
 
-def _used(record: Record) -> list[dict]:
-    return [layer for layer in record.facts["layers"] if layer["kind"] not in LEFT_OUT]
-
-
 def spectral_table(record: Record) -> dict[str, np.ndarray]:
     """Every spectral metric of a record: name -> (states, layers); states are before, after, trajectory."""
     arrays = record.arrays
     flat = np.stack([arrays["eigenvalues/before"], arrays["eigenvalues/after"],
                      *arrays.get("trajectory/eigenvalues", ())])
     ends = np.cumsum([layer["eigenvalues"] for layer in record.facts["layers"]])
-    spectra = [(layer, flat[:, end - layer["eigenvalues"]:end])
-               for layer, end in zip(record.facts["layers"], ends) if layer["kind"] not in LEFT_OUT]
+    spectra = [(layer, flat[:, end - layer["eigenvalues"]:end]) for layer, end in zip(record.facts["layers"], ends)]
     columns = [_metrics(evals, layer["shape"][0]) for layer, evals in spectra]
     return {name: np.ascontiguousarray(np.stack([column[name] for column in columns], axis=1))
             for name in columns[0]}
@@ -238,9 +270,10 @@ def spectral_table(record: Record) -> dict[str, np.ndarray]:
 def _metrics(evals: np.ndarray, rows: int) -> dict[str, np.ndarray]:
     fits, size = powerlaw.fit_batch(evals), evals.shape[-1]
     simple = metrics.summarise(evals, n_rows=rows)
+    hill = {name: powerlaw.hill_alpha(evals, k) if size > k else np.full(len(evals), np.nan)
+            for name, k in (("hill_alpha", max(SMALLEST_TAIL, size // 4)), ("hill_alpha_half", max(SMALLEST_TAIL, size // 2)))}
     fitted = {"alpha": fits.alpha, "alpha_error": fits.sigma, "alpha_distance": fits.D,
-              "tail_size": fits.tail_size, "num_pl_spikes": fits.num_pl_spikes, "reliable": fits.reliable,
-              "hill_alpha": powerlaw.hill_alpha(evals) if size > SMALLEST_TAIL else np.full(len(evals), np.nan)}
+              "tail_size": fits.tail_size, "num_pl_spikes": fits.num_pl_spikes, "reliable": fits.reliable, **hill}
     return {name: np.asarray(column, dtype=np.float64) for name, column in {**simple, **fitted}.items()}
 
 
@@ -250,8 +283,20 @@ def _metrics(evals: np.ndarray, rows: int) -> dict[str, np.ndarray]:
 LOSS_TOLERANCE = 0.1
 
 
-def matched(trajectory: Sequence[Snapshot], loss: float) -> Snapshot | None:
-    """The baseline's state when its clean training loss first fell to `loss`, or None where it never did.
+class Match(NamedTuple):
+    """The baseline's state at an arm's clean training loss, between the two checkpoints that the loss lies between.
+
+    early and late are those checkpoints. Where between them the loss was passed is known, what the other
+    outcomes did there is interpolated, so a direction that early and late do not share is not known.
+    """
+
+    early: Snapshot
+    between: Snapshot
+    late: Snapshot
+
+
+def matched(trajectory: Sequence[Snapshot], loss: float) -> Match | None:
+    """The baseline when its clean training loss first fell to `loss`, or None where it never did.
 
     Interpolated between the two checkpoints around it, linearly in log loss: training loss falls by factors.
     """
@@ -261,12 +306,13 @@ def matched(trajectory: Sequence[Snapshot], loss: float) -> Snapshot | None:
         return None
     below = np.flatnonzero(losses <= target)
     if not len(below):
-        return trajectory[-1] if target >= losses.min() - LOSS_TOLERANCE else None
+        near = target >= losses.min() - LOSS_TOLERANCE
+        return Match(trajectory[-2] if len(trajectory) > 1 else trajectory[-1], trajectory[-1], trajectory[-1]) if near else None
     i = int(below[0])
-    if i == 0:
-        return trajectory[0]
+    if losses[i] == target:  # on a checkpoint: nothing is interpolated
+        return Match(*[trajectory[i]] * 3)
     weight = (losses[i - 1] - target) / (losses[i - 1] - losses[i])
-    return _between(trajectory[i - 1], trajectory[i], weight)
+    return Match(trajectory[i - 1], _between(trajectory[i - 1], trajectory[i], weight), trajectory[i])
 
 
 def _between(a: Snapshot, b: Snapshot, weight: float) -> Snapshot:

@@ -15,7 +15,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from ddiv import expected, run as runs
+from ddiv import ledger, run as runs
 from ddiv.claim import NotApplicable
 from ddiv.finding import Asked, Reader
 from ddiv.machine import usable_cores
@@ -24,6 +24,7 @@ from ddiv.profiles import PROFILES, Profile, UnknownProfile, profile
 from ddiv.progress import ProgressLine
 from ddiv.store import Store, StoreError
 from ddiv.trial import Job
+from ddiv.wording import tally
 
 SESSION = pytest.StashKey["Session"]()
 ASKED = pytest.StashKey[Asked]()
@@ -43,6 +44,11 @@ class Session:
     line: ProgressLine | None = None
 
     @property
+    def binding(self) -> bool:
+        """Whether a verdict other than the ledger's is a change: a run with fewer seeds may well decide otherwise."""
+        return self.run.max_seeds >= self.profile.max_seeds and self.run.budget is None
+
+    @property
     def folder(self) -> Path:
         return runs.folder(self.store, self.run.id)
 
@@ -52,8 +58,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
                                     "(with pytest's own --strict, every claim that is not supported fails)")
     group.addoption("--profile", default="embedded", metavar="NAME",
                     help=f"the studies to run: {', '.join(PROFILES)} (default: embedded)")
-    group.addoption("--seeds", type=int, metavar="N",
-                    help="seeds spent on every claim (default: the profile's; fewer than 5 cannot decide)")
+    group.addoption("--seeds", type=int, metavar="N", help="seeds that every claim starts with (default: the profile's)")
+    group.addoption("--max-seeds", type=int, metavar="N",
+                    help="a claim that is still undecided gets more seeds, up to N (default: the profile's; fewer than 6 "
+                         "cannot decide)")
+    group.addoption("--budget", metavar="TIME", help="after this time (90s, 30m, 2h) no claim gets more seeds than it has")
     group.addoption("--store", metavar="FOLDER", help="where records are kept (default: .ddiv, or $DDIV_STORE)")
     group.addoption("--report", metavar="FILE", help="the page to write (default: reports/PROFILE.html)")
     group.addoption("--device", metavar="NAME", help="where to train: cpu, cuda, cuda:1 (default: CUDA if there)")
@@ -68,12 +77,19 @@ def pytest_configure(config: pytest.Config) -> None:
     except UnknownProfile as error:
         raise pytest.UsageError(str(error)) from None
     try:
-        expected.entries(config.rootpath / expected.FILE)
-    except expected.BadLedger as error:
+        ledger.entries(config.rootpath / ledger.FILE)
+    except ledger.BadLedger as error:
         raise pytest.UsageError(str(error)) from None
     seeds = chosen.seeds if config.getoption("seeds") is None else config.getoption("seeds")
     if seeds < 1:
         raise pytest.UsageError(f"--seeds needs a number of at least 1, got {seeds}")
+    most = chosen.max_seeds if config.getoption("max_seeds") is None else config.getoption("max_seeds")
+    if config.getoption("max_seeds") is not None and most < seeds:
+        raise pytest.UsageError(f"--max-seeds is less than the {seeds} seeds to start with: give a larger one, or fewer --seeds")
+    try:
+        budget = runs.seconds(config.getoption("budget"))
+    except ValueError as error:
+        raise pytest.UsageError(str(error)) from None
     store = Store(config.getoption("store") or os.environ.get("DDIV_STORE") or config.rootpath / ".ddiv")
     worker = getattr(config, "workerinput", {})
     if "ddiv_run" in worker:
@@ -83,7 +99,8 @@ def pytest_configure(config: pytest.Config) -> None:
             id=runs.new_id(), command=shlex.join(["pytest", *map(str, config.invocation_params.args)]),
             profile=chosen.name, seeds=tuple(range(seeds)), alpha=0.05,
             workers=len(getattr(config.option, "tx", None) or ["main"]),
-            device=config.getoption("device") or "auto", strict=bool(config.getini("strict")), started=time.time())
+            device=config.getoption("device") or "auto", strict=bool(config.getini("strict")), started=time.time(),
+            max_seeds=max(most, seeds), budget=budget)
     _limit_threads()
     slots = config.getoption("slots") or usable_cores()
     crew = Crew(store, runs.folder(store, run.id), _measure(config.getoption("device")), slots=slots,
@@ -145,11 +162,11 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     session, given = item.config.stash[SESSION], dict(item.callspec.params)
     question, study = function.ask(**given), given.pop("study")
     variant = ", ".join(value for value in given.values() if isinstance(value, str))
-    known = expected.entry(session.profile.name, function.claim.id, study.name, variant,
-                           item.config.rootpath / expected.FILE)
+    known = ledger.entry(session.profile.name, function.claim.id, study.name, variant,
+                           item.config.rootpath / ledger.FILE)
     asked = Asked(claim=function.claim, study=study, variant=variant, question=question, seeds=session.run.seeds,
                   embedder=session.profile.embedder, alpha=session.run.alpha, test=item.nodeid,
-                  expected=known.reason if known else None)
+                  expected=known)
     try:
         asked.jobs()
     except NotApplicable as error:
@@ -186,6 +203,8 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo):
 def pytest_report_teststatus(report: pytest.TestReport):
     if report.when == "call" and report.passed and dict(report.user_properties).get(VERDICT) == "inconclusive":
         return "inconclusive", "?", "INCONCLUSIVE"
+    if report.when == "call" and hasattr(report, "wasxfail") and VERDICT in dict(report.user_properties):
+        return "expected", "x", f"EXPECTED: {dict(report.user_properties)[VERDICT].upper()}"
     return None
 
 
@@ -196,13 +215,8 @@ def pytest_terminal_summary(terminalreporter, config: pytest.Config) -> None:
     verdicts = [dict(report.user_properties).get(VERDICT) for report in reports]
     if not any(verdicts):
         return
-    known = sum(verdict == "contradicted" and hasattr(report, "wasxfail") for verdict, report in zip(verdicts, reports))
-    held = [verdict != "control supported" for verdict in verdicts if verdict and verdict.startswith("control ")]
     terminalreporter.section("claims")
-    terminalreporter.write_line(
-        f"{verdicts.count('supported')} supported, {verdicts.count('contradicted')} contradicted ({known} of them "
-        f"expected), {verdicts.count('inconclusive')} inconclusive"
-        + (f"; {sum(held)} of {len(held)} controls held" if held else ""))
+    terminalreporter.write_line(tally(verdicts, [hasattr(report, "wasxfail") for report in reports]))
     if mine.report.exists() and mine.report.stat().st_mtime >= mine.run.started:
         terminalreporter.write_line(f"report: {mine.report}")
 

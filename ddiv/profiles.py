@@ -14,12 +14,16 @@ EXTREME = ("auto-v2", "auto-v3")
 
 
 class Profile(msgspec.Struct, frozen=True):
-    """The studies of a run, the seeds spent on each, and the CLIP model that embeds images for diversity."""
+    """The studies of a run, and the CLIP model that embeds images for diversity.
+
+    Every claim starts with `seeds` seeds; those undecided get more, up to `max_seeds`.
+    """
 
     name: str
     title: str
     studies: tuple[Study, ...]
     seeds: int
+    max_seeds: int
     embedder: Clip
 
 
@@ -62,7 +66,7 @@ def embedded() -> Profile:
         dropout_rates=(0.02, 0.05, 0.1, 0.15), single_placement_rates=(0.1,),
         decays=(5e-3, 2e-2, 5e-2, 1e-1), augmentations=AUGMENTATIONS, early_stop=0.3, view_size=500)
     return Profile("embedded", "Embedded studies: generated and shipped data, small models", (world, digits),
-                   seeds=5, embedder=clip)
+                   seeds=3, max_seeds=7, embedder=clip)
 
 
 def smoke() -> Profile:
@@ -72,7 +76,7 @@ def smoke() -> Profile:
         data=Digits(train=120, side=16), backbone=ResNet18(width=4, stem_stride=2),
         recipe=Recipe(epochs=3, batch=40, lr=5e-3, checkpoints=(0, 1, 2, 3)), domains=("digits",),
         dropout_rates=(0.05, 0.2), single_placement_rates=(0.2,), decays=(1e-3, 1e-1), augmentations=AUGMENTATIONS, early_stop=0.4, view_size=120)
-    return Profile("smoke", "A trial of the machinery", (digits,), seeds=5, embedder=Clip(embedded_weights()))
+    return Profile("smoke", "A trial of the machinery", (digits,), seeds=3, max_seeds=7, embedder=Clip(embedded_weights()))
 
 
 PROFILES = {"embedded": embedded, "smoke": smoke}

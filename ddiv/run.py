@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import time
 import uuid
 from pathlib import Path
@@ -25,7 +26,11 @@ from ddiv.trial import Job
 
 
 class Run(msgspec.Struct, frozen=True):
-    """How a run was started. `seconds` is None while it lasts, or where it was killed."""
+    """How a run was started. `seconds` is None while it lasts, or where it was killed.
+
+    `seeds` are those that every claim starts with; undecided claims get more, up to `max_seeds` in all, as long as
+    `budget` seconds (None: no limit) have not passed.
+    """
 
     id: str
     command: str
@@ -36,6 +41,8 @@ class Run(msgspec.Struct, frozen=True):
     device: str
     strict: bool
     started: float
+    max_seeds: int
+    budget: float | None = None
     seconds: float | None = None
 
 
@@ -44,6 +51,16 @@ class Plan(msgspec.Struct, frozen=True):
 
     needed: int
     missing: dict[str, str]
+
+
+def seconds(text: str | None) -> float | None:
+    """"90s", "30m", "2h" or a bare number of seconds, as seconds; None stays None. Raises ValueError."""
+    if text is None:
+        return None
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh]?)", text.strip())
+    if match is None or float(match[1]) <= 0:
+        raise ValueError(f"a budget is a time such as 90s, 30m or 2h, got {text!r}")
+    return float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[match[2]]
 
 
 def new_id() -> str:

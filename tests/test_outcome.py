@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ddiv import outcome
-from ddiv.outcome import Score, Snapshot, Spectral, ece, effect, matched, value
+from ddiv.outcome import Score, Snapshot, Spectral, definitions, ece, effect, matched, value
 
 
 def log_probabilities(confidences, classes=3):
@@ -63,13 +63,41 @@ TRAJECTORY = [state([1, 1, 1], [1, 1, 1], loss=np.e**4), state([2, 2, 2], [1, 0,
               state([4, 4, 4], [1, 1, 1], loss=np.e**0)]
 
 
-def test_matching_interpolates_in_log_loss():
-    between = matched(TRAJECTORY, np.e**1)
-    assert between.table["alpha"].tolist() == [3, 3, 3] and between.table["reliable"].tolist() == [1, 0, 1]
-    assert matched(TRAJECTORY, np.e**4).table["alpha"][0] == 1 and matched(TRAJECTORY, np.e**0).table["alpha"][0] == 4
+def alphas(match) -> list[float]:
+    return [float(state.table["alpha"][0]) for state in match]
+
+
+def test_matching_interpolates_in_log_loss_and_keeps_the_checkpoints_around():
+    match = matched(TRAJECTORY, np.e**1)
+    assert match.between.table["alpha"].tolist() == [3, 3, 3] and match.between.table["reliable"].tolist() == [1, 0, 1]
+    assert alphas(match) == [2, 3, 4]
+    assert alphas(matched(TRAJECTORY, np.e**4)) == [1, 1, 1] and alphas(matched(TRAJECTORY, np.e**0)) == [4, 4, 4]
 
 
 def test_a_loss_that_the_baseline_never_passes_is_unmatched():
     assert matched(TRAJECTORY, np.e**5) is None and matched(TRAJECTORY, np.e**-1) is None
-    # Within 10 % of the last state it counts as that state.
-    assert matched(TRAJECTORY, 0.95).table["alpha"][0] == 4
+    # Within 10 % of the last state it counts as that state, and where in between is not known.
+    assert alphas(matched(TRAJECTORY, 0.95)) == [2, 4, 4]
+
+
+def test_definitions_begin_with_the_one_asked_for():
+    names = [one.metric for one in definitions(Spectral("hill_alpha", "classifier"))]
+    assert names[0] == "hill_alpha" and set(names) == {"alpha", "hill_alpha", "hill_alpha_half"}
+    both = definitions(Spectral("alpha", "encoder"), convolutions=True)
+    assert len(both) == 6 and {one.convolution for one in both} == {"pooled", "flat"}
+    assert definitions(Spectral("stable_rank", "encoder")) == [Spectral("stable_rank", "encoder")]
+    assert [one.kind for one in definitions(Score("ece", "id"))] == ["ece", "ece_mass"]
+
+
+def test_a_convolution_counts_under_one_matricisation():
+    table = {"spectral_norm": np.array([1.0, 10.0, 100.0])}
+    snapshot = Snapshot(table, np.array(["encoder", "encoder/flat", "encoder/pooled"]), {})
+    assert value(Spectral("spectral_norm", "encoder"), snapshot) == (1 + 100) / 2
+    assert value(Spectral("spectral_norm", "encoder", "flat"), snapshot) == (1 + 10) / 2
+
+
+def test_ece_of_equal_mass_by_hand():
+    # Two bins of two: (.5, .6) with one right, (.8, .9) with both right.
+    outputs, labels = log_probabilities(np.array([0.8, 0.5, 0.9, 0.6])), np.array([0, 1, 0, 0])
+    expected = (abs(1 - 1.1) + abs(2 - 1.7)) / 4
+    assert ece(outputs, labels, 2, equal_mass=True) == pytest.approx(expected)

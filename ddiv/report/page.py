@@ -21,6 +21,7 @@ from ddiv.finding import Asked, Finding, Reader, SeedBench, answer
 from ddiv.outcome import Score, Spectral, Vendi
 from ddiv.machine import processor_name, usable_cores
 from ddiv.plan import journal
+from ddiv.report import summary
 from ddiv.report.render import render
 from ddiv.store import Store, StoreError, write_atomically
 from ddiv.study import Clip, Study
@@ -47,15 +48,17 @@ def page(store: Store, run: runs.Run) -> dict:
     """The data of the page, as `ddiv.report.render.render` describes it."""
     reader, asked = Reader(store), runs.load_asked(store, run.id)
     asked.sort(key=lambda one: FAMILIES.index(one.claim.family) if one.claim.family in FAMILIES else len(FAMILIES))
-    findings = [_finding(one, reader) for one in asked]
+    answers = {one.test: _answer(one, reader) for one in asked}
+    found = [one for one in answers.values() if isinstance(one, Finding)]
+    findings = [_finding(one, answers[one.test], reader) for one in asked]
     studies = {one.study.name: one.study for one in asked}
     embedder = asked[0].embedder if asked else None
     done, plan = journal(runs.folder(store, run.id)), runs.load_plan(store, run.id)
     records = [reader.record(job) for job in dict.fromkeys(job for one in asked for job in _jobs(one)) if reader.has(job)]
     seconds = [record.facts["provenance"]["seconds"] for record in records]
     device = sorted({record.facts["provenance"]["device_name"] for record in records})
-    at_hand = [(study, [seed for seed in run.seeds if reader.has(trial(study, BASELINE, seed))])
-               for study in studies.values()]
+    at_hand = [(study, [seed for seed in sorted({seed for one in asked if one.study == study for seed in one.seeds})
+                        if reader.has(trial(study, BASELINE, seed))]) for study in studies.values()]
     return {
         "title": "ddiv: which claims hold",
         "subtitle": "Ba, Mancenido and Pan, Data Diversity as Implicit Regularization (arXiv 2410.14602)",
@@ -65,6 +68,9 @@ def page(store: Store, run: runs.Run) -> dict:
                 "trials_reused": plan.needed - len(done) if plan else None,
                 "seconds_per_trial": float(np.mean(seconds)) if seconds else None,
                 "workers": run.workers, "device": ", ".join(device)},
+        "spent": summary.spent(run, found), "listed": summary.listed(found, run.alpha),
+        "over_studies": summary.over_studies(found, run.alpha), "controls": summary.controls(found),
+        "fit": summary.fit(found),
         "studies": [_study(study, seeds, reader) for study, seeds in at_hand],
         "families": [{"id": name, "title": name.capitalize()} for name in dict.fromkeys(one.claim.family for one in asked)],
         "claims": _claims(findings),
@@ -89,27 +95,36 @@ def _jobs(asked: Asked) -> list:
         return []
 
 
-def _finding(asked: Asked, reader: Reader) -> dict:
-    shown = {"test": asked.test, "study": asked.study.name, "variant": asked.variant, "expected": asked.expected,
-             "command": rerun(asked), "claim": asked.claim, "direction": asked.question.direction}
+def _answer(asked: Asked, reader: Reader) -> Finding | tuple[str, str]:
+    """The finding, or why there is none: a verdict's word and a note."""
     if asked.not_applicable:
-        return {**shown, "verdict": "not applicable", "note": asked.not_applicable}
+        return "not applicable", asked.not_applicable
     try:
-        finding = answer(asked, reader)
+        return answer(asked, reader)
     except KeyError:
-        return {**shown, "verdict": "not run", "note": asked.error or "a trial that it needs is not in the store"}
+        return "not run", asked.error or "a trial that it needs is not in the store"
     except StoreError as error:
-        return {**shown, "verdict": "not run", "note": str(error)}
+        return "not run", str(error)
+
+
+def _finding(asked: Asked, finding: Finding | tuple[str, str], reader: Reader) -> dict:
+    shown = {"test": asked.test, "study": asked.study.name, "variant": asked.variant,
+             "expected": msgspec.to_builtins(asked.expected), "command": rerun(asked), "claim": asked.claim,
+             "direction": asked.question.direction}
+    if not isinstance(finding, Finding):
+        verdict, note = finding
+        return {**shown, "verdict": verdict, "note": note}
     if asked.claim.control and finding.evidence.verdict == "contradicted":
-        shown["expected"] = CONTROL_NOTE
+        shown["expected"] = {"verdict": "contradicted", "reason": CONTROL_NOTE}
     return {**shown, "verdict": finding.evidence.verdict, "caveats": list(finding.caveats),
-            "evidence": _evidence(finding.evidence, asked),
-            "matched": _evidence(finding.matched, asked) if finding.matched else None,
+            "definitions": list(map(list, finding.definitions)),
+            "evidence": _evidence(finding.evidence, asked, asked.seeds),
+            "matched": _evidence(finding.matched, asked, finding.matched_seeds) if finding.matched else None,
             "matched_note": finding.matched_note, "trials": list(finding.jobs), "plot": _plot(finding, reader)}
 
 
-def _evidence(evidence: Evidence, asked: Asked) -> dict:
-    return {**msgspec.to_builtins(evidence), "n": len(evidence.effects), "unit": asked.question.unit,
+def _evidence(evidence: Evidence, asked: Asked, seeds: Iterable[int]) -> dict:
+    return {**msgspec.structs.asdict(evidence), "seeds": list(seeds), "unit": asked.question.unit,
             "method": asked.question.method}
 
 
@@ -118,7 +133,7 @@ def _claims(findings: list[dict]) -> list[dict]:
     for finding in findings:
         grouped[finding["claim"].id].append(finding)
     return [{"id": name, "family": group[0]["claim"].family, "statement": group[0]["claim"].statement,
-             "source": group[0]["claim"].source, "direction": "rises" if group[0]["direction"] > 0 else "falls",
+             "source": group[0]["claim"].source, "guards": group[0]["claim"].guards, "direction": "rises" if group[0]["direction"] > 0 else "falls",
              "command": f"pytest claims -k {name}",
              "findings": [{k: v for k, v in one.items() if k not in ("claim", "direction")} for one in group]}
             for name, group in grouped.items()]
@@ -133,11 +148,11 @@ def _plot(finding: Finding, reader: Reader) -> dict | None:
                     "x": [dose for dose, _ in question.ladder],
                     "series": [{"seed": seat.seed,
                                 "y": [seat.bench().effect(question.outcome, arm) for _, arm in question.ladder],
-                                "matched": [_or_none(seat.bench(True), question.outcome, arm) for _, arm in question.ladder]}
+                                "matched": [_or_none(seat.bench("between"), question.outcome, arm) for _, arm in question.ladder]}
                                for seat in seats]}
         case Contrast(treatments=(arm,)):
-            return {"kind": "paired", "xlabel": "arm", "ylabel": question.outcome.label, "arms": ["baseline", arm.label],
-                    "series": [{"seed": seat.seed, "y": list(_pair(seat, question.outcome, arm))} for seat in seats]}
+            return {"kind": "paired", "xlabel": "arm", "ylabel": question.outcome.label, "arms": [question.base.label, arm.label],
+                    "series": [{"seed": seat.seed, "y": list(_pair(seat, question.outcome, (question.base, arm)))} for seat in seats]}
         case Largest():
             arms = (question.treatment, *question.others)
             return {"kind": "bars", "ylabel": f"{question.outcome.label}, change against the baseline", "x": [arm.label for arm in arms],
@@ -145,7 +160,7 @@ def _plot(finding: Finding, reader: Reader) -> dict | None:
                                for seat in seats]}
         case Opposite():
             return {"kind": "bars", "ylabel": f"{question.outcome.label}, change per step of dose", "x": ["dropout", "weight decay"],
-                    "series": [{"seed": seat.seed, "y": [Trend(question.outcome, ladder, 1).answer(seat.bench())
+                    "series": [{"seed": seat.seed, "y": [Trend(question.outcome, ladder, 1).answer(seat.bench())[0]
                                                          for ladder in (question.first, question.second)]}
                                for seat in seats]}
         case Resemblance():
@@ -163,8 +178,8 @@ def _or_none(bench: Bench, outcome: outcomes.Outcome, arm: Treatment) -> float |
         return None
 
 
-def _pair(seat: SeedBench, outcome: outcomes.Outcome, arm: Treatment) -> Iterator[float]:
-    for one in (BASELINE, arm):
+def _pair(seat: SeedBench, outcome: outcomes.Outcome, arms: tuple[Treatment, Treatment]) -> Iterator[float]:
+    for one in arms:
         yield (seat.vendi(one)[outcome.space] if isinstance(outcome, Vendi) else outcomes.value(outcome, seat.state(one)))
 
 
@@ -286,7 +301,9 @@ def _contact_sheets(studies: Iterable[Study]) -> Iterator[dict]:
 
 
 def _settings(run: runs.Run, studies: Iterable[Study]) -> list[list]:
-    rows = [["seeds", ", ".join(map(str, run.seeds))], ["level of each test", run.alpha], ["workers", run.workers]]
+    rows = [["seeds to start with", len(run.seeds)], ["seeds at most", run.max_seeds],
+            ["time after which no seeds are added", f"{run.budget:g} s" if run.budget else "none"],
+            ["level of each test", run.alpha], ["workers", run.workers]]
     for study in studies:
         rows += [[f"{study.name}: dropout rates", _text(study.dropout_rates)], [f"{study.name}: weight decays", _text(study.decays)],
                  [f"{study.name}: early stop at", f"{study.early_stop:.0%} of the epochs"],

@@ -1,32 +1,44 @@
-"""Which weight matrices a model has.
+"""Which weight matrices a model has, or a bare state dict.
 
-One pass over the model's parameters sorts every one of them: into one or more matrices, or into a reason
-why it is none. ``weight_matrices`` and ``skipped`` are the two halves of that pass, so nothing is left out in
-silence. WeightWatcher 0.7.7 leaves out the fused q, k, v weight of nn.MultiheadAttention and halves the
-eigenvalues of every convolution (its `conv2d_norm`); here the fused weight is split in three and no
-eigenvalue is rescaled.
+One pass over the parameters sorts every one of them: into one or more matrices, or into a reason why it is
+none. ``weight_matrices`` and ``skipped`` are the two halves of that pass, so nothing is left out in silence.
+Everything is decided in ``_matrices_of``, from names, shapes and what is known of the layer that owns a parameter; a
+model says that by its modules (``_layer_of``), a state dict only by names and shapes (``_guessed_layer``).
+
+WeightWatcher 0.7.7 leaves out the fused q, k, v weight of nn.MultiheadAttention and halves the eigenvalues of every
+convolution (its `conv2d_norm`); here the fused weight is split in three and no eigenvalue is rescaled.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
 from torch import nn
 
+KINDS = ("linear", "mlp", "q", "k", "v", "out", "conv-flat", "conv-pooled", "embedding", "other")
+
 _PROJECTIONS = {
-    "q": ("q", "q_proj", "query", "to_q", "wq", "q_proj_weight"),
-    "k": ("k", "k_proj", "key", "to_k", "wk", "k_proj_weight"),
-    "v": ("v", "v_proj", "value", "to_v", "wv", "v_proj_weight"),
-    "out": ("out_proj", "o_proj", "c_proj", "proj", "to_out", "wo", "out"),
+    "q": ("q", "q_proj", "query", "to_q", "wq", "q_lin", "q_proj_weight"),
+    "k": ("k", "k_proj", "key", "to_k", "wk", "k_lin", "k_proj_weight"),
+    "v": ("v", "v_proj", "value", "to_v", "wv", "v_lin", "v_proj_weight"),
+    "out": ("out_proj", "o_proj", "c_proj", "proj", "to_out", "wo", "Wo", "out", "out_lin", "o", "dense"),
 }
 _KIND_OF = {alias: kind for kind, aliases in _PROJECTIONS.items() for alias in aliases}
-_FUSED = ("in_proj_weight", "in_proj", "qkv", "qkv_proj", "to_qkv")
-_POSITIONAL = ("pos_emb", "pos_enc", "position_emb", "positional_emb", "positional_enc", "relative_position")
+_FUSED = ("in_proj_weight", "in_proj", "qkv", "qkv_proj", "to_qkv", "Wqkv", "c_attn")
+_INTERLEAVED = ("query_key_value",)  # q, k and v head by head: thirds of it would mix them, so it stays whole
+# In transformers' BERT family the output projection and the MLP are siblings of the attention, not parts of it.
+_BERT_OUT = ("attention.output.dense", "attention.output")
+_MLP = ("mlp", "ffn", "feed_forward", "feedforward", "linear1", "linear2", "fc1", "fc2", "DenseReluDense",
+        "intermediate")
+_POSITIONAL = ("pos_emb", "pos_enc", "position_emb", "positional_emb", "positional_enc", "relative_position",
+               "relative_attention_bias", "embed_positions", "wpe")
+_EMBEDDING = re.compile(r"(?!patch|pos).*(_emb|_?embed|_?embeddings?)|embed_\w+|wte|shared")
+_BUFFER = re.compile(
+    r"running_(mean|var)|num_batches_tracked|.*(attn|attention|causal)_mask|(cos|sin)_cached|inv_freq")
 _REPARAMETRISED = re.compile(r"(?:(.*)\.)?parametrizations\.([^.]+)\.[^.]+$")
-_MLP = ("mlp", "ffn", "feed_forward", "feedforward", "linear1", "linear2")
-_CONVOLUTION = nn.modules.conv._ConvNd
+_PARTS = ("weight_g", "weight_v", "weight_orig", "weight_mask")
 _TRANSPOSED = nn.modules.conv._ConvTransposeNd
 
 
@@ -34,9 +46,9 @@ _TRANSPOSED = nn.modules.conv._ConvTransposeNd
 class WeightMatrix:
     """One weight matrix.
 
-    name: unique in the model, e.g. "blocks.0.attn.q"; kind: "linear", "mlp", "q", "k", "v", "out",
-    "conv-flat", "conv-pooled", "embedding" or "other"; tensor: a detached view, (rows, columns), or for
-    "conv-pooled" (slices, rows, columns); parameter: the name of the model's parameter that it comes from.
+    name: unique in the model, e.g. "blocks.0.attn.q"; kind: one of KINDS; tensor: a detached view, (rows, columns),
+    or for "conv-pooled" (slices, rows, columns), in the parameter's own precision (``eigenvalues`` converts);
+    parameter: the name of the model's parameter that it comes from.
     """
 
     name: str
@@ -53,24 +65,30 @@ class Shape(NamedTuple):
     count: int = 1
 
 
-def weight_matrices(model: nn.Module) -> list[WeightMatrix]:
-    """Every weight matrix of the model, in the order of its parameters.
+def weight_matrices(source: nn.Module | Mapping[str, torch.Tensor]) -> list[WeightMatrix]:
+    """Every weight matrix of a model or of a state dict (name -> tensor), in the order of the parameters.
 
-    - a layer's matrix has the layer's name; separate attention projections and outputs ("attn.out_proj") get their
-      kind from their usual names; a fused attention weight (q, k and v on top of each other) is split in
-      three: "<attention>.q", "<attention>.k", "<attention>.v";
+    - a layer's matrix has the layer's name; attention projections and outputs ("attn.out_proj") and the layers of a
+      transformer's MLP get their kind from their usual names; a fused attention weight (q, k and v on top of each
+      other, or side by side as in GPT-2) is split in three: "<attention>.q", "<attention>.k", "<attention>.v";
     - a convolution (out, in, k, ..) gives two: "<conv>.flat", the matrix (out, in * k * ..) that acts on patches,
       and "<conv>.pooled", WeightWatcher's choice: a slice (out, in) per kernel position, eigenvalues pooled. For a
       grouped convolution ``in`` is the channels of one group;
+    - experts kept in one parameter (experts, rows, columns) give a matrix each: "<parameter>.0" and so on;
     - a reparametrised weight (weight norm and the like) is listed once, as the weight that the layer uses;
     - any other parameter with two or more sides is "other", flattened after its first side.
+
+    A state dict gives the same names, kinds and spectra as its model, with four exceptions that it cannot know
+    better: a transposed convolution is flattened as it is stored, (in, out * k * ..); an embedding is one by its name
+    alone; a matrix that a layer of an unusual class calls its "weight" is a "linear" under the layer's name; and a
+    reparametrised weight is skipped, as only the model knows how its parts combine.
     """
-    return [m for _, found in _sorted_parameters(model) if not isinstance(found, str) for m in found]
+    return [m for _, found in _sorted_parameters(source) if not isinstance(found, str) for m in found]
 
 
-def skipped(model: nn.Module) -> list[tuple[str, str]]:
-    """The parameters that ``weight_matrices`` leaves out: (parameter's name, reason)."""
-    return [(name, found) for name, found in _sorted_parameters(model) if isinstance(found, str)]
+def skipped(source: nn.Module | Mapping[str, torch.Tensor]) -> list[tuple[str, str]]:
+    """The parameters (and a state dict's buffers) that ``weight_matrices`` leaves out: (name, reason)."""
+    return [(name, found) for name, found in _sorted_parameters(source) if isinstance(found, str)]
 
 
 def shapes(matrices: Sequence[WeightMatrix]) -> dict[str, Shape]:
@@ -83,21 +101,29 @@ def shape_of(tensor: torch.Tensor) -> Shape:
     return Shape(max(rows, columns), min(rows, columns), tensor[..., 0, 0].numel())
 
 
-def _sorted_parameters(model: nn.Module) -> Iterator[tuple[str, list[WeightMatrix] | str]]:
+def _sorted_parameters(
+    source: nn.Module | Mapping[str, torch.Tensor]
+) -> Iterator[tuple[str, list[WeightMatrix] | str]]:
     """Each parameter's name with its matrices, or with the reason why it has none."""
-    first_name: dict[int, str] = {}
+    model = source if isinstance(source, nn.Module) else None
+    parameters = dict(model.named_parameters(remove_duplicate=False)) if model is not None else source
+    parts = _parts_of(parameters)
+    first_name: dict[object, str] = {}
     whole: set[str] = set()
-    for name, parameter in model.named_parameters(remove_duplicate=False):
+    for name, parameter in parameters.items():
         owner, _, leaf = name.rpartition(".")
-        if id(parameter) in first_name:
-            yield name, f"the same tensor as {first_name[id(parameter)]}"
+        if not isinstance(parameter, torch.Tensor):
+            yield name, f"not a tensor but {type(parameter).__name__}"
             continue
-        first_name[id(parameter)] = name
+        same = first_name.setdefault(_identity(parameter, model), name)
+        if same != name:
+            yield name, f"the same tensor as {same}"
+            continue
         if isinstance(parameter, nn.parameter.UninitializedParameter):
             yield name, "not initialised yet: run the model once"
             continue
         weight: torch.Tensor = parameter
-        if (match := _REPARAMETRISED.match(name)) is not None:
+        if (match := _REPARAMETRISED.match(name)) is not None and model is not None:
             owner, leaf = match[1] or "", match[2]
             effective = f"{owner}.{leaf}".lstrip(".")
             if effective in whole:
@@ -105,54 +131,116 @@ def _sorted_parameters(model: nn.Module) -> Iterator[tuple[str, list[WeightMatri
                 continue
             whole.add(effective)
             weight = getattr(model.get_submodule(owner), leaf)
-        yield name, _matrices_of(name, owner, leaf, weight.detach(), model)
+        elif match or leaf in _PARTS:
+            yield name, "a part of a reparametrised or pruned weight: only the model knows how its parts combine"
+            continue
+        layer = _guessed_layer(owner, leaf, weight) if model is None else _layer_of(model.get_submodule(owner), leaf)
+        yield name, _matrices_of(name, owner, leaf, weight.detach(), layer, parts)
+
+
+def _identity(parameter: torch.Tensor, model: nn.Module | None) -> object:
+    """Equal for two names of one tensor. A state dict holds views, one for each name, of what may be one memory."""
+    if model is not None or parameter.is_meta or parameter.numel() == 0:
+        return id(parameter)
+    return parameter.data_ptr(), parameter.dtype, parameter.shape, parameter.stride()
+
+
+def _parts_of(names: Mapping[str, torch.Tensor]) -> dict[str, set[str]]:
+    """Module's name -> names of its direct children, parameters among them; the root is ""."""
+    parts: dict[str, set[str]] = {}
+    for name in names:
+        while name:
+            above, _, last = name.rpartition(".")
+            parts.setdefault(above, set()).add(last)
+            name = above
+    return parts
+
+
+def _layer_of(module: nn.Module, leaf: str) -> str | None:
+    """What kind of layer a module is, as far as its ``weight`` is concerned: None if nothing is known of it."""
+    if leaf != "weight":
+        return None
+    if isinstance(module, _TRANSPOSED) and module.groups == 1:
+        return "transposed convolution"
+    if isinstance(module, nn.modules.conv._ConvNd):
+        return "convolution"
+    if isinstance(module, nn.Embedding):
+        return "embedding"
+    # transformers' Conv1D (GPT-2) is a linear layer with its weight stored as (in, out).
+    return "linear" if isinstance(module, nn.Linear) or type(module).__name__ == "Conv1D" else None
+
+
+def _guessed_layer(owner: str, leaf: str, weight: torch.Tensor) -> str | None:
+    """``_layer_of`` from the name and the shape alone."""
+    if leaf != "weight" or weight.ndim < 2:
+        return None
+    if 3 <= weight.ndim <= 5:
+        return "convolution"
+    return "embedding" if _EMBEDDING.fullmatch(owner.rpartition(".")[2]) else "linear"
 
 
 def _matrices_of(
-    parameter: str, owner: str, leaf: str, weight: torch.Tensor, model: nn.Module
+    parameter: str, owner: str, leaf: str, weight: torch.Tensor, layer: str | None, parts: dict[str, set[str]]
 ) -> list[WeightMatrix] | str:
     """What one parameter holds. Only here is it decided what counts as which kind of matrix."""
-    if weight.numel() == 0:
-        return "empty"
-    if weight.ndim < 2:
-        return "a scalar or a vector, not a matrix"
-    module = model.get_submodule(owner)
     above, _, last = owner.rpartition(".")
-    main = leaf == "weight"
-    name = owner if main and owner else parameter
+    name = owner if layer and owner else parameter
+    if (reason := _no_matrix(weight, leaf)) is not None:
+        return reason
+    if leaf.startswith(_POSITIONAL) or (leaf == "weight" and last.startswith(_POSITIONAL)):
+        return "a positional embedding: added to the activations, not a map between them"
 
-    if isinstance(module, _CONVOLUTION) and main:
-        w = weight.transpose(0, 1) if isinstance(module, _TRANSPOSED) and module.groups == 1 else weight
+    if layer in ("convolution", "transposed convolution"):
+        w = weight.transpose(0, 1) if layer == "transposed convolution" else weight
         slices = w.flatten(2).permute(2, 0, 1)
         return [
             WeightMatrix(f"{name}.flat", "conv-flat", w.flatten(1), parameter),
             WeightMatrix(f"{name}.pooled", "conv-pooled", slices, parameter),
         ]
-    linear = isinstance(module, nn.Linear) and main
-    own, home = (last, above) if linear else (leaf, owner)
+    own, home = (last, above) if layer == "linear" else (leaf, owner)
     # Other proportions (grouped queries) do not say where to cut: such a weight stays whole.
-    if own in _FUSED and weight.ndim == 2 and weight.shape[0] == 3 * weight.shape[1]:
+    if own in _FUSED and weight.ndim == 2 and 3 * min(weight.shape) == max(weight.shape):
         at = f"{home}.".lstrip(".")
-        return [WeightMatrix(at + n, n, w, parameter) for n, w in zip("qkv", weight.chunk(3))]
-    if linear:
-        kind = _KIND_OF.get(last) if _is_attention(model.get_submodule(above)) else None
-        kind = kind or ("mlp" if set(owner.split(".")) & set(_MLP) else "linear")
-        return [WeightMatrix(name, kind, weight, parameter)]
-    if isinstance(module, nn.MultiheadAttention) and leaf in _KIND_OF:  # key or value of another width
+        thirds = weight.chunk(3, dim=int(weight.shape[1] > weight.shape[0]))
+        return [WeightMatrix(at + n, n, w, parameter) for n, w in zip("qkv", thirds)]
+    if layer == "linear":
+        return [WeightMatrix(name, _linear_kind(owner, last, above, parts), weight, parameter)]
+    if leaf in _KIND_OF and leaf.endswith("_proj_weight"):  # nn.MultiheadAttention, key or value of another width
         return [WeightMatrix(f"{owner}.{_KIND_OF[leaf]}".lstrip("."), _KIND_OF[leaf], weight, parameter)]
-    if own.startswith(_POSITIONAL) or (main and last.startswith(_POSITIONAL)):
-        return "a positional embedding: added to the activations, not a map between them"
-    if isinstance(module, nn.Embedding) and main:
+    if layer == "embedding":
         return [WeightMatrix(name, "embedding", weight, parameter)]
     sides = [side for side in weight.shape if side != 1]
     if len(sides) < 2:
         return "a vector kept in several dimensions, not a matrix"
+    if weight.ndim == 3 and "experts" in parameter.split("."):
+        return [WeightMatrix(f"{parameter}.{i}", "mlp", w, parameter) for i, w in enumerate(weight)]
     # Leading sides of 1 are batch axes by habit: flattening after them would leave one row.
     return [WeightMatrix(parameter, "other", weight.reshape(sides).flatten(1), parameter)]
 
 
-def _is_attention(module: nn.Module) -> bool:
-    """True for torch's attention, and for any module with projections of q, k and v or a fused one."""
-    children = {name for name, _ in module.named_children()}
-    kinds = {_KIND_OF[name] for name in children if name in _KIND_OF}
-    return isinstance(module, nn.MultiheadAttention) or {"q", "k", "v"} <= kinds or bool(children & set(_FUSED))
+def _no_matrix(weight: torch.Tensor, leaf: str) -> str | None:
+    """Why a tensor has no spectrum worth the name, whatever layer it belongs to; None if it may have one."""
+    if _BUFFER.fullmatch(leaf):
+        return "a buffer (statistics, masks, tables), not a weight"
+    if weight.is_quantized or weight.is_floating_point() and weight.element_size() < 2:
+        return f"{weight.dtype}: quantised, and meaningless without the scales kept beside it; dequantise it first"
+    if not weight.is_floating_point():
+        return f"{weight.dtype}: not a real-valued weight (an index, a mask, or packed and quantised)"
+    if weight.is_meta:
+        return "on the meta device: it has no values"
+    if weight.numel() == 0:
+        return "empty"
+    return "a scalar or a vector, not a matrix" if weight.ndim < 2 else None
+
+
+def _linear_kind(owner: str, last: str, above: str, parts: dict[str, set[str]]) -> str:
+    if owner.endswith(_BERT_OUT):
+        return "out"
+    siblings = parts.get(above, set())
+    kinds = {_KIND_OF[name] for name in siblings if name in _KIND_OF}
+    attention = {"q", "k", "v"} <= kinds or bool(siblings & {*_FUSED, *_INTERLEAVED})
+    if attention and last in _KIND_OF:
+        return _KIND_OF[last]
+    path = owner.split(".")
+    after_mlp = last == "dense" and path[-2:-1] == ["output"]  # BERT's "layer.3.output.dense"
+    return "mlp" if after_mlp or set(path) & set(_MLP) else "linear"

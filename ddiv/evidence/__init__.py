@@ -1,0 +1,21 @@
+"""Evidence that may be looked at after every seed: effects in, an anytime-valid verdict out. Pure functions.
+
+- ``capital``: the e-processes themselves, what a bet on positive effects has become after each seed;
+- ``bounds``: the confidence sequences that they give when turned round;
+- ``verdicts``: the questions (a direction, all or some of several comparisons, equivalence) and their `Anytime`;
+- ``effects``: per-seed effects of ladders of doses, of orderings and of correlations over arms;
+- ``combine``: e-values of several studies or claims made into one, or selected from at a false discovery rate.
+
+An e-value is a number, 0 or more, whose expectation is at most 1 if the hypothesis that it speaks against is true; an
+e-process is one after every seed, an e-value at any time at which one may choose to stop. By Ville's inequality it
+ever reaches 1/alpha with probability at most alpha (Ramdas, Grunwald, Vovk and Shafer, Statistical Science 2023,
+"Game-theoretic statistics and safe anytime-valid inference").
+"""
+
+from ddiv.evidence.capital import METHODS, Method, log_capital
+from ddiv.evidence.combine import average, ebh, over_studies, product
+from ddiv.evidence.effects import rank_correlations, steps, trend
+from ddiv.evidence.verdicts import FALLS, RISES, Evidence, Verdict, equivalent, every, judge, opposed, some
+
+__all__ = ["FALLS", "METHODS", "RISES", "Evidence", "Method", "Verdict", "average", "ebh", "equivalent", "every", "judge",
+           "log_capital", "opposed", "over_studies", "product", "rank_correlations", "some", "steps", "trend"]

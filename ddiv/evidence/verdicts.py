@@ -1,0 +1,193 @@
+"""Verdicts on per-seed effects that may be looked at after every seed, and by which more seeds may be decided.
+
+Half of the capital bets for the claim and half against it. The claim is supported once the first half has reached
+1/alpha, contradicted once the second has. Where there is no effect both bets are fair, so by Ville's inequality each
+verdict falls, at any time, with probability at most alpha/2, and any with at most alpha; the same bound holds on
+the edge of an equivalence margin, and where the claim is clearly false or true only one verdict can be wrong.
+What is assumed of effects is said in ``capital``, by method. The default is "sign", which alone holds for skewed
+effects.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Literal
+
+import msgspec
+import numpy as np
+
+from ddiv.evidence.bounds import lower_bound, upper_bound
+from ddiv.evidence.capital import Method, log_capital
+
+Verdict = Literal["supported", "contradicted", "inconclusive"]
+
+RISES = 1
+FALLS = -1
+
+
+class Evidence(msgspec.Struct, frozen=True):
+    """A verdict that holds at any seed at which one stops, and what it rests on.
+
+    `e_for` and `e_against` are the two halves of the capital after the last seed, 1/2 each at the start. A verdict,
+    once it has fallen, stays: `decided_at` is the number of seeds at which it did (None while it is inconclusive),
+    and the capital may have shrunk since. `effect` is the median over seeds in the outcome's unit, `standardised` the
+    mean over the seed-to-seed deviation (Cohen's d of paired data; None for one seed or equal effects). `interval`
+    contains the centre of the effects at all seed counts at once with probability `level`, see ``bounds``. An end
+    that the seeds are too few for is infinite (msgspec writes that to JSON as null). If it excludes 0 the direction
+    is decided; with "sign" the converse is true too. Where seeds contradict each other so that no centre is left, its
+    two ends change places. Of several comparisons, `effect`, `standardised`, `interval` and `effects` are those of
+    the weakest (`every`) or the strongest (`some`).
+    """
+
+    verdict: Verdict
+    e_for: float
+    e_against: float
+    effect: float
+    standardised: float | None
+    interval: tuple[float, float]
+    level: float
+    n: int
+    decided_at: int | None
+    effects: tuple[float, ...]
+    method: Method
+
+    @property
+    def evalue(self) -> float:
+        """The e-value for the claim alone, as ``combine`` takes it: a bet with all of the capital."""
+        return 2 * self.e_for
+
+
+def judge(effects: Sequence[float], direction: int = RISES, *, alpha: float = 0.05,
+          method: Method = "sign") -> Evidence:
+    """The claim that paired effects (n,) rise (RISES) or fall (FALLS), at total error `alpha`.
+
+    A slope over doses or a difference of two treatments is an effect like any other. Raises ValueError on no effects,
+    on effects that are not finite, on another shape, direction or method and on an alpha outside (0, 1).
+    """
+    return every([effects], direction, alpha=alpha, method=method)
+
+
+def every(comparisons: Sequence[Sequence[float]], direction: int = RISES, *, alpha: float = 0.05,
+          method: Method = "sign") -> Evidence:
+    """The claim that ALL comparisons (k, n) rise (fall): an ordering, or the largest of several arms.
+
+    Supported once each comparison has reached the bar on its own, without correction (an intersection-union test:
+    Berger, Technometrics 1982); `e_for` is the smallest of theirs. Contradicted once the mean of the capitals against
+    them has: some comparison goes the other way. Errors as `judge`.
+    """
+    return _several(comparisons, direction, alpha, method)
+
+
+def some(comparisons: Sequence[Sequence[float]], direction: int = RISES, *, alpha: float = 0.05,
+         method: Method = "sign") -> Evidence:
+    """The claim that AT LEAST ONE of the comparisons (k, n) rises (falls). Errors as `judge`.
+
+    The reverse of the claim that every comparison goes the other way.
+    """
+    return _reversed(_several(comparisons, -_checked(direction), alpha, method))
+
+
+def opposed(first: Sequence[float], second: Sequence[float], *, alpha: float = 0.05, method: Method = "sign") -> Evidence:
+    """The claim that of two paired effects (n,) one rises and the other falls, whichever does which.
+
+    Each half of the capital is shared by two orientations, in which both comparisons must hold as in `every`.
+    Contradicted once both are known to go the same way. `effect`, `standardised`, `interval` and `effects` are of
+    minus the product of the two as a signed root, which has their unit: positive where they oppose. Errors as `judge`.
+    """
+    if not 0 < alpha < 1:
+        raise ValueError(f"alpha must be between 0 and 1, got {alpha}")
+    one, two = _table([first, second])
+    up, down = (log_capital(np.stack([sign * one, sign * two]), method) for sign in (1, -1))
+    apart = np.logaddexp(np.minimum(up[0], down[1]), np.minimum(down[0], up[1])) - math.log(2)
+    alike = np.logaddexp(up.min(axis=0), down.min(axis=0)) - math.log(2)
+    product = -one * two
+    root = np.sign(product) * np.sqrt(np.abs(product))
+    return _verdict(apart, alike, _first(apart >= _bar(alpha)), _first(alike >= _bar(alpha)),
+                    root, _interval(root[None], alpha, method), alpha, method)
+
+
+def equivalent(effects: Sequence[float], margin: float, *, alpha: float = 0.05, method: Method = "sign") -> Evidence:
+    """The claim that the centre of paired effects (n,) is within +- `margin`, which is in the outcome's unit.
+
+    Two one-sided tests (Schuirmann 1987): supported once the centre is known to be above -margin and known to be
+    below margin; contradicted once it is known to be beyond one of them. `effect`, `standardised` and `interval` are
+    of the effects themselves. Raises ValueError as `judge` and on a margin that is not positive and finite.
+    """
+    if not 0 < margin < math.inf:
+        raise ValueError(f"the margin of equivalence must be positive and finite, got {margin}")
+    values = _table([effects])[0]
+    tests = every([margin + values, margin - values], alpha=alpha, method=method)
+    return msgspec.structs.replace(tests, **_size(values), interval=_interval(values[None], alpha, method))
+
+
+def _several(comparisons: Sequence[Sequence[float]], direction: int, alpha: float, method: Method) -> Evidence:
+    if not 0 < alpha < 1:
+        raise ValueError(f"alpha must be between 0 and 1, got {alpha}")
+    values = _table(comparisons)
+    signed = values * _checked(direction)
+    wins, losses = log_capital(signed, method), log_capital(-signed, method)
+    log_for, log_against = wins.min(axis=0), np.logaddexp.reduce(losses, axis=0) - math.log(len(losses))
+    bar = _bar(alpha)
+    at_for = _first(np.maximum.accumulate(wins, axis=1).min(axis=0) >= bar)
+    at_against = _first(log_against >= bar)
+    low, high = _interval(signed, alpha, method)
+    weakest = values[np.median(signed, axis=1).argmin()]
+    return _verdict(log_for, log_against, at_for, at_against, weakest, (low, high) if direction == RISES else (-high, -low),
+                    alpha, method)
+
+
+def _bar(alpha: float) -> float:
+    """The log of the capital that decides, less the rounding of a capital that reaches it exactly."""
+    return math.log(2 / alpha) - 1e-12
+
+
+def _verdict(log_for: np.ndarray, log_against: np.ndarray, at_for: float, at_against: float, effects: np.ndarray,
+             interval: tuple[float, float], alpha: float, method: Method) -> Evidence:
+    # Both at one seed takes several comparisons that turned round: nothing is decided then.
+    verdict: Verdict = ("supported" if at_for < at_against else
+                        "contradicted" if at_against < at_for else "inconclusive")
+    return Evidence(
+        verdict=verdict, e_for=float(np.exp(log_for[-1]) / 2), e_against=float(np.exp(log_against[-1]) / 2),
+        **_size(effects), interval=interval, level=1 - alpha, n=len(effects),
+        decided_at=None if verdict == "inconclusive" else int(min(at_for, at_against)), method=method)
+
+
+def _interval(signed: np.ndarray, alpha: float, method: Method) -> tuple[float, float]:
+    """For the smallest centre of comparisons (k, n): its own lower bound will do, but every upper bound must hold."""
+    bar, shared = _bar(alpha), _bar(alpha / len(signed))
+    low = min(lower_bound(row, bar, method) for row in signed)
+    high = min(upper_bound(row, shared, method) for row in signed)
+    return min(low, high), max(low, high)
+
+
+def _size(values: np.ndarray) -> dict:
+    spread = float(values.std(ddof=1)) if np.ptp(values) > 0 else None
+    return {"effect": float(np.median(values)), "standardised": float(values.mean() / spread) if spread else None,
+            "effects": tuple(values.tolist())}
+
+
+def _reversed(result: Evidence) -> Evidence:
+    verdict: Verdict = {"supported": "contradicted", "contradicted": "supported"}.get(result.verdict, "inconclusive")
+    return msgspec.structs.replace(result, verdict=verdict, e_for=result.e_against, e_against=result.e_for)
+
+
+def _first(reached: np.ndarray) -> float:
+    """The number of seeds at which something was first reached, infinity if never."""
+    return float(reached.argmax() + 1) if reached.any() else math.inf
+
+
+def _table(comparisons: Sequence[Sequence[float]]) -> np.ndarray:
+    try:
+        values = np.asarray(comparisons, dtype=float)
+    except ValueError as error:
+        raise ValueError("comparisons must be rows of numbers over the same seeds") from error
+    if values.ndim != 2 or not values.size:
+        raise ValueError(f"evidence needs one effect a seed and at least one seed, got the shape {values.shape[1:]}")
+    return values
+
+
+def _checked(direction: int) -> int:
+    if direction not in (RISES, FALLS):
+        raise ValueError(f"a direction is RISES or FALLS, got {direction!r}")
+    return direction

@@ -1,0 +1,73 @@
+"""The ledger of known non-reproductions: `claims/ledger.toml`, read by people and by the plugin (design, decision 7).
+
+An entry names a claim that is known not to come out supported on a study, with the verdict to expect, since
+when, and why we think so. A claim that comes out as expected is an expected failure; any other verdict of it fails
+the run and says which way it changed.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import tomllib
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+FILE = Path("claims") / "ledger.toml"
+
+
+class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One known non-reproduction. `variant` is the test's ("classifier", "auto, ood"; "" where it has none)."""
+
+    profile: str
+    claim: str
+    study: str
+    verdict: Literal["contradicted", "inconclusive"]
+    since: datetime.date
+    reason: str
+    variant: str = ""
+
+    @property
+    def place(self) -> tuple[str, str, str, str]:
+        return self.profile, self.claim, self.study, self.variant
+
+
+class BadLedger(ValueError):
+    """The file cannot be read; the message names the file and the fault."""
+
+
+@lru_cache
+def entries(path: Path) -> dict[tuple[str, str, str, str], Entry]:
+    """Entries by (profile, claim, study, variant); empty where there is no file. Raises BadLedger."""
+    if not path.exists():
+        return {}
+    try:
+        rows = msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")).get("entry", []), list[Entry])
+    except (tomllib.TOMLDecodeError, msgspec.ValidationError, UnicodeDecodeError) as error:
+        raise BadLedger(f"{path} cannot be read: {error}. Each [[entry]] needs profile, claim, study, verdict (contradicted or "
+                        f"inconclusive), since (a date) and reason, and may have a variant.") from error
+    known: dict[tuple[str, str, str, str], Entry] = {}
+    for row in rows:
+        if not row.reason.strip():
+            raise BadLedger(f"{path}: the entry of {row.claim} on {row.study} gives no reason. Say why it does not reproduce.")
+        if row.place in known:
+            raise BadLedger(f"{path}: there are two entries of {row.claim} on {row.study} ({row.variant or 'no variant'}).")
+        known[row.place] = row
+    return known
+
+
+def entry(profile: str, claim: str, study: str, variant: str, path: Path) -> Entry | None:
+    """What the ledger expects of this claim on this study, or None."""
+    return entries(path).get((profile, claim, study, variant))
+
+
+def as_toml(row: Entry) -> str:
+    """An entry as it stands in the file. JSON strings are TOML strings."""
+    lines = ["[[entry]]"]
+    for name in ("profile", "claim", "study", "variant", "verdict"):
+        if value := getattr(row, name):
+            lines.append(f"{name} = {json.dumps(value, ensure_ascii=False)}")
+    return "\n".join([*lines, f"since = {row.since}", f"reason = {json.dumps(row.reason, ensure_ascii=False)}", ""])
