@@ -5,6 +5,7 @@ import sys
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from ddiv.spectra import metrics
 from tests.spectra_cases import SIZES, spectrum
@@ -27,16 +28,27 @@ def test_closed_forms():
     identity = metrics.summarise(np.ones(64))
     assert identity == pytest.approx({
         "frobenius_norm": 8, "frobenius_norm_squared": 64, "spectral_norm": 1, "spectral_norm_squared": 1,
-        "stable_rank": 64, "numerical_rank": 64, "entropy_raw": 0, "entropy_normalised": 1,
+        "stable_rank": 64, "effective_rank": 64, "numerical_rank": 64, "entropy_raw": 0, "entropy_normalised": 1,
         "log_norm": np.log10(64), "log_spectral_norm": 0,
     }, rel=1e-12)  # fmt: skip
     one = metrics.summarise(np.r_[np.zeros(63), 4.0])
-    assert one["frobenius_norm"] == one["spectral_norm"] == 2 and one["stable_rank"] == 1
+    assert one["frobenius_norm"] == one["spectral_norm"] == 2 and one["stable_rank"] == one["effective_rank"] == 1
     assert one["entropy_normalised"] == 0 and one["entropy_raw"] == pytest.approx(-4 * np.log(4), rel=1e-12)
     zero = metrics.summarise(np.zeros(64))
     assert zero["frobenius_norm"] == zero["spectral_norm"] == zero["entropy_raw"] == zero["numerical_rank"] == 0
-    assert np.isnan(zero["stable_rank"]) and np.isnan(zero["entropy_normalised"])
+    assert np.isnan([zero[name] for name in ("stable_rank", "effective_rank", "entropy_normalised")]).all()
     assert zero["log_norm"] == zero["log_spectral_norm"] == -np.inf
+
+
+def test_effective_rank_is_the_exponential_of_scipys_entropy():
+    rng = np.random.default_rng(0)
+    for w in (rng.normal(size=(80, 50)), rng.pareto(1.5, (60, 60)), np.outer(np.arange(40), np.arange(30))):
+        singular = np.linalg.svd(w, compute_uv=False)
+        ours = metrics.effective_rank(singular**2)
+        assert ours == pytest.approx(np.exp(stats.entropy(singular)), rel=1e-9)
+        assert metrics.effective_rank(9 * singular**2) == pytest.approx(ours, rel=1e-12)
+    equal_and_none = metrics.effective_rank(np.repeat([4.0, 0.0], [5, 7]))
+    assert equal_and_none == pytest.approx(5, rel=1e-12)
 
 
 def test_rank_of_a_deficient_matrix_survives_the_gram_matrix():
@@ -82,4 +94,4 @@ def test_metrics_refuse_bad_input():
 
 def test_no_torch_needed():
     code = "import sys, ddiv.spectra.metrics, ddiv.spectra.powerlaw; sys.exit('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -16,7 +16,8 @@ import numpy as np
 ENTROPIES = ("raw", "normalised")
 
 
-def _checked(evals: np.ndarray) -> np.ndarray:
+def checked_evals(evals: np.ndarray) -> np.ndarray:
+    """The eigenvalues as float64 of shape (..., M), round-off below 0 made 0; the module's ValueErrors."""
     evals = np.asarray(evals, dtype=np.float64)
     if evals.ndim == 0 or evals.shape[-1] == 0:
         raise ValueError(f"eigenvalues need shape (..., M) with M >= 1, got {evals.shape}")
@@ -29,7 +30,7 @@ def _checked(evals: np.ndarray) -> np.ndarray:
 
 def frobenius_norm_squared(evals: np.ndarray) -> np.ndarray:
     """Sum of the eigenvalues: the paper's formula in section 2.2 and WeightWatcher's `norm`."""
-    return _checked(evals).sum(axis=-1)
+    return checked_evals(evals).sum(axis=-1)
 
 
 def frobenius_norm(evals: np.ndarray) -> np.ndarray:
@@ -39,7 +40,7 @@ def frobenius_norm(evals: np.ndarray) -> np.ndarray:
 
 def spectral_norm_squared(evals: np.ndarray) -> np.ndarray:
     """The largest eigenvalue: the paper's formula and WeightWatcher's `spectral_norm`."""
-    return _checked(evals).max(axis=-1)
+    return checked_evals(evals).max(axis=-1)
 
 
 def spectral_norm(evals: np.ndarray) -> np.ndarray:
@@ -49,8 +50,20 @@ def spectral_norm(evals: np.ndarray) -> np.ndarray:
 
 def stable_rank(evals: np.ndarray) -> np.ndarray:
     """Sum over largest eigenvalue, from 1 to M; nan for a zero matrix, which has none."""
-    evals = _checked(evals)
+    evals = checked_evals(evals)
     return _ratio(evals.sum(axis=-1), evals.max(axis=-1), np.nan)
+
+
+def effective_rank(evals: np.ndarray) -> np.ndarray:
+    """exp(-sum(p log p)) with p the singular values divided by their sum (Roy and Vetterli, EUSIPCO 2007).
+
+    From 1 to M, and M if all are equal; nan for a zero matrix. `matrix_entropy` takes eigenvalues instead, the
+    squares, so large ones weigh more in it.
+    """
+    singular = np.sqrt(checked_evals(evals))
+    total = singular.sum(axis=-1)
+    p = _ratio(singular, total[..., None], 0.0)
+    return np.where(total > 0, np.exp(-_x_log_x(p).sum(axis=-1)), np.nan)[()]
 
 
 def numerical_rank(evals: np.ndarray, n_rows: int | np.ndarray | None = None) -> np.ndarray:
@@ -60,7 +73,7 @@ def numerical_rank(evals: np.ndarray, n_rows: int | np.ndarray | None = None) ->
     on singular values from an SVD, that is the limit's square on eigenvalues. Eigenvalues of a Gram matrix carry
     round-off far above that square: with it every rank-deficient matrix would count as full rank.
     """
-    evals = _checked(evals)
+    evals = checked_evals(evals)
     return _above_rank_limit(evals, n_rows).sum(axis=-1)
 
 
@@ -82,7 +95,7 @@ def matrix_entropy(
     1449, as it adds 1e-10 to p and to the rank; elsewhere the two agree to 1e-6), rank zero gives nan.
     ValueError on another definition.
     """
-    evals = _checked(evals)
+    evals = checked_evals(evals)
     if definition == "raw":
         return -_x_log_x(evals).sum(axis=-1)
     if definition != "normalised":
@@ -100,7 +113,7 @@ def log_norms(evals: np.ndarray, alpha: float | np.ndarray | None = None) -> dic
     log_norm: of the sum; log_spectral_norm: of the largest eigenvalue; and, given the exponent of the fit,
     alpha_weighted: alpha times log_spectral_norm; log_alpha_norm: of the sum of lambda^alpha.
     """
-    evals = _checked(evals)
+    evals = checked_evals(evals)
     top = evals.max(axis=-1)
     with np.errstate(divide="ignore"):
         logs = {"log_norm": np.log10(evals.sum(axis=-1)), "log_spectral_norm": np.log10(top)}
@@ -116,14 +129,15 @@ def num_pl_spikes(evals: np.ndarray, xmin: float | np.ndarray) -> np.ndarray:
     """How many eigenvalues are at least xmin, as WeightWatcher counts; the paper's text says "larger than",
     which is one fewer, as xmin is itself an eigenvalue. xmin: one number, or one per spectrum; a nan (no
     fit) counts nothing: 0."""
-    return (_checked(evals) >= np.asarray(xmin)[..., None]).sum(axis=-1)
+    return (checked_evals(evals) >= np.asarray(xmin)[..., None]).sum(axis=-1)
 
 
 def summarise(evals: np.ndarray, n_rows: int | np.ndarray | None = None) -> dict[str, np.ndarray]:
     """Every metric that needs no fit, for a stack of spectra (..., M): name -> array of shape (...)."""
-    evals = _checked(evals)
+    evals = checked_evals(evals)
     simple: tuple[Callable[[np.ndarray], np.ndarray], ...] = (
         frobenius_norm, frobenius_norm_squared, spectral_norm, spectral_norm_squared, stable_rank,
+        effective_rank,
     )
     return {
         **{metric.__name__: metric(evals) for metric in simple},
