@@ -1,14 +1,19 @@
-"""The command line: `ddiv report`, `trials`, `doctor` and `spectra`. (Claims are run by `pytest claims`.)"""
+"""The command line: `ddiv report`, `ledger`, `trials`, `doctor` and `spectra`. (Claims are run by `pytest claims`.)"""
 
 from __future__ import annotations
 
 import argparse
 import os
 import sys
+import textwrap
 from collections.abc import Sequence
+from contextlib import suppress
+from datetime import date
 from pathlib import Path
 
+from ddiv import ledger
 from ddiv.spectra import command as spectra
+from ddiv.store import Store, StoreError
 
 EPILOG = """\
 The claims themselves are pytest tests, run from the project's folder:
@@ -22,8 +27,6 @@ The claims themselves are pytest tests, run from the project's folder:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status. Errors of use or of the store are one line on stderr."""
     options = _parser().parse_args(arguments)
-    from ddiv.store import Store, StoreError
-
     try:
         return options.run(Store(options.store), options) if "store" in options else options.run(options)
     except BrokenPipeError:  # `ddiv trials | head`: who was reading has seen enough
@@ -51,6 +54,14 @@ def _parser() -> argparse.ArgumentParser:
     report = command("report", _report, "write the page of a run again from stored records, without training")
     report.add_argument("--run", dest="run_id", metavar="ID", help="which run (default: the newest)")
     report.add_argument("--out", type=Path, metavar="FILE", help="the page (default: reports/PROFILE.html)")
+    known = command("ledger", _ledger, "show the claims that are known not to reproduce, or propose entries from a run")
+    known.add_argument("--file", type=Path, default=ledger.FILE, help=f"the ledger (default: {ledger.FILE})")
+    known.add_argument("--grep", metavar="TEXT", default="", help="only entries that contain this text")
+    known.add_argument("--propose", action="store_true",
+                       help="print the entries that a run calls for: contradicted claims that are not listed, and changes")
+    known.add_argument("--run", dest="run_id", metavar="ID", help="which run to propose from (default: the newest)")
+    known.add_argument("--write", action="store_true", help="with --propose: append the new entries; needs --reason")
+    known.add_argument("--reason", metavar="TEXT", default="", help="why these claims do not reproduce, we think")
     trials = command("trials", _trials, "list what the store holds")
     trials.add_argument("--grep", metavar="TEXT", help="only lines that contain this text")
     command("doctor", _doctor, "say what this machine can run, and what is missing")
@@ -61,19 +72,73 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _report(store, options: argparse.Namespace) -> int:
-    from ddiv import run as runs
     from ddiv.report.page import write
 
-    try:
-        run = runs.load(store, options.run_id) if options.run_id else runs.latest(store)
-    except FileNotFoundError:
-        there = ", ".join(sorted(path.name for path in store.root.glob("runs/*"))) or "none"
-        print(f"ddiv: there is no run {options.run_id!r} in {store.root}; there are: {there}", file=sys.stderr)
-        return 2
-    if run is None:
-        print(f"ddiv: the store {store.root} holds no run yet. Make one: pytest claims -n 2", file=sys.stderr)
+    if (run := _run(store, options.run_id)) is None:
         return 2
     print(write(store, run.id, options.out or Path("reports") / f"{run.profile}.html"))
+    return 0
+
+
+def _run(store, run_id: str | None):
+    """The run of this id, or the newest; None, said on stderr, where there is none."""
+    from ddiv import run as runs
+
+    try:
+        run = runs.load(store, run_id) if run_id else runs.latest(store)
+    except FileNotFoundError:
+        there = ", ".join(sorted(path.name for path in store.root.glob("runs/*"))) or "none"
+        print(f"ddiv: there is no run {run_id!r} in {store.root}; there are: {there}", file=sys.stderr)
+        return None
+    if run is None:
+        print(f"ddiv: the store {store.root} holds no run yet. Make one: pytest claims -n 2", file=sys.stderr)
+    return run
+
+
+def _ledger(store, options: argparse.Namespace) -> int:
+    try:
+        known = ledger.entries(options.file)
+    except ledger.BadLedger as error:
+        print(f"ddiv: {error}", file=sys.stderr)
+        return 2
+    if options.propose:
+        return _propose(store, options, known)
+    rows = [row for row in known.values() if options.grep in ledger.as_toml(row)]
+    for row in rows:
+        print(f"{row.profile}  {row.study}  {row.claim}{f' ({row.variant})' if row.variant else ''}: {row.verdict} since {row.since}")
+        print(textwrap.fill(row.reason, 100, initial_indent="    ", subsequent_indent="    "))
+    print(f"{len(rows)} of {len(known)} entries in {options.file}")
+    return 0
+
+
+def _propose(store, options: argparse.Namespace, known: dict) -> int:
+    from ddiv import run as runs
+    from ddiv.finding import Reader, answer
+
+    if options.write and not options.reason.strip():
+        print("ddiv: --write needs --reason: an entry says why the claim does not reproduce", file=sys.stderr)
+        return 2
+    if (run := _run(store, options.run_id)) is None:
+        return 2
+    reader, answered = Reader(store), {}
+    for asked in runs.load_asked(store, run.id):
+        if asked.claim.control or asked.not_applicable:
+            continue
+        with suppress(KeyError, StoreError):  # not run to the end: no verdict, so nothing to propose
+            place = (run.profile, asked.claim.id, asked.study.name, asked.variant)
+            answered[place] = answer(asked, reader).evidence.verdict
+    new, changed = ledger.proposals(answered, known, options.reason, date.today())
+    for entry, verdict in changed:
+        print(f"# {entry.claim} on {entry.study}{f' ({entry.variant})' if entry.variant else ''} was {entry.verdict} since "
+              f"{entry.since} and is {verdict} in run {run.id}: change or remove its entry.")
+    text = "\n".join(map(ledger.as_toml, new))
+    print(text or f"# run {run.id} calls for no new entry")
+    if new and options.write:
+        with open(options.file, "a", encoding="utf-8") as file:
+            file.write("\n" + text)
+        print(f"# appended to {options.file}")
+    elif new:
+        print(f"# {len(new)} new entries. Not written: say why under `reason`, and append them to {options.file}")
     return 0
 
 

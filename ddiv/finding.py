@@ -28,6 +28,10 @@ from ddiv.trial import Job, key, trial
 # A verdict on a fitted metric needs at least half of the fits behind it (over layers, arms and seeds) to be reliable.
 RELIABLE_SHARE = 0.5
 
+# A control that comes out supported fails the run, so each is judged at a fiftieth of the level: a run with up to fifty
+# controls then raises a false alarm with probability alpha at most. Twelve seeds that agree reach that bar.
+CONTROL_SHARE, CONTROL_SEEDS = 50, 12
+
 
 class Asked(msgspec.Struct, frozen=True):
     """A question as one test of one run asked it: all that is needed to answer it again.
@@ -167,15 +171,19 @@ def withheld(evidence: Evidence) -> Evidence:
 
 
 def undecided(finding: Finding, most: int) -> bool:
-    """Whether more seeds, up to `most`, could still decide: not where they could not even if all of them agreed."""
+    """Whether more seeds, up to `most`, could still decide: not where they could not even if all of them agreed.
+
+    A control gets up to CONTROL_SEEDS, as long as it could still come out supported.
+    """
     asked, effects = finding.asked, finding.effects
-    left = most - len(effects)
+    awaited = {"supported"} if asked.claim.control else {"supported", "contradicted"}
+    left = (max(most, CONTROL_SEEDS) if asked.claim.control else most) - len(effects)
     if left < 1 or finding.withheld or finding.evidence.verdict != "inconclusive":
         return False
     k, size = len(effects[0]), 1 + 10 * max(abs(effect) for row in effects for effect in row)
     directions = product((1, -1), repeat=k) if k <= 2 else [(1,) * k, (-1,) * k]
     return any(asked.question.judge([*effects, *[tuple(size * sign for sign in row)] * left], asked.alpha).verdict
-               != "inconclusive" for row in directions)
+               in awaited for row in directions)
 
 
 def _fit_matched(asked: Asked, seats: list[SeedBench]) -> tuple[Evidence | None, tuple[int, ...], str | None]:

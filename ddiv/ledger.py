@@ -10,11 +10,15 @@ from __future__ import annotations
 import datetime
 import json
 import tomllib
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
 import msgspec
+
+# profile, claim, study, variant
+Place = tuple[str, str, str, str]
 
 FILE = Path("claims") / "ledger.toml"
 
@@ -31,7 +35,7 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     variant: str = ""
 
     @property
-    def place(self) -> tuple[str, str, str, str]:
+    def place(self) -> Place:
         return self.profile, self.claim, self.study, self.variant
 
 
@@ -40,7 +44,7 @@ class BadLedger(ValueError):
 
 
 @lru_cache
-def entries(path: Path) -> dict[tuple[str, str, str, str], Entry]:
+def entries(path: Path) -> dict[Place, Entry]:
     """Entries by (profile, claim, study, variant); empty where there is no file. Raises BadLedger."""
     if not path.exists():
         return {}
@@ -49,7 +53,7 @@ def entries(path: Path) -> dict[tuple[str, str, str, str], Entry]:
     except (tomllib.TOMLDecodeError, msgspec.ValidationError, UnicodeDecodeError) as error:
         raise BadLedger(f"{path} cannot be read: {error}. Each [[entry]] needs profile, claim, study, verdict (contradicted or "
                         f"inconclusive), since (a date) and reason, and may have a variant.") from error
-    known: dict[tuple[str, str, str, str], Entry] = {}
+    known: dict[Place, Entry] = {}
     for row in rows:
         if not row.reason.strip():
             raise BadLedger(f"{path}: the entry of {row.claim} on {row.study} gives no reason. Say why it does not reproduce.")
@@ -71,3 +75,14 @@ def as_toml(row: Entry) -> str:
         if value := getattr(row, name):
             lines.append(f"{name} = {json.dumps(value, ensure_ascii=False)}")
     return "\n".join([*lines, f"since = {row.since}", f"reason = {json.dumps(row.reason, ensure_ascii=False)}", ""])
+
+
+def proposals(answered: Mapping[Place, str], known: Mapping[Place, Entry], reason: str,
+              today: datetime.date) -> tuple[list[Entry], list[tuple[Entry, str]]]:
+    """What verdicts by place call for: new entries of contradicted claims, and entries whose verdict has changed."""
+    new = [Entry(profile, claim, study, "contradicted", today, reason, variant)
+           for (profile, claim, study, variant), verdict in answered.items()
+           if verdict == "contradicted" and (profile, claim, study, variant) not in known]
+    changed = [(known[place], verdict) for place, verdict in answered.items()
+               if place in known and known[place].verdict != verdict]
+    return new, changed

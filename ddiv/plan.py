@@ -42,6 +42,7 @@ class Working(msgspec.Struct):
     """What one worker is at, for the progress line."""
 
     worker: str
+    key: str
     label: str
     share: float
     since: float
@@ -120,7 +121,7 @@ class Crew:
         key, started = trials.key(job), time.time()
 
         def report(share: float) -> None:
-            state = Working(self.worker, job.label, share, started)
+            state = Working(self.worker, key, job.label, share, started)
             with suppress(OSError):  # a progress line is not worth a trial
                 write_atomically(self.folder / "working" / f"{self.worker}.json",
                                  msgspec.json.encode(state), durable=False)

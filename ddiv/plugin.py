@@ -17,14 +17,14 @@ import pytest
 
 from ddiv import ledger, run as runs
 from ddiv.claim import NotApplicable
-from ddiv.finding import Asked, Reader
+from ddiv.finding import CONTROL_SHARE, Asked, Reader
 from ddiv.machine import usable_cores
 from ddiv.plan import Crew
 from ddiv.profiles import PROFILES, Profile, UnknownProfile, profile
 from ddiv.progress import ProgressLine
 from ddiv.store import Store, StoreError
 from ddiv.trial import Job
-from ddiv.wording import tally
+from ddiv.wording import Tally, tally
 
 SESSION = pytest.StashKey["Session"]()
 ASKED = pytest.StashKey[Asked]()
@@ -108,6 +108,7 @@ def pytest_configure(config: pytest.Config) -> None:
     page = config.getoption("report") or config.rootpath / "reports" / f"{chosen.name}.html"
     session = Session(store, chosen, run, crew, Reader(store), Path(page))
     config.stash[SESSION] = session
+    config.pluginmanager.register(JUnitCounts(config), "ddiv-junit")
     if not worker and _asks_for_claims(config):
         try:
             store.check_writable()
@@ -165,7 +166,8 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     known = ledger.entry(session.profile.name, function.claim.id, study.name, variant,
                            item.config.rootpath / ledger.FILE)
     asked = Asked(claim=function.claim, study=study, variant=variant, question=question, seeds=session.run.seeds,
-                  embedder=session.profile.embedder, alpha=session.run.alpha, test=item.nodeid,
+                  embedder=session.profile.embedder, test=item.nodeid,
+                  alpha=session.run.alpha / (CONTROL_SHARE if function.claim.control else 1),
                   expected=known)
     try:
         asked.jobs()
@@ -201,22 +203,48 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo):
 
 
 def pytest_report_teststatus(report: pytest.TestReport):
-    if report.when == "call" and report.passed and dict(report.user_properties).get(VERDICT) == "inconclusive":
-        return "inconclusive", "?", "INCONCLUSIVE"
-    if report.when == "call" and hasattr(report, "wasxfail") and VERDICT in dict(report.user_properties):
-        return "expected", "x", f"EXPECTED: {dict(report.user_properties)[VERDICT].upper()}"
-    return None
+    if report.when != "call" or (verdict := _verdict(report)) is None:
+        return None
+    if hasattr(report, "wasxfail"):
+        return f"expected-{verdict}", "x", f"EXPECTED {verdict.upper()}"
+    if report.passed and verdict.startswith("control "):
+        return "controls held", ".", "CONTROL HELD"
+    if report.passed:
+        return verdict, "." if verdict == "supported" else "?", verdict.upper()
+    return None  # pytest's own word for what fails, so that it is shown as a failure
+
+
+def _verdict(report: pytest.TestReport) -> str | None:
+    return dict(report.user_properties).get(VERDICT)
+
+
+def _tally(config: pytest.Config) -> Tally:
+    terminal = config.pluginmanager.get_plugin("terminalreporter")
+    reports = [report for group in terminal.stats.values() for report in group
+               if isinstance(report, pytest.TestReport) and report.when == "call" and _verdict(report)] if terminal else []
+    return tally((_verdict(report), hasattr(report, "wasxfail")) for report in reports)
+
+
+class JUnitCounts:
+    """Puts the counts of verdicts into JUnit XML, before pytest writes that file at the end of the session."""
+
+    def __init__(self, config: pytest.Config):
+        self.config = config
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self) -> None:
+        for plugin in self.config.pluginmanager.get_plugins():
+            if hasattr(plugin, "add_global_property"):
+                for name, count in _tally(self.config).counts.items():
+                    plugin.add_global_property(f"ddiv {name}", count)
 
 
 def pytest_terminal_summary(terminalreporter, config: pytest.Config) -> None:
-    mine = config.stash[SESSION]
-    reports = [report for group in terminalreporter.stats.values() for report in group
-               if isinstance(report, pytest.TestReport) and report.when == "call"]
-    verdicts = [dict(report.user_properties).get(VERDICT) for report in reports]
-    if not any(verdicts):
+    mine, counted = config.stash[SESSION], _tally(config)
+    if not counted.claims:
         return
     terminalreporter.section("claims")
-    terminalreporter.write_line(tally(verdicts, [hasattr(report, "wasxfail") for report in reports]))
+    terminalreporter.write_line(str(counted))
     if mine.report.exists() and mine.report.stat().st_mtime >= mine.run.started:
         terminalreporter.write_line(f"report: {mine.report}")
 

@@ -61,16 +61,19 @@ def describe(folder: Path, slots: int) -> str | None:
         plan = msgspec.json.decode((folder / "plan.json").read_bytes(), type=Plan)
     except (OSError, msgspec.DecodeError):
         return None
-    done = {line.key: line for line in journal(folder) if line.key in plan.missing}
-    total, now = len(plan.missing), working(folder)
+    done, now = {line.key: line for line in journal(folder)}, working(folder)
+    # Seeds that undecided claims asked for later are not in the plan.
+    known = {*plan.missing, *done, *(state.key for state in now)}
+    total, more = len(known), len(known) - len(plan.missing)
     if len(done) == total:
         return None
-    parts = [f"trials: {len(done)} of {total} done", f"{len(now)} running", f"{total - len(done) - len(now)} waiting"]
+    parts = [f"trials: {len(done)} of {total} done" + (f" ({more} for undecided claims)" if more else ""),
+             f"{len(now)} running", f"{total - len(done) - len(now)} waiting"]
     if done:
         each = mean(line.seconds for line in done.values())
         costs = {kind: mean(line.seconds for line in done.values() if line.kind == kind)
                  for kind in {line.kind for line in done.values()}}
-        left = sum(costs.get(kind, each) for key, kind in plan.missing.items() if key not in done)
+        left = sum(costs.get(plan.missing.get(key), each) for key in known - done.keys())
         left -= each * sum(state.share for state in now)
         parts += [f"{each:.1f} s each", f"about {duration(max(0.0, left) / max(1, len(now) or slots))} left"]
     if now:

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import get_args
+
+from ddiv.evidence import Verdict
 from ddiv.finding import Asked, Finding
 
 
@@ -40,11 +46,39 @@ def rerun(asked: Asked) -> str:
     return f'pytest "{asked.test}"'
 
 
-def tally(verdicts: list[str | None], expected: list[bool]) -> str:
-    """How many claims have which verdict, and how many of these the ledger expects."""
-    parts = []
-    for name in ("supported", "contradicted", "inconclusive"):
-        known = sum(verdict == name and was for verdict, was in zip(verdicts, expected))
-        parts.append(f"{verdicts.count(name)} {name}" + (f" ({known} of them expected)" if known else ""))
-    held = [verdict != "control supported" for verdict in verdicts if verdict and verdict.startswith("control ")]
-    return ", ".join(parts) + (f"; {sum(held)} of {len(held)} controls held" if held else "")
+@dataclass(frozen=True)
+class Tally:
+    """How many claims have which verdict, how many of these the ledger expects, and how many controls held."""
+
+    verdicts: Mapping[str, int]
+    expected: Mapping[str, int]
+    controls: int
+    held: int
+
+    @property
+    def claims(self) -> int:
+        return sum(self.verdicts.values()) + self.controls
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """By name, as JUnit XML has them; a contradicted claim that is expected counts under its own name only."""
+        found = {name: count - self.expected[name] for name, count in self.verdicts.items()}
+        found |= {f"expected-{name}": count for name, count in self.expected.items() if name != "supported"}
+        return {**found, "controls held": self.held, "controls supported": self.controls - self.held}
+
+    def __str__(self) -> str:
+        parts = [f"{count} {name}" + (f" ({self.expected[name]} of them expected)" if self.expected[name] else "")
+                 for name, count in self.verdicts.items()]
+        return ", ".join(parts) + (f"; {self.held} of {self.controls} controls held" if self.controls else "")
+
+
+def tally(verdicts: Iterable[tuple[str, bool]]) -> Tally:
+    """Count (verdict, whether the ledger expects it), with controls under "control VERDICT"."""
+    counted = Counter(verdicts)
+
+    def total(verdict: str) -> int:
+        return counted[verdict, False] + counted[verdict, True]
+
+    controls = sum(count for (verdict, _), count in counted.items() if verdict.startswith("control "))
+    return Tally({name: total(name) for name in get_args(Verdict)}, {name: counted[name, True] for name in get_args(Verdict)},
+                 controls, controls - total("control supported"))
