@@ -1,10 +1,12 @@
 """Power-law fits, against WeightWatcher on the CPU and planted power laws."""
 
+import contextlib
+import io
 
 import numpy as np
 import pytest
 
-from ddiv.spectra import metrics, powerlaw
+from ddiv.spectra import ks, metrics, powerlaw
 from tests.spectra_cases import SIZES, spectrum
 
 
@@ -26,8 +28,101 @@ def test_every_candidate_has_weightwatchers_distance(ww):
     evals = spectrum((300, 120), "pareto")
     reference = ww.fit(evals)
     logs = np.log(evals[None])
-    ours = powerlaw._ks_distances(logs, np.append(reference.alphas - 1, 0.0)[None])
+    ours = ks.distances(logs, np.append(reference.alphas - 1, 0.0)[None])
     np.testing.assert_allclose(ours[0], reference.Ds, rtol=0, atol=1e-12)
+
+
+def random_spectrum(kind: str, m: int, rng: np.random.Generator) -> np.ndarray:
+    return {
+        "pareto": lambda: rng.pareto(rng.uniform(0.5, 4), m) + 1,
+        "resampled": lambda: rng.choice(rng.pareto(2, m) + 1, m),
+        "integers": lambda: np.round(rng.pareto(1.5, m) * 5) + 1,
+        "exponential": lambda: rng.exponential(1, m),
+        "log-normal": lambda: rng.lognormal(0, 2, m),
+        "quantiles": lambda: (1 - (np.arange(m) + 0.5) / m) ** (-1 / 1.7),  # every candidate fits: a flat curve
+        "half tied": lambda: np.r_[np.ones(m // 2), rng.pareto(2, m - m // 2) + 1],
+        "half zero": lambda: np.r_[np.zeros(m // 2), rng.random(m - m // 2)],
+        "tied top": lambda: np.r_[rng.random(m - 12), np.full(12, 1.0)],
+    }[kind]()
+
+
+RANDOM = ("pareto", "resampled", "integers", "exponential", "log-normal", "quantiles", "half tied", "half zero",
+          "tied top")
+
+
+@pytest.mark.parametrize("kind", RANDOM)
+@pytest.mark.parametrize("method", powerlaw.METHODS)
+def test_pruned_search_is_the_full_search_to_the_last_bit(kind, method, monkeypatch):
+    rng = np.random.default_rng(3)
+    stacks = [np.stack([random_spectrum(kind, m, rng) for _ in range(4)]) for m in (17, 18, 40, 100, 333, 900)]
+    for stack in stacks:
+        found = []
+        for prune_from in (18, 10**9):
+            monkeypatch.setattr(ks, "_PRUNE_FROM", prune_from)
+            fits = powerlaw.fit_batch(stack, method=method)
+            found.append([fits.alpha, fits.xmin, fits.D, fits.sigma, fits.tail_size, fits.flags])
+        for pruned, full in zip(*found, strict=True):
+            np.testing.assert_array_equal(pruned, full)
+
+
+@pytest.mark.parametrize("kind", RANDOM)
+def test_large_fit_is_weightwatchers(ww, kind):
+    """On spectra large enough to be pruned. Where two candidates tie, only D can be compared."""
+    rng = np.random.default_rng(5)
+    for _ in range(3):
+        evals = random_spectrum(kind, 600, rng)
+        ours, theirs = powerlaw.fit(evals), ww.fit(evals[evals > 1e-5])
+        assert ours.D == pytest.approx(theirs.D, rel=1e-9)
+        if np.sum(theirs.Ds < theirs.D + 1e-12) == 1:
+            assert ours.xmin == theirs.xmin and ours.tail_size == theirs.N - np.argmin(theirs.Ds)
+            assert [ours.alpha, ours.sigma] == pytest.approx([theirs.alpha, theirs.sigma], rel=1e-9)
+
+
+def small_n(ww, evals):
+    """WeightWatcher's fit_powerlaw_smallN by itself, before its caller replaces the winner."""
+    found = ww.fit.__new__(ww.fit)
+    found.data = np.sort(evals)
+    found.N, found.xmins = len(evals), found.data[:-1]
+    found.fit_powerlaw_smallN()
+    return found
+
+
+@pytest.mark.parametrize("m", [5, 7, 8, 9, 12, 15, 19, 20, 60, 400])
+def test_named_methods_are_weightwatchers(ww, m):
+    """weightwatcher: what WWFit reports at that size. ww-small: what fit_powerlaw_smallN chose, at any size."""
+    differ = 0
+    for seed in range(20):
+        rng = np.random.default_rng([seed, m])
+        evals = rng.pareto(2, m) + 0.1 if seed % 2 else rng.exponential(1, m) + 1e-4
+        with contextlib.redirect_stdout(io.StringIO()):  # it prints
+            reported, chosen = ww.fit(evals), small_n(ww, evals)
+        padded = np.r_[np.zeros(9), evals]
+        for theirs, method in ((reported, "weightwatcher"), (chosen, "ww-small")):
+            ours = powerlaw.fit(padded, method=method)
+            assert ours.xmin == theirs.xmin and ours.num_evals == m and ours.method == method
+            assert [ours.alpha, ours.D] == pytest.approx([theirs.alpha, theirs.D], rel=1e-9)
+            # Below 8, where its layers are skipped, its sigma is that of alpha = 0.
+            their_sigma = theirs.sigma if m >= 8 else theirs.sigma * (1 - theirs.alpha)
+            assert ours.sigma == pytest.approx(their_sigma, rel=1e-9)
+            assert ours.num_pl_spikes == ours.tail_size == np.sum(evals >= theirs.xmin)
+        differ += reported.xmin != chosen.xmin
+        if m >= 20:
+            ours, default = powerlaw.fit(padded, method="weightwatcher"), powerlaw.fit(padded)
+            assert (ours.alpha, ours.xmin, ours.reasons) == (default.alpha, default.xmin, default.reasons)
+    assert differ > 0 or m < 9  # the replaced winner is not an idle remark
+
+
+def test_methods_in_a_stack_follow_each_spectrums_size():
+    rng = np.random.default_rng(0)
+    stack = np.zeros((6, 400))
+    for i, m in enumerate((6, 12, 19, 20, 150, 400)):
+        stack[i, :m] = rng.pareto(2, m) + 1
+    for method in powerlaw.METHODS:
+        fits = powerlaw.fit_batch(stack, method=method)
+        for i in range(6):
+            assert fits[i] == powerlaw.fit(stack[i][stack[i] > 0], method=method)
+    with pytest.raises(ValueError, match="unknown method 'mle': one of ks"):
+        powerlaw.fit(stack[0], method="mle")
 
 
 def test_batch_equals_single_fits_and_ignores_order():
@@ -53,6 +148,21 @@ def test_floor_and_padding(ww):
     assert powerlaw.fit(noise).xmin == ww.fit(cut).xmin
     with pytest.raises(ValueError, match="floor"):
         powerlaw.fit(evals, floor=-1.0)
+
+
+@pytest.mark.parametrize("alpha", [2.0, 3.0, 4.5])
+@pytest.mark.parametrize("n", [200, 1000])
+def test_planted_alpha_is_recovered_within_its_error(alpha, n):
+    """z = (estimate - truth) / sigma: mean 0 and sd 1 where xmin is known, little more where it is searched for."""
+    rng = np.random.default_rng([int(10 * alpha), n])
+    x = (1 - rng.random((300, n))) ** (-1 / (alpha - 1))
+    fits = powerlaw.fit_batch(x)
+    searched = (fits.alpha - alpha) / fits.sigma
+    assert abs(searched.mean()) < 0.4 and 0.9 < searched.std() < 1.4  # the search's own bias and spread
+    k = n // 2
+    known = (powerlaw.hill_alpha(x, k=k) - alpha) / ((alpha - 1) / np.sqrt(k))
+    assert abs(known.mean() - 1 / np.sqrt(k)) < 4 / np.sqrt(300)  # Hill's bias is (alpha - 1) / k
+    assert abs(known.std() - 1) < 4 / np.sqrt(600)
 
 
 @pytest.mark.parametrize("alpha", [2.0, 3.0, 4.5])
