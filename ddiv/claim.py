@@ -63,7 +63,7 @@ class Bench(msgspec.Struct, frozen=True):
     def effect(self, outcome: Outcome, arm: Treatment, base: Treatment = BASELINE) -> float:
         """The paired effect of an arm at this seed. Raises Unmatched in a fit-matched comparison."""
         if isinstance(outcome, Vendi):
-            return self.vendi(arm)[outcome.space] - self.vendi(base)[outcome.space]
+            return self.vendi(arm)[outcome.key] - self.vendi(base)[outcome.key]
         if arm == base:
             return 0.0
         return outcomes.effect(outcome, self.state(arm), self.baseline_for(arm) if base.is_baseline else self.state(base))
@@ -239,6 +239,9 @@ class Largest(msgspec.Struct, frozen=True, tag="largest"):
 
     def judge(self, effects: Sequence[Effects], alpha: float) -> Evidence:
         return evidence.every(list(zip(*effects)), self.direction, alpha=alpha)
+
+    def replace_outcome(self, other: Outcome) -> Largest:
+        return Largest(other, self.treatment, self.others, self.direction)
 
     @property
     def method(self) -> str:

@@ -233,11 +233,14 @@ def _unreliable(shares: Mapping[Outcome, float]) -> Iterator[str]:
 def _definitions(asked: Asked, seats: list[SeedBench], evidence: Evidence) -> Iterator[tuple[str, Verdict]]:
     question = asked.question
     outcome = next(iter(question.outcomes()))
-    if not hasattr(question, "replace_outcome") or isinstance(outcome, Vendi):
+    if not hasattr(question, "replace_outcome"):
         return
     convolutions = isinstance(outcome, Spectral) and any(
         view.endswith("/flat") for view in seats[0].state(next(iter(question.arms()))).views)
     named = outcomes.definitions(outcome, convolutions)
+    if isinstance(outcome, Vendi):
+        scored = seats[0].vendi(next(iter(question.arms())))
+        named = [one for one in named if one.key in scored]
     if len(named) == 1:
         return
     yield named[0].label, evidence.verdict

@@ -68,13 +68,19 @@ class Score(msgspec.Struct, frozen=True, tag="score"):
 
 
 class Vendi(msgspec.Struct, frozen=True, tag="vendi"):
-    """The Vendi Score (q = 1, cosine) of the training set as an augmentation shows it."""
+    """The Vendi Score (cosine kernel) of the training set as an augmentation shows it; the paper's order is q = 1."""
 
     space: Literal["pixel", "embedding"]
+    order: float = 1.0
 
     @property
     def label(self) -> str:
-        return f"Vendi Score ({self.space})"
+        return f"Vendi Score{'' if self.order == 1 else f' of order {self.order:g}'} ({self.space})"
+
+    @property
+    def key(self) -> str:
+        """What a view's record calls it."""
+        return self.space if self.order == 1 else f"{self.space}, q = {self.order:g}"
 
 
 Outcome = Spectral | Score | Vendi
@@ -84,6 +90,7 @@ DEFINITIONS: tuple[tuple[str, ...], ...] = (
     ("alpha", "hill_alpha", "hill_alpha_half"), ("entropy_raw", "entropy_normalised", "effective_rank"),
     ("frobenius_norm", "frobenius_norm_squared", "log_norm"), ("spectral_norm", "spectral_norm_squared", "log_spectral_norm"),
     ("ece", "ece_mass"))
+VENDI_ORDERS = (1.0, 0.5, 2.0)
 
 
 def definitions(outcome: Outcome, convolutions: bool = False) -> list[Outcome]:
@@ -92,7 +99,8 @@ def definitions(outcome: Outcome, convolutions: bool = False) -> list[Outcome]:
     convolutions: whether the network has some, whose two matricisations are definitions too.
     """
     if isinstance(outcome, Vendi):
-        return [outcome]
+        orders = [Vendi(outcome.space, order) for order in VENDI_ORDERS]
+        return sorted(orders, key=lambda one: one != outcome)
     field = "metric" if isinstance(outcome, Spectral) else "kind"
     named = getattr(outcome, field)
     names = next((names for names in DEFINITIONS if named in names), (named,))

@@ -188,13 +188,18 @@ def provenance(device: torch.device, started: float) -> dict:
 
 
 def diversity(view: View, device: torch.device) -> Record:
-    """The Vendi Scores (q = 1, cosine kernel) of a view, by pixels and by CLIP embeddings.
+    """The Vendi Scores (cosine kernel, of the orders of `outcome.VENDI_ORDERS`) of a view, by pixels and by CLIP embeddings.
 
     The same `n` training images are scored under every augmentation, since scores grow with n. Images
     that are smaller or larger than the embedder's input are resized bilinearly for the embedding only.
+    The kernel's eigenvalues are kept, so another order is read off the record.
     """
-    from ddiv.diversity import black_apart, measure as score_of, pixel_vectors
+    from ddiv.diversity import VendiResult, black_apart, pixel_vectors
+    from ddiv.diversity.entropy import score_of
+    from ddiv.diversity.rows import backend
+    from ddiv.diversity.spectrum import spectrum as kernel_spectrum
     from ddiv.models.clip import encode_images
+    from ddiv.outcome import VENDI_ORDERS, Vendi
 
     started = time.time()
     data = load(view.data)
@@ -210,11 +215,17 @@ def diversity(view: View, device: torch.device) -> Record:
     resized = images
     if images.shape[-1] != side:
         resized = F.interpolate(images.float(), (side, side), mode="bilinear").round().to(torch.uint8)
-    pixels = score_of(black_apart(pixel_vectors(images.numpy())), embedder="pixels",
-                      preprocessing="scaled to [0, 1], flattened; black images equal to each other, unlike all others")
-    embedded = score_of(encode_images(clip, resized.numpy()), embedder=f"clip {view.embedder.weights[:12]}",
-                        preprocessing=f"bilinear to {side} px, mean .5, deviation .25")
-    facts = {"vendi": {"pixel": pixels.score, "embedding": embedded.score},
-             "settings": {"pixel": asdict(pixels), "embedding": asdict(embedded)},
-             "provenance": provenance(device, started)}
-    return Record(view, facts, {})
+    vectors = {
+        "pixel": (black_apart(pixel_vectors(images.numpy())), "pixels",
+                  "scaled to [0, 1], flattened; black images equal to each other, unlike all others"),
+        "embedding": (encode_images(clip, resized.numpy()), f"clip {view.embedder.weights[:12]}",
+                      f"bilinear to {side} px, mean .5, deviation .25")}
+    facts = {"vendi": {}, "settings": {}, "provenance": None}
+    arrays = {}
+    for space, (rows, embedder, preprocessing) in vectors.items():
+        found = kernel_spectrum(rows, "cosine", None, None, backend("auto"))
+        facts["vendi"] |= {Vendi(space, order).key: score_of(found.p, order) for order in VENDI_ORDERS}
+        facts["settings"][space] = asdict(VendiResult(facts["vendi"][space], found.n, 1.0, found.kernel, embedder, preprocessing))
+        arrays[f"eigenvalues/{space}"] = found.p[found.p > 0]
+    facts["provenance"] = provenance(device, started)
+    return Record(view, facts, arrays)

@@ -18,7 +18,7 @@ from ddiv.treatment import Augmentation, Treatment
 
 # Raise when training, augmentation or measurement come to MEAN something else: stored records made under
 # the old meaning are then left alone and trained anew. A refactoring or a speed-up leaves it as it is.
-MEANING = 1
+MEANING = 2
 
 
 class Trial(msgspec.Struct, frozen=True, tag="trial"):
