@@ -102,7 +102,7 @@ def test_a_whole_analysis():
                     progress=lambda *args: told.append(args))
     assert [layer.name for layer in found.layers] == ["0", "2.q", "2.k", "2.v", "2.out_proj", "3.flat", "3.pooled"]
     assert {reason for _, reason in found.skipped} == {"a scalar or a vector, not a matrix"}
-    assert told[-1][:2] == (14, 14) and found.settings["seed"] == 0
+    assert told[-1][:2] == (21, 21) and found.settings["seed"] == 0
     table = columns(found)
     assert {len(column) for column in table.values()} == {7}
     first = found.layers[0]

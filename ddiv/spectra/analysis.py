@@ -71,7 +71,7 @@ def analyse(
     bad = {m.name for m in matrices if not bool(torch.isfinite(m.tensor).all())}
     left_out = [*skipped, *((m.name, "holds NaN or infinity: it has no spectrum") for m in matrices if m.name in bad)]
     matrices = [m for m in matrices if m.name not in bad]
-    rounds = 1 + randomise
+    rounds = 1 + randomise + (bootstrap > 0)
 
     def tell(offset: int) -> Progress | None:
         return progress and (lambda done, total, name: progress(offset * total + done, rounds * total, name))
@@ -89,12 +89,16 @@ def analyse(
             return mp.fit(of, N, M, count, definition=mp_definition)
 
         found = phase.phase(evals, N, M, count) if mp_definition == "bulk" else None
+        interval = None
+        if bootstrap:
+            interval = tuple(resampling.alpha_interval(evals, replicates=bootstrap, seed=seed, method=fit_method))
+            if progress:
+                progress((rounds - 1) * len(matrices) + len(layers) + 1, rounds * len(matrices), m.name)
         layers.append(Layer(
-            m.name, m.kind, m.parameter, N, M, count, evals, measures(evals, N, fit), fit,
+            m.name, m.kind, m.parameter, N, M, count, evals, measures(evals, N, fit), fit, alpha_interval=interval,
             mp=(found and found.bulk) or (marchenko_pastur(evals) if mp_definition else None), phase=found,
             random=randoms.get(m.name),
             random_mp=marchenko_pastur(randoms[m.name]) if randomise and mp_definition else None,
-            alpha_interval=resampling.alpha_interval(evals, replicates=bootstrap, seed=seed, method=fit_method) if bootstrap else None,
             comparison=alternatives.compare(evals, fit) if compare else None))
     settings = {"backend": "ddiv", "eigenvalues": method, "device": device, "fit": fit_method, "mp": mp_definition,
                 "bootstrap": bootstrap, "seed": seed,

@@ -38,6 +38,7 @@ eigenvalues above the bulk. A letter after alpha says that the fit cannot be rel
 WATCHED = ("longname", "layer_type", "N", "M", "rf", "alpha", "D", "sigma", "num_pl_spikes", "stable_rank", "entropy",
            "mp_softrank", "num_spikes", "rand_num_spikes", "warning")
 FEWEST_RESAMPLES = 50  # of bootstrap.alpha_interval, which would say so only after all else was computed
+FITS, MP = {"ddiv": "ks", "weightwatcher": "weightwatcher"}, {"ddiv": "bulk", "weightwatcher": "weightwatcher"}
 OURS_ONLY = ("html", "layers", "kinds", "conv", "compare", "bootstrap")
 
 
@@ -65,6 +66,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--bootstrap", type=int, default=0, metavar="N",
         help="a 95 %% interval for alpha from N resamples, 50 or more")
     add("--no-mp", action="store_true", help="without Marchenko-Pastur fits and phases")
+    add("--definitions", choices=("ddiv", "weightwatcher"), default="ddiv",
+        help="weightwatcher: its power-law fit and Marchenko-Pastur fit, by ddiv's code (no phases)")
     add("--backend", choices=("ddiv", "weightwatcher"), default="ddiv",
         help="weightwatcher: that package's own table, on the CPU, to compare with")
     add("--device", choices=("auto", "cpu", "cuda"), default="auto", help="where eigenvalues are computed")
@@ -125,8 +128,8 @@ def _ddiv(options: argparse.Namespace) -> None:
     matrices, note = _chosen(loaded, options)
     with _progress(sys.stderr) as progress:
         analysis = analyse(
-            matrices, loaded.skipped, mp_definition=None if options.no_mp else "bulk", randomise=options.randomise,
-            compare=options.compare, bootstrap=options.bootstrap, seed=options.seed, device=options.device,
+            matrices, loaded.skipped, fit_method=FITS[options.definitions],
+            mp_definition=None if options.no_mp else MP[options.definitions], randomise=options.randomise, compare=options.compare, bootstrap=options.bootstrap, seed=options.seed, device=options.device,
             progress=progress)
     if not analysis.layers:
         raise ValueError(f"nothing of {options.model} could be measured: {' '.join(analysis.skipped[-1])}")
