@@ -48,7 +48,8 @@ def over_studies(findings: Sequence[Evidence], alpha: float = 0.05) -> tuple[Ver
     e_for, e_against = min(one.e_for for one in findings), average([one.e_against for one in findings])
     if all(one.verdict == "supported" for one in findings):
         return "supported", e_for, e_against
-    return ("contradicted" if e_against >= 1 / alpha else "inconclusive"), e_for, e_against
+    # A capital that reaches the bar exactly falls short of it by rounding, as in ``verdicts``.
+    return ("contradicted" if e_against * (1 + 1e-12) >= 1 / alpha else "inconclusive"), e_for, e_against
 
 
 def ebh(evalues: Sequence[float], alpha: float = 0.05) -> tuple[int, ...]:

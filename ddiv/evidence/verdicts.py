@@ -73,8 +73,11 @@ def every(comparisons: Sequence[Sequence[float]], direction: int = RISES, *, alp
     """The claim that ALL comparisons (k, n) rise (fall): an ordering, or the largest of several arms.
 
     Supported once each comparison has reached the bar on its own, without correction (an intersection-union test:
-    Berger, Technometrics 1982); `e_for` is the smallest of theirs. Contradicted once the mean of the capitals against
-    them has: some comparison goes the other way. Errors as `judge`.
+    Berger, Technometrics 1982); `e_for` is the smallest of theirs. Contradicted once one bet against them has: at every
+    seed it is on the comparison that went most often against the claim at the seeds before (among equals, on that with
+    the lowest mean), and nothing is staked at the first seed, when none is known. Where the claim is true no such
+    choice gains on average; following the worst costs one seed, where sharing the capital among k would cost log2 k.
+    Errors as `judge`.
     """
     return _several(comparisons, direction, alpha, method)
 
@@ -126,15 +129,26 @@ def _several(comparisons: Sequence[Sequence[float]], direction: int, alpha: floa
         raise ValueError(f"alpha must be between 0 and 1, got {alpha}")
     values = _table(comparisons)
     signed = values * _checked(direction)
-    wins, losses = log_capital(signed, method), log_capital(-signed, method)
-    log_for, log_against = wins.min(axis=0), np.logaddexp.reduce(losses, axis=0) - math.log(len(losses))
-    bar = _bar(alpha)
+    wins, log_against = log_capital(signed, method), _against_some(signed, method)
+    log_for, bar = wins.min(axis=0), _bar(alpha)
     at_for = _first(np.maximum.accumulate(wins, axis=1).min(axis=0) >= bar)
     at_against = _first(log_against >= bar)
     low, high = _interval(signed, alpha, method)
     weakest = values[np.median(signed, axis=1).argmin()]
     return _verdict(log_for, log_against, at_for, at_against, weakest, (low, high) if direction == RISES else (-high, -low),
                     alpha, method)
+
+
+def _against_some(signed: np.ndarray, method: Method) -> np.ndarray:
+    """The log of the capital (n,) of the bet that follows whichever comparison of (k, n) has gone worst so far."""
+    k, n = signed.shape
+    if k == 1:
+        return log_capital(-signed[0], method)
+    if n == 1:
+        return np.zeros(1)
+    wins, sums = (signed > 0).cumsum(axis=1), signed.cumsum(axis=1)
+    worst = [min(range(k), key=lambda row, t=t: (wins[row, t], sums[row, t])) for t in range(n - 1)]
+    return np.concatenate([[0.0], log_capital(-signed[worst, np.arange(1, n)], method)])
 
 
 def _bar(alpha: float) -> float:
