@@ -10,6 +10,8 @@ claim on trained networks is asked as a run asks it, seed by seed with the same 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import io
 import itertools
 import json
 import subprocess
@@ -98,8 +100,9 @@ def main() -> None:
     if any(helper.wait() for helper in helpers):
         sys.exit("a trial could not be trained; see above")
     collected = Collected()
-    pytest.main(["claims", "--collect-only", "-q", "-p", "no:terminal", "--store", str(options.store), "--rootdir", str(ROOT),
-                 "-p", "no:cacheprovider"], plugins=[collected])
+    with contextlib.redirect_stdout(io.StringIO()):
+        pytest.main(["claims", "--collect-only", "-q", "--store", str(options.store), "--rootdir", str(ROOT), "-p", "no:cacheprovider"],
+                    plugins=[collected])
     claims = [one for one in collected.asked if one.study == study and not one.claim.control and not one.not_applicable
               and depends_on_fit(one.question)]
     reader = Reader(store)

@@ -39,6 +39,10 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return self.profile, self.claim, self.study, self.variant
 
 
+class _File(msgspec.Struct, forbid_unknown_fields=True):
+    entry: list[Entry] = []
+
+
 class BadLedger(ValueError):
     """The file cannot be read; the message names the file and the fault."""
 
@@ -49,7 +53,7 @@ def entries(path: Path) -> dict[Place, Entry]:
     if not path.exists():
         return {}
     try:
-        rows = msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")).get("entry", []), list[Entry])
+        rows = msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), _File).entry
     except (tomllib.TOMLDecodeError, msgspec.ValidationError, UnicodeDecodeError) as error:
         raise BadLedger(f"{path} cannot be read: {error}. Each [[entry]] needs profile, claim, study, verdict (contradicted or "
                         f"inconclusive), since (a date) and reason, and may have a variant.") from error
@@ -69,12 +73,17 @@ def entry(profile: str, claim: str, study: str, variant: str, path: Path) -> Ent
 
 
 def as_toml(row: Entry) -> str:
-    """An entry as it stands in the file. JSON strings are TOML strings."""
+    """An entry as it stands in the file."""
     lines = ["[[entry]]"]
     for name in ("profile", "claim", "study", "variant", "verdict"):
         if value := getattr(row, name):
-            lines.append(f"{name} = {json.dumps(value, ensure_ascii=False)}")
-    return "\n".join([*lines, f"since = {row.since}", f"reason = {json.dumps(row.reason, ensure_ascii=False)}", ""])
+            lines.append(f"{name} = {_quoted(value)}")
+    return "\n".join([*lines, f"since = {row.since}", f"reason = {_quoted(row.reason)}", ""])
+
+
+def _quoted(text: str) -> str:
+    """JSON strings are TOML strings, but for DEL, which only TOML wants escaped."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def proposals(answered: Mapping[Place, str], known: Mapping[Place, Entry], reason: str,

@@ -1,73 +1,163 @@
-"""Verdicts: against SciPy, against closed forms, and by simulation under the null."""
+"""What questions and reports ask of the evidence: opposed directions, claims over studies, slopes over doses.
+
+The e-processes themselves are tested in `test_eprocess.py`.
+"""
+
+import itertools
+import math
 
 import numpy as np
 import pytest
 from scipy import stats
 
-from ddiv.evidence import FALLS, RISES, judge, median_interval, sign_test, trend
+from ddiv.evidence import FALLS, RISES, average, judge, opposed, over_studies, trend
+
+SIZES = np.array([1.0, 3, 0.5, 2, 8, 0.1, 4, 1])
 
 
-@pytest.mark.parametrize("n, positive", [(1, 1), (5, 5), (5, 4), (9, 2), (20, 14)])
-def test_sign_test_is_scipys_binomial_test(n, positive):
-    signed = np.array([1.0] * positive + [-1.0] * (n - positive))
-    assert sign_test(signed) == pytest.approx(stats.binomtest(positive, n, alternative="greater").pvalue, rel=1e-12)
+
+# --- opposed ----------------------------------------------------------------------------------------
 
 
-def test_five_agreeing_seeds_decide_and_four_cannot():
-    assert judge([1, 2, 3, 4, 5], RISES).verdict == "supported"
-    assert judge([1, 2, 3, 4, 5], FALLS).verdict == "contradicted"
-    assert judge([1, 2, 3, 4], RISES).verdict == "inconclusive"
-    assert judge([1, 2, 3, 4, -5], RISES).verdict == "inconclusive"
+@pytest.mark.parametrize("first, second, verdict", [
+    (1, -1, "supported"), (-1, 1, "supported"), (1, 1, "contradicted"), (-1, -1, "contradicted")])
+def test_opposed_is_about_two_signs_and_not_about_which_is_which(first, second, verdict):
+    # The capital is shared by two orientations, so it is a seed later than one direction, which falls at the sixth.
+    result = opposed(first * SIZES[:7], second * SIZES[:7][::-1])
+    assert (result.verdict, result.decided_at, result.n) == (verdict, 7, 7)
+    assert opposed(first * SIZES[:6], second * SIZES[:6]).verdict == "inconclusive"
+    assert opposed(second * SIZES[:7][::-1], first * SIZES[:7]) == result
+    strong = (result.e_for, result.e_against)[verdict == "contradicted"]
+    assert strong == pytest.approx(20) and result.e_for + result.e_against - strong < 0.05
 
 
-def test_no_effect_at_all_is_inconclusive():
-    evidence = judge([0.0] * 20, RISES)
-    assert evidence.verdict == "inconclusive" and evidence.p_for == evidence.p_against == 1.0
+def test_opposed_needs_a_direction_of_both():
+    clear, none = SIZES, SIZES * [1, -1, -1, 1, -1, 1, 1, -1]
+    for first, second in ((clear, none), (none, -clear), (none, none), (none, -none)):
+        assert opposed(first, second).verdict == "inconclusive"
+    # The products of the last pair are all negative: two effects that differ in sign at every seed, and have none.
+    assert opposed(none, -none).effect > 0 and opposed([0.0] * 30, [1.0] * 30).verdict == "inconclusive"
 
 
-def test_effect_interval_and_size():
-    evidence = judge([3, 1, 2, 5, 4], RISES, seeds=[7, 8, 9, 10, 11])
-    assert (evidence.effect, evidence.interval, evidence.level) == (3, (1, 5), 1 - 2 / 32)
-    assert evidence.standardised == pytest.approx(3 / np.std([1, 2, 3, 4, 5], ddof=1))
-    assert evidence.effects == (3, 1, 2, 5, 4) and evidence.seeds == (7, 8, 9, 10, 11)
+def test_opposed_effects_are_signed_roots_of_products():
+    result = opposed([4.0, -9, 1, 0], [-1.0, 4, 4, 5])
+    assert result.effects == pytest.approx((2, 6, -2, 0)) and result.effect == pytest.approx(1)
+    assert (result.n, result.decided_at, result.level) == (4, None, 0.95)
+    # In the unit of the effects: both ten times as large, the root ten times as large.
+    assert opposed([40.0, -90, 10, 0], [-10.0, 40, 40, 50]).effect == pytest.approx(10)
 
 
-@pytest.mark.parametrize("bad", [[], [1, np.nan], [np.inf], [[1, 2]]])
-def test_bad_effects_are_refused(bad):
-    with pytest.raises(ValueError):
-        judge(bad, RISES)
+@pytest.mark.parametrize("n", range(1, 9))
+def test_the_capital_of_opposed_is_fair_where_neither_has_a_direction(n):
+    """Exact, over all 4^n pairs of sign patterns, by their numbers of positive signs: each half is worth no more on
+    average than at the start."""
+    coin = stats.binom(n, 0.5).pmf(range(n + 1))
+    rows = [np.repeat([1.0, -1.0], [wins, n - wins]) for wins in range(n + 1)]
+    results = [[opposed(first, second) for second in rows] for first in rows]
+    for half in ("e_for", "e_against"):
+        worth = np.array([[getattr(result, half) for result in row] for row in results])
+        assert 0 < coin @ worth @ coin <= 0.5 + 1e-12
 
 
-def test_bad_direction_is_refused():
-    with pytest.raises(ValueError, match="direction"):
-        judge([1, 2], 0)
+def test_the_capital_of_opposed_does_not_depend_on_the_order_of_seeds():
+    first, second = np.array([1.0, 1, -1, 1]), np.array([-1.0, 1, -1, -1])
+    expected = opposed(first, second)
+    for one, two in itertools.product(itertools.permutations(first), itertools.permutations(second)):
+        result = opposed(one, two)
+        assert (result.e_for, result.e_against) == (expected.e_for, expected.e_against)
 
 
-@pytest.mark.parametrize("draw", [
-    lambda rng, shape: rng.standard_normal(shape),
-    lambda rng, shape: rng.standard_cauchy(shape),
-    lambda rng, shape: rng.exponential(size=shape) - np.log(2),  # skewed, median 0
-    lambda rng, shape: rng.integers(-1, 2, shape).astype(float),  # many ties
-], ids=["normal", "heavy-tailed", "skewed", "tied"])
-@pytest.mark.parametrize("n", [5, 8])
-def test_false_verdicts_under_the_null_stay_below_alpha(draw, n):
-    verdicts = [judge(effects, RISES).verdict for effects in draw(np.random.default_rng(1), (4000, n))]
-    for wrong in ("supported", "contradicted"):
-        # Five standard errors above alpha: fails once in millions of seeds where the rate is at most alpha.
-        assert verdicts.count(wrong) / 4000 <= 0.05 + 5 * np.sqrt(0.05 * 0.95 / 4000)
+@pytest.mark.parametrize("n", range(1, 9))
+def test_opposed_does_not_gain_from_one_that_has_a_direction(n):
+    """Exact, over all 2^n patterns of the second: the first always rises, the second is fair coins."""
+    results = [opposed(np.ones(n), row) for row in itertools.product((1.0, -1.0), repeat=n)]
+    assert np.mean([result.e_for for result in results]) <= 0.5 + 1e-12
+    assert np.mean([result.e_against for result in results]) <= 0.5 + 1e-12
+    # No more than one of 2^n patterns decides each way, and from the seventh seed on one does.
+    verdicts = [result.verdict for result in results]
+    assert verdicts.count("supported") == verdicts.count("contradicted") == (0 if n < 7 else 2 ** (n - 7))
 
 
-def test_interval_covers_the_median_at_its_level():
-    effects = np.random.default_rng(2).exponential(size=(4000, 7))
-    intervals = [median_interval(row, 0.9) for row in effects]
-    level = intervals[0][2]
-    covered = np.mean([low <= np.log(2) <= high for low, high, _ in intervals])
-    assert level >= 0.9 and covered == pytest.approx(level, abs=5 * np.sqrt(level * (1 - level) / 4000))
+@pytest.mark.parametrize("rate", [0.0, 0.5, 0.9])
+def test_false_verdicts_of_opposed_at_any_look_are_at_most_alpha(rate):
+    """Two effects without a direction that depend on each other, and one with and one without."""
+    rng = np.random.default_rng(20)
+    first = rng.standard_normal((300, 40))
+    second = rate * first + math.sqrt(1 - rate**2) * rng.standard_normal((300, 40))
+    for pair in ((first, second), (first + 3, second)):
+        wrong = sum(opposed(*rows).decided_at is not None for rows in zip(*pair))
+        assert stats.binomtest(wrong, 300, 0.05, alternative="greater").pvalue > 1e-6
+
+
+@pytest.mark.parametrize("first, second, match", [
+    ([], [], "at least one seed"), ([1, 2], [1], "same seeds"), ([1, np.nan], [1, 2], "finite"),
+    ([[1]], [[2]], "effect")])
+def test_bad_pairs_are_refused(first, second, match):
+    with pytest.raises(ValueError, match=match):
+        opposed(first, second)
+    with pytest.raises(ValueError, match="alpha"):
+        opposed([1.0], [2.0], alpha=1.5)
+
+
+# --- over studies -----------------------------------------------------------------------------------
+
+YES, NO, OPEN = judge([1.0] * 8), judge([-1.0] * 8), judge([1.0, -1.0] * 4)
+
+
+def test_a_claim_over_studies_is_supported_where_every_study_supports_it():
+    longer = judge([1.0] * 9)
+    assert over_studies([YES, longer]) == ("supported", YES.e_for, average([YES.e_against, longer.e_against]))
+    assert over_studies([YES, OPEN])[0] == "inconclusive" and over_studies([YES, OPEN])[1] == OPEN.e_for
+    assert over_studies([OPEN])[0] == "inconclusive"
+
+
+def test_a_claim_over_studies_is_contradicted_by_one_that_outweighs_the_rest():
+    assert over_studies([NO])[0] == "contradicted"
+    verdict, e_for, e_against = over_studies([YES, NO])
+    assert (verdict, e_for, e_against) == ("contradicted", NO.e_for, (YES.e_against + NO.e_against) / 2)
+    # The capital against it is shared: one study among many has to be clearer.
+    assert over_studies([NO, *[OPEN] * 4])[0] == "inconclusive"
+    assert over_studies([judge([-1.0] * 12), *[OPEN] * 4])[0] == "contradicted"
+
+
+def test_a_claim_over_one_study_has_the_verdict_of_that_study():
+    alike = opposed([1.0] * 7, [2.0] * 7)  # reaches the bar exactly, but for rounding
+    for one in (YES, NO, OPEN, alike, judge([1.0] * 6), judge([-1.0] * 6)):
+        assert over_studies([one])[0] == one.verdict
+
+
+def test_a_verdict_over_studies_keeps_alpha():
+    """No effect in any of three studies, 20 seeds each, whose noise is partly the same."""
+    rng, wrong = np.random.default_rng(21), 0
+    for _ in range(400):
+        effects = rng.standard_normal((1, 20)) + rng.standard_normal((3, 20))
+        wrong += over_studies([judge(row) for row in effects])[0] != "inconclusive"
+    assert stats.binomtest(wrong, 400, 0.05, alternative="greater").pvalue > 1e-6
+
+
+def test_no_studies_are_refused():
+    with pytest.raises(ValueError, match="no study"):
+        over_studies([])
+
+
+# --- directions and slopes --------------------------------------------------------------------------
+
+
+def test_directions_are_one_up_and_minus_one_down():
+    assert (RISES, FALLS) == (1, -1)
+    assert judge([2.0] * 6, RISES).verdict == judge([-2.0] * 6, FALLS).verdict == "supported"
+    with pytest.raises(ValueError, match="RISES or FALLS"):
+        judge([1.0, 2.0], 0)
 
 
 def test_trend_is_the_regression_on_ranks():
     doses, values = [0, 0.1, 0.3, 0.7], [1.0, 2.0, 0.5, 4.0]
     assert trend(doses, values) == pytest.approx(stats.linregress([0, 1, 2, 3], values).slope, rel=1e-12)
     assert trend([0.7, 0, 0.3, 0.1], [4.0, 1.0, 0.5, 2.0]) == pytest.approx(trend(doses, values), rel=1e-12)
-    with pytest.raises(ValueError):
-        trend([1], [1])
+    assert trend([0, 1], [5.0, 3.5]) == -1.5
+
+
+@pytest.mark.parametrize("doses, values", [([1], [1]), ([], []), ([1, 2, 3], [1, 2])])
+def test_a_trend_needs_two_doses_with_a_value_each(doses, values):
+    with pytest.raises(ValueError, match="two or more doses"):
+        trend(doses, values)

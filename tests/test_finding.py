@@ -1,22 +1,29 @@
-"""Findings answered from really trained, really stored records of the smoke study."""
+"""Findings: answered from really trained, really stored records of the smoke study, and from planted ones."""
+
+from dataclasses import replace
 
 import msgspec
+import numpy as np
 import pytest
 
-from ddiv.claim import Claim, Contrast, Trend
+from ddiv.claim import Claim, Contrast, Largest, Resemblance, Trend, view
 from ddiv.evidence import FALLS, RISES, judge
-from ddiv.finding import Asked, Reader, _unreliable, answer, withheld
+from ddiv.finding import Asked, Reader, _unreliable, answer, cautious, withheld
 from ddiv.measure import measure
-from ddiv.outcome import Score, Spectral
+from ddiv.outcome import Score, Spectral, Vendi
 from ddiv.profiles import profile
 from ddiv.store import Store
-from ddiv.treatment import BASELINE, Dropout, EarlyStop, Treatment, WeightDecay
-from ddiv.trial import trial
+from ddiv.treatment import BASELINE, Augmentation, Dropout, EarlyStop, Treatment, WeightDecay
+from ddiv.trial import key, trial
+from tests import planted
+from tests.planted import Levels
 
 PROFILE = profile("smoke")
 (STUDY,) = PROFILE.studies
 STOPPED, STRONG = Treatment.of(EarlyStop(1 / 3)), Treatment.of(WeightDecay(0.1))
-SEEDS = (0, 1, 2, 3, 4)
+# As few as can decide.
+SEEDS = (0, 1, 2, 3, 4, 5)
+SHRINKS = Contrast(Spectral("frobenius_norm", "encoder"), (STRONG,), FALLS)
 
 
 @pytest.fixture(scope="module")
@@ -29,15 +36,29 @@ def reader(tmp_path_factory):
 
 
 def ask(question, **more) -> Asked:
-    return Asked(Claim("an-id", "a statement", "a source", "a family"), STUDY, "", question, SEEDS, PROFILE.embedder, 0.05,
-                 "claims/test_x.py::test_y", **more)
+    given = {"variant": "", "seeds": SEEDS, "embedder": PROFILE.embedder, "alpha": 0.05,
+             "test": "claims/test_x.py::test_y", **more}
+    return Asked(Claim("an-id", "a statement", "a source", "a family"), STUDY, question=question, **given)
 
 
 def test_strong_decay_shrinks_the_encoder_at_every_seed(reader):
-    finding = answer(ask(Contrast(Spectral("frobenius_norm", "encoder"), (STRONG,), FALLS)), reader)
-    assert finding.evidence.verdict == "supported" and max(finding.evidence.effects) < 0 and finding.caveats == ()
-    opposite = answer(ask(Contrast(Spectral("frobenius_norm", "encoder"), (STRONG,), RISES)), reader)
+    finding = answer(ask(SHRINKS), reader)
+    assert (finding.evidence.verdict, finding.evidence.decided_at) == ("supported", 6)
+    assert max(finding.evidence.effects) < 0 and finding.caveats == () and not finding.withheld
+    opposite = answer(ask(msgspec.structs.replace(SHRINKS, direction=RISES)), reader)
     assert opposite.evidence.verdict == "contradicted"
+
+
+def test_five_seeds_that_agree_are_too_few(reader):
+    finding = answer(ask(SHRINKS, seeds=SEEDS[:5]), reader)
+    assert max(finding.evidence.effects) < 0 and finding.evidence.verdict == "inconclusive"
+
+
+def test_a_finding_has_an_effect_a_seed_and_names_what_it_rests_on(reader):
+    finding = answer(ask(SHRINKS), reader)
+    assert tuple(effect for effect, in finding.effects) == finding.evidence.effects and len(finding.effects) == 6
+    assert set(finding.jobs) == {key(trial(STUDY, arm, seed)) for arm in (BASELINE, STRONG) for seed in SEEDS}
+    assert finding == answer(ask(SHRINKS), Reader(reader.store))
 
 
 def test_stopping_early_is_no_effect_at_equal_fit(reader):
@@ -45,21 +66,30 @@ def test_stopping_early_is_no_effect_at_equal_fit(reader):
     finding = answer(ask(Contrast(Spectral("frobenius_norm", "encoder"), (STOPPED,), FALLS)), reader)
     # It stops on a checkpoint, so nothing is interpolated and nothing may be left.
     assert min(map(abs, finding.evidence.effects)) > 1e-4 and max(map(abs, finding.matched.effects)) < 1e-9
+    assert finding.matched_seeds == SEEDS
 
 
 def test_the_baseline_in_place_of_a_treatment_is_inconclusive(reader):
     finding = answer(ask(Contrast(Score("accuracy", "id"), (BASELINE,), RISES)), reader)
-    assert finding.evidence.verdict == finding.matched.verdict == "inconclusive" and set(finding.evidence.effects) == {0}
+    assert finding.evidence.verdict == finding.matched.verdict == "inconclusive"
+    assert set(finding.evidence.effects) == {0}
 
 
 def test_a_metric_whose_fits_cannot_be_relied_on_decides_nothing(reader):
     """The smoke study's classification layer has ten eigenvalues."""
     finding = answer(ask(Trend(Spectral("alpha", "classifier"), STUDY.dropout(), RISES)), reader)
-    assert finding.evidence.verdict == "inconclusive"
+    assert finding.evidence.verdict == finding.matched.verdict == "inconclusive" and finding.withheld
     assert "0% of the power-law fits behind alpha (classifier) can be relied on" in finding.caveats[0]
 
 
-@pytest.mark.parametrize("share, said", [(1.0, None), (0.93, "93% of the power-law fits behind alpha (encoder) can"), (0.2, "Only 20%")])
+def test_beside_other_metrics_an_unreliable_fit_is_a_caveat(reader):
+    question = Resemblance(("alpha", "frobenius_norm"), "classifier", (STOPPED,), (STUDY.dropout()[1][1],), (STRONG,))
+    finding = answer(ask(question), reader)
+    assert not finding.withheld and len(finding.caveats) == 1 and "alpha (classifier)" in finding.caveats[0]
+
+
+@pytest.mark.parametrize("share, said", [
+    (1.0, None), (0.93, "93% of the power-law fits behind alpha (encoder) can"), (0.2, "Only 20%")])
 def test_every_fit_that_cannot_be_relied_on_is_told(share, said):
     sentences = list(_unreliable({Spectral("alpha", "encoder"): share}))
     assert len(sentences) == (said is not None) and all(sentence.startswith(said) for sentence in sentences)
@@ -67,16 +97,105 @@ def test_every_fit_that_cannot_be_relied_on_is_told(share, said):
 
 
 def test_a_withheld_verdict_keeps_its_numbers():
-    evidence = judge([1, 2, 3, 4, 5], RISES)
+    evidence = judge([1, 2, 3, 4, 5, 6], RISES)
     assert evidence.verdict == "supported"
-    assert withheld(evidence) == msgspec.structs.replace(evidence, verdict="inconclusive")
+    assert withheld(evidence) == msgspec.structs.replace(evidence, verdict="inconclusive", decided_at=None)
 
 
-def test_another_definition_is_told(reader):
-    finding = answer(ask(Contrast(Spectral("entropy_raw", "encoder"), (STRONG,), FALLS)), reader)
-    assert finding.caveats[-1].startswith("With entropy normalised in place of entropy raw, the verdict ")
+def test_the_verdict_is_tried_under_every_definition(reader):
+    verdicts = answer(ask(msgspec.structs.replace(SHRINKS, outcome=Spectral("entropy_raw", "encoder"))), reader)
+    names = [name for name, _ in verdicts.definitions]
+    assert names[0] == "entropy raw (encoder)" and verdicts.definitions[0][1] == verdicts.evidence.verdict
+    # Three entropies, and the convolutions as matrices in two ways.
+    assert len(set(names)) == 6 and sum("flat convolutions" in name for name in names) == 3
+    for other in ("entropy_normalised", "effective_rank"):
+        alone = answer(ask(msgspec.structs.replace(SHRINKS, outcome=Spectral(other, "encoder"))), reader)
+        assert (alone.definitions[0][0], alone.evidence.verdict) in verdicts.definitions
+    assert answer(ask(Contrast(Score("accuracy", "id"), (STRONG,), FALLS)), reader).definitions == ()
 
 
 def test_a_missing_record_is_a_key_error_and_not_a_verdict(reader):
     with pytest.raises(KeyError):
         answer(ask(Contrast(Score("accuracy", "id"), (Treatment.of(Dropout(0.42)),), RISES)), reader)
+    assert not reader.has(trial(STUDY, Treatment.of(Dropout(0.42)), 0)) and reader.has(trial(STUDY, STRONG, 0))
+
+
+def with_five_eigenvalues(record):
+    """The same record with a classification layer of five eigenvalues."""
+    head, *others = record.facts["layers"]
+    cut = planted.EIGENVALUES - 5
+    spectra = {name: array[..., cut:] for name, array in record.arrays.items() if "eigenvalues" in name}
+    return replace(record, facts={**record.facts, "layers": [{**head, "eigenvalues": 5}, *others]},
+                   arrays={**record.arrays, **spectra})
+
+
+@pytest.mark.filterwarnings("ignore:All-NaN slice")
+def test_a_definition_that_has_no_value_decides_nothing():
+    """Hill's estimator takes a tail of five and one eigenvalue below it."""
+    records = {job: with_five_eigenvalues(planted.record(job, STUDY, Levels(exponent=2.0 * (arm == STRONG))))
+               for arm in (BASELINE, STRONG) for seed in SEEDS for job in [trial(STUDY, arm, seed)]}
+    finding = answer(ask(Contrast(Spectral("alpha", "classifier"), (STRONG,), RISES)), Reader(None, records))
+    assert min(finding.evidence.effects) > 0 and finding.withheld
+    assert [verdict for _, verdict in finding.definitions] == ["inconclusive"] * 3
+
+
+# --- matching at equal fit, on planted records ----------------------------------------------------
+
+
+def with_loss(record, loss):
+    return replace(record, facts={**record.facts, "clean": {"loss": loss, "accuracy": 1.0}})
+
+
+def planted_reader(losses, trajectory=(0.0, 0.0), arm_scale=-1.0) -> Reader:
+    """STRONG with a loss at each seed and a scale; the baseline with scales at its two checkpoints."""
+    records = {}
+    for seed, loss in zip(SEEDS, losses):
+        base, arm = (trial(STUDY, one, seed) for one in (BASELINE, STRONG))
+        plain = planted.record(base, STUDY, Levels())
+        spectra = np.stack([planted.eigenvalues(Levels(scale=scale)) for scale in trajectory])
+        records[base] = replace(plain, arrays={**plain.arrays, "trajectory/eigenvalues": spectra})
+        records[arm] = with_loss(planted.record(arm, STUDY, Levels(scale=arm_scale)), loss)
+    return Reader(None, records)
+
+
+def test_seeds_at_which_the_baseline_never_fits_as_badly_are_left_out_and_told():
+    finding = answer(ask(SHRINKS), planted_reader((0.01, 5.0, 0.01, 0.01, 0.01, 0.01)))
+    assert finding.evidence.verdict == "supported" and finding.matched.verdict == "inconclusive"
+    assert finding.matched_seeds == (0, 2, 3, 4, 5) and finding.matched.n == 5
+    assert finding.matched_note.startswith("unmatched at 1 of 6 seeds (seed 1: decay 0.1: the baseline never passes")
+
+
+def test_an_arm_that_matches_nowhere_has_no_fit_matched_verdict():
+    finding = answer(ask(SHRINKS), planted_reader((5.0,) * 6))
+    assert finding.matched is None and finding.matched_seeds == () and "unmatched at 6 of 6" in finding.matched_note
+
+
+def test_a_direction_that_depends_on_the_checkpoint_is_no_effect_at_equal_fit():
+    """The arm's loss lies between two checkpoints, at one of which the baseline's norm is smaller, at one larger."""
+    between = answer(ask(SHRINKS), planted_reader((0.1,) * 6, trajectory=(-3.0, 1.0)))
+    assert between.evidence.verdict == "supported" and between.matched.verdict == "inconclusive"
+    assert set(between.matched.effects) == {0}
+    assert "at 6 of 6 seeds the direction depends on where" in between.matched_note
+    clear = answer(ask(SHRINKS), planted_reader((0.1,) * 6, trajectory=(3.0, 1.0)))
+    assert clear.matched.verdict == "supported" and clear.matched_note is None
+    # Of the effects against both checkpoints and in between, the smallest is what is known.
+    assert max(map(abs, clear.matched.effects)) == pytest.approx(abs(clear.matched.effect))
+    last = answer(ask(SHRINKS), planted_reader((0.01,) * 6, trajectory=(3.0, 1.0)))
+    assert clear.matched.effect == pytest.approx(last.matched.effect)
+
+
+@pytest.mark.parametrize("ways, expected", [
+    ([(1.0,), (2.0,), (3.0,)], (1.0,)), ([(-3.0,), (-2.0,), (-1.0,)], (-1.0,)), ([(-1.0,), (2.0,), (3.0,)], (0.0,)),
+    ([(1.0,), (0.0,), (2.0,)], (0.0,)), ([(1.0, -4.0), (2.0, -3.0), (3.0, -5.0)], (1.0, -3.0)),
+    ([(1.0, -4.0), (2.0, 3.0), (3.0, -5.0)], (1.0, 0.0))])
+def test_what_is_known_of_an_effect_is_the_part_that_all_matchings_share(ways, expected):
+    assert cautious(ways) == expected
+
+
+def test_diversity_and_other_bases_have_no_fit_matched_verdict():
+    arms = Treatment.of(Augmentation("auto")), Treatment.of(Augmentation("rand"))
+    records = {job: planted.record(job, STUDY, Levels(diversity=i)) for i, arm in enumerate((BASELINE, *arms))
+               for seed in SEEDS for job in [view(STUDY, arm, PROFILE.embedder, seed)]}
+    finding = answer(ask(Largest(Vendi("pixel"), arms[1], (arms[0],))), Reader(None, records))
+    assert finding.evidence.verdict == "supported" and finding.effects == ((1.0,),) * 6
+    assert (finding.matched, finding.matched_seeds, finding.matched_note, finding.definitions) == (None, (), None, ())

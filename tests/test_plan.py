@@ -151,5 +151,42 @@ def test_progress_says_done_running_waiting_and_time_left(tmp_path):
     assert describe(run, 2) is None  # nothing left to tell
 
 
+def test_seeds_that_are_asked_for_later_are_measured_and_told(tmp_path):
+    """Undecided claims ask for jobs that are in nobody's plan."""
+    store, run, lines = Store(tmp_path), tmp_path / "runs" / "r", []
+
+    def watch(job, report):
+        lines.append(describe(run, 2))
+        return Record(job, {}, {})
+
+    save_plan(store, "r", JOBS[:2])
+    crew = Crew(store, run, watch, JOBS[:2])
+    crew.obtain(JOBS[:2])
+    assert list(crew.obtain(JOBS[2:4])) == JOBS[2:4]
+    assert lines[1].startswith("trials: 1 of 2 done · 1 running · 0 waiting")
+    assert lines[2].startswith("trials: 2 of 3 done (1 for undecided claims) · 1 running · 0 waiting")
+    assert lines[3].startswith("trials: 3 of 4 done (2 for undecided claims)")
+    assert describe(run, 2) is None and [line.key for line in journal(run)] == list(map(key, JOBS[:4]))
+
+
+def seeds_later(root, run, worker) -> None:
+    """Two claims of one plan that both turn out to be undecided."""
+    crew = Crew(Store(root), run, slowly, JOBS[:3], slots=2, worker=worker)
+    crew.obtain(JOBS[:3])
+    assert list(crew.obtain(JOBS[3:])) == JOBS[3:]
+
+
+def test_two_claims_that_ask_for_the_same_seeds_later_share_them(tmp_path):
+    run, context = tmp_path / "run", multiprocessing.get_context("fork")
+    workers = [context.Process(target=seeds_later, args=(tmp_path, run, f"w{i}")) for i in range(2)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert [worker.exitcode for worker in workers] == [0, 0]
+    assert sorted(line.key for line in journal(run)) == sorted(map(key, JOBS))
+    assert {line.worker for line in journal(run)} == {"w0", "w1"}
+
+
 def test_durations_read_well():
     assert [duration(s) for s in (4.4, 200, 7500)] == ["4 s", "3 min 20 s", "2 h 5 min"]
