@@ -135,7 +135,7 @@ class Contrast(msgspec.Struct, frozen=True, tag="contrast"):
 
     @property
     def method(self) -> str:
-        return f"sign e-process on per-seed differences from {'the' * self.base.is_baseline} {self.base.label}"
+        return f"sign e-process on per-seed differences from {'the ' * self.base.is_baseline}{self.base.label}"
 
     @property
     def unit(self) -> str:
@@ -148,7 +148,6 @@ class Opposite(msgspec.Struct, frozen=True, tag="opposite"):
     outcome: Outcome
     first: Ladder
     second: Ladder
-    direction: int = RISES
 
     def arms(self) -> Iterator[Treatment]:
         return (treatment for _, treatment in (*self.first, *self.second))
@@ -165,7 +164,12 @@ class Opposite(msgspec.Struct, frozen=True, tag="opposite"):
         return evidence.opposed(first, second, alpha=alpha)
 
     def replace_outcome(self, other: Outcome) -> Opposite:
-        return Opposite(other, self.first, self.second, self.direction)
+        return Opposite(other, self.first, self.second)
+
+    @property
+    def direction(self) -> int:
+        """Of the effect that is shown, which is positive where the two oppose."""
+        return RISES
 
     @property
     def method(self) -> str:

@@ -169,7 +169,10 @@ def _usable(mask: np.ndarray) -> np.ndarray:
 
 
 def _over_layers(outcome: Spectral, values: np.ndarray) -> float:
-    return float(np.nanmedian(values) if outcome.metric in MEDIAN else np.mean(values))
+    if outcome.metric not in MEDIAN:
+        return float(np.mean(values))
+    there = values[~np.isnan(values)]
+    return float(np.median(there)) if len(there) else float("nan")
 
 
 def ece(log_probabilities: np.ndarray, labels: np.ndarray, bins: int = 15, *, equal_mass: bool = False) -> float:

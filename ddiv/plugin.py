@@ -17,6 +17,7 @@ import pytest
 
 from ddiv import ledger, run as runs
 from ddiv.claim import NotApplicable
+from ddiv.evidence import MOST_SEEDS
 from ddiv.finding import CONTROL_SHARE, Asked, Reader
 from ddiv.machine import usable_cores
 from ddiv.plan import Crew
@@ -86,6 +87,8 @@ def pytest_configure(config: pytest.Config) -> None:
     most = chosen.max_seeds if config.getoption("max_seeds") is None else config.getoption("max_seeds")
     if config.getoption("max_seeds") is not None and most < seeds:
         raise pytest.UsageError(f"--max-seeds is less than the {seeds} seeds to start with: give a larger one, or fewer --seeds")
+    if max(most, seeds) > MOST_SEEDS:
+        raise pytest.UsageError(f"at most {MOST_SEEDS} seeds can be weighed, got {max(most, seeds)}: lower --seeds or --max-seeds")
     try:
         budget = runs.seconds(config.getoption("budget"))
     except ValueError as error:

@@ -12,10 +12,10 @@ ever reaches 1/alpha with probability at most alpha (Ramdas, Grunwald, Vovk and 
 "Game-theoretic statistics and safe anytime-valid inference").
 """
 
-from ddiv.evidence.capital import METHODS, Method, log_capital
+from ddiv.evidence.capital import METHODS, MOST_SEEDS, Method, log_capital
 from ddiv.evidence.combine import average, ebh, over_studies, product
 from ddiv.evidence.effects import rank_correlations, steps, trend
 from ddiv.evidence.verdicts import FALLS, RISES, Evidence, Verdict, equivalent, every, judge, opposed, some
 
-__all__ = ["FALLS", "METHODS", "RISES", "Evidence", "Method", "Verdict", "average", "ebh", "equivalent", "every", "judge",
+__all__ = ["FALLS", "METHODS", "MOST_SEEDS", "RISES", "Evidence", "Method", "Verdict", "average", "ebh", "equivalent", "every", "judge",
            "log_capital", "opposed", "over_studies", "product", "rank_correlations", "some", "steps", "trend"]
