@@ -98,11 +98,6 @@ def save_plan(store: Store, run_id: str, jobs: list[Job]) -> None:
         write_atomically(path, msgspec.json.encode(Plan(len(jobs), missing)))
 
 
-def load_plan(store: Store, run_id: str) -> Plan | None:
-    path = folder(store, run_id) / "plan.json"
-    return msgspec.json.decode(path.read_bytes(), type=Plan) if path.exists() else None
-
-
 def save_asked(store: Store, run_id: str, asked: Asked) -> None:
     """Write one test's question, replacing what it wrote before."""
     name = hashlib.sha256(asked.test.encode()).hexdigest()[:16]

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import base64
+import collections
 import random
 import struct
+import statistics
 import sys
 import zlib
 
-SEEDS = [0, 1, 2, 3, 4]
+import msgspec
+from ddiv import evidence
+
+SEEDS = [0, 1, 2, 3, 4, 5, 6]
 FAMILIES = [("dropout", "Dropout"), ("decay", "Weight decay"), ("augmentation", "Data augmentation"),
             ("synthetic", "Synthetic images"), ("calibration", "Accuracy and calibration"), ("controls", "Negative controls")]
 STATEMENTS = {
@@ -29,15 +34,20 @@ def sample_page(n_claims: int = 14, seed: int = 0) -> dict:
     """A report of `n_claims` claims, about ten findings each; no number in it was measured."""
     draw = random.Random(seed)
     claims = [_claim(draw, i) for i in range(n_claims)]
+    tested = [f for claim in claims if not claim.get("guards") for f in claim["findings"] if f.get("evidence")]
     return {
         "title": "Data diversity and regularisation, checked",
         "subtitle": "A sample page: every number on it is made up",
         "generated": "2026-01-31T12:34:56+00:00", "profile": "sample", "command": "pytest claims -n 2 --profile sample",
-        "alpha": 0.05, "seeds": SEEDS,
+        "alpha": 0.05, "seeds": SEEDS[:3],
         "run": {"seconds": 5025.0, "trials_trained": 212, "trials_reused": 48, "seconds_per_trial": 23.7, "workers": 2, "device": "cpu"},
         "studies": [_study(id, title) for id, title in STUDIES],
         "families": [{"id": id, "title": title} for id, title in FAMILIES],
-        "claims": claims,
+        "claims": claims, "controls": _controls(claims), "over_studies": list(_over_studies(claims)), "fit": list(_fit(claims)),
+        "spent": {"first": 3, "most": 7, "budget": 1800.0, "trials": 194, "fixed": 239,
+                  "by_seeds": sorted(collections.Counter(f["evidence"]["n"] for f in tested).items())},
+        "listed": {"alpha": 0.05, "of": len(tested),
+                   "tests": [tested[i]["test"] for i in evidence.ebh([2 * f["evidence"]["e_for"] for f in tested])] if tested else []},
         "scatter": [_scatter(draw, study, view, y) for study, _ in STUDIES for view in ("classifier", "encoder")
                     for y in ("alpha", "matrix entropy")],
         "table2": [_table(draw)],
@@ -62,9 +72,50 @@ def _claim(draw, i):
         "direction": draw.choice(["rises", "falls"]), "command": f"pytest claims -k {id}",
         "findings": [_finding(draw, id, family, study, variant, i) for study, _ in studies for variant in variants],
     }
+    if family == "controls":
+        claim["guards"] = FAMILIES[again % 5][0]
     if i % 6 == 5:
         del claim["source"], claim["direction"]
     return claim
+
+
+def _controls(claims):
+    """The last family has none."""
+    tally = {}
+    for claim in claims:
+        if claim.get("guards"):
+            row = tally.setdefault(claim["guards"], {"held": 0, "of": 0})
+            row["of"] += len(claim["findings"])
+            row["held"] += sum(f["verdict"] != "supported" for f in claim["findings"])
+    return tally
+
+
+def _over_studies(claims):
+    for claim in claims:
+        by_variant = collections.defaultdict(dict)
+        for f in claim["findings"]:
+            if f.get("evidence"):
+                by_variant[f["variant"]][f["study"]] = f["evidence"]
+        for variant, group in () if claim.get("guards") else by_variant.items():
+            verdicts = [e["verdict"] for e in group.values()]
+            e_for, e_against = min(e["e_for"] for e in group.values()), statistics.mean(e["e_against"] for e in group.values())
+            yield {"claim": claim["id"], "variant": variant, "e_for": e_for, "e_against": e_against,
+                   "verdict": "supported" if set(verdicts) == {"supported"} else "contradicted" if e_against >= 20 else "inconclusive",
+                   "studies": dict(zip(group, verdicts))}
+
+
+def _fit(claims):
+    for claim in claims:
+        for f in claim["findings"]:
+            if not f.get("evidence") or claim.get("guards") or claim["family"] == "synthetic":
+                continue
+            here, there = f["evidence"], f.get("matched") or {}
+            spread = statistics.stdev(here["effects"])
+            equal, matched = (e.get("effect") for e in (here, there))
+            yield {"claim": claim["id"], "study": f["study"], "variant": f["variant"], "test": f["test"], "family": claim["family"],
+                   "verdict": here["verdict"], "matched_verdict": there.get("verdict", "unmatched"), "effect": equal, "matched_effect": matched,
+                   "unit": here["unit"], "equal": equal / spread, "matched": there and matched / spread or None,
+                   "share": there and matched / equal or None, "note": f.get("matched_note")}
 
 
 def _finding(draw, claim, family, study, variant, i):
@@ -78,30 +129,35 @@ def _finding(draw, claim, family, study, variant, i):
         return finding | {"verdict": "not applicable", "note": "This backbone has no layer of that kind."}
     if luck < 0.08:
         return {"study": study, "verdict": "not run"}
-    truth = draw.gauss(0.6, 1) * (0.2 if family == "controls" else 1)
+    truth = draw.gauss(0.6, 1) * (0.05 if family == "controls" else 1)
+    if (claim, study, variant) == ("controls-0", "resnet-world", "classifier"):
+        truth = 1.0  # a control that fails
     finding["evidence"] = _evidence(draw, truth, UNITS[family])
     finding["verdict"] = finding["evidence"]["verdict"]
     if luck < 0.8:
-        n = draw.choice([5, 5, 5, 3])
+        n = finding["evidence"]["n"] - draw.choice([0, 0, 0, 2])
         finding["matched"] = _evidence(draw, truth * draw.uniform(-0.3, 0.9), UNITS[family], n)
-        finding["matched_note"] = None if n == 5 else "unmatched at 2 of 5 seeds"
-    if finding["verdict"] == "contradicted" and draw.random() < 0.7:
-        finding["expected"] = "In a saturated regime the sign of this effect is the opposite one."
+        finding["matched_note"] = None if n == finding["evidence"]["n"] else f"unmatched at 2 of {n + 2} seeds"
+    if family != "controls" and draw.random() < {"contradicted": 0.7, "inconclusive": 0.1, "supported": 0.02}[finding["verdict"]]:
+        expected = finding["verdict"] if draw.random() < 0.9 and finding["verdict"] != "supported" else "contradicted"
+        finding["expected"] = {"verdict": expected, "since": "2026-01-15", "reason": "In a saturated regime the sign of this effect is the opposite one."}
+    if UNITS[family] == "alpha":
+        others = [finding["verdict"] if draw.random() < 0.9 else "inconclusive" for _ in range(3)]
+        finding["definitions"] = [[name, word] for name, word in zip(
+            ["alpha (classifier)", "alpha (lognormal)", "hill alpha (classifier)", "alpha (flat)"], [finding["verdict"], *others])]
     if study == "digits":
         finding["caveats"] = ["alpha fits unreliable: 10 eigenvalues", "effect smaller than the step of the measure"]
     finding["plot"] = _plot(draw, ["dose", "paired", "bars", "vectors", "decay", None][i % 6], truth, bool(finding.get("matched")))
     return finding
 
 
-def _evidence(draw, truth, unit, n=5):
-    effects = [truth + draw.gauss(0, 0.25) for _ in range(n)]
-    up = sum(e > 0 for e in effects)
-    verdict = "supported" if up == n == 5 else "contradicted" if up == 0 and n == 5 else "inconclusive"
-    mean = sum(effects) / n
-    sd = (sum((e - mean) ** 2 for e in effects) / n) ** 0.5
-    return {"verdict": verdict, "effect": mean, "interval": [min(effects), max(effects)], "level": 1 - 2 * 0.5**n,
-            "standardised": mean / sd, "p_for": 0.5**n if up == n else 0.5, "p_against": 0.5**n if up == 0 else 0.81, "n": n,
-            "unit": unit, "effects": effects, "seeds": SEEDS[:n], "method": "exact sign test on per-seed slopes"}
+def _evidence(draw, truth, unit, n=None):
+    """Effects about `truth`, seed after seed until a verdict falls, but three and, unless `n` are asked for, seven at most."""
+    effects, found = [], None
+    while found is None or len(effects) < (n or 3) or (n is None and len(effects) < 7 and found.verdict == "inconclusive"):
+        effects.append(truth + draw.gauss(0, 0.25))
+        found = evidence.judge(effects)
+    return msgspec.structs.asdict(found) | {"unit": unit, "seeds": SEEDS[:found.n], "method": "sign e-process on per-seed slopes"}
 
 
 def _plot(draw, kind, truth, matched):
@@ -146,7 +202,7 @@ def _study(id, title):
 def _scatter(draw, study, view, y):
     def point(arm, group, size, intensity, dx, dy):
         xs, ys = [12 + dx + draw.gauss(0, 0.15) for _ in SEEDS], [3 + dy + draw.gauss(0, 0.05) for _ in SEEDS]
-        return {"arm": arm, "group": group, "size": size, "intensity": intensity, "x": sum(xs) / 5, "y": sum(ys) / 5, "xs": xs, "ys": ys}
+        return {"arm": arm, "group": group, "size": size, "intensity": intensity, "x": sum(xs) / len(xs), "y": sum(ys) / len(ys), "xs": xs, "ys": ys}
 
     points = [point("baseline", "baseline", 0, None, 0, 0), point("nothing", "control", 0, None, 0, 0)]
     points += [point(f"dropout {d}", "dropout", d / 0.3, None, -6 * d, 2 * d) for d in (0.05, 0.1, 0.2, 0.3)]

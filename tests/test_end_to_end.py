@@ -191,8 +191,8 @@ def test_a_change_against_the_ledger_fails_and_says_which_way(alone, tmp_path):
 
 
 def test_strict_fails_on_whatever_is_not_supported(alone):
-    found = answers(alone[0])["findings"].values()
     done = run(alone[0], "-n", "0", "-k", SUBJECT, "--strict")
+    found = answers(alone[0])["findings"].values()
     assert f"{sum(one['verdict'] != 'supported' for one in found)} failed" in done.stdout
 
 

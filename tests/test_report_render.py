@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 
 import pytest
 from ddiv.report import render
-from ddiv.report.render import duration, number
+from ddiv.report.text import duration, interval, number, share
 from tests.browser import chromium, open_in_browser
 from tests.sample_page import sample_page
 
@@ -88,18 +88,20 @@ def test_every_claim_and_finding_is_there_once():
     linked = [a["href"][1:] for a in parsed.all("a") if a["href"].startswith("#")]
     assert set(linked) <= set(ids)
     plots = json.loads(parsed.scripts["data"])["plots"]
-    assert len(plots) == len(parsed.all("div", class_="plot")) == sum(bool(f.get("plot")) for f in findings(page))
-    assert {p["kind"] for p in plots} == {"dose", "paired", "bars", "vectors"}
+    assert len(plots) == len(parsed.all("div", class_="plot")) == sum(bool(f.get("plot")) for f in findings(page)) + 3
+    assert {p["kind"] for p in plots} == {"dose", "paired", "bars", "vectors", "fit"}
 
 
 def test_summary_counts_in_words():
     page = sample_page(14)
     text = parse(page).text
+    tested = [f for claim in page["claims"] if not claim.get("guards") for f in claim["findings"]]
+    assert len(tested) < len(findings(page))  # negative controls are counted apart
     for verdict in ("supported", "contradicted", "inconclusive", "not applicable", "not run"):
-        n = sum(f["verdict"] == verdict for f in findings(page))
+        n = sum(f["verdict"] == verdict for f in tested)
         assert n and re.search(rf"\b{n} (are )?{verdict}", text), verdict
-    expected = sum(f["verdict"] == "contradicted" and bool(f.get("expected")) for f in findings(page))
-    assert f"({expected} of them expected)" in text
+    expected = sum(f["verdict"] == "contradicted" == (f.get("expected") or {}).get("verdict") for f in tested)
+    assert expected and f"({expected} of them expected)" in text
 
 
 def test_matrix_has_a_cell_for_each_claim_and_study_with_glyph_and_word():
@@ -109,7 +111,7 @@ def test_matrix_has_a_cell_for_each_claim_and_study_with_glyph_and_word():
     assert matrix.count("data-claim=") == 3
     single = [f for c in page["claims"] for f in c["findings"] if len(c["findings"]) == 2][0]
     assert f'{single["verdict"]}</span>' in matrix  # a word, not only a glyph
-    assert '<span class="sr"> supported</span>' in matrix  # and for those who hear it, after a count
+    assert re.search('<span class="sr"> (supported|contradicted|inconclusive)</span>', matrix)  # and for those who hear it, after a count
     assert 'class="fit"' in matrix
 
 
@@ -139,6 +141,9 @@ def test_one_plotly_and_no_address_to_load_from():
     {"claims": [{}]}, {"claims": [{"findings": [{}]}]},
     {"claims": [{"id": "a", "findings": [{"verdict": "surprising", "evidence": {"effect": float("nan"), "interval": None}}]}]},
     {"claims": [{"id": "a", "findings": [{"study": "s", "evidence": {"interval": [1, float("inf")], "effects": [None, 1.0]}}]}]},
+    {"claims": [{"id": "a", "guards": "f", "findings": [{"expected": {}, "definitions": [["d", "supported"]], "evidence": {}}]}],
+     "spent": {}, "listed": {}, "controls": {"f": {}}, "over_studies": [{}], "fit": [{}]},
+    {"spent": {"by_seeds": []}, "listed": {"tests": None}, "controls": {}, "over_studies": [], "fit": [], "alpha": 0},
     {"studies": [{}], "scatter": [{}], "table2": [{}], "contact_sheets": [{}], "families": [{"id": "f"}], "settings": [["a", None]]},
 ])
 def test_parts_may_be_missing(page):
@@ -165,6 +170,24 @@ def test_claims_with_equal_names_keep_their_own_anchors():
 ])
 def test_numbers_are_short(value, text):
     assert number(value) == text
+
+
+@pytest.mark.parametrize(("ends", "text"), [
+    ([-0.5, 1.25], "[−0.5, +1.2]"), ([None, 1.25], "(−∞, +1.2]"), ([-0.5, None], "[−0.5, ∞)"), ([None, None], "no bounds yet"),
+    (None, "—"), ([1.0], "—"),
+])
+def test_an_end_that_the_seeds_are_too_few_for_is_open(ends, text):
+    assert interval({"interval": ends}, 1) == text
+
+
+def test_infinite_ends_of_an_interval_reach_the_page_as_open():
+    evidence = {"effect": 1.0, "interval": [0.5, float("inf")], "effects": [0.75, 1.0], "level": 0.95}
+    html = render({"claims": [{"findings": [{"verdict": "inconclusive", "evidence": evidence}]}]})
+    assert html.count("[+0.50, ∞)") == 2 and 'd="M87.5 6H120"' in html  # row and table; a line to the strip's edge
+
+
+def test_shares_are_whole_per_cent():
+    assert [share(x) for x in (0.384, -0.34, -0.0, 12, -11.0, None)] == ["38 %", "−34 %", "0 %", "> 1000 %", "< −1000 %", "—"]
 
 
 def test_signs_and_durations():
@@ -215,7 +238,7 @@ def opened(tmp_path):
 def test_all_plots_are_drawn_without_a_word_or_a_request(opened, suffix):
     page = sample_page(6)
     seen = opened(page, suffix)
-    total = sum(bool(f.get("plot")) for f in findings(page)) + 3  # and a scale-shape plot for each study
+    total = sum(bool(f.get("plot")) for f in findings(page)) + 6  # two more for each study: fit, scale and shape
     assert seen.data("data-plots-total") == seen.data("data-plots-drawn") == str(total)
     assert "data-failed" not in re.sub(r"<script.*?</script>", "", seen.dom, flags=re.S)
     assert seen.console == [] and seen.requests == []
@@ -229,7 +252,7 @@ def test_nothing_is_drawn_before_it_is_looked_at(opened):
 
 
 @needs_browser
-@pytest.mark.parametrize("page", [{}, {"claims": [{"findings": [{"plot": {"kind": k}} for k in ("dose", "paired", "bars", "vectors")]}],
+@pytest.mark.parametrize("page", [{}, {"claims": [{"findings": [{"plot": {"kind": k}} for k in ("dose", "paired", "bars", "vectors", "fit")]}],
                                        "scatter": [{"points": [{}]}]}])
 def test_a_minimal_page_is_quiet(opened, page):
     seen = opened(page, "#all")
@@ -267,6 +290,15 @@ def test_filters_links_and_buttons(opened):
         $("[name=verdict][value=con]").checked = true; await change($("[name=verdict]")); say("con", shown());
         $("#study").value = "digits"; await change($("#study")); say("conDigits", shown()); say("count", $("#shown").textContent);
         $("[type=reset]").click(); await wait(300); say("reset", shown());
+        $("[value=starred]").checked = true; await change($("[value=starred]")); say("starred", shown());
+        $("[value=divided]").checked = true; await change($("[value=divided]")); say("divided", shown());
+        $("[type=reset]").click(); await wait(300);
+        const column = () => [...document.querySelectorAll(".sortable tbody td:nth-child(8)")].map((cell) => parseFloat(cell.dataset.v));
+        const ordered = (xs, sign) => { const ys = xs.filter((x) => !isNaN(x)); return ys.every((y, i) => !i || sign * (y - ys[i - 1]) >= 0)
+          && xs.slice(ys.length).every(isNaN) && ys.length + " " + xs.length; };
+        const head = $(".sortable th:nth-child(8) button"); say("unsorted", ordered(column(), 1));
+        head.click(); say("up", ordered(column(), 1)); head.click(); say("down", ordered(column(), -1));
+        say("aria", $(".sortable [aria-sort]").getAttribute("aria-sort"));
         $("#q").value = "no such words"; await change($("#q")); say("none", shown() + " " + !$("#nothing").hidden);
         location.hash = "#c-decay-0"; await wait(300); say("jumped", shown() + " " + $("#c-decay-0").open);
         $(".matrix a[href='#c-decay-0'][data-study=digits]").click(); await wait(300);
@@ -284,6 +316,12 @@ def test_filters_links_and_buttons(opened):
     assert seen.data("data-con") == str(len(contradicted))
     assert seen.data("data-con-digits") == str(len(digits)) and seen.data("data-count").startswith(f"{len(digits)} of ")
     assert seen.data("data-reset") == str(len(of)) and seen.data("data-none") == "0 true"
+    marked = [f for f in of if f.get("test") in page["listed"]["tests"]]
+    divided = [f for f in marked if len({word for _, word in f.get("definitions", [])}) > 1]
+    assert seen.data("data-starred") == str(len(marked)) and seen.data("data-divided") == str(len(divided)) != "0"
+    shares = [row["share"] for row in page["fit"]]
+    assert seen.data("data-unsorted") == "false" and seen.data("data-aria") == "descending"
+    assert seen.data("data-up") == seen.data("data-down") == f"{sum(s is not None for s in shares)} {len(shares)}"
     assert seen.data("data-jumped") == f"{len(of)} true"
     assert seen.data("data-marked") == str(sum(f["study"] == "digits" for f in page["claims"][1]["findings"]))
     assert int(seen.data("data-one")) >= 1

@@ -36,6 +36,7 @@ const GROUPS = {
   synthetic: { symbol: "circle", color: "#a268b4" },
   control: { symbol: "x-thin-open", color: "#7b858e" },
 };
+const OTHERS = [{ symbol: "circle", color: "#a268b4" }, { symbol: "hexagon", color: "#7b858e" }, { symbol: "star", color: "#b5892a" }];
 const style = (group) => GROUPS[group] ?? { symbol: "hexagon", color: "#7b858e" };
 const ramp = (t) => {  // pale to deep green
   const mix = [[190, 230, 214], [8, 84, 66]];
@@ -143,6 +144,23 @@ const KINDS = {
     });
     return { traces, layout: layout(p.x, p.y, { shapes, showlegend: false, xaxis: { showgrid: true } }) };
   },
+  fit(p) {  // effects at equal fit against effects at equal epochs; asinh: linear about zero, logarithmic beyond
+    const points = p.points ?? [], at = Math.asinh, ends = [0, ...points.flatMap((q) => [at(q.x), at(q.y)])];
+    const room = .06 * (Math.max(...ends) - Math.min(...ends) || 1), lo = Math.min(...ends) - room, hi = Math.max(...ends) + room;
+    const traces = (p.families ?? []).map((family, i) => {
+      const mine = points.filter((q) => q.family === family).sort((a, b) => b.kept - a.kept), s = GROUPS[family] ?? OTHERS[i % OTHERS.length];
+      return { type: "scatter", mode: "markers", name: plain(family), x: mine.map((q) => at(q.x)), y: mine.map((q) => at(q.y)), showlegend: mine.length > 0,
+        hoverinfo: "text", hovertext: mine.map((q) => [`<b>${plain(q.name)}</b>`, ...(q.lines ?? []).map(plain)].join("<br>")), customdata: mine.map((q) => q.anchor),
+        marker: { color: s.color, size: mine.map((q) => q.decided ? 10 : 6), symbol: mine.map((q) => s.symbol + (q.kept ? "" : "-open")), line: { width: 1.5, color: s.color }, opacity: .85 } };
+    });
+    const round = [0, 1, 3, 10, 30, 100, 300, 1e3, 1e4, 1e6, 1e9], values = [...round.slice(1).map((v) => -v).reverse(), ...round].filter((v) => at(v) >= lo && at(v) <= hi);
+    const axis = { range: [lo, hi], tickmode: "array", tickvals: values.map(at), ticktext: values.map((v) => show(v)), showgrid: false };
+    const line = { width: 1, color: "#8a939b" }, far = Math.abs(lo) > hi ? lo : hi;  // the words stand where the lines are longest
+    const words = (text, x, y) => ({ text, x, y, showarrow: false, xanchor: far < 0 ? "left" : "right", yanchor: "bottom", font: { size: 11 } });
+    return { traces, layout: { ...layout("effect at equal epochs", "effect at equal fit", { xaxis: axis, yaxis: axis,
+      shapes: [{ ...zero, line }, { type: "line", x0: lo, y0: lo, x1: hi, y1: hi, layer: "below", line: { ...line, dash: "dash" } }] }),
+    annotations: [words("nothing is left", far, 0), { ...words("all of it is left ", .7 * far, .7 * far), xanchor: "right" }] } };
+  },
 };
 
 // --- drawing, when a slot comes into view ----------------------------------------------------------------
@@ -160,6 +178,7 @@ function draw(slot) {
     const figure = KINDS[plot.kind](plot);
     if (figure.height) slot.style.height = `${figure.height}px`;
     plotly().newPlot(slot, figure.traces, figure.layout, { displayModeBar: false, displaylogo: false, responsive: true });
+    slot.on("plotly_click", ({ points: [point] }) => { if (typeof point?.customdata === "string") location.hash = point.customdata; });
     slot.dataset.drawn = "1";
   } catch (error) {
     slot.dataset.failed = "1";
@@ -278,6 +297,21 @@ async function copy(from) {
   }
   setTimeout(() => { from.textContent = "copy"; }, 1500);
 }
+
+// --- tables that are sorted by their heads: numbers by size, what is missing last, words by the alphabet ---------
+
+document.addEventListener("click", (event) => {
+  const head = event.target.closest(".sortable th button")?.parentElement;
+  if (!head) return;
+  const table = head.closest("table"), body = one("tbody", table), column = [...head.parentElement.children].indexOf(head);
+  const down = head.getAttribute("aria-sort") === "ascending", numeric = head.matches(".num");
+  const value = (row) => { const cell = row.children[column]; return numeric ? parseFloat(cell.dataset.v) : cell.textContent.toLowerCase(); };
+  const rows = [...body.rows].map((row) => [value(row), row]), sign = down ? -1 : 1;
+  rows.sort(([a], [b]) => numeric ? isNaN(a) - isNaN(b) || sign * (a - b) || 0 : sign * a.localeCompare(b));
+  for (const other of all("[aria-sort]", table)) other.removeAttribute("aria-sort");
+  head.setAttribute("aria-sort", down ? "descending" : "ascending");
+  body.append(...rows.map(([, row]) => row));
+});
 
 // --- scale against shape ----------------------------------------------------------------------------------
 

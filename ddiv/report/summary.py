@@ -1,15 +1,16 @@
-"""What all findings of a run say together: seeds spent, the list that controls false discoveries, claims over studies."""
+"""What all findings of a run say together: seeds spent, the list of e-BH, claims over studies, controls, fit."""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
+from statistics import stdev
 
 import msgspec
 
 from ddiv import evidence, run as runs
 from ddiv.finding import Finding
-from ddiv.outcome import Vendi
+from ddiv.outcome import Outcome, Vendi
 
 
 def spent(run: runs.Run, findings: Iterable[Finding]) -> dict:
@@ -18,8 +19,8 @@ def spent(run: runs.Run, findings: Iterable[Finding]) -> dict:
     taken = {job for finding in findings for job in finding.jobs}
     everything = {job for finding in findings
                   for job in msgspec.structs.replace(finding.asked, seeds=tuple(range(run.max_seeds))).jobs()}
-    return {"first": len(run.seeds), "most": run.max_seeds, "budget": run.budget, "trials": len(taken), "fixed": len(everything),
-            "by_seeds": sorted(Counter(len(finding.asked.seeds) for finding in findings).items())}
+    return {"first": len(run.seeds), "most": run.max_seeds, "budget": run.budget, "trials": len(taken),
+            "fixed": len(everything), "by_seeds": sorted(Counter(len(finding.asked.seeds) for finding in findings).items())}
 
 
 def listed(findings: Iterable[Finding], alpha: float) -> dict:
@@ -31,17 +32,25 @@ def listed(findings: Iterable[Finding], alpha: float) -> dict:
 
 
 def over_studies(findings: Iterable[Finding], alpha: float) -> list[dict]:
-    """One verdict over the studies of the run for every claim and variant: that it holds on all of them."""
+    """One verdict over the studies of the run for every claim and variant: that it holds on all of them.
+
+    What a study withheld as unreliable is evidence of nothing: it counts 0 for and 0 against.
+    """
     grouped: dict[tuple[str, str], list[Finding]] = defaultdict(list)
     for finding in findings:
         if not finding.asked.claim.control:
             grouped[finding.asked.claim.id, finding.asked.variant].append(finding)
     rows = []
     for (claim, variant), group in grouped.items():
-        verdict, e_for, e_against = evidence.over_studies([finding.evidence for finding in group], alpha)
+        verdict, e_for, e_against = evidence.over_studies([_reliable(finding) for finding in group], alpha)
         rows.append({"claim": claim, "variant": variant, "verdict": verdict, "e_for": e_for, "e_against": e_against,
                      "studies": {finding.asked.study.name: finding.evidence.verdict for finding in group}})
     return rows
+
+
+def _reliable(finding: Finding) -> evidence.Evidence:
+    nothing = {"e_for": 0.0, "e_against": 0.0} if finding.withheld else {}
+    return msgspec.structs.replace(finding.evidence, **nothing)
 
 
 def controls(findings: Iterable[Finding]) -> dict[str, dict]:
@@ -64,13 +73,13 @@ def fit(findings: Iterable[Finding]) -> list[dict]:
     for finding in findings:
         asked, here, there = finding.asked, finding.evidence, finding.matched
         outcome = next(iter(asked.question.outcomes()))
-        if asked.claim.control or isinstance(outcome, Vendi) or outcome_is_accuracy(outcome):
+        if asked.claim.control or isinstance(outcome, Vendi) or _is_accuracy(outcome):
             continue
-        # Standardised effect over effect is one over the spread (of the mean rather than the median, which will do here).
-        scale = here.standardised / (sum(here.effects) / here.n) if here.standardised and sum(here.effects) else None
+        scale = 1 / stdev(here.effects) if here.standardised is not None else None  # None: one seed, or no spread
         rows.append({"claim": asked.claim.id, "study": asked.study.name, "variant": asked.variant, "test": asked.test,
-                     "family": asked.claim.family, "verdict": here.verdict, "matched_verdict": there.verdict if there else "unmatched",
-                     "effect": here.effect, "matched_effect": there.effect if there else None, "unit": asked.question.unit,
+                     "family": asked.claim.family, "unit": asked.question.unit,
+                     "verdict": here.verdict, "matched_verdict": there.verdict if there else "unmatched",
+                     "effect": here.effect, "matched_effect": there.effect if there else None,
                      "equal": here.effect * scale if scale else None,
                      "matched": there.effect * scale if scale and there else None,
                      "share": there.effect / here.effect if there and here.effect else None,
@@ -78,5 +87,5 @@ def fit(findings: Iterable[Finding]) -> list[dict]:
     return rows
 
 
-def outcome_is_accuracy(outcome) -> bool:
+def _is_accuracy(outcome: Outcome) -> bool:
     return getattr(outcome, "kind", None) == "accuracy"
