@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+from threadpoolctl import threadpool_limits
 
 STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 FIGURES = pytest.StashKey[list]()
@@ -26,6 +27,17 @@ def _reset_peak() -> None:
         CLEAR.write_text("5")
     except OSError:  # not Linux, or not allowed: no figure then, rather than a wrong one
         pass
+
+
+@pytest.fixture(scope="session", autouse=True)
+def every_core():
+    """ddiv's plugin gives every process one thread, as claims are trained side by side; here both sides get every core."""
+    import torch
+
+    from ddiv.machine import usable_cores
+
+    torch.set_num_threads(usable_cores())
+    threadpool_limits(usable_cores())
 
 
 @pytest.fixture

@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from importlib.metadata import version
 
 import numpy as np
-import torch
 
 from ddiv.spectra import alternatives, bootstrap as resampling, metrics, mp, phase, powerlaw
-from ddiv.spectra.eigen import eigenvalues
+from ddiv.spectra.eigen import eigenvalues, is_finite
 from ddiv.spectra.matrices import WeightMatrix, shapes
 
 Progress = Callable[[int, int, str], None]
@@ -68,7 +67,7 @@ def analyse(
     95 % interval (0: none). seed: of permutations and resamples. method, device: see `eigen.eigenvalues`.
     A matrix with NaN or infinity is left out with that reason and leaves the others alone.
     """
-    bad = {m.name for m in matrices if not bool(torch.isfinite(m.tensor).all())}
+    bad = {m.name for m in matrices if not is_finite(m.tensor)}
     left_out = [*skipped, *((m.name, "holds NaN or infinity: it has no spectrum") for m in matrices if m.name in bad)]
     matrices = [m for m in matrices if m.name not in bad]
     rounds = 1 + randomise + (bootstrap > 0)
