@@ -17,5 +17,6 @@ from ddiv.evidence.combine import average, ebh, over_studies, product
 from ddiv.evidence.effects import rank_correlations, steps, trend
 from ddiv.evidence.verdicts import FALLS, RISES, Evidence, Verdict, equivalent, every, judge, opposed, some
 
-__all__ = ["FALLS", "METHODS", "MOST_SEEDS", "RISES", "Evidence", "Method", "Verdict", "average", "ebh", "equivalent", "every", "judge",
-           "log_capital", "opposed", "over_studies", "product", "rank_correlations", "some", "steps", "trend"]
+__all__ = ["FALLS", "METHODS", "MOST_SEEDS", "RISES", "Evidence", "Method", "Verdict", "average", "ebh", "equivalent",
+           "every", "judge", "log_capital", "opposed", "over_studies", "product", "rank_correlations", "some", "steps",
+           "trend"]

@@ -129,8 +129,8 @@ def _ddiv(options: argparse.Namespace) -> None:
     with _progress(sys.stderr) as progress:
         analysis = analyse(
             matrices, loaded.skipped, fit_method=FITS[options.definitions],
-            mp_definition=None if options.no_mp else MP[options.definitions], randomise=options.randomise, compare=options.compare, bootstrap=options.bootstrap, seed=options.seed, device=options.device,
-            progress=progress)
+            mp_definition=None if options.no_mp else MP[options.definitions], randomise=options.randomise,
+            compare=options.compare, bootstrap=options.bootstrap, seed=options.seed, device=options.device, progress=progress)
     if not analysis.layers:
         raise ValueError(f"nothing of {options.model} could be measured: {' '.join(analysis.skipped[-1])}")
     print(plain(f"{loaded.name}: {loaded.source}"))
