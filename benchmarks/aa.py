@@ -27,7 +27,7 @@ import pytest
 from scipy.stats import beta
 
 from ddiv.claim import depends_on_fit
-from ddiv.finding import Asked, Reader, answer, undecided
+from ddiv.finding import Asked, Finding, Reader, answer, replicate
 from ddiv.machine import usable_cores
 from ddiv.measure import measure
 from ddiv.plan import Crew
@@ -72,13 +72,9 @@ def train(store: Store, jobs: list, worker: str) -> None:
         crew.obtain(jobs)
 
 
-def ask(asked: Asked, reader: Shuffled, first: int, most: int):
-    asked = msgspec.structs.replace(asked, seeds=tuple(range(first)))
-    found = answer(asked, reader)
-    while undecided(found, min(most, reader.half)):
-        asked = msgspec.structs.replace(asked, seeds=(*asked.seeds, len(asked.seeds)))
-        found = answer(asked, reader)
-    return found
+def ask(asked: Asked, reader: Shuffled, first: int, most: int) -> Finding:
+    return replicate(msgspec.structs.replace(asked, seeds=tuple(range(first))), lambda asked: answer(asked, reader),
+                     min(most, reader.half))
 
 
 def main() -> None:

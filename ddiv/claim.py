@@ -66,10 +66,22 @@ class Bench(msgspec.Struct, frozen=True):
             return self.vendi(arm)[outcome.key] - self.vendi(base)[outcome.key]
         if arm == base:
             return 0.0
-        return outcomes.effect(outcome, self.state(arm), self.baseline_for(arm) if base.is_baseline else self.state(base))
+        return outcomes.effect(outcome, self.state(arm), self.base_for(arm, base))
+
+    def base_for(self, arm: Treatment, base: Treatment = BASELINE) -> Snapshot:
+        """The state that an arm is compared with. Raises Unmatched in a fit-matched comparison."""
+        return self.baseline_for(arm) if base.is_baseline else self.state(base)
 
 
-class Trend(msgspec.Struct, frozen=True, tag="trend"):
+class OneEffect(msgspec.Struct, frozen=True):
+    """A question that each seed answers with one effect, in the question's `direction` or against it."""
+
+    def judge(self, effects: Sequence[Effects], alpha: float) -> Evidence:
+        """The evidence of the seeds' effects at level `alpha`."""
+        return evidence.judge([effect for effect, in effects], self.direction, alpha=alpha)
+
+
+class Trend(OneEffect, frozen=True, tag="trend"):
     """An outcome rises (falls) from dose to dose: the slope over the ranks of the doses, seed by seed."""
 
     outcome: Outcome
@@ -95,9 +107,6 @@ class Trend(msgspec.Struct, frozen=True, tag="trend"):
             raise Unmatched(f"only {len(doses) - 1} of {len(self.ladder) - 1} doses can be matched")
         return (trend(doses, effects),)
 
-    def judge(self, effects: Sequence[Effects], alpha: float) -> Evidence:
-        return _one(effects, self.direction, alpha)
-
     def replace_outcome(self, other: Outcome) -> Trend:
         return Trend(other, self.ladder, self.direction)
 
@@ -110,7 +119,7 @@ class Trend(msgspec.Struct, frozen=True, tag="trend"):
         return f"{self.outcome.label} per step of dose"
 
 
-class Contrast(msgspec.Struct, frozen=True, tag="contrast"):
+class Contrast(OneEffect, frozen=True, tag="contrast"):
     """An outcome is larger (smaller) than that of `base` (the baseline), on average over these arms."""
 
     outcome: Outcome
@@ -126,9 +135,6 @@ class Contrast(msgspec.Struct, frozen=True, tag="contrast"):
 
     def answer(self, bench: Bench) -> Effects:
         return (float(np.mean([bench.effect(self.outcome, arm, self.base) for arm in self.treatments])),)
-
-    def judge(self, effects: Sequence[Effects], alpha: float) -> Evidence:
-        return _one(effects, self.direction, alpha)
 
     def replace_outcome(self, other: Outcome) -> Contrast:
         return Contrast(other, self.treatments, self.direction, self.base)
@@ -180,7 +186,7 @@ class Opposite(msgspec.Struct, frozen=True, tag="opposite"):
         return f"{self.outcome.label}, geometric mean of the two slopes, positive where they oppose"
 
 
-class Resemblance(msgspec.Struct, frozen=True, tag="resemblance"):
+class Resemblance(OneEffect, frozen=True, tag="resemblance"):
     """A group's effects on the spectrum point more to where `like` points than to where `unlike` does.
 
     Per seed: cos(group, like) - cos(group, unlike) of vectors of effects, one entry a metric, each metric
@@ -210,9 +216,6 @@ class Resemblance(msgspec.Struct, frozen=True, tag="resemblance"):
     def answer(self, bench: Bench) -> Effects:
         group, like, unlike = self.vectors(bench)
         return (cosine(group, like) - cosine(group, unlike),)
-
-    def judge(self, effects: Sequence[Effects], alpha: float) -> Evidence:
-        return _one(effects, self.direction, alpha)
 
     @property
     def method(self) -> str:
@@ -257,10 +260,6 @@ class Largest(msgspec.Struct, frozen=True, tag="largest"):
 
 
 Question = Trend | Contrast | Opposite | Resemblance | Largest
-
-
-def _one(effects: Sequence[Effects], direction: int, alpha: float) -> Evidence:
-    return evidence.judge([effect for effect, in effects], direction, alpha=alpha)
 
 
 def cosine(a: np.ndarray, b: np.ndarray) -> float:

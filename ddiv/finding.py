@@ -5,7 +5,7 @@ The same code answers inside pytest and for `ddiv report`; it never trains.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import product
@@ -153,16 +153,37 @@ def answer(asked: Asked, reader: Reader) -> Finding:
     """Answer a question from the store. Raises KeyError where a record is missing."""
     question = asked.question
     seats = [SeedBench(reader, asked.study, asked.embedder, seed) for seed in asked.seeds]
-    effects = tuple(question.answer(seat.bench()) for seat in seats)
-    evidence = question.judge(effects, asked.alpha)
+    benches = [seat.bench() for seat in seats]
+    effects = tuple(map(question.answer, benches))
+    shares = _reliable_shares(question, benches)
+    evidence = _weigh(question, effects, shares, asked.alpha)
     matched, seeds, note = _fit_matched(asked, seats) if depends_on_fit(question) else (None, (), None)
-    shares = _reliable_shares(asked, seats)
-    # Where all that was measured is what the fits cannot tell, it decides nothing; with other metrics beside, it is a caveat.
-    unreliable = len(shares) == 1 and min(shares.values()) < RELIABLE_SHARE
-    if unreliable:
-        evidence, matched = withheld(evidence), matched and withheld(matched)
-    return Finding(asked, evidence, effects, matched, seeds, note, tuple(_definitions(asked, seats, evidence)),
-                   tuple(_unreliable(shares)), unreliable, tuple(map(key, asked.jobs())))
+    if unreliable(shares) and matched:
+        matched = withheld(matched)
+    return Finding(asked, evidence, effects, matched, seeds, note, tuple(_definitions(asked, benches, evidence)),
+                   tuple(_caveats(shares)), unreliable(shares), tuple(map(key, asked.jobs())))
+
+
+def replicate(asked: Asked, obtain: Callable[[Asked], Finding], most: int, in_time: Callable[[], bool] = lambda: True) -> Finding:
+    """Answer with the seeds of `asked`, and with one more at a time while that can still decide and is in time.
+
+    obtain(asked) answers a question, measuring first what it needs; most: the seeds after which no more are asked for.
+    """
+    finding = obtain(asked)
+    while undecided(finding, most) and in_time():
+        asked = msgspec.structs.replace(asked, seeds=(*asked.seeds, max(asked.seeds) + 1))
+        finding = obtain(asked)
+    return finding
+
+
+def unreliable(shares: Mapping[Outcome, float]) -> bool:
+    """Whether all that was measured is what the fits cannot tell. With other metrics beside it, that is a caveat."""
+    return len(shares) == 1 and min(shares.values()) < RELIABLE_SHARE
+
+
+def _weigh(question: Question, effects: Sequence[Effects], shares: Mapping[Outcome, float], alpha: float) -> Evidence:
+    evidence = question.judge(effects, alpha)
+    return withheld(evidence) if unreliable(shares) else evidence
 
 
 def withheld(evidence: Evidence) -> Evidence:
@@ -187,22 +208,27 @@ def undecided(finding: Finding, most: int) -> bool:
 
 
 def _fit_matched(asked: Asked, seats: list[SeedBench]) -> tuple[Evidence | None, tuple[int, ...], str | None]:
-    effects, seeds, reasons, unclear = [], [], [], 0
+    question, effects, matched, reasons, unclear = asked.question, [], [], [], 0
     for seat in seats:
         try:
-            ways = [asked.question.answer(seat.bench(at)) for at in ("early", "between", "late")]
+            ways = [question.answer(seat.bench(at)) for at in ("early", "between", "late")]
         except Unmatched as reason:
             reasons.append(f"seed {seat.seed}: {reason}")
             continue
         effects.append(cautious(ways))
         unclear += any(effect == 0 for effect in effects[-1]) and any(map(any, ways))
-        seeds.append(seat.seed)
+        matched.append(seat)
     notes = [f"unmatched at {len(reasons)} of {len(seats)} seeds ({'; '.join(reasons)})"] if reasons else []
     if unclear:
         notes.append(f"at {unclear} of {len(seats)} seeds the direction depends on where between two checkpoints the baseline is "
                      "taken, which counts as no effect")
-    evidence = asked.question.judge(effects, asked.alpha) if effects else None
-    return evidence, tuple(seeds), "; ".join(notes) or None
+    if not effects:
+        return None, (), "; ".join(notes) or None
+    shares = _reliable_shares(question, [seat.bench("between") for seat in matched])
+    if unreliable(shares):
+        notes.append(f"only {min(shares.values()):.0%} of the power-law fits compared can be relied on, so it decides nothing")
+    evidence = _weigh(question, effects, shares, asked.alpha)
+    return evidence, tuple(seat.seed for seat in matched), "; ".join(notes) or None
 
 
 def cautious(ways: Sequence[Effects]) -> Effects:
@@ -212,15 +238,27 @@ def cautious(ways: Sequence[Effects]) -> Effects:
     return tuple(np.where(np.abs(np.sign(table).sum(axis=0)) == len(table), nearest, 0.0).tolist())
 
 
-def _reliable_shares(asked: Asked, seats: list[SeedBench]) -> dict[Outcome, float]:
+def _reliable_shares(question: Question, benches: Sequence[Bench]) -> dict[Outcome, float]:
     """The share of fits, over layers, arms and seeds, that can be relied on, by outcome."""
-    arms, base = list(dict.fromkeys(asked.question.arms())), getattr(asked.question, "base", BASELINE)
-    return {outcome: mean(outcomes.reliability(outcome, seat.state(arm), seat.state(base))
-                          for seat in seats for arm in arms) if isinstance(outcome, Spectral) else 1.0
-            for outcome in asked.question.outcomes()}
+    arms, base = list(dict.fromkeys(question.arms())), getattr(question, "base", BASELINE)
+
+    def share(outcome: Outcome) -> float:
+        if not isinstance(outcome, Spectral):
+            return 1.0
+        return mean(outcomes.reliability(outcome, bench.state(arm), compared)
+                    for bench in benches for arm in arms if (compared := _compared(bench, arm, base)) is not None)
+
+    return {outcome: share(outcome) for outcome in question.outcomes()}
 
 
-def _unreliable(shares: Mapping[Outcome, float]) -> Iterator[str]:
+def _compared(bench: Bench, arm: Treatment, base: Treatment) -> Snapshot | None:
+    try:
+        return bench.base_for(arm, base)
+    except Unmatched:  # a ladder may do without some of its doses
+        return None
+
+
+def _caveats(shares: Mapping[Outcome, float]) -> Iterator[str]:
     """A sentence for every outcome of which some fits cannot be relied on."""
     for outcome, share in shares.items():
         if share < RELIABLE_SHARE:
@@ -230,22 +268,20 @@ def _unreliable(shares: Mapping[Outcome, float]) -> Iterator[str]:
             yield f"{share:.0%} of the power-law fits behind {outcome.label} can be relied on (all layers, arms and seeds)."
 
 
-def _definitions(asked: Asked, seats: list[SeedBench], evidence: Evidence) -> Iterator[tuple[str, Verdict]]:
-    question = asked.question
+def _definitions(asked: Asked, benches: Sequence[Bench], evidence: Evidence) -> Iterator[tuple[str, Verdict]]:
+    question, first = asked.question, next(iter(asked.question.arms()))
     outcome = next(iter(question.outcomes()))
     if not hasattr(question, "replace_outcome"):
         return
-    convolutions = isinstance(outcome, Spectral) and any(
-        view.endswith("/flat") for view in seats[0].state(next(iter(question.arms()))).views)
+    convolutions = isinstance(outcome, Spectral) and any(view.endswith("/flat") for view in benches[0].state(first).views)
     named = outcomes.definitions(outcome, convolutions)
     if isinstance(outcome, Vendi):
-        scored = seats[0].vendi(next(iter(question.arms())))
-        named = [one for one in named if one.key in scored]
+        named = [one for one in named if one.key in benches[0].vendi(first)]
     if len(named) == 1:
         return
     yield named[0].label, evidence.verdict
     for other in named[1:]:
         again = question.replace_outcome(other)
-        effects = [again.answer(seat.bench()) for seat in seats]
         # A fit that does not exist (a tail of five in a layer of six) is no effect rather than no verdict.
-        yield other.label, again.judge(np.nan_to_num(effects), asked.alpha).verdict
+        effects = np.nan_to_num([again.answer(bench) for bench in benches])
+        yield other.label, _weigh(again, effects, _reliable_shares(again, benches), asked.alpha).verdict

@@ -236,9 +236,10 @@ class JUnitCounts:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self) -> None:
+        counted = _tally(self.config)
         for plugin in self.config.pluginmanager.get_plugins():
-            if hasattr(plugin, "add_global_property"):
-                for name, count in _tally(self.config).counts.items():
+            if counted.claims and hasattr(plugin, "add_global_property"):
+                for name, count in counted.counts.items():
                     plugin.add_global_property(f"ddiv {name}", count)
 
 

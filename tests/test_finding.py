@@ -6,11 +6,11 @@ import msgspec
 import numpy as np
 import pytest
 
-from ddiv.claim import Claim, Contrast, Largest, Resemblance, Trend, view
+from ddiv.claim import Bench, Claim, Contrast, Largest, Resemblance, Trend, view
 from ddiv.evidence import FALLS, RISES, judge
-from ddiv.finding import Asked, Reader, _unreliable, answer, cautious, withheld
+from ddiv.finding import Asked, Reader, _caveats, _definitions, _fit_matched, answer, cautious, withheld
 from ddiv.measure import measure
-from ddiv.outcome import Score, Spectral, Vendi
+from ddiv.outcome import Score, Snapshot, Spectral, Vendi
 from ddiv.profiles import profile
 from ddiv.store import Store
 from ddiv.treatment import BASELINE, Augmentation, Dropout, EarlyStop, Treatment, WeightDecay
@@ -91,7 +91,7 @@ def test_beside_other_metrics_an_unreliable_fit_is_a_caveat(reader):
 @pytest.mark.parametrize("share, said", [
     (1.0, None), (0.93, "93% of the power-law fits behind alpha (encoder) can"), (0.2, "Only 20%")])
 def test_every_fit_that_cannot_be_relied_on_is_told(share, said):
-    sentences = list(_unreliable({Spectral("alpha", "encoder"): share}))
+    sentences = list(_caveats({Spectral("alpha", "encoder"): share}))
     assert len(sentences) == (said is not None) and all(sentence.startswith(said) for sentence in sentences)
     assert any("decides nothing" in sentence for sentence in sentences) == (share < 0.5)
 
@@ -199,3 +199,34 @@ def test_diversity_and_other_bases_have_no_fit_matched_verdict():
     finding = answer(ask(Largest(Vendi("pixel"), arms[1], (arms[0],))), Reader(None, records))
     assert finding.evidence.verdict == "supported" and finding.effects == ((1.0,),) * 6
     assert (finding.matched, finding.matched_seeds, finding.matched_note, finding.definitions) == (None, (), None, ())
+
+
+@pytest.mark.parametrize("reliable, verdict", [(1.0, "supported"), (0.0, "inconclusive")])
+def test_a_definition_whose_fits_cannot_be_relied_on_decides_nothing_either(reliable, verdict):
+    """Hill's exponent, which searches for no tail, is asked about; the searched one agrees at all seeds."""
+    def bench(by):
+        arm, base = (Snapshot({name: np.array([3.0 + shift]) for name in ("alpha", "hill_alpha", "hill_alpha_half")}
+                              | {"reliable": np.array([reliable])}, np.array(["classifier"]), {}) for shift in (by, 0.0))
+        return Bench(lambda treatment: base if treatment.is_baseline else arm, lambda treatment: base, lambda treatment: {})
+
+    asked = ask(Contrast(Spectral("hill_alpha", "classifier"), (STRONG,), RISES))
+    told = dict(_definitions(asked, [bench(0.1 * (seed + 1)) for seed in SEEDS], judge([1.0] * 6)))
+    assert told == {"hill alpha (classifier)": "supported", "alpha (classifier)": verdict,
+                    "hill alpha half (classifier)": "supported"}
+
+
+def test_a_fit_matched_verdict_whose_fits_cannot_be_relied_on_is_withheld_and_told():
+    """The arm's and the last state's fits are good; the states of the trajectory that the arm is matched with are not."""
+    class Seat:
+        def __init__(self, seed):
+            self.seed = seed
+
+        def bench(self, at):
+            def state(alpha, reliable):
+                return Snapshot({"alpha": np.array([alpha]), "reliable": np.array([reliable])}, np.array(["classifier"]), {})
+
+            return Bench(lambda treatment: state(4.0, 1.0), lambda treatment: state(3.0, 0.0), lambda treatment: {})
+
+    evidence, seeds, note = _fit_matched(ask(Contrast(Spectral("alpha", "classifier"), (STRONG,), RISES)), [*map(Seat, SEEDS)])
+    assert evidence.verdict == "inconclusive" and min(evidence.effects) == 1 and seeds == SEEDS
+    assert "only 0% of the power-law fits compared can be relied on" in note
