@@ -1,15 +1,3 @@
-"use strict";
-(() => {
-const root = document.documentElement;
-const one = (selector, within = document) => within.querySelector(selector);
-const all = (selector, within = document) => [...within.querySelectorAll(selector)];
-const make = (tag, attributes = {}, ...children) => {
-  const node = Object.assign(document.createElement(tag), attributes);
-  node.append(...children);
-  return node;
-};
-// Plotly reads a little HTML in its texts; ours are plain.
-const plain = (text) => String(text ?? "").replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
 const isNumber = (x) => typeof x === "number" && Number.isFinite(x);
 const show = (x, sign = false) => !isNumber(x) ? "—"
   : (sign && x > 0 ? "+" : "") + String(Number(x.toPrecision(3))).replace("-", "−");
@@ -356,4 +344,3 @@ for (const slot of slots()) seen.observe(slot);
 count();
 arrive();
 root.dataset.readyMs = Math.round(performance.now());
-})();

@@ -1,15 +1,3 @@
-"use strict";
-(() => {
-const root = document.documentElement;
-const one = (selector, within = document) => within.querySelector(selector);
-const all = (selector, within = document) => [...within.querySelectorAll(selector)];
-const make = (tag, attributes = {}, ...children) => {
-  const node = Object.assign(document.createElement(tag), attributes);
-  node.append(...children);
-  return node;
-};
-// Plotly reads a little HTML in its texts; ours are plain.
-const plain = (text) => String(text ?? "").replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
 const show = (x) => typeof x === "number" ? String(Number(x.toPrecision(4))).replace("-", "−") : String(x ?? "—");
 const { layers, numbers } = JSON.parse(one("#data").textContent);
 const rows = layers.map((_, i) => one(`#layer-${i}`)), body = rows[0].parentElement;
@@ -206,4 +194,3 @@ along();
 arrive();
 if (!open) toggle(0);
 root.dataset.readyMs = Math.round(performance.now());
-})();

@@ -9,19 +9,15 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from markupsafe import Markup
-from plotly.offline import get_plotlyjs
 
-from ddiv.report.render import _clean, _hash, _json, _template
+from ddiv.report.document import clean, document
 from ddiv.spectra import mp
 from ddiv.spectra.analysis import Analysis, Layer, columns
 from ddiv.spectra.table import medians, size
 
-HERE = Path(__file__).parent
 BINS, LOG_BINS, CURVE, STEPS, TICKS = (20, 72), 40, 90, 110, 60
 ROUND_OFF = 1e-13  # of the largest eigenvalue: what lies below is no number to show on a logarithmic axis
 
@@ -50,23 +46,19 @@ def render(analysis: Analysis, *, title: str, source: str = "", settings: Mappin
         raise ValueError("no layer was analysed, so there is nothing to show; see what was skipped and why")
     found = columns(analysis)
     numbers = [n for n in NUMBERS if n[1] in found]
-    layers = [_clean(_layer(layer, {k: v[i] for k, v in found.items()})) for i, layer in enumerate(analysis.layers)]
-    scripts = {"plotly": get_plotlyjs(), "js": (HERE / "spectra.js").read_text("utf-8")}
+    layers = [clean(_layer(layer, {k: v[i] for k, v in found.items()})) for i, layer in enumerate(analysis.layers)]
     reasons = Counter(reason for _, reason in analysis.skipped).most_common()
     skipped = [(reason, n, [name for name, why in analysis.skipped if why == reason]) for reason, n in reasons]
     told = {**(settings or {}), **analysis.settings}
-    return _template().environment.get_template("spectra.html.j2").render(
-        title=_clean(title), source=_clean(source), note=_clean(note),
+    return document(
+        "spectra", styles=("page.css", "spectra.css"),
+        data={"layers": layers, "numbers": [[head, key] for head, key, *_ in numbers]},
+        title=clean(title), source=clean(source), note=clean(note),
         layers=layers, numbers=numbers, summary=medians(analysis.layers),
         kinds=list(dict.fromkeys(layer["kind"] for layer in layers)),
         phases=Counter(layer["phase"] for layer in layers if "phase" in layer).most_common(),
         unreliable=Counter(r for layer in analysis.layers for r in layer.fit.reasons).most_common(),
-        skipped=_clean(skipped), settings=list(_clean(told).items()),
-        data=_json({"layers": layers, "numbers": [[head, key] for head, key, *_ in numbers]}),
-        css=Markup("".join((HERE / name).read_text("utf-8") for name in ("page.css", "spectra.css"))),
-        scripts={name: Markup(text) for name, text in scripts.items()},
-        hashes=[_hash(text) for text in scripts.values()],
-    )
+        skipped=clean(skipped), settings=list(clean(told).items()))
 
 
 def _layer(layer: Layer, row: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,82 @@
+"""What the report's page and the page of spectra share: cleaned data, inlined scripts and styles, one template environment.
+
+Text reaches a page through Jinja2's autoescape, data for the plots as JSON in a script element that the
+browser does not execute. A Content-Security-Policy in the page allows the page's own two scripts, by their
+hashes, and nothing else: no request to a network, no script or event handler smuggled in by a string.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import math
+import re
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import ChainableUndefined, Environment, FileSystemLoader
+from markupsafe import Markup
+from plotly.offline import get_plotlyjs
+
+from ddiv.report import text
+
+HERE = Path(__file__).parent
+IMAGE = re.compile(r"data:image/(png|jpeg|webp);base64,[A-Za-z0-9+/=\s]+")
+
+
+def document(name: str, *, styles: tuple[str, ...], data: Any, **shown: Any) -> str:
+    """The template NAME.html.j2 as one self-contained HTML file.
+
+    Its script is dom.js and NAME.js after plotly's, its CSS the `styles` joined; `data` is what the script draws, and
+    `shown` what the template shows, both `clean`.
+    """
+    own = "".join(_read(part) for part in ("dom.js", f"{name}.js"))
+    scripts = {"plotly": get_plotlyjs(), "js": f'"use strict";\n(() => {{\n{own}}})();\n'}
+    return _environment().get_template(f"{name}.html.j2").render(
+        **shown, data=as_json(data), css=Markup("".join(map(_read, styles))),
+        scripts={part: Markup(script) for part, script in scripts.items()},
+        hashes=[_hash(script) for script in scripts.values()])
+
+
+def _read(name: str) -> str:
+    return (HERE / name).read_text("utf-8")
+
+
+def clean(value: Any) -> Any:
+    """A deep copy in plain Python numbers and in strings without lone surrogates, which are no Unicode text;
+    NaN and infinities are None, and what is None is not in its dict."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode("utf-8")
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    if isinstance(value, dict):
+        return {clean(str(key)): new for key, v in value.items() if (new := clean(v)) is not None}
+    if isinstance(value, (list, tuple)):
+        return [clean(v) for v in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def as_json(value: Any) -> Markup:
+    """JSON that cannot end the script element it stands in."""
+    written = json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"), default=str)
+    for char in "<>&":
+        written = written.replace(char, f"\\u{ord(char):04x}")  # U+2028 and U+2029 went with ensure_ascii
+    return Markup(written)
+
+
+def _hash(script: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode()
+
+
+@cache
+def _environment() -> Environment:
+    env = Environment(loader=FileSystemLoader(HERE), autoescape=True, undefined=ChainableUndefined,
+                      trim_blocks=True, lstrip_blocks=True)
+    env.filters.update(
+        num=text.number, plain=text.plain, duration=text.duration, percent=text.percent, share=text.share,
+        interval=text.interval, key=text.key, glyph=text.glyph, count=text.count, dash=text.dash,
+        image=lambda src: src if isinstance(src, str) and IMAGE.fullmatch(src) else None)
+    env.globals["VERDICTS"] = text.VERDICTS
+    return env
