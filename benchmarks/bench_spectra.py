@@ -11,6 +11,7 @@ import torch
 from ddiv.spectra import watcher
 from ddiv.spectra.analysis import analyse
 from ddiv.spectra.matrices import weight_matrices
+from tests.spectra_cases import heavy_tailed
 
 HALVED = 0.5  # WeightWatcher's `conv2d_norm` on a convolution's eigenvalues
 
@@ -18,14 +19,7 @@ HALVED = 0.5  # WeightWatcher's `conv2d_norm` on a convolution's eigenvalues
 @pytest.fixture(scope="module")
 def tower():
     torch.manual_seed(0)
-    model = open_clip.create_model("ViT-B-32", pretrained=None).visual.eval()
-    generator = torch.Generator().manual_seed(0)
-    with torch.no_grad():
-        for parameter in model.parameters():
-            if parameter.ndim >= 2:  # row scales from a Pareto law: a heavy-tailed spectrum, as training makes
-                rows = torch.rand(parameter.shape[0], generator=generator).clamp(1e-3) ** (-1 / 3)
-                parameter.mul_(rows.reshape(-1, *[1] * (parameter.ndim - 1)))
-    return model
+    return heavy_tailed(open_clip.create_model("ViT-B-32", pretrained=None).visual.eval(), seed=0)
 
 
 @pytest.fixture(scope="module")

@@ -220,12 +220,11 @@ def diversity(view: View, device: torch.device) -> Record:
                   "scaled to [0, 1], flattened; black images equal to each other, unlike all others"),
         "embedding": (encode_images(clip, resized.numpy()), f"clip {view.embedder.weights[:12]}",
                       f"bilinear to {side} px, mean .5, deviation .25")}
-    facts = {"vendi": {}, "settings": {}, "provenance": None}
-    arrays = {}
+    scores, settings, arrays = {}, {}, {}
     for space, (rows, embedder, preprocessing) in vectors.items():
         found = kernel_spectrum(rows, "cosine", None, None, backend("auto"))
-        facts["vendi"] |= {Vendi(space, order).key: score_of(found.p, order) for order in VENDI_ORDERS}
-        facts["settings"][space] = asdict(VendiResult(facts["vendi"][space], found.n, 1.0, found.kernel, embedder, preprocessing))
+        scores |= {Vendi(space, order).key: score_of(found.p, order) for order in VENDI_ORDERS}
+        settings[space] = asdict(VendiResult(scores[space], found.n, 1.0, found.kernel, embedder, preprocessing))
         arrays[f"eigenvalues/{space}"] = found.p[found.p > 0]
-    facts["provenance"] = provenance(device, started)
+    facts = {"vendi": scores, "settings": settings, "provenance": provenance(device, started)}
     return Record(view, facts, arrays)

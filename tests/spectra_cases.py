@@ -2,6 +2,7 @@
 
 import numpy as np
 import torch
+from torch import nn
 
 SIZES = [(64, 64), (100, 60), (40, 20), (300, 120), (25, 200)]
 
@@ -15,3 +16,14 @@ def spectrum(size: tuple[int, int], kind: str, seed: int = 0) -> np.ndarray:
 
 def svd_evals(w: torch.Tensor) -> np.ndarray:
     return np.sort(np.linalg.svd(w.detach().double().numpy(), compute_uv=False).ravel() ** 2)
+
+
+def heavy_tailed(model: nn.Module, seed: int) -> nn.Module:
+    """The model with the rows of its weights scaled by Pareto draws: spectra with a power-law tail, as training makes."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.ndim >= 2:
+                rows = torch.rand(parameter.shape[0], generator=generator).clamp(1e-3) ** (-1 / 3)
+                parameter.mul_(rows.reshape(-1, *[1] * (parameter.ndim - 1)))
+    return model

@@ -8,6 +8,7 @@ from torch import nn
 from ddiv.spectra import metrics, mp, powerlaw, watcher
 from ddiv.spectra.analysis import analyse, columns
 from ddiv.spectra.matrices import skipped, weight_matrices
+from tests.spectra_cases import heavy_tailed
 
 HALVED = 0.5  # WeightWatcher's `conv2d_norm`: it halves a convolution's eigenvalues, no other layer's
 
@@ -29,17 +30,6 @@ def bert_base():
     return transformers.BertModel(transformers.BertConfig())
 
 
-def heavy_tailed(model: nn.Module) -> nn.Module:
-    """Rows scaled by Pareto draws: spectra with a power-law tail, as training makes them."""
-    generator = torch.Generator().manual_seed(1)
-    with torch.no_grad():
-        for parameter in model.parameters():
-            if parameter.ndim >= 2:
-                rows = torch.rand(parameter.shape[0], generator=generator).clamp(1e-3) ** (-1 / 3)
-                parameter.mul_(rows.reshape(-1, *[1] * (parameter.ndim - 1)))
-    return model
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("weights", ["random", "heavy-tailed"])
 @pytest.mark.parametrize("build, seen, left_out", [(vit_b32, 37, set()), (resnet18, 21, set()),
@@ -47,7 +37,7 @@ def heavy_tailed(model: nn.Module) -> nn.Module:
                          ids=["vit-b32", "resnet18", "bert-base"])
 def test_every_number_that_weightwatcher_defines(ww, build, seen, left_out, weights):
     torch.manual_seed(0)
-    model = build() if weights == "random" else heavy_tailed(build())
+    model = build() if weights == "random" else heavy_tailed(build(), seed=1)
     theirs = watcher.table(model)
     wanted = {*theirs["longname"], *(f"{name}.pooled" for name in theirs["longname"])}
     found = analyse([m for m in weight_matrices(model) if m.name in wanted], mp_definition=None)
@@ -78,7 +68,7 @@ def test_weightwatchers_marchenko_pastur_columns(ww, weights):
     torch.manual_seed(0)
     model = nn.Sequential(nn.Linear(768, 768), nn.Linear(768, 3072), nn.Embedding(3000, 768), nn.Conv2d(64, 128, 3),
                           nn.Conv2d(3, 64, 7), nn.Conv2d(128, 128, 3), nn.Linear(512, 60))
-    model = model if weights == "random" else heavy_tailed(model)
+    model = model if weights == "random" else heavy_tailed(model, seed=1)
     theirs = watcher.table(model, mp=True)
     ours = {m.name.removesuffix(".pooled"): m for m in weight_matrices(model) if m.kind != "conv-flat"}
     for i, name in enumerate(theirs["longname"]):
