@@ -247,6 +247,19 @@ def _chain(*steps: Callable[[Tensor, Generator], Tensor]) -> Callable[[Tensor, G
 
 _auto, _noise50 = partial(_automatic, "auto"), partial(_noise, 0.5)
 
+def _cutout(images: Tensor, generator: Generator) -> Tensor:
+    """DeVries and Taylor (2017): a grey square of half the side around a random pixel, cut at the border."""
+    n, _, height, width = images.shape
+    near = []
+    for length in (height, width):
+        centre = torch.randint(length, (n, 1), generator=generator, device=generator.device)
+        first = centre - length // 4
+        at = torch.arange(length, device=generator.device)
+        near.append((at >= first) & (at < first + length // 2))
+    hidden = (near[0][:, :, None] & near[1][:, None, :]).to(images.device)
+    return images.masked_fill(hidden[:, None], 128)
+
+
 AUGMENTATIONS: Mapping[str, Callable[[Tensor, Generator], Tensor]] = MappingProxyType({
     "auto": _auto,
     "rand": partial(_automatic, "rand"),
@@ -258,8 +271,9 @@ AUGMENTATIONS: Mapping[str, Callable[[Tensor, Generator], Tensor]] = MappingProx
     "auto-v1": _chain(_auto, _noise50),
     "auto-v2": _chain(_auto, _noise50, _flips),
     "auto-v3": _chain(_auto, _noise50, _elastic),
+    "cutout": _cutout,
 })
-"""The paper's ten augmentations in its order.  Call them through `augment`, which checks its input."""
+"""The paper's ten augmentations in its order, and cutout.  Call them through `augment`, which checks its input."""
 
 EXTREME = ("auto-v2", "auto-v3")
 """The two that the paper calls extremely augmented (section 3.4: they "may harm the model's learning ability")."""
@@ -273,7 +287,7 @@ def augment(name: str, images: Tensor, generator: Generator) -> Tensor:
     (AugMix; AugM), "trivial" (TrivialAugment; TrAU), all with torchvision's defaults;
     "noise10", "noise30", "noise50": Gaussian noise of standard deviation .1, .3, .5 on the [0, 1] scale, clipped;
     "auto-v1": AutoAugment, then noise .5; "auto-v2": auto-v1, then RandomHorizontalFlip, RandomVerticalFlip;
-    "auto-v3": auto-v1, then ElasticTransform.
+    "auto-v3": auto-v1, then ElasticTransform. Beyond the paper: "cutout" (`ddiv.mixing` has CutMix and mixup, which mix labels).
 
     `images` is uint8 (n, 3, h, w) with h and w at least 2 and is left unchanged; the result has the same
     shape, dtype and device.  Draws come from `generator` alone, on the generator's device, so the same

@@ -19,7 +19,7 @@ from ddiv import evidence, outcome as outcomes
 from ddiv.evidence import RISES, Evidence, trend
 from ddiv.outcome import Metric, Outcome, Score, Snapshot, Spectral, Vendi
 from ddiv.study import Clip, Study
-from ddiv.treatment import BASELINE, Augmentation, Treatment
+from ddiv.treatment import BASELINE, Augmentation, Classes, Synthetic, Treatment
 from ddiv.trial import Job, View, trial
 
 Ladder = tuple[tuple[float, Treatment], ...]
@@ -283,9 +283,9 @@ def jobs(question: Question, study: Study, embedder: Clip, seeds: tuple[int, ...
 
 
 def view(study: Study, arm: Treatment, embedder: Clip, seed: int) -> View:
-    """The training set as an arm shows it. Without augmentation no seed changes it, so there is one view."""
-    augmentation = arm.part(Augmentation)
-    return View(study.data, augmentation, embedder, study.view_size, arm.seed(seed) if augmentation else 0)
+    """The training set as an arm shows it. Without data that is drawn no seed changes it, so there is one view."""
+    drawn = Treatment.of(*filter(None, map(arm.part, (Augmentation, Synthetic, Classes))))
+    return View(study.data, drawn, embedder, study.view_size, 0 if drawn.is_baseline else arm.seed(seed))
 
 
 def depends_on_fit(question: Question) -> bool:

@@ -9,7 +9,7 @@ machine: with more runnable threads than cores everything collapses (prototype.m
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -48,14 +48,15 @@ class Working(msgspec.Struct):
     since: float
 
 
-Measure = Callable[[Job, Callable[[float], None]], Record]
+Measure = Callable[[Job, Mapping[Job, Record], Callable[[float], None]], Record]
 
 
 @dataclass
 class Crew:
     """One worker's part in a run: `obtain` returns records, measuring what is missing along the plan.
 
-    `folder` is the run's folder, shared by all workers; `measure` turns a job into a record.
+    `folder` is the run's folder, shared by all workers; `measure` turns a job into a record, given the records that
+    it reads (`trial.requires`), which are measured before it.
     """
 
     store: Store
@@ -74,7 +75,7 @@ class Crew:
             for job in missing:
                 if failure := self._failure(job):
                     raise JobFailed(failure)
-            if not self._take_one([*missing, *self.plan]):
+            if not self._take_one([*trials.with_requirements(missing), *self.plan]):
                 time.sleep(POLL_SECONDS)
         return {job: self._record(job) for job in wanted}
 
@@ -100,7 +101,7 @@ class Crew:
             return False
         try:
             for job in dict.fromkeys(candidates):
-                if self._have(job) or self._failure(job):
+                if self._have(job) or self._failure(job) or not all(map(self._have, trials.requires(job))):
                     continue
                 lock = self.store.lock(trials.key(job))
                 try:
@@ -128,7 +129,7 @@ class Crew:
 
         report(0.0)
         try:
-            self.store.save(self.measure(job, report))
+            self.store.save(self.measure(job, {needed: self._record(needed) for needed in trials.requires(job)}, report))
         except Exception as error:
             # Another test's job must not fail this test: note it for those that need it.
             text = f"{type(error).__name__}: {error}" if not str(error) else str(error)
@@ -159,9 +160,10 @@ class Crew:
         return self.folder / "failed" / f"{trials.key(job)}.txt"
 
     def _failure(self, job: Job) -> str | None:
-        """Why this job failed in this run, in whichever worker; None where it did not."""
+        """Why this job, or one that it reads, failed in this run, in whichever worker; None where none did."""
         note = self._failure_note(job)
-        return self._failures.get(trials.key(job)) or (note.read_text() if note.exists() else None)
+        own = self._failures.get(trials.key(job)) or (note.read_text() if note.exists() else None)
+        return own or next(filter(None, map(self._failure, trials.requires(job))), None)
 
 
 def kind(job: Job) -> str:

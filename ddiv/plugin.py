@@ -15,7 +15,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from ddiv import ledger, run as runs
+from ddiv import ledger, run as runs, trial as trials
 from ddiv.claim import NotApplicable
 from ddiv.evidence import MOST_SEEDS
 from ddiv.finding import CONTROL_SHARE, Asked, Reader
@@ -24,6 +24,7 @@ from ddiv.plan import Crew
 from ddiv.profiles import PROFILES, Profile, UnknownProfile, profile
 from ddiv.progress import ProgressLine
 from ddiv.store import Store, StoreError
+from ddiv.study import Study
 from ddiv.trial import Job
 from ddiv.wording import Tally, tally
 
@@ -139,11 +140,11 @@ def _limit_threads() -> None:
 
 
 def _measure(device: str | None):
-    def measure(job: Job, report):
+    def measure(job: Job, records, report):
         # torch takes seconds to import, and a run whose records are all there never needs it.
         from ddiv.measure import measure as measure_now
 
-        return measure_now(job, device, report)
+        return measure_now(job, records, device, report)
 
     return measure
 
@@ -154,7 +155,7 @@ def _measure(device: str | None):
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     claim = getattr(metafunc.function, "claim", None)
     if claim is not None:
-        studies = metafunc.config.stash[SESSION].profile.studies
+        studies = [study for study in metafunc.config.stash[SESSION].profile.studies if metafunc.function.applies(study)]
         metafunc.parametrize("study", studies, ids=[f"{claim.id}-{study.name}" for study in studies])
 
 
@@ -164,6 +165,8 @@ def pytest_itemcollected(item: pytest.Item) -> None:
         return
     item.add_marker(pytest.mark.claim)
     session, given = item.config.stash[SESSION], dict(item.callspec.params)
+    if not isinstance(given["study"], Study):
+        return  # no study of the profile has what the claim needs: pytest skips it, saying that
     question, study = function.ask(**given), given.pop("study")
     variant = ", ".join(value for value in given.values() if isinstance(value, str))
     known = ledger.entry(session.profile.name, function.claim.id, study.name, variant,
@@ -187,7 +190,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     if not claims or session.config.getoption("collectonly"):
         return
     needed = [job for asked in (item.stash[ASKED] for item in claims) if not asked.not_applicable for job in asked.jobs()]
-    mine.crew.plan = list(dict.fromkeys(needed))
+    mine.crew.plan = trials.with_requirements(needed)
     runs.save(mine.store, mine.run)
     runs.save_plan(mine.store, mine.run.id, mine.crew.plan)
 

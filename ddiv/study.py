@@ -5,10 +5,13 @@ Everything here is frozen data without torch; `ddiv.data.load` and `ddiv.models.
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
-from ddiv.treatment import (BASELINE, Augmentation, Dropout, EarlyStop, EvaluationDropout, NoOp, OtherSeed, Placement,
-                            ShuffledLabels, Treatment, WeightDecay)
+from ddiv.source import Generator, Setting
+from ddiv.treatment import (BASELINE, Augmentation, BatchSize, Classes, Dropout, EarlyStop, EvaluationDropout, NoOp, OtherSeed,
+                            Placement, ShuffledLabels, Synthetic, Treatment, WeightDecay)
 
 # --- datasets -----------------------------------------------------------------------------------
 
@@ -36,9 +39,13 @@ Data = World | Digits
 
 
 class Clip(msgspec.Struct, frozen=True, tag="clip"):
-    """The small open_clip model that ddiv ships, named by the SHA-256 of its pre-trained weights."""
+    """One of the small open_clip models that ddiv ships, named by the SHA-256 of its pre-trained weights.
+
+    `tower` is its image encoder: a vision transformer, or open_clip's modified ResNet (the kind of CLIP RN50).
+    """
 
     weights: str
+    tower: Literal["vit", "resnet"] = "vit"
 
 
 class ResNet18(msgspec.Struct, frozen=True, tag="resnet18"):
@@ -51,13 +58,23 @@ class ResNet18(msgspec.Struct, frozen=True, tag="resnet18"):
     stem_stride: int = 1
 
 
-Backbone = Clip | ResNet18
+class MiniAlexNet(msgspec.Struct, frozen=True, tag="mini-alexnet"):
+    """Martin and Mahoney's small convolutional net: two convolutions and two fully connected layers before the classifier.
+
+    `width` channels in the first convolution, `hidden` units in each fully connected layer.
+    """
+
+    width: int
+    hidden: int
+
+
+Backbone = Clip | ResNet18 | MiniAlexNet
 
 # --- hyper-parameters ---------------------------------------------------------------------------
 
 
 class Recipe(msgspec.Struct, frozen=True):
-    """How a trial is trained: Adam, cosine learning rate to 0, cross-entropy.
+    """How a trial is trained: Adam (where `momentum` is given, SGD), cosine learning rate to 0, cross-entropy.
 
     `head_lr` is the learning rate of the classification layer where it is not `lr`: a random layer on a small
     pre-trained encoder needs a larger one, or the encoder forgets before the layer has learned. `checkpoints` are the epochs (fractions allowed) at which the baseline's trajectory is measured.
@@ -68,14 +85,18 @@ class Recipe(msgspec.Struct, frozen=True):
     lr: float
     checkpoints: tuple[float, ...] = ()
     head_lr: float | None = None
+    momentum: float | None = None
 
 
 class Study(msgspec.Struct, frozen=True):
-    """The population of a claim, and the doses and augmentations that its arms use.
+    """The population of a claim, and the doses and augmentations that its arms use; an empty field: it has no such arms.
 
     `early_stop` is the fraction of the epochs that the early-stopped arm runs; `view_size` the number of
     training images on which diversity is scored; `single_placement_rates` the dropout rates of the
-    head-only and encoder-only ladders.
+    head-only and encoder-only ladders. `very_large_dropout` is a rate before the classification layer, `combinations`
+    are pairs of a dropout rate and a decay (v1 figure 8). Of the generator's `settings` the first is the better one;
+    `shares` are the synthetic shares of each, `rounds` how often the generator is retrained on its own output.
+    `class_counts` and `batches` are ladders of label classes and of batch sizes.
     """
 
     name: str
@@ -84,12 +105,21 @@ class Study(msgspec.Struct, frozen=True):
     backbone: Backbone
     recipe: Recipe
     domains: tuple[str, ...]
-    dropout_rates: tuple[float, ...]
-    decays: tuple[float, ...]
-    augmentations: tuple[str, ...]
-    early_stop: float
-    view_size: int
+    view_size: int = 0
+    early_stop: float = 0.0
+    dropout_rates: tuple[float, ...] = ()
     single_placement_rates: tuple[float, ...] = ()
+    decays: tuple[float, ...] = ()
+    very_large_dropout: float = 0.0
+    combinations: tuple[tuple[float, float], ...] = ()
+    augmentations: tuple[str, ...] = ()
+    further_augmentations: tuple[str, ...] = ()
+    generator: Generator | None = None
+    settings: tuple[Setting, ...] = ()
+    shares: tuple[tuple[float, ...], ...] = ()
+    rounds: int = 0
+    class_counts: tuple[int, ...] = ()
+    batches: tuple[int, ...] = ()
 
     @property
     def ood_domains(self) -> tuple[str, ...]:
@@ -107,6 +137,33 @@ class Study(msgspec.Struct, frozen=True):
 
     def augmentation(self, name: str) -> Treatment:
         return Treatment.of(Augmentation(name))
+
+    def synthetic(self, share: float, setting: str = "", round: int = 1) -> Treatment:
+        """This share of the training images from the generator in the setting of this name (the first where none is named)."""
+        return Treatment.of(Synthetic(share, self.generator, self._setting(setting), round))
+
+    def mixing(self, setting: str = "") -> tuple[tuple[float, Treatment], ...]:
+        """The ladder of (synthetic share, treatment) from 0 (the baseline) up."""
+        shares = self.shares[self.settings.index(self._setting(setting))]
+        return ((0.0, BASELINE), *((share, self.synthetic(share, setting)) for share in shares))
+
+    def _setting(self, name: str) -> Setting:
+        return next(one for one in self.settings if name in ("", one.name))
+
+    def by_classes(self) -> tuple[tuple[float, Treatment], ...]:
+        """The ladder of (number of classes, treatment), all of them at an equal number of images."""
+        return tuple((count, Treatment.of(Classes(count))) for count in self.class_counts)
+
+    def by_batch(self) -> tuple[tuple[float, Treatment], ...]:
+        """The ladder of (batch size, treatment), smallest first; the recipe's own size is the baseline."""
+        return tuple((size, BASELINE if size == self.recipe.batch else Treatment.of(BatchSize(size))) for size in self.batches)
+
+    @property
+    def very_large(self) -> Treatment:
+        return Treatment.of(Dropout(self.very_large_dropout, "head"))
+
+    def combination(self, rate: float, decay: float) -> Treatment:
+        return Treatment.of(Dropout(rate), WeightDecay(decay))
 
     @property
     def no_op(self) -> Treatment:
@@ -131,6 +188,8 @@ class Study(msgspec.Struct, frozen=True):
 
     @property
     def controls(self) -> tuple[Treatment, ...]:
+        if not self.dropout_rates:
+            return ()
         return (self.no_op, self.other_seed, self.evaluation_dropout, self.shuffled_labels, self.early_stopped)
 
     @property
@@ -138,4 +197,8 @@ class Study(msgspec.Struct, frozen=True):
         """Every arm of the study, the baseline first, in the order in which tables show them."""
         ladders = [self.dropout(), self.decay(), self.dropout("head"), self.dropout("encoder")]
         doses = [treatment for ladder in ladders for _, treatment in ladder[1:]]
-        return (BASELINE, *self.controls, *doses, *map(self.augmentation, self.augmentations))
+        extremes = [self.very_large] * bool(self.very_large_dropout) + [self.combination(*pair) for pair in self.combinations]
+        augmented = map(self.augmentation, (*self.augmentations, *self.further_augmentations))
+        mixed = [treatment for setting in self.settings for _, treatment in self.mixing(setting.name)[1:]]
+        batches = [treatment for _, treatment in self.by_batch()]
+        return tuple(dict.fromkeys((BASELINE, *self.controls, *doses, *extremes, *augmented, *mixed, *batches)))

@@ -15,12 +15,15 @@ import inspect
 from collections.abc import Callable
 
 from ddiv.claim import Claim, Question
+from ddiv.study import Study
 
 
-def claim(id: str, statement: str, *, source: str, guards: str = "") -> Callable:
+def claim(id: str, statement: str, *, source: str, needs: tuple[str, ...] = (),
+          on: Callable[[Study], bool] = lambda study: True, guards: str = "") -> Callable:
     """Mark a function of `study` (and further parameters) that returns a Question as a test of a claim.
 
-    `id` is the claim's id in the catalogue; `source` names the version of the paper and the passage.
+    `id` is the claim's id in the catalogue; `source` names the version of the paper and the passage. It is put to
+    every study whose fields named in `needs` are not empty and for which `on` holds.
     `guards` makes it a negative control of that family of claims, which must not come out supported.
     """
 
@@ -35,6 +38,7 @@ def claim(id: str, statement: str, *, source: str, guards: str = "") -> Callable
         family = ask.__module__.rpartition(".")[2].removeprefix("test_").replace("_", " ")
         test.claim = Claim(id, statement, source, family, guards)
         test.ask = ask
+        test.applies = lambda study: all(getattr(study, name) for name in needs) and on(study)
         return test
 
     return decorate

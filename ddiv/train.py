@@ -1,57 +1,48 @@
 """Train one trial and measure it: from a `Trial` to a `Record`.
 
 One loop serves all sizes and backbones. Batches are drawn from one tensor on the device; augmentation is
-drawn anew for every sample in every epoch. Each kind of randomness has a stream of its own, derived from
-the seed, so that two arms at equal seeds share initialisation and data order whatever else they draw.
+drawn anew for every sample in every epoch.
 """
 
 from __future__ import annotations
 
-import hashlib
 import platform
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ddiv.augment import augment
-from ddiv.backbone import Network, add_dropout, build, clip_model, normalise
+from ddiv.backbone import Network, add_dropout, build, normalise
 from ddiv.datasets import Dataset, load
+from ddiv.draws import generator, stream
+from ddiv.errors import TrialFailed
 from ddiv.machine import processor_name
+from ddiv.mixing import augmented
+from ddiv.shown import Shown, synthetic_images, training_set
 from ddiv.spectra.eigen import eigenvalues
 from ddiv.spectra.matrices import shapes, skipped, weight_matrices
 from ddiv.store import Record
-from ddiv.treatment import Augmentation, Dropout, EarlyStop, EvaluationDropout, NoOp, ShuffledLabels, WeightDecay
-from ddiv.trial import Trial, View
+from ddiv.study import Recipe
+from ddiv.treatment import Augmentation, BatchSize, Dropout, EarlyStop, EvaluationDropout, NoOp, WeightDecay
+from ddiv.trial import Job, Trial
 
 Progress = Callable[[float], None]
 
 
-class TrialFailed(Exception):
-    """A trial could not be trained; the message names the cause and the remedy."""
-
-
-def stream(seed: int, purpose: str) -> int:
-    """The seed of one random stream of a trial, from SHA-256: purposes never share draws."""
-    return int.from_bytes(hashlib.sha256(f"{seed}/{purpose}".encode()).digest()[:7], "big")
-
-
-def generator(seed: int, purpose: str) -> torch.Generator:
-    """A CPU generator for one purpose: draws are made on the CPU so that devices agree on them."""
-    return torch.Generator().manual_seed(stream(seed, purpose))
-
-
-def train(trial: Trial, device: torch.device, progress: Progress = lambda share: None) -> Record:
+def train(trial: Trial, device: torch.device, progress: Progress = lambda share: None,
+          records: Mapping[Job, Record] = MappingProxyType({})) -> Record:
     """Train and measure one trial; `progress` is called with the share done, from 0 to 1.
 
-    Raises TrialFailed where the loss is not finite.
+    `records` holds what the trial reads (`trial.requires`). Raises TrialFailed where the loss is not finite.
     """
     started = time.time()
     data = load(trial.data)
+    shown = training_set(data, trial.treatment, trial.treatment.seed(trial.seed), synthetic_images(trial, records))
     devices = [device] if device.type == "cuda" else []
     with torch.random.fork_rng(devices=devices):
         seed = trial.treatment.seed(trial.seed)
@@ -61,7 +52,7 @@ def train(trial: Trial, device: torch.device, progress: Progress = lambda share:
         add_dropout(sites, trial.treatment.part(Dropout))
         add_dropout(sites, trial.treatment.part(EvaluationDropout))
         torch.manual_seed(stream(seed, "dropout masks"))
-        measured = _fit(network, data, trial, device, progress)
+        measured = _fit(network, data, shown, trial, device, progress)
     facts = {**measured.facts, "classes": len(data.classes), "domains": list(data.tests),
              "provenance": provenance(device, started)}
     return Record(trial, facts, measured.arrays)
@@ -73,23 +64,18 @@ class _Measured:
     arrays: dict = field(default_factory=dict)
 
 
-def _fit(network: Network, data: Dataset, trial: Trial, device: torch.device, progress: Progress) -> _Measured:
+def _fit(network: Network, data: Dataset, shown: Shown, trial: Trial, device: torch.device, progress: Progress) -> _Measured:
     recipe, treatment = trial.recipe, trial.treatment
     seed = treatment.seed(trial.seed)
-    images, labels = torch.from_numpy(data.images), torch.from_numpy(data.labels).long()
-    if treatment.part(ShuffledLabels):
-        labels = labels[torch.randperm(len(labels), generator=generator(seed, "labels"))]
-    clean, labels = normalise(images.to(device)), labels.to(device)
-    batches = -(-len(images) // recipe.batch)
+    images = torch.from_numpy(shown.images)
+    clean, labels = normalise(images.to(device)), torch.from_numpy(shown.labels).long().to(device)
+    size = treatment.part(BatchSize).size if treatment.part(BatchSize) else recipe.batch
+    batches = -(-len(images) // size)
     planned = recipe.epochs * batches
     stop = treatment.part(EarlyStop)
     last = planned if stop is None else max(1, round(stop.fraction * planned))
     decay = treatment.part(WeightDecay)
-    # The fused kernel is the single largest saving on a CPU at this size (1.6 times in the prototype).
-    optimiser = torch.optim.Adam(
-        [{"params": network.encoder.parameters(), "lr": recipe.lr},
-         {"params": network.head.parameters(), "lr": recipe.head_lr or recipe.lr}],
-        fused=True, weight_decay=decay.value if decay else 0.0)
+    optimiser = _optimiser(network, recipe, decay.value if decay else 0.0)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, T_max=planned)
     order = generator(seed, "no-op order" if treatment.part(NoOp) else "order")
     draws = generator(seed, "augmentation")
@@ -101,12 +87,16 @@ def _fit(network: Network, data: Dataset, trial: Trial, device: torch.device, pr
     if 0 in checkpoints:
         trajectory.append((0.0, *_measure(network, clean, labels, data, device)))
     while step < last:
-        shown = clean if augmentation is None else normalise(augment(augmentation.name, images, draws).to(device))
+        inputs, mixed = clean, None
+        if augmentation is not None:
+            pictures, mixed = augmented(augmentation.name, images, draws)
+            inputs = normalise(pictures.to(device))
         total = torch.zeros((), device=device)
         network.train()
         indices = torch.randperm(len(images), generator=order).to(device)
-        for index in indices.split(recipe.batch)[:last - step]:
-            loss = F.cross_entropy(network(shown[index]), labels[index])
+        for index in indices.split(size)[:last - step]:
+            outputs = network(inputs[index])
+            loss = F.cross_entropy(outputs, labels[index]) if mixed is None else mixed.loss(outputs, labels, index)
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
             optimiser.step()
@@ -138,6 +128,15 @@ def _fit(network: Network, data: Dataset, trial: Trial, device: torch.device, pr
     if trajectory:
         out.arrays["trajectory/eigenvalues"] = np.stack([_flat(s) for _, s, _, _ in trajectory])
     return out
+
+
+def _optimiser(network: Network, recipe: Recipe, decay: float) -> torch.optim.Optimizer:
+    groups = [{"params": network.encoder.parameters(), "lr": recipe.lr},
+              {"params": network.head.parameters(), "lr": recipe.head_lr or recipe.lr}]
+    # The fused kernels are the single largest saving on a CPU at this size (1.6 times in the prototype).
+    if recipe.momentum is not None:
+        return torch.optim.SGD(groups, momentum=recipe.momentum, fused=True, weight_decay=decay)
+    return torch.optim.Adam(groups, fused=True, weight_decay=decay)
 
 
 def spectrum(network: Network) -> dict[str, np.ndarray]:
@@ -185,46 +184,3 @@ def provenance(device: torch.device, started: float) -> dict:
             "threads": torch.get_num_threads(), "python": platform.python_version(),
             "torch": str(torch.__version__), "torchvision": str(torchvision.__version__),
             "open_clip": str(open_clip.__version__)}
-
-
-def diversity(view: View, device: torch.device) -> Record:
-    """The Vendi Scores (cosine kernel, of the orders of `outcome.VENDI_ORDERS`) of a view, by pixels and by CLIP embeddings.
-
-    The same `n` training images are scored under every augmentation, since scores grow with n. Images
-    that are smaller or larger than the embedder's input are resized bilinearly for the embedding only.
-    The kernel's eigenvalues are kept, so another order is read off the record.
-    """
-    from ddiv.diversity import VendiResult, black_apart, pixel_vectors
-    from ddiv.diversity.entropy import score_of
-    from ddiv.diversity.rows import backend
-    from ddiv.diversity.spectrum import spectrum as kernel_spectrum
-    from ddiv.models.clip import encode_images
-    from ddiv.outcome import VENDI_ORDERS, Vendi
-
-    started = time.time()
-    data = load(view.data)
-    if view.n > len(data.images):
-        raise TrialFailed(f"a view of {view.n} images was asked for, but the training set has "
-                          f"{len(data.images)}. Lower the study's `view` size.")
-    chosen = torch.randperm(len(data.images), generator=generator(0, "view"))[:view.n]
-    images = torch.from_numpy(data.images)[chosen]
-    if view.augmentation is not None:
-        images = augment(view.augmentation.name, images, generator(view.seed, "augmentation"))
-    clip = clip_model(view.embedder).to(device)
-    side = clip.visual.image_size[0]
-    resized = images
-    if images.shape[-1] != side:
-        resized = F.interpolate(images.float(), (side, side), mode="bilinear").round().to(torch.uint8)
-    vectors = {
-        "pixel": (black_apart(pixel_vectors(images.numpy())), "pixels",
-                  "scaled to [0, 1], flattened; black images equal to each other, unlike all others"),
-        "embedding": (encode_images(clip, resized.numpy()), f"clip {view.embedder.weights[:12]}",
-                      f"bilinear to {side} px, mean .5, deviation .25")}
-    scores, settings, arrays = {}, {}, {}
-    for space, (rows, embedder, preprocessing) in vectors.items():
-        found = kernel_spectrum(rows, "cosine", None, None, backend("auto"))
-        scores |= {Vendi(space, order).key: score_of(found.p, order) for order in VENDI_ORDERS}
-        settings[space] = asdict(VendiResult(scores[space], found.n, 1.0, found.kernel, embedder, preprocessing))
-        arrays[f"eigenvalues/{space}"] = found.p[found.p > 0]
-    facts = {"vendi": scores, "settings": settings, "provenance": provenance(device, started)}
-    return Record(view, facts, arrays)

@@ -14,6 +14,8 @@ from typing import Literal
 
 import msgspec
 
+from ddiv.source import Generator, Setting
+
 Placement = Literal["all", "head", "encoder"]
 
 
@@ -57,13 +59,65 @@ class WeightDecay(msgspec.Struct, frozen=True, tag="decay"):
 
 
 class Augmentation(msgspec.Struct, frozen=True, tag="augmentation"):
-    """One of the ten augmentations of v1 section 3.3, drawn anew per sample and epoch (`ddiv.augment`)."""
+    """An augmentation by name, drawn anew per sample and epoch (`ddiv.augment`): the ten of v1 section 3.3 and further ones."""
 
     name: str
 
     @property
     def label(self) -> str:
         return self.name
+
+
+class Synthetic(msgspec.Struct, frozen=True, tag="synthetic"):
+    """A `share` in (0, 1] of the training images, the same in every class, replaced by a generator's (v1 section 3.4).
+
+    The number of images stays. `round` above 1: the generator was retrained on its own samples round after round
+    (Alemohammad et al. 2023), the first being trained on the real images.
+    """
+
+    share: float
+    generator: Generator
+    setting: Setting
+    round: int = 1
+
+    def __post_init__(self):
+        if not 0 <= self.share <= 1:
+            raise ValueError(f"a share of synthetic images lies in [0, 1], got {self.share}")
+        if self.round < 1:
+            raise ValueError(f"rounds of a generator count from 1, got {self.round}")
+
+    @property
+    def label(self) -> str:
+        later = f", round {self.round}" if self.round > 1 else ""
+        return f"synthetic {self.share:.0%} ({self.setting.name}{later})"
+
+
+class BatchSize(msgspec.Struct, frozen=True, tag="batch-size"):
+    """Batches of this many images in place of the recipe's, the learning rate as it is."""
+
+    size: int
+
+    def __post_init__(self):
+        if self.size < 1:
+            raise ValueError(f"a batch holds at least 1 image, got {self.size}")
+
+    @property
+    def label(self) -> str:
+        return f"batch {self.size}"
+
+
+class Classes(msgspec.Struct, frozen=True, tag="classes"):
+    """Only `count` of the classes, drawn by the seed, at an unchanged number of images: for the diversity of data."""
+
+    count: int
+
+    def __post_init__(self):
+        if self.count < 1:
+            raise ValueError(f"a training set has at least 1 class, got {self.count}")
+
+    @property
+    def label(self) -> str:
+        return f"{self.count} class{'es' * (self.count > 1)}"
 
 
 class EarlyStop(msgspec.Struct, frozen=True, tag="early-stop"):
@@ -134,7 +188,8 @@ class ShuffledLabels(msgspec.Struct, frozen=True, tag="shuffled-labels"):
         return "shuffled labels"
 
 
-Part = Dropout | WeightDecay | Augmentation | EarlyStop | NoOp | OtherSeed | EvaluationDropout | ShuffledLabels
+Part = (Dropout | WeightDecay | Augmentation | Synthetic | BatchSize | Classes | EarlyStop | NoOp | OtherSeed
+        | EvaluationDropout | ShuffledLabels)
 
 OTHER_SEEDS_BEGIN = 1_000_000
 
@@ -154,7 +209,7 @@ class Treatment(msgspec.Struct, frozen=True):
 
     @classmethod
     def of(cls, *parts: Part) -> Treatment:
-        """The treatment of these parts; those that do nothing (rate 0, decay 0) are left out."""
+        """The treatment of these parts; those that do nothing (rate 0, decay 0, share 0) are left out."""
         return cls(tuple(part for part in parts if not _does_nothing(part)))
 
     def __add__(self, other: Part | Treatment) -> Treatment:
@@ -183,7 +238,8 @@ class Treatment(msgspec.Struct, frozen=True):
             return "baseline"
         if len(self.parts) == 1 and isinstance(self.parts[0], Dropout) and self.parts[0].where != "all":
             return "dropout in one place"
-        names = {Dropout: "dropout", WeightDecay: "weight decay", Augmentation: "augmentation"}
+        names = {Dropout: "dropout", WeightDecay: "weight decay", Augmentation: "augmentation", Synthetic: "synthetic",
+                 BatchSize: "batch size", Classes: "classes"}
         groups = {names.get(type(part), "control") for part in self.parts}
         return groups.pop() if len(groups) == 1 else "combination"
 
@@ -192,4 +248,4 @@ BASELINE = Treatment()
 
 
 def _does_nothing(part: Part) -> bool:
-    return part in (Dropout(0.0, getattr(part, "where", "all")), WeightDecay(0.0))
+    return isinstance(part, Dropout) and part.rate == 0 or part == WeightDecay(0.0) or isinstance(part, Synthetic) and part.share == 0

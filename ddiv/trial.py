@@ -1,7 +1,8 @@
 """Trials and views: the values that name what is to be measured, and their keys.
 
 A **trial** (study x treatment x seed) is trained once. A **view** is the training set as one treatment
-shows it to the model; measuring its diversity needs no training. Both are jobs: frozen values whose key
+shows it to the model; measuring its diversity needs no training. A **generator fit** and the **samples** drawn from it
+make the synthetic images that some trials and views read. All are jobs: frozen values whose key
 is a hash of their canonical JSON and of the version of the code's meaning, never of a path, a device or
 a worker.
 """
@@ -9,16 +10,18 @@ a worker.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from functools import lru_cache
 
 import msgspec
 
+from ddiv.source import Flow, Generator, Setting
 from ddiv.study import Backbone, Clip, Data, Recipe, Study
-from ddiv.treatment import Augmentation, Treatment
+from ddiv.treatment import Synthetic, Treatment
 
 # Raise when training, augmentation or measurement come to MEAN something else: stored records made under
 # the old meaning are then left alone and trained anew. A refactoring or a speed-up leaves it as it is.
-MEANING = 2
+MEANING = 3
 
 
 class Trial(msgspec.Struct, frozen=True, tag="trial"):
@@ -36,21 +39,83 @@ class Trial(msgspec.Struct, frozen=True, tag="trial"):
 
 
 class View(msgspec.Struct, frozen=True, tag="view"):
-    """`n` training images as an augmentation (None: as they are) shows them, and who embeds them."""
+    """`n` training images as a treatment (an augmentation, a synthetic share, a number of classes) shows them."""
 
     data: Data
-    augmentation: Augmentation | None
+    treatment: Treatment
     embedder: Clip
     n: int
     seed: int
 
     @property
     def label(self) -> str:
-        name = self.augmentation.name if self.augmentation else "plain"
-        return f"diversity of {name}, seed {self.seed}"
+        return f"diversity of {'plain' if self.treatment.is_baseline else self.treatment.label}, seed {self.seed}"
 
 
-Job = Trial | View
+class GeneratorFit(msgspec.Struct, frozen=True, tag="generator"):
+    """Train a generator: in round 1 on the real training images, later on its own samples of the round before."""
+
+    data: Data
+    generator: Flow
+    setting: Setting | None = None  # of the samples that it is retrained on; None in round 1
+    round: int = 1
+    seed: int = 0
+
+    @property
+    def label(self) -> str:
+        return f"generator ({self.generator.label}), round {self.round}"
+
+
+class Samples(msgspec.Struct, frozen=True, tag="samples"):
+    """As many images as the training set has of every class, drawn from a generator with this seed."""
+
+    data: Data
+    generator: Generator
+    setting: Setting
+    round: int
+    seed: int
+
+    @property
+    def label(self) -> str:
+        return f"samples ({self.setting.name}), round {self.round}, seed {self.seed}"
+
+
+Job = Trial | View | GeneratorFit | Samples
+
+
+def requires(job: Job) -> tuple[Job, ...]:
+    """The jobs whose records this one reads."""
+    match job:
+        case Trial() | View():
+            part = job.treatment.part(Synthetic)
+            return (Samples(job.data, part.generator, part.setting, part.round, job.seed),) if part else ()
+        case Samples(generator=Flow()):
+            return (_fit(job),)
+        case GeneratorFit() if job.round > 1:
+            return (Samples(job.data, job.generator, job.setting, job.round - 1, job.seed),)
+    return ()
+
+
+def with_requirements(jobs: Iterable[Job]) -> list[Job]:
+    """The jobs, each once, with all that they read put before them."""
+    ordered: dict[Job, None] = {}
+
+    def add(job: Job) -> None:
+        if job not in ordered:
+            for needed in requires(job):
+                add(needed)
+            ordered[job] = None
+
+    for job in jobs:
+        add(job)
+    return list(ordered)
+
+
+def _fit(samples: Samples) -> GeneratorFit:
+    # One generator a study, as the paper has one Stable Diffusion; what is retrained belongs to a seed's own chain.
+    if samples.round == 1:
+        return GeneratorFit(samples.data, samples.generator)
+    return GeneratorFit(samples.data, samples.generator, samples.setting, samples.round, samples.seed)
 
 
 def trial(study: Study, treatment: Treatment, seed: int) -> Trial:

@@ -12,7 +12,7 @@ from ddiv.profiles import profile
 from ddiv.study import Study
 
 PROFILE = profile("embedded")
-WORLD, DIGITS = PROFILE.studies
+WORLD, DIGITS = (next(study for study in PROFILE.studies if study.name == name) for name in ("clip-world", "resnet18-digits"))
 
 
 class Case(NamedTuple):
@@ -40,7 +40,7 @@ def every_case() -> Iterator[Case]:
             marks = [mark.args for mark in getattr(test, "pytestmark", []) if mark.name == "parametrize"]
             rows = [[dict(zip(names.split(", "), row if ", " in names else (row,))) for row in given]
                     for names, given in marks]
-            for study, chosen in product(PROFILE.studies, product(*rows)):
+            for study, chosen in product(filter(test.applies, PROFILE.studies), product(*rows)):
                 values = {name: value for row in chosen for name, value in row.items()}
                 variant = ", ".join(value for value in values.values() if isinstance(value, str))
                 yield Case(test.claim, study, test.ask(study=study, **values), variant)

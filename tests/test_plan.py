@@ -24,7 +24,7 @@ def job(seed: int) -> Trial:
 JOBS = [job(seed) for seed in range(8)]
 
 
-def slowly(job, report) -> Record:
+def slowly(job, records, report) -> Record:
     report(0.5)
     time.sleep(0.1)
     return Record(job, {"pid": os.getpid()}, {"x": np.zeros(1)})
@@ -48,7 +48,7 @@ def test_only_what_is_wanted_is_measured(tmp_path):
 def test_stored_records_are_not_measured_again(tmp_path):
     work(tmp_path, tmp_path / "run", JOBS[:2], slots=1)
 
-    def never(job, report):
+    def never(job, records, report):
         raise AssertionError("measured again")
 
     assert len(work(tmp_path, tmp_path / "other", JOBS[:2], 1, never)) == 2
@@ -84,7 +84,7 @@ def test_a_worker_without_tests_helps_until_nothing_is_left(tmp_path):
 
 
 def test_helping_ends_where_only_failures_are_left(tmp_path):
-    def fail(job, report):
+    def fail(job, records, report):
         raise RuntimeError("no")
 
     Crew(Store(tmp_path), tmp_path / "run", fail, JOBS).drain()
@@ -92,7 +92,7 @@ def test_helping_ends_where_only_failures_are_left(tmp_path):
 
 
 def test_no_more_jobs_in_flight_than_slots(tmp_path):
-    def alone(job, report):
+    def alone(job, records, report):
         (tmp_path / "busy").mkdir()  # fails where another is there
         time.sleep(0.05)
         (tmp_path / "busy").rmdir()
@@ -119,10 +119,10 @@ def test_a_killed_worker_loses_only_its_job_in_flight(tmp_path):
 
 
 def test_a_failed_job_is_told_to_those_who_need_it_and_only_to_them(tmp_path):
-    def measure(job, report):
+    def measure(job, records, report):
         if job.seed == 1:
             raise RuntimeError("the loss became nan. Lower the learning rate.")
-        return slowly(job, report)
+        return slowly(job, records, report)
 
     crew = Crew(Store(tmp_path), tmp_path / "run", measure, JOBS[:3])
     with pytest.raises(JobFailed, match="Lower the learning rate"):
@@ -141,7 +141,7 @@ def test_progress_says_done_running_waiting_and_time_left(tmp_path):
     assert describe(run, 2).startswith("trials: 0 of 8 done · 0 running · 8 waiting")
     lines = []
 
-    def watch(job, report):
+    def watch(job, records, report):
         report(0.5)
         lines.append(describe(run, 2))
         return Record(job, {}, {})
@@ -155,7 +155,7 @@ def test_seeds_that_are_asked_for_later_are_measured_and_told(tmp_path):
     """Undecided claims ask for jobs that are in nobody's plan."""
     store, run, lines = Store(tmp_path), tmp_path / "runs" / "r", []
 
-    def watch(job, report):
+    def watch(job, records, report):
         lines.append(describe(run, 2))
         return Record(job, {}, {})
 

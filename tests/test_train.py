@@ -10,7 +10,8 @@ from ddiv.measure import NoSuchDevice, choose_device, measure
 from ddiv.outcome import Spectral, value
 from ddiv.profiles import profile
 from ddiv.study import Recipe
-from ddiv.train import TrialFailed, generator, stream
+from ddiv.draws import generator, stream
+from ddiv.errors import TrialFailed
 from ddiv.treatment import (BASELINE, Augmentation, Dropout, EarlyStop, EvaluationDropout, NoOp, OtherSeed, ShuffledLabels,
                             Treatment, WeightDecay)
 from ddiv.trial import View, trial
@@ -20,7 +21,7 @@ CPU = torch.device("cpu")
 
 
 def trained(treatment=BASELINE, seed=0, study=STUDY):
-    return measure(trial(study, treatment, seed), "cpu", lambda share: None)
+    return measure(trial(study, treatment, seed), {}, "cpu", lambda share: None)
 
 
 @pytest.fixture(scope="module")
@@ -124,8 +125,8 @@ def test_streams_of_one_seed_differ_by_purpose():
 
 def test_diversity_rises_with_noise_and_states_its_settings():
     embedder = profile("smoke").embedder
-    plain, noisy = (measure(View(STUDY.data, part, embedder, 100, 0), "cpu", lambda share: None)
-                    for part in (None, Augmentation("noise50")))
+    plain, noisy = (measure(View(STUDY.data, part, embedder, 100, 0), {}, "cpu", lambda share: None)
+                    for part in (BASELINE, Treatment.of(Augmentation("noise50"))))
     assert noisy.facts["vendi"]["pixel"] > plain.facts["vendi"]["pixel"] > 1
     settings = plain.facts["settings"]["embedding"]
     assert settings["n"] == 100 and settings["q"] == 1 and settings["embedder"].startswith("clip ")
@@ -133,7 +134,7 @@ def test_diversity_rises_with_noise_and_states_its_settings():
 
 def test_a_view_larger_than_the_training_set_is_refused():
     with pytest.raises(TrialFailed, match="training set has 120"):
-        measure(View(STUDY.data, None, profile("smoke").embedder, 121, 0), "cpu", lambda share: None)
+        measure(View(STUDY.data, BASELINE, profile("smoke").embedder, 121, 0), {}, "cpu", lambda share: None)
 
 
 def test_an_absent_device_is_refused_with_those_that_are_there():

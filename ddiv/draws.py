@@ -1,0 +1,20 @@
+"""Random streams: each kind of randomness of a trial has one of its own, derived from the seed.
+
+Two arms at equal seeds so share initialisation and data order, whatever else they draw.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+import torch
+
+
+def stream(seed: int, purpose: str) -> int:
+    """The seed of one random stream of a trial, from SHA-256: purposes never share draws."""
+    return int.from_bytes(hashlib.sha256(f"{seed}/{purpose}".encode()).digest()[:7], "big")
+
+
+def generator(seed: int, purpose: str) -> torch.Generator:
+    """A CPU generator for one purpose: draws are made on the CPU so that devices agree on them."""
+    return torch.Generator().manual_seed(stream(seed, purpose))

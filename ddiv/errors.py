@@ -1,0 +1,5 @@
+"""Errors that more than one part of the pipeline raises."""
+
+
+class TrialFailed(Exception):
+    """A trial could not be trained; the message names the cause and the remedy."""
