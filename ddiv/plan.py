@@ -1,7 +1,8 @@
 """Work together: several processes measure one list of jobs, each job once.
 
 Every worker of a pytest run holds the same plan. One that needs a job which another is measuring takes
-the next missing one of the plan instead of waiting. Locks are the operating system's (`filelock`), so
+the next missing one of the plan instead of waiting. What undecided claims ask for later is in nobody's plan, so it is
+noted in the run's folder, and a worker without tests helps with it as long as another may ask. Locks are the operating system's (`filelock`), so
 those of a killed process are free at once. The number of trials in flight is limited to the slots of the
 machine: with more runnable threads than cores everything collapses (prototype.md).
 """
@@ -67,23 +68,62 @@ class Crew:
     worker: str = "main"
     _seen: dict[str, Record] = field(default_factory=dict, repr=False)
     _failures: dict[str, str] = field(default_factory=dict, repr=False)
+    _noted: dict[str, Job] = field(default_factory=dict, repr=False)
+    _at_tests: FileLock | None = field(default=None, repr=False)
 
     def obtain(self, wanted: Iterable[Job]) -> dict[Job, Record]:
         """The records of the wanted jobs. Raises JobFailed where one of them failed in this run."""
         wanted = list(dict.fromkeys(wanted))
+        self._sign_in()
+        self._note_wanted(job for job in wanted if not self._have(job))
         while missing := [job for job in wanted if not self._have(job)]:
             for job in missing:
                 if failure := self._failure(job):
                     raise JobFailed(failure)
-            if not self._take_one([*trials.with_requirements(missing), *self.plan]):
+            if not self._take_one([*trials.with_requirements(missing), *self.plan]) and not self._take_one(self._wanted()):
                 time.sleep(POLL_SECONDS)
         return {job: self._record(job) for job in wanted}
 
     def drain(self) -> None:
-        """Measure along the plan until nothing is left to take: for a worker that has no tests any more."""
-        while any(not self._have(job) and not self._failure(job) for job in self.plan):
-            if not self._take_one(self.plan):
+        """Measure what there is to measure until no worker has tests any more: for one that has none left itself."""
+        if self._at_tests is not None:
+            self._at_tests.release()
+        while self._to_do(jobs := [*self.plan, *self._wanted()]) or self._others_at_tests():
+            if not self._take_one(jobs):
                 time.sleep(POLL_SECONDS)
+
+    def _to_do(self, jobs: Sequence[Job]) -> bool:
+        return any(not self._have(job) and not self._failure(job) for job in jobs)
+
+    def _sign_in(self) -> None:
+        """Hold a lock as long as this worker has tests; the system releases it if the worker is killed."""
+        if self._at_tests is None:
+            folder = self.folder / "at-tests"
+            folder.mkdir(parents=True, exist_ok=True)
+            self._at_tests = FileLock(folder / self.worker, thread_local=False)
+            with suppress(Timeout):  # a namesake in this very process holds it, which says as much
+                self._at_tests.acquire(blocking=False)
+
+    def _others_at_tests(self) -> bool:
+        for path in self.folder.glob("at-tests/*"):
+            try:
+                FileLock(path).acquire(blocking=False).lock.release()
+            except Timeout:
+                return True
+        return False
+
+    def _note_wanted(self, jobs: Iterable[Job]) -> None:
+        planned = set(self.plan)
+        for job in jobs:
+            if job not in planned:
+                write_atomically(self.folder / "wanted" / trials.key(job), trials.canonical(job), durable=False)
+
+    def _wanted(self) -> list[Job]:
+        """What all workers asked for beyond the plan, with what that needs."""
+        for path in self.folder.glob("wanted/[!.]*"):
+            if path.name not in self._noted:
+                self._noted[path.name] = trials.decode(path.read_bytes())
+        return trials.with_requirements(self._noted.values())
 
     def _have(self, job: Job) -> bool:
         return trials.key(job) in self._seen or job in self.store

@@ -25,6 +25,7 @@ from ddiv.profiles import PROFILES, Profile, UnknownProfile, profile
 from ddiv.progress import ProgressLine
 from ddiv.store import Store, StoreError
 from ddiv.study import Study
+from ddiv.treatment import OTHER_SEEDS_BEGIN
 from ddiv.trial import Job
 from ddiv.wording import Tally, tally
 
@@ -47,8 +48,8 @@ class Session:
 
     @property
     def binding(self) -> bool:
-        """Whether a verdict other than the ledger's is a change: a run with fewer seeds may well decide otherwise."""
-        return self.run.max_seeds >= self.profile.max_seeds and self.run.budget is None
+        """Whether a verdict other than the ledger's is a change: a run with fewer or other seeds may well decide otherwise."""
+        return self.run.max_seeds >= self.profile.max_seeds and self.run.budget is None and self.run.seeds[0] == 0
 
     @property
     def folder(self) -> Path:
@@ -64,6 +65,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--max-seeds", type=int, metavar="N",
                     help="a claim that is still undecided gets more seeds, up to N (default: the profile's; fewer than 6 "
                          "cannot decide)")
+    group.addoption("--first-seed", type=int, default=0, metavar="N",
+                    help="number the seeds from N: another N repeats the claims with fresh draws (default: 0; the ledger "
+                         "speaks of that block)")
     group.addoption("--budget", metavar="TIME", help="after this time (90s, 30m, 2h) no claim gets more seeds than it has")
     group.addoption("--store", metavar="FOLDER", help="where records are kept (default: .ddiv, or $DDIV_STORE)")
     group.addoption("--report", metavar="FILE", help="the page to write (default: reports/PROFILE.html)")
@@ -94,6 +98,9 @@ def pytest_configure(config: pytest.Config) -> None:
         budget = runs.seconds(config.getoption("budget"))
     except ValueError as error:
         raise pytest.UsageError(str(error)) from None
+    first = config.getoption("first_seed")
+    if not 0 <= first <= OTHER_SEEDS_BEGIN - MOST_SEEDS:
+        raise pytest.UsageError(f"--first-seed lies between 0 and {OTHER_SEEDS_BEGIN - MOST_SEEDS}, got {first}")
     store = Store(config.getoption("store") or os.environ.get("DDIV_STORE") or config.rootpath / ".ddiv")
     worker = getattr(config, "workerinput", {})
     if "ddiv_run" in worker:
@@ -101,7 +108,7 @@ def pytest_configure(config: pytest.Config) -> None:
     else:
         run = runs.Run(
             id=runs.new_id(), command=shlex.join(["pytest", *map(str, config.invocation_params.args)]),
-            profile=chosen.name, seeds=tuple(range(seeds)), alpha=0.05,
+            profile=chosen.name, seeds=tuple(range(first, first + seeds)), alpha=0.05,
             workers=len(getattr(config.option, "tx", None) or ["main"]),
             device=config.getoption("device") or "auto", strict=bool(config.getini("strict")), started=time.time(),
             max_seeds=max(most, seeds), budget=budget)

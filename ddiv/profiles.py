@@ -11,6 +11,7 @@ from ddiv.study import Clip, Digits, Recipe, ResNet18, Study, World
 AUGMENTATIONS = ("auto", "rand", "augmix", "trivial", "noise10", "noise30", "noise50", "auto-v1", "auto-v2",
                  "auto-v3")
 EXTREME = ("auto-v2", "auto-v3")
+FURTHER = ("cutout", "cutmix", "mixup")
 
 
 class Profile(msgspec.Struct, frozen=True):

@@ -5,16 +5,18 @@ import os
 import signal
 import time
 
+import msgspec
 import numpy as np
 import pytest
 
 from ddiv.plan import Crew, JobFailed, journal
 from ddiv.progress import describe, duration
 from ddiv.run import save_plan
+from ddiv.source import Flow, Setting
 from ddiv.store import Record, Store
 from ddiv.study import Digits, Recipe, ResNet18
-from ddiv.treatment import BASELINE
-from ddiv.trial import Trial, key
+from ddiv.treatment import BASELINE, Synthetic, Treatment
+from ddiv.trial import GeneratorFit, Trial, key, requires
 
 
 def job(seed: int) -> Trial:
@@ -186,6 +188,60 @@ def test_two_claims_that_ask_for_the_same_seeds_later_share_them(tmp_path):
     assert [worker.exitcode for worker in workers] == [0, 0]
     assert sorted(line.key for line in journal(run)) == sorted(map(key, JOBS))
     assert {line.worker for line in journal(run)} == {"w0", "w1"}
+
+
+def slow_claim(root, run, worker) -> None:
+    crew = Crew(Store(root), run, slowly, (), slots=2, worker=worker)
+    for job in JOBS:  # one seed after the other
+        crew.obtain([job, msgspec.structs.replace(job, seed=job.seed + 100)])
+
+
+def test_a_worker_without_tests_helps_with_what_is_asked_for_later(tmp_path):
+    run, context = tmp_path / "run", multiprocessing.get_context("fork")
+    busy = context.Process(target=slow_claim, args=(tmp_path, run, "busy"))
+    busy.start()
+    while not list(run.glob("at-tests/*")):
+        time.sleep(0.01)
+    Crew(Store(tmp_path), run, slowly, (), slots=2, worker="idle").drain()
+    busy.join(timeout=5)
+    assert busy.exitcode == 0 and len(journal(run)) == 2 * len(JOBS)
+    assert {line.worker for line in journal(run)} == {"busy", "idle"}
+
+
+def test_a_killed_worker_is_not_waited_for(tmp_path):
+    run = tmp_path / "run"
+    killed = multiprocessing.get_context("fork").Process(target=slow_claim, args=(tmp_path, run, "killed"))
+    killed.start()
+    while not list(run.glob("at-tests/*")):
+        time.sleep(0.01)
+    killed.kill()
+    killed.join()
+    Crew(Store(tmp_path), run, slowly, (), slots=2, worker="idle").drain()
+    noted = {path.name for path in run.glob("wanted/[!.]*")}
+    assert noted and noted <= set(Store(tmp_path).keys())
+
+
+def failing_fit(job, records, report):
+    if isinstance(job, GeneratorFit):
+        raise ValueError("no images")
+    return Record(job, {}, {"read": np.array([len(records)])})
+
+
+def test_what_a_job_reads_is_measured_before_it_and_its_failure_is_told(tmp_path):
+    synthetic = msgspec.structs.replace(JOBS[0], treatment=Treatment.of(Synthetic(0.5, Flow(8, 8, 1), Setting("good"))))
+    samples, = requires(synthetic)
+    fit, = requires(samples)
+    order = []
+
+    def note(job, records, report):
+        order.append(job)
+        assert set(records) == set(requires(job))
+        return Record(job, {}, {})
+
+    Crew(Store(tmp_path / "a"), tmp_path / "run a", note, ()).obtain([synthetic])
+    assert order == [fit, samples, synthetic]
+    with pytest.raises(JobFailed, match="no images"):
+        Crew(Store(tmp_path / "b"), tmp_path / "run b", failing_fit, ()).obtain([synthetic])
 
 
 def test_durations_read_well():

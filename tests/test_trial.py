@@ -78,7 +78,8 @@ def test_unknown_profile_lists_those_that_there_are():
 
 
 def test_profiles_name_the_augmentations_that_there_are():
-    from ddiv import augment, profiles
+    from ddiv import augment, mixing, profiles
 
     # Named twice, because profiles must not import torch.
-    assert profiles.AUGMENTATIONS == tuple(augment.AUGMENTATIONS) and profiles.EXTREME == augment.EXTREME
+    assert profiles.AUGMENTATIONS == tuple(augment.AUGMENTATIONS)[:10] and profiles.EXTREME == augment.EXTREME
+    assert set(profiles.FURTHER) == set(augment.AUGMENTATIONS) - set(profiles.AUGMENTATIONS) | set(mixing.MIXING)
