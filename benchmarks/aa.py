@@ -68,7 +68,7 @@ class Shuffled:
 
 def train(store: Store, jobs: list, worker: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        crew = Crew(store, Path(folder), lambda job, report: measure(job, None, report), slots=usable_cores(), worker=worker)
+        crew = Crew(store, Path(folder), lambda job, records, report: measure(job, records, None, report), slots=usable_cores(), worker=worker)
         crew.obtain(jobs)
 
 

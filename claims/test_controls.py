@@ -17,7 +17,7 @@ each_space = pytest.mark.parametrize("space", ["pixel", "embedding"])
 
 
 @claim("control-dropout", "Dropout at evaluation only changes the trained spectrum as dropout does.",
-       source="ours: a negative control", guards="dropout")
+       source="ours: a negative control", guards="dropout", needs=("dropout_rates",))
 @pytest.mark.parametrize("metric, direction", [("alpha", RISES), ("entropy_raw", RISES), ("frobenius_norm", FALLS),
                                                ("spectral_norm", FALLS)], ids=["alpha", "entropy", "frobenius", "spectral"])
 def test_dropout_that_training_never_sees(study, metric, direction):
@@ -25,14 +25,14 @@ def test_dropout_that_training_never_sees(study, metric, direction):
 
 
 @claim("control-decay", "The baseline from another seed differs from the baseline as weight decay makes it differ.",
-       source="ours: a negative control", guards="weight decay")
+       source="ours: a negative control", guards="weight decay", needs=("decays", "dropout_rates"))
 @pytest.mark.parametrize("metric", ["alpha", "entropy_raw", "frobenius_norm", "spectral_norm"])
 def test_replicates_in_broken_pairs(study, metric):
     return Contrast(Spectral(metric, "classifier"), (study.other_seed,), FALLS)
 
 
-@claim("control-no-op", "A treatment that does nothing lowers the Frobenius norm, raises entropy and accuracy and lowers the "
-       "calibration error.", source="ours: a negative control", guards="augmentation")
+@claim("control-no-op", "A treatment that does nothing lowers the Frobenius norm, raises entropy and accuracy and lowers "
+       "the calibration error.", source="ours: a negative control", guards="augmentation", needs=("augmentations",))
 @pytest.mark.parametrize("name, outcome, direction", [
     ("frobenius", Spectral("frobenius_norm", "classifier"), FALLS), ("entropy", Spectral("entropy_raw", "classifier"), RISES),
     ("accuracy", Score("accuracy", "id"), RISES), ("ece", Score("ece", "id"), FALLS)],
@@ -42,7 +42,7 @@ def test_no_op_does_not_look_like_a_treatment(study, name, outcome, direction):
 
 
 @claim("control-diversity", "One draw of an augmentation is more diverse than another draw of the same.",
-       source="ours: a negative control", guards="data diversity")
+       source="ours: a negative control", guards="data diversity", needs=("augmentations", "view_size"))
 @each_space
 def test_two_draws_of_one_augmentation(study, space):
     drawn = study.augmentation("auto")
@@ -50,7 +50,7 @@ def test_two_draws_of_one_augmentation(study, space):
 
 
 @claim("control-shuffled-labels", "Augmentation improves accuracy where the training labels are random.",
-       source="ours: a negative control", guards="generalisation")
+       source="ours: a negative control", guards="generalisation", needs=("augmentations",))
 @pytest.mark.parametrize("where", ["id", "ood"])
 def test_nothing_generalises_from_random_labels(study, where):
     augmented = study.augmentation("rand") + ShuffledLabels()
@@ -58,7 +58,7 @@ def test_nothing_generalises_from_random_labels(study, where):
 
 
 @claim("q-fit-or-regularisation", "Stopping the baseline early moves the classification layer's spectrum as "
-       "augmentation and dropout are said to.", source="ours; design, decision 8")
+       "augmentation and dropout are said to.", source="ours; design, decision 8", needs=("early_stop",))
 @pytest.mark.parametrize("metric, direction", [("alpha", RISES), ("entropy_raw", RISES), ("frobenius_norm", FALLS)],
                          ids=["alpha", "entropy", "frobenius"])
 def test_early_stopping_looks_like_regularisation(study, metric, direction):

@@ -1,35 +1,65 @@
-"""Augmentation and the diversity of the training set (v1 section 2.1.2, figure 1).
+"""Augmentation, label classes and the diversity of the training set (v1 sections 2.1.2 and 3.4, figure 1).
 
 "Commonly used image augmentation methods typically increase input data diversity. Some methods (e.g., Auto-v3)
-increase the diversity score at a larger rate than others." Nothing is trained here: the Vendi Score is read
-off the images that a treatment shows, at equal n.
+increase the diversity score at a larger rate than others. Additionally, we observe that as the number of label classes
+increases, the diversity score initially increases but then exhibits a drop afterward. ... We also observe that pixel-wise
+diversity scores do not always match embedding-wise scores after applying data augmentation." 3.4: "on DomainNet, data
+augmentation can increase the diversity score at the pixel level but fails at the embedding level." Nothing is trained
+here: the Vendi Score is read off the images that a treatment shows, at equal n.
 """
 
 import pytest
 
-from ddiv.claim import Contrast, Largest
-from ddiv.evidence import RISES
+from ddiv.claim import All, Contrast, Correlation, Largest, RiseThenFall
+from ddiv.evidence import FALLS, RISES
 from ddiv.outcome import Vendi
 from ddiv.profiles import AUGMENTATIONS
 from ddiv.testing import claim
 
 each_augmentation = pytest.mark.parametrize("augmentation", AUGMENTATIONS)
+each_space = pytest.mark.parametrize("space", ["pixel", "embedding"])
+
+# Two rankings of ten that agree but for neighbours changing places have a correlation above this.
+AGREE = 0.9
 
 
-@claim("vendi-aug-pixel", "Augmentation raises the pixel Vendi Score.", source="v1 2.1.2, figure 1")
+@claim("vendi-aug-pixel", "Augmentation raises the pixel Vendi Score.", source="v1 2.1.2, figure 1",
+       needs=("augmentations", "view_size"))
 @each_augmentation
 def test_augmentation_raises_pixel_diversity(study, augmentation):
     return Contrast(Vendi("pixel"), (study.augmentation(augmentation),), RISES)
 
 
-@claim("vendi-aug-embedding", "Augmentation raises the Vendi Score of CLIP embeddings.", source="v1 2.1.2, figure 1")
+@claim("vendi-aug-embedding", "Augmentation raises the Vendi Score of CLIP embeddings.", source="v1 2.1.2, figure 1",
+       needs=("augmentations", "view_size"))
 @each_augmentation
 def test_augmentation_raises_embedding_diversity(study, augmentation):
     return Contrast(Vendi("embedding"), (study.augmentation(augmentation),), RISES)
 
 
-@claim("vendi-strongest", "auto-v3 raises the Vendi Score most of all ten augmentations.", source="v1 2.1.2")
-@pytest.mark.parametrize("space", ["pixel", "embedding"])
+@claim("vendi-strongest", "auto-v3 raises the Vendi Score most of all ten augmentations.", source="v1 2.1.2",
+       needs=("augmentations", "view_size"))
+@each_space
 def test_auto_v3_is_most_diverse(study, space):
     others = tuple(study.augmentation(name) for name in study.augmentations if name != "auto-v3")
     return Largest(Vendi(space), study.augmentation("auto-v3"), others)
+
+
+@claim("vendi-classes", "With more label classes, at an equal number of images, the Vendi Score first rises, then falls.",
+       source="v1 2.1.2, figure 1", needs=("class_counts", "view_size"))
+@each_space
+def test_diversity_rises_then_falls_with_classes(study, space):
+    return RiseThenFall(Vendi(space), study.by_classes())
+
+
+@claim("vendi-disagree", "Pixel and embedding Vendi Scores do not always agree over augmentations: their rank correlation "
+       f"is below {AGREE:g}.", source="v1 2.1.2", needs=("augmentations", "view_size"))
+def test_pixel_and_embedding_diversity_disagree(study):
+    return Correlation(Vendi("pixel"), Vendi("embedding"), tuple(map(study.augmentation, study.augmentations)), AGREE, FALLS)
+
+
+@claim("vendi-domain", "On the data of several domains augmentation raises pixel diversity but not embedding diversity (means "
+       "over the ten).", source="v1 3.4", needs=("augmentations", "view_size"), on=lambda study: study.ood_domains)
+def test_only_pixel_diversity_rises_on_data_of_several_domains(study):
+    ten = tuple(map(study.augmentation, study.augmentations))
+    return All((Contrast(Vendi("pixel"), ten, RISES), Contrast(Vendi("embedding"), ten, FALLS)))

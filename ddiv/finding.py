@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import product
 from statistics import mean
 from typing import Literal
 
@@ -16,10 +15,11 @@ import msgspec
 import numpy as np
 
 from ddiv import outcome as outcomes
-from ddiv.claim import Bench, Claim, Effects, Question, Unmatched, depends_on_fit, jobs, view
+from ddiv.claim import Bench, Claim, Derived, Effects, Measured, OfData, Question, Unmatched, depends_on_fit, jobs, view
 from ddiv.evidence import Evidence, Verdict
 from ddiv.ledger import Entry
-from ddiv.outcome import Match, Outcome, Snapshot, Spectral, Trained, Vendi
+from ddiv.outcome import Match, Score, Snapshot, Spectral, Trained
+from ddiv.span import HELD, Outside
 from ddiv.store import Record, Store, StoreError
 from ddiv.study import Clip, Study
 from ddiv.treatment import BASELINE, Treatment
@@ -64,7 +64,7 @@ class Finding:
     `definitions`: (name, verdict) under every named definition of the outcome, that of the claim first (empty where
     there is one only). `matched_note` says where the fit could not be matched; `caveats` are sentences. `withheld`:
     the power-law fits behind the outcome cannot be relied on, so the verdict is inconclusive whatever the effects say.
-    `effects` are those of the question, a row a seed.
+    `effects` are those of the question, a row a seed; `derived` are further numbers that they tell, such as a threshold.
     """
 
     asked: Asked
@@ -76,6 +76,7 @@ class Finding:
     definitions: tuple[tuple[str, Verdict], ...] = ()
     caveats: tuple[str, ...] = ()
     withheld: bool = False
+    derived: tuple[Derived, ...] = ()
     jobs: tuple[str, ...] = field(default=(), repr=False)
 
 
@@ -128,8 +129,13 @@ class SeedBench:
     def state(self, arm: Treatment) -> Snapshot:
         return self.trained(arm).after
 
+    def before(self, arm: Treatment) -> Snapshot:
+        return self.trained(arm).before
+
     def vendi(self, arm: Treatment) -> Mapping[str, float]:
-        return self.reader.record(view(self.study, arm, self.embedder, self.seed)).facts["vendi"]
+        """What the view of an arm says of its data, by outcome key: Vendi Scores, energies outside the real span."""
+        facts = self.reader.record(view(self.study, arm, self.embedder, self.seed)).facts
+        return {**facts["vendi"], **facts.get("outside", {})}
 
     def match(self, arm: Treatment) -> Match:
         """The baseline at the arm's clean training loss. Raises Unmatched where it never passes it."""
@@ -146,22 +152,36 @@ class SeedBench:
     def bench(self, matched: Literal["early", "between", "late"] | None = None) -> Bench:
         """At equal epochs, or fit-matched to one of the states of `outcome.Match`."""
         base = (lambda arm: getattr(self.match(arm), matched)) if matched else (lambda arm: self.state(BASELINE))
-        return Bench(self.state, base, self.vendi)
+        return Bench(self.state, base, self.vendi, self.before)
 
 
 def answer(asked: Asked, reader: Reader) -> Finding:
     """Answer a question from the store. Raises KeyError where a record is missing."""
-    question = asked.question
     seats = [SeedBench(reader, asked.study, asked.embedder, seed) for seed in asked.seeds]
     benches = [seat.bench() for seat in seats]
-    effects = tuple(map(question.answer, benches))
-    shares = _reliable_shares(question, benches)
+    shares = _reliable_shares(asked.question, benches)
+    question = asked.question.relying_on({outcome for outcome, share in shares.items() if share >= RELIABLE_SHARE})
+    answers = [question.answer(bench) for bench in benches]
+    effects = tuple(map(_known, answers))
     evidence = _weigh(question, effects, shares, asked.alpha)
-    matched, seeds, note = _fit_matched(asked, seats) if depends_on_fit(question) else (None, (), None)
+    narrowed = msgspec.structs.replace(asked, question=question)
+    matched, seeds, note = _fit_matched(narrowed, seats) if depends_on_fit(question) else (None, (), None)
     if unreliable(shares) and matched:
         matched = withheld(matched)
+    caveats = (*_caveats(shares), *_gaps(answers))
     return Finding(asked, evidence, effects, matched, seeds, note, tuple(_definitions(asked, benches, evidence)),
-                   tuple(_caveats(shares)), unreliable(shares), tuple(map(key, asked.jobs())))
+                   caveats, unreliable(shares), question.derived(effects), tuple(map(key, asked.jobs())))
+
+
+def _known(effects: Effects) -> Effects:
+    """What has no value at a seed (a phase that cannot be told, an exponent of five eigenvalues) is no effect there."""
+    return tuple(np.nan_to_num(effects).tolist())
+
+
+def _gaps(answers: Sequence[Effects]) -> Iterator[str]:
+    gaps = sum(any(map(np.isnan, effects)) for effects in answers)
+    if gaps:
+        yield f"At {gaps} of {len(answers)} seeds the outcome has no value in any layer, which counts as no effect."
 
 
 def replicate(asked: Asked, obtain: Callable[[Asked], Finding], most: int, in_time: Callable[[], bool] = lambda: True) -> Finding:
@@ -176,12 +196,12 @@ def replicate(asked: Asked, obtain: Callable[[Asked], Finding], most: int, in_ti
     return finding
 
 
-def unreliable(shares: Mapping[Outcome, float]) -> bool:
+def unreliable(shares: Mapping[Measured, float]) -> bool:
     """Whether all that was measured is what the fits cannot tell. With other metrics beside it, that is a caveat."""
     return len(shares) == 1 and min(shares.values()) < RELIABLE_SHARE
 
 
-def _weigh(question: Question, effects: Sequence[Effects], shares: Mapping[Outcome, float], alpha: float) -> Evidence:
+def _weigh(question: Question, effects: Sequence[Effects], shares: Mapping[Measured, float], alpha: float) -> Evidence:
     evidence = question.judge(effects, alpha)
     return withheld(evidence) if unreliable(shares) else evidence
 
@@ -201,17 +221,15 @@ def undecided(finding: Finding, most: int) -> bool:
     left = (max(most, CONTROL_SEEDS) if asked.claim.control else most) - len(effects)
     if left < 1 or finding.withheld or finding.evidence.verdict != "inconclusive":
         return False
-    k, size = len(effects[0]), 1 + 10 * max(abs(effect) for row in effects for effect in row)
-    directions = product((1, -1), repeat=k) if k <= 2 else [(1,) * k, (-1,) * k]
-    return any(asked.question.judge([*effects, *[tuple(size * sign for sign in row)] * left], asked.alpha).verdict
-               in awaited for row in directions)
+    return any(asked.question.judge([*effects, *[row] * left], asked.alpha).verdict in awaited
+               for row in asked.question.extremes(effects))
 
 
 def _fit_matched(asked: Asked, seats: list[SeedBench]) -> tuple[Evidence | None, tuple[int, ...], str | None]:
     question, effects, matched, reasons, unclear = asked.question, [], [], [], 0
     for seat in seats:
         try:
-            ways = [question.answer(seat.bench(at)) for at in ("early", "between", "late")]
+            ways = [_known(question.answer(seat.bench(at))) for at in ("early", "between", "late")]
         except Unmatched as reason:
             reasons.append(f"seed {seat.seed}: {reason}")
             continue
@@ -238,27 +256,18 @@ def cautious(ways: Sequence[Effects]) -> Effects:
     return tuple(np.where(np.abs(np.sign(table).sum(axis=0)) == len(table), nearest, 0.0).tolist())
 
 
-def _reliable_shares(question: Question, benches: Sequence[Bench]) -> dict[Outcome, float]:
+def _reliable_shares(question: Question, benches: Sequence[Bench]) -> dict[Measured, float]:
     """The share of fits, over layers, arms and seeds, that can be relied on, by outcome."""
-    arms, base = list(dict.fromkeys(question.arms())), getattr(question, "base", BASELINE)
-
-    def share(outcome: Outcome) -> float:
-        if not isinstance(outcome, Spectral):
-            return 1.0
-        return mean(outcomes.reliability(outcome, bench.state(arm), compared)
-                    for bench in benches for arm in arms if (compared := _compared(bench, arm, base)) is not None)
-
-    return {outcome: share(outcome) for outcome in question.outcomes()}
+    shares: dict[Measured, list[float]] = {}
+    for part in question.parts():
+        for outcome in part.outcomes():
+            found = shares.setdefault(outcome, [])
+            if not isinstance(outcome, OfData | Score):
+                found += [outcomes.reliability(outcome, *pair) for bench in benches for pair in part.compared(bench)]
+    return {outcome: mean(found) if found else 1.0 for outcome, found in shares.items()}
 
 
-def _compared(bench: Bench, arm: Treatment, base: Treatment) -> Snapshot | None:
-    try:
-        return bench.base_for(arm, base)
-    except Unmatched:  # a ladder may do without some of its doses
-        return None
-
-
-def _caveats(shares: Mapping[Outcome, float]) -> Iterator[str]:
+def _caveats(shares: Mapping[Measured, float]) -> Iterator[str]:
     """A sentence for every outcome of which some fits cannot be relied on."""
     for outcome, share in shares.items():
         if share < RELIABLE_SHARE:
@@ -274,14 +283,20 @@ def _definitions(asked: Asked, benches: Sequence[Bench], evidence: Evidence) -> 
     if not hasattr(question, "replace_outcome"):
         return
     convolutions = isinstance(outcome, Spectral) and any(view.endswith("/flat") for view in benches[0].state(first).views)
-    named = outcomes.definitions(outcome, convolutions)
-    if isinstance(outcome, Vendi):
+    named = _named(outcome, convolutions)
+    if isinstance(outcome, OfData):
         named = [one for one in named if one.key in benches[0].vendi(first)]
     if len(named) == 1:
         return
     yield named[0].label, evidence.verdict
     for other in named[1:]:
         again = question.replace_outcome(other)
-        # A fit that does not exist (a tail of five in a layer of six) is no effect rather than no verdict.
-        effects = np.nan_to_num([again.answer(bench) for bench in benches])
+        effects = [_known(again.answer(bench)) for bench in benches]
         yield other.label, _weigh(again, effects, _reliable_shares(again, benches), asked.alpha).verdict
+
+
+def _named(outcome: Measured, convolutions: bool) -> list[Measured]:
+    """The outcome under every named definition of it, itself first."""
+    if isinstance(outcome, Outside):
+        return [outcome, *(Outside(outcome.space, held) for held in HELD if held != outcome.held)]
+    return outcomes.definitions(outcome, convolutions)

@@ -8,8 +8,8 @@ import msgspec
 class Flow(msgspec.Struct, frozen=True, tag="flow"):
     """A small class-conditional flow-matching model, trained on a study's own real training images.
 
-    `side`: images are brought to this side for the model and back afterwards; `width` channels (multiples of it at lower
-    resolutions); trained for `steps` batches. `seed` fixes the training's draws.
+    `side`: images are brought to this side for the model and back afterwards; `width` hidden units a layer
+    (`ddiv.generate.network`); trained for `steps` batches. `seed` fixes the training's draws.
     """
 
     side: int
@@ -19,16 +19,32 @@ class Flow(msgspec.Struct, frozen=True, tag="flow"):
     lr: float = 1e-3
     seed: int = 0
 
+    def __post_init__(self):
+        if min(self.side, self.width, self.steps, self.batch) < 1:
+            raise ValueError(f"side, width, steps and batch of a generator are at least 1, got {self}")
+
     @property
     def label(self) -> str:
         return f"flow matching, width {self.width}, {self.steps} steps"
 
 
 class StableDiffusion(msgspec.Struct, frozen=True, tag="stable-diffusion"):
-    """Stable Diffusion through diffusers (v1 section 3.4); `model` is a hub id or the SHA-256 of a local folder's index."""
+    """Stable Diffusion through diffusers (v1 section 3.4).
+
+    `model` is a hub id, or the SHA-256 of a local folder (`ddiv.generate.stable_diffusion.folder_digest`): a path would
+    name something else on another machine. Each image has a random size within `heights` and `widths` (pixels, multiples
+    of 8). `steps` are those of the scheduler; guidance and temperature come from the `Setting`, its own steps are ignored.
+    """
 
     model: str = "stable-diffusion-v1-5/stable-diffusion-v1-5"
     steps: int = 50
+    heights: tuple[int, int] = (320, 640)
+    widths: tuple[int, int] = (240, 720)
+
+    def __post_init__(self):
+        for low, high in (self.heights, self.widths):
+            if not 0 < low <= high or high // 8 < -(-low // 8):
+                raise ValueError(f"a range of picture sizes must hold a multiple of 8, got {low} to {high} pixels")
 
     @property
     def label(self) -> str:
@@ -49,3 +65,9 @@ class Setting(msgspec.Struct, frozen=True):
     guidance: float = 1.0
     temperature: float = 1.0
     steps: int = 10
+
+    def __post_init__(self):
+        if self.steps < 1:
+            raise ValueError(f"samples are drawn in at least 1 step, got {self.steps}")
+        if self.temperature < 0:
+            raise ValueError(f"a temperature is at least 0, got {self.temperature}")

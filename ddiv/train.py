@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ddiv import truncation
 from ddiv.backbone import Network, add_dropout, build, normalise
 from ddiv.datasets import Dataset, load
 from ddiv.draws import generator, stream
@@ -127,6 +128,11 @@ def _fit(network: Network, data: Dataset, shown: Shown, trial: Trial, device: to
             out.arrays[f"trajectory/log_probabilities/{domain}"] = np.stack([o[domain] for *_, o in trajectory])
     if trajectory:
         out.arrays["trajectory/eigenvalues"] = np.stack([_flat(s) for _, s, _, _ in trajectory])
+    if treatment.is_baseline:
+        pictures, truth = next(iter(data.tests.values()))
+        domains = {"train": (clean, labels), "id": (normalise(torch.from_numpy(pictures).to(device)),
+                                                    torch.from_numpy(truth).long().to(device))}
+        out.facts["truncated"] = truncation.measure(network, domains, generator(seed, "truncation"))
     return out
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import get_args
 
 from ddiv.evidence import Verdict
-from ddiv.finding import Asked, Finding
+from ddiv.finding import Asked, Finding, undecided
 
 
 def in_three_lines(finding: Finding) -> str:
@@ -29,6 +29,45 @@ def measured(finding: Finding) -> str:
     return (f"median effect {evidence.effect:+.4g} [{low:+.4g}, {high:+.4g}] {question.unit}, claimed: {claimed}; "
             f"{evidence.n} seeds, evidence {evidence.e_for:.3g} for and {evidence.e_against:.3g} against "
             f"({1 / finding.asked.alpha:g} decides)")
+
+
+def explained(finding: Finding, most: int | None = None) -> str:
+    """Why a finding is contradicted or inconclusive, in a sentence or two; "" for a supported one.
+
+    The ledger's reason where it expects the verdict, else what the evidence itself tells. most: the seeds after which
+    the run asks for no more (None: not said).
+    """
+    asked, evidence = finding.asked, finding.evidence
+    if evidence.verdict == "supported":
+        return ""
+    if asked.expected and asked.expected.verdict == evidence.verdict:
+        return asked.expected.reason
+    decides, effects = 1 / asked.alpha, [effect * asked.question.direction for effect in evidence.effects]
+    agree, against = sum(effect > 0 for effect in effects), sum(effect < 0 for effect in effects)
+    none = evidence.n - agree - against
+    seeds = (f"{agree} of {evidence.n} seeds {'agrees' if agree == 1 else 'agree'} with the claim"
+             + (f", {against} {'goes' if against == 1 else 'go'} against it" if against else "")
+             + (f", {none} {'shows' if none == 1 else 'show'} no effect" if none else ""))
+    if evidence.verdict == "contradicted":
+        return f"{seeds}: the evidence against it has reached {evidence.e_against:.3g} ({decides:g} decides)."
+    if finding.withheld:
+        why = next((caveat for caveat in finding.caveats if "decides nothing" in caveat), "The fits behind it cannot be relied on.")
+        return f"{seeds}. {why}"
+    if asked.claim.control:
+        return f"{seeds}: a negative control, of which nothing else was to be expected."
+    weighed = f"{seeds}: evidence {evidence.e_for:.3g} for it and {evidence.e_against:.3g} against ({decides:g} decides)."
+    return weighed + _more_seeds(finding, most)
+
+
+def _more_seeds(finding: Finding, most: int | None) -> str:
+    """Whether more seeds could still decide, and why there are no more."""
+    if most is None:
+        return ""
+    if finding.evidence.n >= most:
+        return f" The limit of {most} seeds is reached."
+    if undecided(finding, most):
+        return f" More seeds, up to {most}, may decide it: the run ended before they were trained."
+    return f" No more seeds were spent: even if all up to {most} agreed from here on, neither verdict would be reached."
 
 
 def properties(finding: Finding) -> dict[str, object]:

@@ -6,13 +6,26 @@ from itertools import product
 from pathlib import Path
 from typing import NamedTuple
 
-from ddiv.claim import Claim, Question
+import msgspec
+
+from ddiv.claim import Claim, NotApplicable, Question
 from ddiv.finding import Asked
 from ddiv.profiles import profile
-from ddiv.study import Study
+from ddiv.source import Flow, Setting
+from ddiv.study import Clip, ResNet18, Study
 
 PROFILE = profile("embedded")
-WORLD, DIGITS = (next(study for study in PROFILE.studies if study.name == name) for name in ("clip-world", "resnet18-digits"))
+NAMED = {study.name: study for study in PROFILE.studies}
+WORLD, DIGITS = NAMED["clip-world"], NAMED["resnet18-digits"]
+
+# A study with all that claims may ask for, never trained. Claims that no study of the profile can answer are put to it.
+EVERYTHING = msgspec.structs.replace(
+    WORLD, name="everything", further_augmentations=("cutout", "cutmix", "mixup"), very_large_dropout=0.9,
+    combinations=((0.1, 1e-4), (0.1, 1e-2), (0.3, 1e-4), (0.3, 1e-2)), generator=Flow(side=8, width=8, steps=1),
+    settings=(Setting("good"), Setting("poor", temperature=0.5)), shares=((0.15, 0.25, 0.35, 0.5, 0.7, 1.0),) * 2, rounds=3,
+    class_counts=(2, 5, 15, 30, 60), batches=(4, 16, 32, 128, 720))
+BACKBONES = (Clip(WORLD.backbone.weights, tower="resnet"), ResNet18())
+ANYTHING = (EVERYTHING, *(msgspec.structs.replace(EVERYTHING, backbone=backbone) for backbone in BACKBONES))
 
 
 class Case(NamedTuple):
@@ -27,6 +40,14 @@ class Case(NamedTuple):
         return Asked(claim=self.claim, study=self.study, variant=self.variant, question=self.question, seeds=seeds,
                      embedder=PROFILE.embedder, alpha=0.05, test=f"claims/test_x.py::{self}")
 
+    @property
+    def applicable(self) -> bool:
+        """Whether the study has the domains that the question asks about."""
+        try:
+            return bool(self.asked((0,)).jobs())
+        except NotApplicable:
+            return False
+
     def __str__(self) -> str:
         return "-".join(filter(None, (self.claim.id, self.study.name, self.variant)))
 
@@ -40,10 +61,12 @@ def every_case() -> Iterator[Case]:
             marks = [mark.args for mark in getattr(test, "pytestmark", []) if mark.name == "parametrize"]
             rows = [[dict(zip(names.split(", "), row if ", " in names else (row,))) for row in given]
                     for names, given in marks]
-            for study, chosen in product(filter(test.applies, PROFILE.studies), product(*rows)):
+            studies = [*filter(test.applies, PROFILE.studies)] or [next(filter(test.applies, ANYTHING))]
+            for study, chosen in product(studies, product(*rows)):
                 values = {name: value for row in chosen for name, value in row.items()}
                 variant = ", ".join(value for value in values.values() if isinstance(value, str))
                 yield Case(test.claim, study, test.ask(study=study, **values), variant)
 
 
 CASES = list(every_case())
+APPLICABLE = [case for case in CASES if case.applicable]

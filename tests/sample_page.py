@@ -12,6 +12,8 @@ import zlib
 
 import msgspec
 from ddiv import evidence
+from ddiv.report.pictures import pictures
+from tests.sample_materials import material
 
 SEEDS = [0, 1, 2, 3, 4, 5, 6]
 FAMILIES = [("dropout", "Dropout"), ("decay", "Weight decay"), ("augmentation", "Data augmentation"),
@@ -35,6 +37,7 @@ def sample_page(n_claims: int = 14, seed: int = 0) -> dict:
     draw = random.Random(seed)
     claims = [_claim(draw, i) for i in range(n_claims)]
     tested = [f for claim in claims if not claim.get("guards") for f in claim["findings"] if f.get("evidence")]
+    materials = [material(draw, study, tower, study != "digits") for (study, _), tower in zip(STUDIES, ("clip vit", "clip resnet", "resnet18"))]
     return {
         "title": "Data diversity and regularisation, checked",
         "subtitle": "A sample page: every number on it is made up",
@@ -48,9 +51,7 @@ def sample_page(n_claims: int = 14, seed: int = 0) -> dict:
                   "by_seeds": sorted(collections.Counter(f["evidence"]["n"] for f in tested).items())},
         "listed": {"alpha": 0.05, "of": len(tested),
                    "tests": [tested[i]["test"] for i in evidence.ebh([2 * f["evidence"]["e_for"] for f in tested])] if tested else []},
-        "scatter": [_scatter(draw, study, view, y) for study, _ in STUDIES for view in ("classifier", "encoder")
-                    for y in ("alpha", "matrix entropy")],
-        "table2": [_table(draw)],
+        "materials": materials, "pictures": pictures(materials), "generators": [_generator(draw)],
         "contact_sheets": [{"study": "clip-world", "caption": "Made-up images; a row for each augmentation.", "png": _png(draw)},
                            {"study": "digits", "caption": "A sheet whose image is missing."}],
         "settings": [["alpha fit", "maximum likelihood, xmin by Kolmogorov–Smirnov"], ["entropy", "raw sum (v1)"], ["ECE bins", 15]],
@@ -147,7 +148,11 @@ def _finding(draw, claim, family, study, variant, i):
             ["alpha (classifier)", "alpha (lognormal)", "hill alpha (classifier)", "alpha (flat)"], [finding["verdict"], *others])]
     if study == "digits":
         finding["caveats"] = ["alpha fits unreliable: 10 eigenvalues", "effect smaller than the step of the measure"]
-    finding["plot"] = _plot(draw, ["dose", "paired", "bars", "vectors", "decay", None][i % 6], truth, bool(finding.get("matched")))
+    if finding["verdict"] != "supported":
+        finding["explained"] = "3 of 5 seeds agree with the claim, 2 go against it."
+    if i == 2:
+        finding["derived"] = [["largest share at which nothing is lost", 0.5, 0.25, 0.7]]
+    finding["plot"] = _plot(draw, ["dose", "paired", "bars", "relation", "decay", None][i % 6], truth, bool(finding.get("matched")))
     return finding
 
 
@@ -163,9 +168,9 @@ def _evidence(draw, truth, unit, n=None):
 def _plot(draw, kind, truth, matched):
     if kind is None:
         return None
-    if kind == "vectors":
+    if kind == "relation":
         groups = [("dropout", "dropout .3"), ("weight decay", "decay 1e-3"), ("augmentation", "auto"), ("augmentation", "rand")]
-        return {"kind": kind, "xlabel": "Frobenius norm, change", "ylabel": "alpha, change",
+        return {"kind": kind, "xlabel": "Vendi Score (pixel)", "ylabel": "accuracy (id)",
                 "points": [{"label": label, "group": group, "x": draw.gauss(-1, 0.6), "y": draw.gauss(truth, 0.4)} for group, label in groups]}
     if kind == "bars":
         names = ["auto", "rand", "augmix", "trivial", "noise10", "noise30"]
@@ -199,30 +204,11 @@ def _study(id, title):
     }
 
 
-def _scatter(draw, study, view, y):
-    def point(arm, group, size, intensity, dx, dy):
-        xs, ys = [12 + dx + draw.gauss(0, 0.15) for _ in SEEDS], [3 + dy + draw.gauss(0, 0.05) for _ in SEEDS]
-        return {"arm": arm, "group": group, "size": size, "intensity": intensity, "x": sum(xs) / len(xs), "y": sum(ys) / len(ys), "xs": xs, "ys": ys}
-
-    points = [point("baseline", "baseline", 0, None, 0, 0), point("nothing", "control", 0, None, 0, 0)]
-    points += [point(f"dropout {d}", "dropout", d / 0.3, None, -6 * d, 2 * d) for d in (0.05, 0.1, 0.2, 0.3)]
-    points += [point(f"decay {d:g}", "weight decay", (i + 1) / 6, None, -0.5 * i, -0.12 * i) for i, d in enumerate((1e-5, 5e-5, 1e-4, 5e-4, 1e-3, 5e-3))]
-    names = ["auto", "rand", "augmix", "trivial", "noise10", "noise30", "noise50", "auto-v1", "auto-v2", "auto-v3"]
-    points += [point(a, "augmentation", 0.4, i / 9, -0.25 * i + draw.gauss(0, 0.4), 0.06 * i + draw.gauss(0, 0.1)) for i, a in enumerate(names)]
-    points += [point(f"synthetic {s}", "synthetic", s, None, 2 * s, -0.3 * s) for s in (0.15, 0.25, 0.35)]
-    return {"study": study, "view": view, "x": "Frobenius norm", "y": y, "points": points}
-
-
-def _table(draw):
-    columns = [f"{d} {m}" for d in ("in domain", "clipart", "infograph", "painting", "sketch", "OOD average") for m in ("acc", "ECE")]
-    base = [0.62, 0.05, 0.34, 0.22, 0.31, 0.25, 0.29, 0.2, 0.28, 0.22, 0.3, 0.2]
-    arms = [("auto", "augmentation"), ("rand", "augmentation"), ("noise30", "augmentation"), ("baseline", "baseline"), ("dropout 0.1", "dropout"), ("synthetic 0.25", "synthetic")]
-    rows = [{"arm": arm, "group": group, "cells": [
-        {"mean": b + d, "sd": 0.01, "delta": d} for b in base for d in [0 if group == "baseline" else draw.gauss(0, 0.03)]]} for arm, group in arms]
-    rows[2]["cells"][3] = None
-    rows[4]["cells"][5] = {"mean": float("nan"), "sd": None, "delta": None}
-    paper = [{"arm": "baseline", "group": "baseline", "cells": [{"mean": round(draw.uniform(0.05, 0.8), 2)} for _ in columns]}]
-    return {"study": "clip-world", "columns": columns, "rows": rows, "paper": paper, "note": "Made-up numbers; those of the paper's block too."}
+def _generator(draw):
+    rows = [{"name": "real training images", "seed": None, "png": _png(draw), "quality": {}},
+            {"name": "good: guidance 2, temperature 1", "seed": 0, "png": _png(draw), "quality": {"probe accuracy": 0.71, "share of copies": 0.0}}]
+    return {"study": "clip-world", "generator": "flow matching, width 32, 1000 steps", "classes": ["ring", "star"], "each": 2, "rows": rows,
+            "measures": ["probe accuracy", "share of copies"]}
 
 
 def _png(draw, width=160, height=64):

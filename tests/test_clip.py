@@ -1,13 +1,18 @@
 """The embedded CLIP: the checkpoint is what its provenance says, knows unseen classes, and can be rebuilt."""
 
+import hashlib
 import json
 import shutil
 import socket
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from open_clip.modified_resnet import ModifiedResNet
+from open_clip.transformer import VisionTransformer
 
+from ddiv import models
 from ddiv.data.world import FINETUNE_CLASSES, PRETRAIN_CLASSES, WORLD_VERSION, render
 from ddiv.models import clip, pretrain
 
@@ -15,16 +20,22 @@ CHANCE = 1 / len(FINETUNE_CLASSES)
 LABELS = np.arange(600) % 60
 
 
+@pytest.fixture(scope="module", params=["vit", "resnet"])
+def tower(request):
+    return request.param
+
+
 @pytest.fixture(scope="module")
-def model():
-    return clip.load_embedded_clip()
+def model(tower):
+    return clip.load_embedded_clip(tower)
 
 
 @pytest.fixture
-def copy(tmp_path):
-    path = tmp_path / clip.WEIGHTS.name
-    shutil.copy(clip.WEIGHTS, path)
-    shutil.copy(clip.provenance_path(clip.WEIGHTS), clip.provenance_path(path))
+def copy(tower, tmp_path):
+    shipped = models.weights_path(tower)
+    path = tmp_path / shipped.name
+    shutil.copy(shipped, path)
+    shutil.copy(models.provenance_path(shipped), models.provenance_path(path))
     return path
 
 
@@ -36,33 +47,51 @@ def test_zero_shot_on_unseen_classes_with_fresh_pictures(model):
     assert clip.zero_shot_accuracy(model, images, LABELS, names[7:] + names[:7]) < 0.1
 
 
-def test_provenance_describes_the_shipped_file():
-    record = json.loads(clip.provenance_path(clip.WEIGHTS).read_text())
+def test_provenance_describes_the_shipped_file(tower, model):
+    path = models.weights_path(tower)
+    record = json.loads(models.provenance_path(path).read_text())
     assert record["world_version"] == WORLD_VERSION
-    assert record["bytes"] == clip.WEIGHTS.stat().st_size < 1.5e6
+    assert record["bytes"] == path.stat().st_size < 2e6
     assert record["command"].startswith(clip.REBUILD)
+    assert record["parameters"]["image"] == sum(p.numel() for p in model.visual.parameters())
+    assert models.embedded_weights(tower) == hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def test_changed_byte_is_noticed(copy):
+def test_the_towers_are_what_their_names_say():
+    assert isinstance(clip.load_embedded_clip("vit").visual, VisionTransformer)
+    assert isinstance(clip.load_embedded_clip("resnet").visual, ModifiedResNet)
+
+
+def test_changed_byte_is_noticed(copy, tower):
     data = bytearray(copy.read_bytes())
     data[-1] ^= 1
     copy.write_bytes(data)
-    with pytest.raises(clip.CheckpointError, match="SHA-256.*rebuild it with: python -m ddiv.models.pretrain"):
-        clip.load_embedded_clip(copy)
+    with pytest.raises(clip.CheckpointError, match=f"SHA-256.*rebuild it with: python -m ddiv.models.pretrain --tower {tower}"):
+        clip.load_embedded_clip(tower, copy)
 
 
-def test_missing_files_are_named_with_the_remedy(copy, tmp_path):
-    clip.provenance_path(copy).unlink()
+def test_missing_files_are_named_with_the_remedy(copy, tower, tmp_path):
+    models.provenance_path(copy).unlink()
     for path in (copy, tmp_path / "nothing.safetensors"):
         with pytest.raises(clip.CheckpointError, match="rebuild it with"):
-            clip.load_embedded_clip(path)
+            clip.load_embedded_clip(tower, path)
 
 
-def test_loading_leaves_the_global_generator_alone():
+@pytest.mark.parametrize("layers", ["three", [1, 1], None])
+def test_sizes_that_make_no_model_are_refused(copy, tower, layers):
+    path = models.provenance_path(copy)
+    record = json.loads(path.read_text())
+    record["config"]["vision_layers"] = layers
+    path.write_text(json.dumps(record))
+    with pytest.raises(clip.CheckpointError, match="rebuild it with"):
+        clip.load_embedded_clip(tower, copy)
+
+
+def test_loading_leaves_the_global_generator_alone(tower):
     torch.manual_seed(5)
     expected = torch.rand(3)
     torch.manual_seed(5)
-    clip.load_embedded_clip()
+    clip.load_embedded_clip(tower)
     assert torch.equal(torch.rand(3), expected)
 
 
@@ -78,13 +107,13 @@ def test_tokenizer_needs_no_network_and_every_class_name_has_trained_tokens(mode
     assert (tokens[:, -1] == 0).all()  # nothing was cut off
 
 
-def test_save_and_load_give_the_same_model(tmp_path):
+def test_save_and_load_give_the_same_model(tower, tmp_path):
     torch.manual_seed(0)
-    config = clip.ClipConfig(vision_layers=1, text_layers=1)
+    config = replace(clip.CONFIGS[tower], text_layers=1)
     built = clip.build_clip(config).eval()
     ids = np.unique(clip.tokenizer(config.context_length)([t.format("star") for t in clip.TEMPLATES]).numpy())
     clip.save_clip(built, config, ids, tmp_path / "m.safetensors", {"command": "none"})
-    loaded = clip.load_embedded_clip(tmp_path / "m.safetensors")
+    loaded = clip.load_embedded_clip(path=tmp_path / "m.safetensors")
     images = render(FINETUNE_CLASSES, LABELS[:8], "real", 0)
     assert np.array_equal(clip.encode_images(built, images), clip.encode_images(loaded, images))
     assert np.array_equal(clip.class_embeddings(built, ["star"]), clip.class_embeddings(loaded, ["star"]))
@@ -109,14 +138,14 @@ def test_preprocess_scales_and_refuses_scaled_pictures():
 
 
 @pytest.mark.slow
-def test_rebuilding_agrees_in_quality(tmp_path):
+def test_rebuilding_agrees_in_quality(tower, tmp_path):
     """A small rebuild must learn what the shipped model learned: unseen combinations, far above chance.
 
     5 times chance is over 12 standard errors above chance with 600 pictures.
     """
     recipe = pretrain.Recipe(images=8_000, epochs=4, real_share=1.0, seed=1)
-    record = pretrain.rebuild(tmp_path / "m.safetensors", recipe, say=lambda _: None)
-    model = clip.load_embedded_clip(tmp_path / "m.safetensors")
+    record = pretrain.rebuild(tmp_path / "m.safetensors", recipe, tower, say=lambda _: None)
+    model = clip.load_embedded_clip(tower, tmp_path / "m.safetensors")
     images = render(FINETUNE_CLASSES, LABELS, "real", seed=77)
     accuracy = clip.zero_shot_accuracy(model, images, LABELS, [c.name for c in FINETUNE_CLASSES])
     assert accuracy > 5 * CHANCE

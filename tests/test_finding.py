@@ -6,7 +6,8 @@ import msgspec
 import numpy as np
 import pytest
 
-from ddiv.claim import Bench, Claim, Contrast, Largest, Resemblance, Trend, view
+from ddiv.claim import (Bench, Change, Claim, Contrast, Largest, Mixing, Resemblance, SomewhereOpposed, Threshold, Trend,
+                        view)
 from ddiv.evidence import FALLS, RISES, judge
 from ddiv.finding import Asked, Reader, _caveats, _definitions, _fit_matched, answer, cautious, withheld
 from ddiv.measure import measure
@@ -16,6 +17,7 @@ from ddiv.store import Store
 from ddiv.treatment import BASELINE, Augmentation, Dropout, EarlyStop, Treatment, WeightDecay
 from ddiv.trial import key, trial
 from tests import planted
+from tests.claim_cases import EVERYTHING
 from tests.planted import Levels
 
 PROFILE = profile("smoke")
@@ -31,7 +33,7 @@ def reader(tmp_path_factory):
     store = Store(tmp_path_factory.mktemp("store"))
     for seed in SEEDS:
         for arm in (BASELINE, STOPPED, STRONG, *(arm for _, arm in STUDY.dropout()[1:])):
-            store.save(measure(trial(STUDY, arm, seed), "cpu", lambda share: None))
+            store.save(measure(trial(STUDY, arm, seed), {}, "cpu", lambda share: None))
     return Reader(store)
 
 
@@ -194,7 +196,7 @@ def test_what_is_known_of_an_effect_is_the_part_that_all_matchings_share(ways, e
 
 def test_diversity_and_other_bases_have_no_fit_matched_verdict():
     arms = Treatment.of(Augmentation("auto")), Treatment.of(Augmentation("rand"))
-    records = {job: planted.record(job, STUDY, Levels(diversity=i)) for i, arm in enumerate((BASELINE, *arms))
+    records = {job: planted.record(job, STUDY, Levels(pixel=i)) for i, arm in enumerate((BASELINE, *arms))
                for seed in SEEDS for job in [view(STUDY, arm, PROFILE.embedder, seed)]}
     finding = answer(ask(Largest(Vendi("pixel"), arms[1], (arms[0],))), Reader(None, records))
     assert finding.evidence.verdict == "supported" and finding.effects == ((1.0,),) * 6
@@ -230,3 +232,56 @@ def test_a_fit_matched_verdict_whose_fits_cannot_be_relied_on_is_withheld_and_to
     evidence, seeds, note = _fit_matched(ask(Contrast(Spectral("alpha", "classifier"), (STRONG,), RISES)), [*map(Seat, SEEDS)])
     assert evidence.verdict == "inconclusive" and min(evidence.effects) == 1 and seeds == SEEDS
     assert "only 0% of the power-law fits compared can be relied on" in note
+
+
+# --- further questions ----------------------------------------------------------------------------
+
+
+def test_states_before_training_are_read_off_the_records(reader):
+    """The smoke study's weights start at random and grow."""
+    grows = answer(ask(Change(Spectral("frobenius_norm", "encoder"), BASELINE, RISES)), reader)
+    assert grows.evidence.verdict == "supported" and grows.matched is None
+    name = Spectral("frobenius_norm", "encoder")
+    before, after = (answer(ask(Threshold(name, BASELINE, 0.0, RISES, at)), reader).effects for at in ("before", "after"))
+    assert np.allclose(np.subtract(after, before), grows.effects) and len(grows.definitions) > 1
+
+
+@pytest.mark.filterwarnings("ignore:All-NaN slice")
+def test_a_seed_without_a_value_is_no_effect_and_is_told():
+    """Hill's exponent of a layer of five eigenvalues, at one seed of six."""
+    def of(seed):
+        found = planted.record(trial(STUDY, STRONG, seed), STUDY, Levels(exponent=2.0))
+        return with_five_eigenvalues(found) if seed == 0 else found
+
+    records = {trial(STUDY, STRONG, seed): of(seed) for seed in SEEDS}
+    finding = answer(ask(Threshold(Spectral("hill_alpha", "classifier"), STRONG, 1.0, RISES)), Reader(None, records))
+    assert finding.effects[0] == (0.0,) and min(effect for effect, in finding.effects[1:]) > 0
+    assert finding.caveats == ("At 1 of 6 seeds the outcome has no value in any layer, which counts as no effect.",)
+
+
+def test_a_threshold_comes_with_the_finding_and_is_the_same_each_time():
+    question = Mixing(Score("accuracy", "id"), EVERYTHING.mixing("good"), 0.02)
+    levels = {trial(EVERYTHING, arm, seed): Levels(accuracy=(0.5 - share) * (1 + 0.1 * seed) if share else 0.0)
+              for share, arm in question.ladder for seed in SEEDS}
+    reader = planted.PlantedReader(EVERYTHING, levels)
+    asked = msgspec.structs.replace(ask(question), study=EVERYTHING)
+    finding = answer(asked, reader)
+    assert finding.evidence.verdict == "supported" and finding.derived == answer(asked, reader).derived
+    (derived,) = finding.derived
+    assert derived.value == pytest.approx(0.5) and derived.low <= derived.value <= derived.high
+    again = msgspec.json.decode(msgspec.json.encode(asked), type=Asked)
+    assert answer(again, reader).derived == finding.derived
+
+
+@pytest.mark.filterwarnings("ignore:All-NaN slice")
+@pytest.mark.parametrize("whole, verdict", [(True, "supported"), (False, "contradicted")])
+def test_a_fit_that_cannot_be_relied_on_is_no_alternative_that_decides(whole, verdict):
+    """Two groups oppose in the exponent and agree in the norm; with five eigenvalues the exponent says nothing."""
+    other = Treatment.of(Dropout(0.05))
+    turned = {BASELINE: Levels(), STRONG: Levels(exponent=2.0, scale=-3.0), other: Levels(exponent=-2.0, scale=-3.0)}
+    records = {job: found if whole else with_five_eigenvalues(found) for arm, levels in turned.items() for seed in SEEDS + (6,)
+               for job in [trial(STUDY, arm, seed)] for found in [planted.record(job, STUDY, levels)]}
+    shape = (Spectral("alpha", "classifier"), Spectral("frobenius_norm", "encoder"))
+    finding = answer(ask(SomewhereOpposed(shape, (STRONG,), (other,)), seeds=SEEDS + (6,)), Reader(None, records))
+    assert finding.evidence.verdict == verdict and len(finding.effects[0]) == (4 if whole else 2)
+    assert bool(finding.caveats) == (not whole)

@@ -3,8 +3,12 @@
 import numpy as np
 import pytest
 
-from ddiv import outcome
-from ddiv.outcome import Score, Snapshot, Spectral, definitions, ece, effect, matched, value
+from ddiv import outcome, rmt
+from ddiv.outcome import Score, Snapshot, Spectral, Truncated, definitions, ece, effect, matched, reliability, value
+from ddiv.profiles import profile
+from ddiv.store import Record, Store
+from ddiv.treatment import BASELINE
+from ddiv.trial import trial
 
 
 def log_probabilities(confidences, classes=3):
@@ -101,3 +105,76 @@ def test_ece_of_equal_mass_by_hand():
     outputs, labels = log_probabilities(np.array([0.8, 0.5, 0.9, 0.6])), np.array([0, 1, 0, 0])
     expected = (abs(1 - 1.1) + abs(2 - 1.7)) / 4
     assert ece(outputs, labels, 2, equal_mass=True) == pytest.approx(expected)
+
+
+# --- what random matrix theory says, computed when asked for ---------------------------------------
+
+
+def noise(seed: int) -> np.ndarray:
+    return np.linalg.svd(np.random.default_rng(seed).normal(size=(80, 60)), compute_uv=False)[::-1] ** 2
+
+
+def trained_record() -> Record:
+    """Two layers of noise; after training the encoder's has a spike, and between them two checkpoints lie."""
+    spiked = np.append(noise(1)[:-1], 2000.0)
+    before, after = np.concatenate([noise(0), noise(1)]), np.concatenate([noise(0), spiked])
+    layers = [{"name": name, "kind": "linear", "shape": [80, 60, 1], "view": view, "eigenvalues": 60}
+              for name, view in (("head", "classifier"), ("encoder.fc1", "encoder"))]
+    clean = [{"loss": 2.0, "accuracy": 0.1}, {"loss": 0.5, "accuracy": 1.0}]
+    outputs, labels = log_probabilities(np.array([0.8, 0.9])), np.array([0, 0])
+    facts = {"layers": layers, "clean": clean[1], "domains": ["real"], "trajectory": clean}
+    arrays = {"eigenvalues/before": before, "eigenvalues/after": after, "trajectory/eigenvalues": np.stack([before, after]),
+              "labels/real": labels, "log_probabilities/real": outputs,
+              "trajectory/log_probabilities/real": np.stack([outputs] * 2)}
+    return Record(trial(profile("smoke").studies[0], BASELINE, 1000), facts, arrays)
+
+
+@pytest.fixture
+def computed(monkeypatch) -> list[str]:
+    """The groups that were computed, one entry each time."""
+    groups, table = [], rmt.table
+    monkeypatch.setattr(rmt, "table", lambda group, spectra: groups.append(group) or table(group, spectra))
+    return groups
+
+
+DISTANCE, PHASE = Spectral("mp_ks", "encoder"), Spectral("phase", "encoder")
+
+
+def test_random_matrix_theory_is_computed_for_what_is_asked_and_once(computed, tmp_path):
+    read = outcome.read(trained_record(), Store(tmp_path))
+    assert value(Spectral("spectral_norm", "all"), read.after) > 0 and matched(read.trajectory, 1.0) and not computed
+    assert value(DISTANCE, read.after) > 1 and value(PHASE, read.after) == 2
+    assert value(DISTANCE, read.after) > value(Spectral("mp_ks", "classifier"), read.after) and computed == ["mp"]
+    assert value(DISTANCE, read.before) < 1 and value(PHASE, read.before) == 0 and computed == ["mp"] * 2
+    value(Spectral("llr_exponential", "encoder"), read.after)
+    assert computed == ["mp", "mp", "tail"]
+
+
+def test_what_was_computed_is_read_from_the_store(computed, tmp_path):
+    first = value(DISTANCE, outcome.read(trained_record(), Store(tmp_path)).after)
+    assert value(DISTANCE, outcome.read(trained_record(), Store(tmp_path)).after) == first and computed == ["mp"]
+    for file in tmp_path.glob("mp-*/*"):
+        file.write_bytes(b"damaged")
+    assert value(DISTANCE, outcome.read(trained_record(), Store(tmp_path)).after) == first and computed == ["mp"] * 2
+
+
+def test_at_equal_fit_it_is_interpolated_like_every_other_metric(computed):
+    read = outcome.read(trained_record())
+    between = matched(read.trajectory, 1.0).between
+    assert value(DISTANCE, between) == pytest.approx((value(DISTANCE, read.before) + value(DISTANCE, read.after)) / 2)
+    assert effect(DISTANCE, read.after, read.before) > 0 and len(computed) == 4
+
+
+def test_layers_in_which_a_phase_cannot_be_told_do_not_count_and_that_is_told():
+    table = {"regularised": np.array([1.0, np.nan, 0.0, 1.0]), "phase": np.full(4, np.nan)}
+    snapshot = Snapshot(table, np.array(["encoder"] * 4), {})
+    assert value(Spectral("regularised", "encoder"), snapshot) == pytest.approx(2 / 3)
+    assert reliability(Spectral("regularised", "encoder"), snapshot, snapshot) == 3 / 4
+    assert np.isnan(value(PHASE, snapshot)) and reliability(PHASE, snapshot, snapshot) == 0
+
+
+def test_definitions_of_the_tail_and_of_the_distance_from_noise():
+    assert [one.tail for one in definitions(Truncated("tail", "all"))] == ["power-law", "mp-edge"]
+    assert [one.tail for one in definitions(Truncated("bulk", "all", tail="mp-edge"))] == ["mp-edge", "power-law"]
+    assert [one.metric for one in definitions(DISTANCE)] == ["mp_ks", "mp_bulk_ks"]
+    assert {one.convolution for one in definitions(Spectral("mp_ks", "all"), convolutions=True)} == {"pooled", "flat"}

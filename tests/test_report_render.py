@@ -9,12 +9,15 @@ from html.parser import HTMLParser
 
 import pytest
 from ddiv.report import render
+from ddiv.report.pictures import pictures
 from ddiv.report.text import duration, interval, number, share
 from tests.browser import chromium, open_in_browser
 from tests.sample_page import sample_page
 
 needs_browser = pytest.mark.skipif(chromium() is None, reason="no chromium or google-chrome binary found")
 HOSTILE = "</script><img src=x onerror=document.title='pwned'><a href='https://example.org'>a</a> & %{x} \u2028\u2029 {{7*7}} \ud800"
+# Of the sample page's pictures: figures 1 to 12 in their order, and the layers.
+PANELS = sum((2, 3, 2, 2, 4, 1, 1, 2, 6, 3, 6, 6, 1))
 VOID = {"meta", "link", "input", "img", "br", "hr"}
 
 
@@ -66,7 +69,7 @@ def findings(page: dict) -> list[dict]:
 def poison(value):
     """The same structure with every string a hostile one, but those that say what kind of thing something is."""
     if isinstance(value, dict):
-        keep = ("verdict", "kind", "group", "png")
+        keep = ("verdict", "kind", "group", "png", "view", "views", "metrics", "pairs", "by", "groups", "word")
         return {k: v if k in keep else poison(v) for k, v in value.items()}
     if isinstance(value, list):
         return [poison(v) for v in value]
@@ -89,7 +92,7 @@ def test_every_claim_and_finding_is_there_once():
     assert set(linked) <= set(ids)
     plots = json.loads(parsed.scripts["data"])["plots"]
     assert len(plots) == len(parsed.all("div", class_="plot")) == sum(bool(f.get("plot")) for f in findings(page)) + 3
-    assert {p["kind"] for p in plots} == {"dose", "paired", "bars", "vectors", "fit"}
+    assert {p["kind"] for p in plots} == {"dose", "paired", "bars", "relation", "fit"}
 
 
 def test_summary_counts_in_words():
@@ -116,13 +119,16 @@ def test_matrix_has_a_cell_for_each_claim_and_study_with_glyph_and_word():
 
 
 def test_table_puts_the_baseline_first_and_the_best_in_bold():
-    html = render({"table2": [{"study": "s", "columns": ["OOD acc", "OOD ECE", "OOD Vendi"], "rows": [
-        {"arm": "auto", "cells": [{"mean": 0.4, "delta": 0.1}, {"mean": 0.2, "delta": -0.1}, {"mean": 9.0}]},
-        {"arm": "baseline", "group": "baseline", "cells": [{"mean": 0.3}, {"mean": 0.3}, None]}]}]})
+    scores = {"study": "s", "columns": ["OOD acc", "OOD ECE", "OOD Vendi"], "rows": [
+        {"arm": "auto", "cells": [{"mean": 0.4, "delta": 0.1, "paper": 0.85, "paper_delta": -0.02}, {"mean": 0.2, "delta": -0.1}, {"mean": 9.0}]},
+        {"arm": "baseline", "group": "baseline", "cells": [{"mean": 0.3}, {"mean": 0.3}, None]}]}
+    html = render({"materials": [{"study": "s", "scores": scores}], "pictures": pictures([{"study": "s", "scores": scores}])})
     table = html[html.index('class="results"') : html.index("</table>", html.index('class="results"'))]
     assert table.index(">baseline<") < table.index(">auto<")
     assert re.findall(r'class="best[^>]*>([^<]*)', table) == ["0.400", "0.200"]
     assert "+.100" in table and "−.100" in table and "—" in table
+    (printed,) = re.findall(r'class="printed"[^>]*>([^<]*)<small>([^<]*)', table)
+    assert printed == ("0.850", "−.020")
 
 
 def test_one_plotly_and_no_address_to_load_from():
@@ -144,7 +150,7 @@ def test_one_plotly_and_no_address_to_load_from():
     {"claims": [{"id": "a", "guards": "f", "findings": [{"expected": {}, "definitions": [["d", "supported"]], "evidence": {}}]}],
      "spent": {}, "listed": {}, "controls": {"f": {}}, "over_studies": [{}], "fit": [{}]},
     {"spent": {"by_seeds": []}, "listed": {"tests": None}, "controls": {}, "over_studies": [], "fit": [], "alpha": 0},
-    {"studies": [{}], "scatter": [{}], "table2": [{}], "contact_sheets": [{}], "families": [{"id": "f"}], "settings": [["a", None]]},
+    {"studies": [{}], "materials": [{}], "pictures": [{}], "generators": [{}], "contact_sheets": [{}], "families": [{"id": "f"}], "settings": [["a", None]]},
 ])
 def test_parts_may_be_missing(page):
     before = copy.deepcopy(page)
@@ -161,7 +167,7 @@ def test_claims_with_equal_names_keep_their_own_anchors():
     claim = {"id": "a b", "findings": [{"study": "s", "variant": "v"}] * 2}
     parsed = parse({"claims": [claim, claim | {"id": "a-b"}]})
     ids = [a["id"] for a in parsed.all("details") if "id" in a]
-    assert len(ids) == len(set(ids)) == 7
+    assert len(ids) == len(set(ids)) == 8  # with the table of all findings
 
 
 @pytest.mark.parametrize(("value", "text"), [
@@ -183,7 +189,7 @@ def test_an_end_that_the_seeds_are_too_few_for_is_open(ends, text):
 def test_infinite_ends_of_an_interval_reach_the_page_as_open():
     evidence = {"effect": 1.0, "interval": [0.5, float("inf")], "effects": [0.75, 1.0], "level": 0.95}
     html = render({"claims": [{"findings": [{"verdict": "inconclusive", "evidence": evidence}]}]})
-    assert html.count("[+0.50, ∞)") == 2 and 'd="M87.5 6H120"' in html  # row and table; a line to the strip's edge
+    assert html.count("[+0.50, ∞)") == 3 and 'd="M87.5 6H120"' in html  # row, its table, and that of all findings; a line to the strip's edge
 
 
 def test_shares_are_whole_per_cent():
@@ -238,7 +244,7 @@ def opened(tmp_path):
 def test_all_plots_are_drawn_without_a_word_or_a_request(opened, suffix):
     page = sample_page(6)
     seen = opened(page, suffix)
-    total = sum(bool(f.get("plot")) for f in findings(page)) + 6  # two more for each study: fit, scale and shape
+    total = sum(bool(f.get("plot")) for f in findings(page)) + 3 + PANELS  # one more for each study: fit
     assert seen.data("data-plots-total") == seen.data("data-plots-drawn") == str(total)
     assert "data-failed" not in re.sub(r"<script.*?</script>", "", seen.dom, flags=re.S)
     assert seen.console == [] and seen.requests == []
@@ -252,8 +258,8 @@ def test_nothing_is_drawn_before_it_is_looked_at(opened):
 
 
 @needs_browser
-@pytest.mark.parametrize("page", [{}, {"claims": [{"findings": [{"plot": {"kind": k}} for k in ("dose", "paired", "bars", "vectors", "fit")]}],
-                                       "scatter": [{"points": [{}]}]}])
+@pytest.mark.parametrize("page", [{}, {"claims": [{"findings": [{"plot": {"kind": k}} for k in ("dose", "paired", "bars", "relation", "fit")]}],
+                                       "materials": [{"study": "s"}], "pictures": [{"kind": "scale-shape", "studies": []}]}])
 def test_a_minimal_page_is_quiet(opened, page):
     seen = opened(page, "#all")
     assert seen.console == [] and seen.requests == []
@@ -293,21 +299,23 @@ def test_filters_links_and_buttons(opened):
         $("[value=starred]").checked = true; await change($("[value=starred]")); say("starred", shown());
         $("[value=divided]").checked = true; await change($("[value=divided]")); say("divided", shown());
         $("[type=reset]").click(); await wait(300);
-        const column = () => [...document.querySelectorAll(".sortable tbody td:nth-child(8)")].map((cell) => parseFloat(cell.dataset.v));
+        const column = () => [...document.querySelectorAll("#fit tbody td:nth-child(8)")].map((cell) => parseFloat(cell.dataset.v));
         const ordered = (xs, sign) => { const ys = xs.filter((x) => !isNaN(x)); return ys.every((y, i) => !i || sign * (y - ys[i - 1]) >= 0)
           && xs.slice(ys.length).every(isNaN) && ys.length + " " + xs.length; };
-        const head = $(".sortable th:nth-child(8) button"); say("unsorted", ordered(column(), 1));
+        const head = $("#fit th:nth-child(8) button"); say("unsorted", ordered(column(), 1));
         head.click(); say("up", ordered(column(), 1)); head.click(); say("down", ordered(column(), -1));
-        say("aria", $(".sortable [aria-sort]").getAttribute("aria-sort"));
+        say("aria", $("#fit [aria-sort]").getAttribute("aria-sort"));
         $("#q").value = "no such words"; await change($("#q")); say("none", shown() + " " + !$("#nothing").hidden);
         location.hash = "#c-decay-0"; await wait(300); say("jumped", shown() + " " + $("#c-decay-0").open);
         $(".matrix a[href='#c-decay-0'][data-study=digits]").click(); await wait(300);
         say("marked", document.querySelectorAll(".finding.marked").length);
         $(".finding[open]") || ($("#c-dropout-0 .finding summary").click()); await wait(1500); say("one", root.dataset.plotsDrawn);
         $("#open-all").click(); await wait(60000); say("all", root.dataset.plotsDrawn === root.dataset.plotsTotal);
-        const pair = $("#pick [name=pair]"); pair.selectedIndex = 1; pair.dispatchEvent(new Event("change", {bubbles: true})); await wait(2000);
+        const up = $("#fig-3 [name=y]"); up.value = "entropy_raw"; up.dispatchEvent(new Event("change", {bubbles: true})); await wait(2000);
         say("again", root.dataset.plotsDrawn === root.dataset.plotsTotal);
-        say("axis", $("#panels .ytitle").textContent);
+        say("axis", $("#fig-3 .ytitle").textContent); say("panels", document.querySelectorAll("#fig-3 .plot").length);
+        const which = $("#fig-3 [name=study]"); which.value = "digits"; which.dispatchEvent(new Event("change", {bubbles: true})); await wait(2000);
+        say("narrowed", document.querySelectorAll("#fig-3 .plot").length + " " + $("#fig-3 [name=y]").value);
       })();"""
     seen = opened(page, "", script, budget_ms=120_000)
     of = findings(page)
@@ -325,7 +333,8 @@ def test_filters_links_and_buttons(opened):
     assert seen.data("data-jumped") == f"{len(of)} true"
     assert seen.data("data-marked") == str(sum(f["study"] == "digits" for f in page["claims"][1]["findings"]))
     assert int(seen.data("data-one")) >= 1
-    assert seen.data("data-all") == seen.data("data-again") == "true" and seen.data("data-axis") == "matrix entropy"
+    assert seen.data("data-all") == seen.data("data-again") == "true" and seen.data("data-axis") == "Δ matrix entropy"
+    assert seen.data("data-panels") == "2" and seen.data("data-narrowed") == "1 entropy_raw"
     assert seen.console == [] and seen.requests == []
 
 

@@ -107,7 +107,7 @@ def test_every_eigenvalue_is_accounted_for(baseline):
 
 def test_predictions_are_probabilities_and_progress_ends_at_one():
     shares = []
-    record = measure(trial(STUDY, BASELINE, 0), "cpu", shares.append)
+    record = measure(trial(STUDY, BASELINE, 0), {}, "cpu", shares.append)
     assert np.allclose(np.exp(record.arrays["log_probabilities/digits"]).sum(axis=1), 1, atol=1e-5)
     assert shares[-1] == 1 and shares == sorted(shares)
 

@@ -43,19 +43,58 @@ def rank_correlations(first: np.ndarray, second: np.ndarray, bar: float = 0.0) -
     """
     from scipy.stats import rankdata  # half a second, and nobody else here needs it
 
+    return linear_correlations(*(rankdata(outcome, axis=1) for outcome in _pair(first, second)), bar)
+
+
+def linear_correlations(first: np.ndarray, second: np.ndarray, bar: float = 0.0) -> np.ndarray:
+    """Pearson's correlation over arms at each seed, less a bar; all else, errors too, as in `rank_correlations`."""
+    pair = _pair(first, second)
+    if not -1 < bar < 1:
+        raise ValueError(f"a correlation's bar is between -1 and 1, got {bar}")
+    centred = [outcome - outcome.mean(axis=1, keepdims=True) for outcome in pair]
+    norms = [np.sqrt((one**2).sum(axis=1)) for one in centred]
+    if not all(np.ptp(outcome, axis=1).all() for outcome in pair):
+        raise ValueError("an outcome is equal in all arms of a seed, so it has no correlation: leave that seed out")
+    correlations = (centred[0] * centred[1]).sum(axis=1) / (norms[0] * norms[1])
+    # A correlation that equals the bar but for round-off is a tie, at every seed where it comes up.
+    return np.round(correlations - bar, 12)
+
+
+def _pair(first: np.ndarray, second: np.ndarray) -> list[np.ndarray]:
     pair = [np.asarray(outcome, dtype=float) for outcome in (first, second)]
     if pair[0].shape != pair[1].shape or pair[0].ndim != 2 or pair[0].shape[1] < 3:
         raise ValueError("two outcomes (seeds, arms) of three or more arms are needed, "
                          f"got {pair[0].shape} and {pair[1].shape}")
     if not all(np.isfinite(outcome).all() for outcome in pair):
         raise ValueError("an outcome is not finite: leave out seeds without a measurement")
-    if not -1 < bar < 1:
-        raise ValueError(f"a correlation's bar is between -1 and 1, got {bar}")
-    ranks = [rankdata(outcome, axis=1) - (outcome.shape[1] + 1) / 2 for outcome in pair]
-    norms = [np.sqrt((centred**2).sum(axis=1)) for centred in ranks]
-    if not all(norm.all() for norm in norms):
-        raise ValueError("an outcome is equal in all arms of a seed, so it has no correlation: leave that seed out")
-    correlations = (ranks[0] * ranks[1]).sum(axis=1) / (norms[0] * norms[1])
-    # A correlation that equals the bar but for round-off is a tie, at every seed where it comes up.
-    return np.round(correlations - bar, 12)
+    return pair
 
+
+RESAMPLES = 2000
+
+
+def last_share(shares: np.ndarray, differences: np.ndarray) -> tuple[float, float, float]:
+    """The largest share at which the mean difference from share 0 is not negative, and its 95 % bootstrap interval.
+
+    `shares` (k,) ascending, `differences` (k, n) of k shares at n seeds. The mean curve is linear between shares. The
+    interval is the percentile one (Efron and Tibshirani 1993, chapter 13) over resampled seeds, with fixed draws; of a
+    few seeds it is too narrow. Raises ValueError on other shapes and on shares that do not rise.
+    """
+    shares, table = np.asarray(shares, dtype=float), np.asarray(differences, dtype=float)
+    if table.ndim != 2 or shares.shape != table.shape[:1] or not table.shape[1] or not (np.diff(shares) > 0).all():
+        raise ValueError(f"rising shares (k,) and differences (k, n) are needed, got {shares.shape} and {table.shape}")
+    drawn = np.random.default_rng(0).integers(table.shape[1], size=(RESAMPLES, table.shape[1]))
+    resampled = [_crossing(shares, table[:, row].mean(axis=1)) for row in drawn]
+    low, high = np.percentile(resampled, (2.5, 97.5))
+    return _crossing(shares, table.mean(axis=1)), float(low), float(high)
+
+
+def _crossing(shares: np.ndarray, curve: np.ndarray) -> float:
+    """The last point at which a curve, linear between shares, is not negative; the first share where it never is."""
+    held = np.flatnonzero(curve >= 0)
+    if not len(held):
+        return float(shares[0])
+    i = int(held[-1])
+    if i == len(shares) - 1:
+        return float(shares[-1])
+    return float(shares[i] + (shares[i + 1] - shares[i]) * curve[i] / (curve[i] - curve[i + 1]))

@@ -79,7 +79,7 @@ def every(comparisons: Sequence[Sequence[float]], direction: int = RISES, *, alp
     choice gains on average; following the worst costs one seed, where sharing the capital among k would cost log2 k.
     Errors as `judge`.
     """
-    return _several(comparisons, direction, alpha, method)
+    return several(comparisons, direction, alpha, method)
 
 
 def some(comparisons: Sequence[Sequence[float]], direction: int = RISES, *, alpha: float = 0.05,
@@ -88,26 +88,7 @@ def some(comparisons: Sequence[Sequence[float]], direction: int = RISES, *, alph
 
     The reverse of the claim that every comparison goes the other way.
     """
-    return _reversed(_several(comparisons, -_checked(direction), alpha, method))
-
-
-def opposed(first: Sequence[float], second: Sequence[float], *, alpha: float = 0.05, method: Method = "sign") -> Evidence:
-    """The claim that of two paired effects (n,) one rises and the other falls, whichever does which.
-
-    Each half of the capital is shared by two orientations, in which both comparisons must hold as in `every`.
-    Contradicted once both are known to go the same way. `effect`, `standardised`, `interval` and `effects` are of
-    minus the product of the two as a signed root, which has their unit: positive where they oppose. Errors as `judge`.
-    """
-    if not 0 < alpha < 1:
-        raise ValueError(f"alpha must be between 0 and 1, got {alpha}")
-    one, two = _table([first, second])
-    up, down = (log_capital(np.stack([sign * one, sign * two]), method) for sign in (1, -1))
-    apart = np.logaddexp(np.minimum(up[0], down[1]), np.minimum(down[0], up[1])) - math.log(2)
-    alike = np.logaddexp(up.min(axis=0), down.min(axis=0)) - math.log(2)
-    product = -one * two
-    root = np.sign(product) * np.sqrt(np.abs(product))
-    return _verdict(apart, alike, _first(apart >= _bar(alpha)), _first(alike >= _bar(alpha)),
-                    root, _interval(root[None], alpha, method), alpha, method)
+    return reversed_claim(several(comparisons, -checked_direction(direction), alpha, method))
 
 
 def equivalent(effects: Sequence[float], margin: float, *, alpha: float = 0.05, method: Method = "sign") -> Evidence:
@@ -119,27 +100,27 @@ def equivalent(effects: Sequence[float], margin: float, *, alpha: float = 0.05, 
     """
     if not 0 < margin < math.inf:
         raise ValueError(f"the margin of equivalence must be positive and finite, got {margin}")
-    values = _table([effects])[0]
+    values = table_of([effects])[0]
     tests = every([margin + values, margin - values], alpha=alpha, method=method)
-    return msgspec.structs.replace(tests, **_size(values), interval=_interval(values[None], alpha, method))
+    return msgspec.structs.replace(tests, **size_of(values), interval=interval_of(values[None], alpha, method))
 
 
-def _several(comparisons: Sequence[Sequence[float]], direction: int, alpha: float, method: Method) -> Evidence:
+def several(comparisons: Sequence[Sequence[float]], direction: int, alpha: float, method: Method) -> Evidence:
     if not 0 < alpha < 1:
         raise ValueError(f"alpha must be between 0 and 1, got {alpha}")
-    values = _table(comparisons)
-    signed = values * _checked(direction)
-    wins, log_against = log_capital(signed, method), _against_some(signed, method)
-    log_for, bar = wins.min(axis=0), _bar(alpha)
-    at_for = _first(np.maximum.accumulate(wins, axis=1).min(axis=0) >= bar)
-    at_against = _first(log_against >= bar)
-    low, high = _interval(signed, alpha, method)
+    values = table_of(comparisons)
+    signed = values * checked_direction(direction)
+    wins, log_against = log_capital(signed, method), following_worst(signed, method)
+    log_for, bar = wins.min(axis=0), log_bar(alpha)
+    at_for = first_reached(np.maximum.accumulate(wins, axis=1).min(axis=0) >= bar)
+    at_against = first_reached(log_against >= bar)
+    low, high = interval_of(signed, alpha, method)
     weakest = values[np.median(signed, axis=1).argmin()]
-    return _verdict(log_for, log_against, at_for, at_against, weakest, (low, high) if direction == RISES else (-high, -low),
-                    alpha, method)
+    interval = (low, high) if direction == RISES else (-high, -low)
+    return evidence_of(log_for, log_against, at_for, at_against, weakest, interval, alpha, method)
 
 
-def _against_some(signed: np.ndarray, method: Method) -> np.ndarray:
+def following_worst(signed: np.ndarray, method: Method) -> np.ndarray:
     """The log of the capital (n,) of the bet that follows whichever comparison of (k, n) has gone worst so far."""
     k, n = signed.shape
     if k == 1:
@@ -151,47 +132,48 @@ def _against_some(signed: np.ndarray, method: Method) -> np.ndarray:
     return np.concatenate([[0.0], log_capital(-signed[worst, np.arange(1, n)], method)])
 
 
-def _bar(alpha: float) -> float:
+def log_bar(alpha: float) -> float:
     """The log of the capital that decides, less the rounding of a capital that reaches it exactly."""
     return math.log(2 / alpha) - 1e-12
 
 
-def _verdict(log_for: np.ndarray, log_against: np.ndarray, at_for: float, at_against: float, effects: np.ndarray,
-             interval: tuple[float, float], alpha: float, method: Method) -> Evidence:
+def evidence_of(log_for: np.ndarray, log_against: np.ndarray, at_for: float, at_against: float, effects: np.ndarray,
+                interval: tuple[float, float], alpha: float, method: Method) -> Evidence:
+    """The verdict that fell first: capitals (n,) after each seed, and the seeds at which they decided (infinity: never)."""
     # Both at one seed takes several comparisons that turned round: nothing is decided then.
     verdict: Verdict = ("supported" if at_for < at_against else
                         "contradicted" if at_against < at_for else "inconclusive")
     return Evidence(
         verdict=verdict, e_for=float(np.exp(log_for[-1]) / 2), e_against=float(np.exp(log_against[-1]) / 2),
-        **_size(effects), interval=interval, level=1 - alpha, n=len(effects),
+        **size_of(effects), interval=interval, level=1 - alpha, n=len(effects),
         decided_at=None if verdict == "inconclusive" else int(min(at_for, at_against)), method=method)
 
 
-def _interval(signed: np.ndarray, alpha: float, method: Method) -> tuple[float, float]:
+def interval_of(signed: np.ndarray, alpha: float, method: Method) -> tuple[float, float]:
     """For the smallest centre of comparisons (k, n): its own lower bound will do, but every upper bound must hold."""
-    bar, shared = _bar(alpha), _bar(alpha / len(signed))
+    bar, shared = log_bar(alpha), log_bar(alpha / len(signed))
     low = min(lower_bound(row, bar, method) for row in signed)
     high = min(upper_bound(row, shared, method) for row in signed)
     return min(low, high), max(low, high)
 
 
-def _size(values: np.ndarray) -> dict:
+def size_of(values: np.ndarray) -> dict:
     spread = float(values.std(ddof=1)) if np.ptp(values) > 0 else None
     return {"effect": float(np.median(values)), "standardised": float(values.mean() / spread) if spread else None,
             "effects": tuple(values.tolist())}
 
 
-def _reversed(result: Evidence) -> Evidence:
+def reversed_claim(result: Evidence) -> Evidence:
     verdict: Verdict = {"supported": "contradicted", "contradicted": "supported"}.get(result.verdict, "inconclusive")
     return msgspec.structs.replace(result, verdict=verdict, e_for=result.e_against, e_against=result.e_for)
 
 
-def _first(reached: np.ndarray) -> float:
+def first_reached(reached: np.ndarray) -> float:
     """The number of seeds at which something was first reached, infinity if never."""
     return float(reached.argmax() + 1) if reached.any() else math.inf
 
 
-def _table(comparisons: Sequence[Sequence[float]]) -> np.ndarray:
+def table_of(comparisons: Sequence[Sequence[float]]) -> np.ndarray:
     try:
         values = np.asarray(comparisons, dtype=float)
     except ValueError as error:
@@ -201,7 +183,7 @@ def _table(comparisons: Sequence[Sequence[float]]) -> np.ndarray:
     return values
 
 
-def _checked(direction: int) -> int:
+def checked_direction(direction: int) -> int:
     if direction not in (RISES, FALLS):
         raise ValueError(f"a direction is RISES or FALLS, got {direction!r}")
     return direction

@@ -1,1 +1,26 @@
 """Models of the embedded profile, built and pre-trained by the project itself."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Literal
+
+Tower = Literal["vit", "resnet"]
+
+_FILES = {"vit": "embedded_clip.safetensors", "resnet": "embedded_clip_resnet.safetensors"}
+
+
+def weights_path(tower: Tower = "vit") -> Path:
+    """The checkpoint of the shipped CLIP with this image tower."""
+    return Path(__file__).parent / "weights" / _FILES[tower]
+
+
+def provenance_path(weights: Path) -> Path:
+    """The JSON file that says how a checkpoint was made."""
+    return weights.with_suffix(".json")
+
+
+def embedded_weights(tower: Tower = "vit") -> str:
+    """The SHA-256 of the shipped checkpoint, as its provenance has it: the name of the weights in a spec."""
+    return json.loads(provenance_path(weights_path(tower)).read_text())["sha256"]

@@ -1,8 +1,9 @@
-"""Build the embedded CLIP from nothing: contrastive training on the world's pictures and captions.
+"""Build an embedded CLIP from nothing: contrastive training on the world's pictures and captions.
 
-Run ``python -m ddiv.models.pretrain``.  It draws image-caption pairs of the 60 pre-training classes, 60 % of them
-in ``real`` and the rest spread over the other domains, trains with open_clip's own loss, measures zero-shot accuracy
-on the 60 fine-tuning classes (never seen in training), and writes the checkpoint and its provenance.
+Run ``python -m ddiv.models.pretrain`` (with ``--tower resnet`` for the one with a ResNet).  It draws image-caption
+pairs of the 60 pre-training classes, 60 % of them in ``real`` and the rest spread over the other domains, trains with
+open_clip's own loss, measures zero-shot accuracy on the 60 fine-tuning classes (never seen in training), and writes
+the checkpoint and its provenance.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ from open_clip.model import CLIP
 from torch import nn
 
 from ddiv.data.world import DOMAINS, FINETUNE_CLASSES, PRETRAIN_CLASSES, WORLD_VERSION, captions, render
-from ddiv.models.clip import WEIGHTS, ClipConfig, build_clip, preprocess, save_clip, tokenizer, zero_shot_accuracy
+from ddiv.models import Tower, weights_path
+from ddiv.models.clip import CONFIGS, REBUILD, ClipConfig, build_clip, preprocess, save_clip, tokenizer, zero_shot_accuracy
 
 # Pictures drawn with one seed share backgrounds and poses whatever their classes, so pre-training keeps to seeds
 # that nobody else picks: 7,000,000 plus the recipe's seed, and one for the zero-shot measurement.
@@ -34,7 +36,7 @@ TEST_IMAGES = 1200
 
 @dataclass(frozen=True)
 class Recipe:
-    """How to pre-train; the defaults made the checkpoint that ships."""
+    """How to pre-train; the defaults made the checkpoints that ship."""
 
     images: int = 30_000
     epochs: int = 14
@@ -124,14 +126,14 @@ def held_out_zero_shot(model: CLIP, n: int = TEST_IMAGES, seed: int = TEST_SEED)
     return {d: zero_shot_accuracy(model, render(FINETUNE_CLASSES, labels, d, seed), labels, names) for d in DOMAINS}
 
 
-def rebuild(out: Path, recipe: Recipe = Recipe(), config: ClipConfig = ClipConfig(),
+def rebuild(out: Path, recipe: Recipe = Recipe(), tower: Tower = "vit",
             say: Callable[[str], None] = print) -> dict:
     """Train, measure, and write checkpoint and provenance to ``out``; returns the provenance."""
-    started = time.perf_counter()
+    started, config = time.perf_counter(), CONFIGS[tower]
     say(f"drawing {recipe.images} pictures")
     model, ids, loss = train(recipe, config, say)
     accuracy = held_out_zero_shot(model)
-    command = f"python -m ddiv.models.pretrain --images {recipe.images} --epochs {recipe.epochs} --seed {recipe.seed}"
+    command = f"{REBUILD} --tower {tower} --images {recipe.images} --epochs {recipe.epochs} --seed {recipe.seed}"
     record = save_clip(model, config, ids, out, {
         "command": command, "recipe": asdict(recipe), "world_version": WORLD_VERSION,
         "seconds": round(time.perf_counter() - started, 1), "threads": torch.get_num_threads(),
@@ -148,14 +150,16 @@ def rebuild(out: Path, recipe: Recipe = Recipe(), config: ClipConfig = ClipConfi
 def main(argv: list[str] | None = None) -> None:
     """Command line: see the module's description."""
     parser = argparse.ArgumentParser(prog="python -m ddiv.models.pretrain", description=__doc__)
-    parser.add_argument("--out", type=Path, default=WEIGHTS, help="the .safetensors file to write (default: the shipped one)")
+    parser.add_argument("--tower", choices=list(CONFIGS), default="vit", help="the image tower (default: %(default)s)")
+    parser.add_argument("--out", type=Path, help="the .safetensors file to write (default: the shipped one)")
     parser.add_argument("--images", type=int, default=Recipe.images)
     parser.add_argument("--epochs", type=int, default=Recipe.epochs)
     parser.add_argument("--seed", type=int, default=Recipe.seed)
     parser.add_argument("--threads", type=int, default=1, help="processor threads (default 1)")
     args = parser.parse_args(argv)
     torch.set_num_threads(args.threads)
-    rebuild(args.out, Recipe(images=args.images, epochs=args.epochs, seed=args.seed))
+    recipe = Recipe(images=args.images, epochs=args.epochs, seed=args.seed)
+    rebuild(args.out or weights_path(args.tower), recipe, args.tower)
 
 
 if __name__ == "__main__":

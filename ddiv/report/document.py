@@ -16,6 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from jinja2 import ChainableUndefined, Environment, FileSystemLoader
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
@@ -26,18 +27,18 @@ HERE = Path(__file__).parent
 IMAGE = re.compile(r"data:image/(png|jpeg|webp);base64,[A-Za-z0-9+/=\s]+")
 
 
-def document(name: str, *, styles: tuple[str, ...], data: Any, **shown: Any) -> str:
+def document(name: str, *, styles: tuple[str, ...], scripts: tuple[str, ...], data: Any, **shown: Any) -> str:
     """The template NAME.html.j2 as one self-contained HTML file.
 
-    Its script is dom.js and NAME.js after plotly's, its CSS the `styles` joined; `data` is what the script draws, and
-    `shown` what the template shows, both `clean`.
+    Its script is that of plotly, then dom.js and the `scripts` as one, its CSS the `styles` joined; `data` is what the
+    script draws, and `shown` what the template shows, both `clean`.
     """
-    own = "".join(_read(part) for part in ("dom.js", f"{name}.js"))
-    scripts = {"plotly": get_plotlyjs(), "js": f'"use strict";\n(() => {{\n{own}}})();\n'}
+    own = "".join(map(_read, ("dom.js", *scripts)))
+    written = {"plotly": get_plotlyjs(), "js": f'"use strict";\n(() => {{\n{own}}})();\n'}
     return _environment().get_template(f"{name}.html.j2").render(
         **shown, data=as_json(data), css=Markup("".join(map(_read, styles))),
-        scripts={part: Markup(script) for part, script in scripts.items()},
-        hashes=[_hash(script) for script in scripts.values()])
+        scripts={part: Markup(script) for part, script in written.items()},
+        hashes=[_hash(script) for script in written.values()])
 
 
 def _read(name: str) -> str:
@@ -56,6 +57,17 @@ def clean(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [clean(v) for v in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def short(value: Any, digits: int = 5) -> Any:
+    """Arrays as lists, and numbers cut to so many significant digits: no plot can tell five from all of them."""
+    if isinstance(value, np.ndarray):
+        value = value.tolist()
+    if isinstance(value, dict):
+        return {key: short(v, digits) for key, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [short(v, digits) for v in value]
+    return float(f"{value:.{digits}g}") if isinstance(value, float) and math.isfinite(value) else value
 
 
 def as_json(value: Any) -> Markup:

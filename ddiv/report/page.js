@@ -1,155 +1,5 @@
-const isNumber = (x) => typeof x === "number" && Number.isFinite(x);
-const show = (x, sign = false) => !isNumber(x) ? "—"
-  : (sign && x > 0 ? "+" : "") + String(Number(x.toPrecision(3))).replace("-", "−");
-const mean = (xs) => { const ys = xs.filter(isNumber); return ys.length ? ys.reduce((a, b) => a + b) / ys.length : null; };
-
 let parsed;
 const data = () => parsed ??= JSON.parse(one("#data").textContent);
-
-// The 4.8 MB of plotly.js are text until the first plot is drawn.
-const plotly = () => {
-  if (!window.Plotly) document.head.append(make("script", { textContent: one("#plotly").textContent }));
-  return window.Plotly;
-};
-
-// --- plots: dict in, plotly figure out -----------------------------------------------------------------
-
-const EQUAL = "#3a80c1", FIT = "#d3742a";  // readable on white and on near-black; all else is coloured by the CSS
-const GROUPS = {
-  baseline: { symbol: "cross-thin-open", color: "#7b858e", size: 13 },
-  dropout: { symbol: "square", color: "#3a80c1" },
-  "dropout in one place": { symbol: "square-open", color: "#3a80c1" },
-  "weight decay": { symbol: "diamond", color: "#d3742a" },
-  augmentation: { symbol: "triangle-up", color: "#1f8a70" },
-  synthetic: { symbol: "circle", color: "#a268b4" },
-  control: { symbol: "x-thin-open", color: "#7b858e" },
-};
-const OTHERS = [{ symbol: "circle", color: "#a268b4" }, { symbol: "hexagon", color: "#7b858e" }, { symbol: "star", color: "#b5892a" }];
-const style = (group) => GROUPS[group] ?? { symbol: "hexagon", color: "#7b858e" };
-const ramp = (t) => {  // pale to deep green
-  const mix = [[190, 230, 214], [8, 84, 66]];
-  return `rgb(${mix[0].map((c, i) => Math.round(c + (mix[1][i] - c) * Math.min(1, Math.max(0, t)))).join(",")})`;
-};
-
-// The name of the y axis stands above the plot, in the page.
-function layout(xlabel, ylabel, more = {}) {
-  const axis = (label, extra) => ({
-    title: { text: plain(label), standoff: 8, font: { size: 12 } }, zeroline: false, showline: true, ticks: "outside", ticklen: 4,
-    automargin: true, nticks: 6, ...extra,
-  });
-  return {
-    margin: { l: 54, r: 10, t: 26, b: 42 }, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
-    font: { family: getComputedStyle(document.body).fontFamily, size: 12 }, hovermode: "closest",
-    hoverlabel: { align: "left", namelength: 0 }, dragmode: matchMedia("(pointer: fine)").matches ? "zoom" : false,
-    legend: { orientation: "h", x: 0, y: 1.01, yanchor: "bottom", font: { size: 11 } },
-    shapes: more.shapes, showlegend: more.showlegend ?? true,
-    xaxis: axis(xlabel, { showgrid: false, ...more.xaxis }), yaxis: axis(ylabel, more.yaxis),
-  };
-}
-const named = (names) => ({ tickmode: "array", tickvals: names.map((_, i) => i), ticktext: names.map(plain) });
-const zero = { type: "line", xref: "paper", x0: 0, x1: 1, y0: 0, y1: 0, layer: "below", line: { width: 1, color: "#8a939b" } };
-
-function lines(p, names, at, hasZero, xaxis) {
-  const rows = p.series ?? [], width = names.length, traces = [];
-  const add = (key, label, color, dash, symbol) => {
-    const sets = rows.filter((s) => s[key]?.some(isNumber));
-    if (!sets.length) return;
-    const curve = (y, text, extra) => traces.push({
-      x: at, y, type: "scatter", mode: "lines", hoverinfo: "text", legendgroup: key, connectgaps: true,
-      text: y.map((v, i) => `${text}${plain(names[i])}: ${show(v, hasZero)}`), ...extra,
-    });
-    for (const s of sets) curve(s[key].slice(0, width), `${label}, seed ${plain(s.seed)}<br>`, {
-      mode: "lines+markers", opacity: .42, showlegend: false, line: { color, width: 1, dash }, marker: { color, size: 3.5 },
-    });
-    curve(names.map((_, i) => mean(sets.map((s) => s[key][i]))), `${label}, mean of ${sets.length}<br>`, {
-      mode: "lines+markers", name: `${label} (mean, ${sets.length} seed${sets.length > 1 ? "s" : ""})`,
-      line: { color, width: 2.5, dash }, marker: { color, size: 7, symbol },
-    });
-  };
-  add("y", "equal epochs", EQUAL, "solid", "circle");
-  add("matched", "fit-matched", FIT, "dash", "diamond");
-  return { traces, layout: layout(p.xlabel, "", { xaxis, shapes: hasZero ? [zero] : [] }) };
-}
-
-const KINDS = {
-  dose(p) {
-    const x = p.x ?? [], positive = x.filter((v) => isNumber(v) && v > 0), names = x.map((v) => isNumber(v) ? String(v) : v ?? "—");
-    const even = !x.every(isNumber) || Math.max(...positive) > 20 * Math.min(...positive);  // such as 0, 1e-5, ..., 5e-3
-    return lines(p, names, even ? x.map((_, i) => i) : x, true, even ? named(names) : { tickmode: "array", tickvals: x, ticktext: names });
-  },
-  paired(p) {
-    const arms = p.arms ?? [];
-    return lines(p, arms, arms.map((_, i) => i), false, { ...named(arms), range: [-.35, arms.length - .65] });
-  },
-  bars(p) {
-    const names = p.x ?? [], rows = p.series ?? [], at = names.map((_, i) => i);
-    const lying = names.join("").length > 70;  // long names read better from left to right
-    const place = (across, up) => lying ? { x: up, y: across } : { x: across, y: up };
-    const means = names.map((_, i) => mean(rows.map((s) => s.y?.[i])));
-    const traces = [{ type: "bar", ...place(at, means), orientation: lying ? "h" : "v", width: .62, opacity: .45, marker: { color: EQUAL },
-      hoverinfo: "text", name: "mean", textposition: "none", text: means.map((v, i) => `${plain(names[i])}<br>mean: ${show(v, true)}`) }];
-    rows.forEach((s, k) => traces.push({ type: "scatter", mode: "markers", ...place(at.map((i) => i + .36 * ((k + .5) / rows.length - .5)), s.y ?? []),
-      hoverinfo: "text", marker: { color: EQUAL, size: 5 }, name: "one seed", legendgroup: "seed", showlegend: k === 0,
-      text: names.map((n, i) => `${plain(n)}<br>seed ${plain(s.seed)}: ${show(s.y?.[i], true)}`) }));
-    const list = { ...named(names), showgrid: false, ...(lying && { autorange: "reversed" }) };
-    const figure = layout("", "", lying ? { yaxis: list, xaxis: { showgrid: true }, shapes: [{ ...zero, xref: "x", yref: "paper", x1: 0, y1: 1 }] }
-      : { xaxis: list, shapes: [zero] });
-    return { traces, layout: figure, height: lying ? 90 + 22 * names.length : null };
-  },
-  vectors(p) {
-    const points = (p.points ?? []).filter((q) => isNumber(q.x) && isNumber(q.y)), groups = [...new Set(points.map((q) => q.group))];
-    const traces = groups.map((group) => {
-      const mine = points.filter((q) => q.group === group), s = style(group);
-      return { type: "scatter", mode: "lines+markers+text", name: plain(group ?? "—"), hoverinfo: "text", line: { color: s.color, width: 1.5 },
-        x: mine.flatMap((q) => [0, q.x, null]), y: mine.flatMap((q) => [0, q.y, null]), textposition: "top center", textfont: { size: 10 },
-        text: mine.flatMap((q) => ["", plain(q.label), ""]), hovertext: mine.flatMap((q) => ["", `${plain(q.label)}<br>${show(q.x, true)}, ${show(q.y, true)}`, ""]),
-        marker: { color: s.color, symbol: s.symbol, size: mine.flatMap(() => [0, 10, 0]), line: { width: 2, color: s.color } } };
-    });
-    const axis = (values) => {  // zero in sight, and room for the labels
-      const lo = Math.min(0, ...values), hi = Math.max(0, ...values), room = .18 * (hi - lo || 1);
-      return { zeroline: true, showgrid: false, range: [lo - room, hi + room] };
-    };
-    const [x, y] = ["x", "y"].map((key) => axis(points.map((q) => q[key])));
-    return { traces, layout: layout(p.xlabel, "", { xaxis: x, yaxis: y }) };
-  },
-  scatter(p) {  // the paper's figures 3 and 4
-    const points = (p.points ?? []).filter((q) => isNumber(q.x) && isNumber(q.y)), base = points.find((q) => q.group === "baseline");
-    const line = { width: 1, dash: "dash", color: "#8a939b" };
-    const shapes = base ? [{ type: "line", xref: "paper", x0: 0, x1: 1, y0: base.y, y1: base.y, line, layer: "below" },
-      { type: "line", yref: "paper", y0: 0, y1: 1, x0: base.x, x1: base.x, line, layer: "below" }] : [];
-    const traces = [...new Set(points.map((q) => q.group))].flatMap((group) => {
-      const s = style(group), mine = points.filter((q) => q.group === group).sort((a, b) => (a.size ?? 0) - (b.size ?? 0));
-      const trail = base && ["dropout", "weight decay"].includes(group) ? [base, ...mine] : [];
-      return [{ type: "scatter", mode: "lines", x: trail.map((q) => q.x), y: trail.map((q) => q.y), line: { color: s.color, width: 1 }, opacity: .45, hoverinfo: "skip" },
-        { type: "scatter", mode: p.labels ? "markers+text" : "markers", x: mine.map((q) => q.x), y: mine.map((q) => q.y), hoverinfo: "text",
-          text: mine.map((q, i) => group === "augmentation" || (i === mine.length - 1 && q !== base) ? plain(q.arm) : ""), textposition: "top center", textfont: { size: 10 },
-          hovertext: mine.map((q) => [`<b>${plain(q.arm)}</b>`, `${plain(p.x)}: ${show(q.x)}`, `${plain(p.y)}: ${show(q.y)}`,
-            ...(isNumber(q.intensity) ? [`embedding diversity, relative: ${show(q.intensity)}`] : []),
-            ...(q.xs ?? []).map((x, i) => `<i>seed ${i + 1} of ${q.xs.length}:</i> ${show(x)}, ${show(q.ys?.[i])}`)].join("<br>")),
-          marker: { symbol: s.symbol, opacity: .95, size: mine.map((q) => s.size ?? 8 + 12 * (q.size ?? .3)),
-            color: mine.map((q) => group === "augmentation" && isNumber(q.intensity) ? ramp(q.intensity) : s.color),
-            line: { width: /thin/.test(s.symbol) ? 2.5 : 1.2, color: s.color } } }];
-    });
-    return { traces, layout: layout(p.x, p.y, { shapes, showlegend: false, xaxis: { showgrid: true } }) };
-  },
-  fit(p) {  // effects at equal fit against effects at equal epochs; asinh: linear about zero, logarithmic beyond
-    const points = p.points ?? [], at = Math.asinh, ends = [0, ...points.flatMap((q) => [at(q.x), at(q.y)])];
-    const room = .06 * (Math.max(...ends) - Math.min(...ends) || 1), lo = Math.min(...ends) - room, hi = Math.max(...ends) + room;
-    const traces = (p.families ?? []).map((family, i) => {
-      const mine = points.filter((q) => q.family === family).sort((a, b) => b.kept - a.kept), s = GROUPS[family] ?? OTHERS[i % OTHERS.length];
-      return { type: "scatter", mode: "markers", name: plain(family), x: mine.map((q) => at(q.x)), y: mine.map((q) => at(q.y)), showlegend: mine.length > 0,
-        hoverinfo: "text", hovertext: mine.map((q) => [`<b>${plain(q.name)}</b>`, ...(q.lines ?? []).map(plain)].join("<br>")), customdata: mine.map((q) => q.anchor),
-        marker: { color: s.color, size: mine.map((q) => q.decided ? 10 : 6), symbol: mine.map((q) => s.symbol + (q.kept ? "" : "-open")), line: { width: 1.5, color: s.color }, opacity: .85 } };
-    });
-    const round = [0, 1, 3, 10, 30, 100, 300, 1e3, 1e4, 1e6, 1e9], values = [...round.slice(1).map((v) => -v).reverse(), ...round].filter((v) => at(v) >= lo && at(v) <= hi);
-    const axis = { range: [lo, hi], tickmode: "array", tickvals: values.map(at), ticktext: values.map((v) => show(v)), showgrid: false };
-    const line = { width: 1, color: "#8a939b" }, far = Math.abs(lo) > hi ? lo : hi;  // the words stand where the lines are longest
-    const words = (text, x, y) => ({ text, x, y, showarrow: false, xanchor: far < 0 ? "left" : "right", yanchor: "bottom", font: { size: 11 } });
-    return { traces, layout: { ...layout("effect at equal epochs", "effect at equal fit", { xaxis: axis, yaxis: axis,
-      shapes: [{ ...zero, line }, { type: "line", x0: lo, y0: lo, x1: hi, y1: hi, layer: "below", line: { ...line, dash: "dash" } }] }),
-    annotations: [words("nothing is left", far, 0), { ...words("all of it is left ", .7 * far, .7 * far), xanchor: "right" }] } };
-  },
-};
 
 // --- drawing, when a slot comes into view ----------------------------------------------------------------
 
@@ -215,12 +65,13 @@ function filter() {
   const ticked = (name) => all(`[name=${name}]:checked`, form).map((box) => box.value);
   const verdicts = ticked("verdict"), only = ticked("only");
   const on = words.length + verdicts.length + only.length > 0 || study !== "";
-  const visible = new Map();
+  const visible = new Map(), hidden = new Set();
   let shown = 0;
   for (const { node, claim, text } of texts()) {
     const keep = (!study || node.dataset.study === study) && (!verdicts.length || verdicts.includes(node.dataset.verdict))
       && only.every((flag) => flag in node.dataset) && words.every((word) => text.includes(word));
     node.hidden = !keep;
+    if (!keep) hidden.add(node.id);
     shown += keep;
     if (keep) visible.set(claim, (visible.get(claim) ?? new Set()).add(node.dataset.study));
   }
@@ -231,6 +82,7 @@ function filter() {
     row.hidden = on && !studies;
     for (const cell of all("td[data-study]", row)) cell.classList.toggle("off", on && !studies?.has(cell.dataset.study));
   }
+  for (const row of all("#catalogue tbody tr")) row.hidden = hidden.has(row.dataset.of);
   for (const body of all(".matrix tbody")) body.hidden = !one("[data-claim]:not([hidden])", body);
   one("#shown").textContent = on ? `${shown} of ${index.length} findings` : `${index.length} finding${index.length === 1 ? "" : "s"}`;
   one("#nothing").hidden = shown > 0;
@@ -301,45 +153,7 @@ document.addEventListener("click", (event) => {
   body.append(...rows.map(([, row]) => row));
 });
 
-// --- scale against shape ----------------------------------------------------------------------------------
-
-const pick = one("#pick");
-function panels() {
-  const { scatter, studies } = data(), chosen = new FormData(pick);
-  const pair = (s) => `${s.x ?? "—"} / ${s.y ?? "—"}`;
-  const matching = scatter.filter((s) => s.points?.length && (!chosen.get("study") || s.study === chosen.get("study"))
-    && (s.view ?? "—") === chosen.get("view") && pair(s) === chosen.get("pair"));
-  for (const old of all("#panels .plot[data-drawn]")) window.Plotly?.purge(old);
-  one("#panels").replaceChildren(...matching.map((s) => {
-    const slot = make("div", { className: "plot", figure: { ...s, kind: "scatter", labels: matching.length === 1 } });
-    slot.setAttribute("role", "img");
-    slot.setAttribute("aria-label", `${s.y} against ${s.x}, ${s.study}, ${s.view}`);
-    seen.observe(slot);
-    return make("figure", {}, make("figcaption", { textContent: studies[s.study] ?? s.study ?? "—" }), slot);
-  }));
-  one("#panels").dataset.n = Math.min(3, matching.length);
-  if (!matching.length) one("#panels").textContent = "No arms were measured for this choice.";
-  count();
-  if (drawingAll) drawAll();
-}
-if (pick) {
-  const { scatter, studies } = data(), distinct = (f) => [...new Set(scatter.filter((s) => s.points?.length).map(f))];
-  const fill = (name, options) => one(`[name=${name}]`, pick).append(...options.map(([value, text]) => make("option", { value, textContent: text })));
-  const ids = distinct((s) => s.study);
-  fill("study", [...(ids.length > 1 ? [["", "all studies"]] : []), ...ids.map((id) => [id, studies[id] ?? id])]);
-  fill("view", distinct((s) => s.view ?? "—").map((v) => [v, v]));
-  fill("pair", distinct((s) => `${s.x ?? "—"} / ${s.y ?? "—"}`).map((v) => [v, v]));
-  const signs = { square: "■", "square-open": "□", diamond: "◆", "triangle-up": "▲", circle: "●", hexagon: "⬢" };
-  one("#legend").append(...[...new Set(scatter.flatMap((s) => (s.points ?? []).map((q) => q.group)))].map((group) => {
-    const sign = make("b", { textContent: signs[style(group).symbol] ?? (group === "baseline" ? "+" : "×") });
-    sign.style.color = style(group).color;
-    const more = group !== "augmentation" ? [] : [0, .5, 1].map((t) => make("b", { textContent: "▲", style: `color:${ramp(t)}` }));
-    return make("span", {}, sign, ` ${group ?? "—"}`, ...(more.length ? [" (", more[0], more[1], more[2], " less to more diverse)"] : []));
-  }));
-  pick.addEventListener("change", panels);
-  panels();
-}
-
+pictures();
 for (const slot of slots()) seen.observe(slot);
 count();
 arrive();

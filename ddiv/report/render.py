@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from ddiv.report.changes import NAMES
 from ddiv.report.document import clean, document
 from ddiv.report.view import study_titles, view
+
+# What the script needs of a picture; the rest is in the template.
+DRAWN = ("id", "label", "kind", "studies", "groups", "pairs", "by", "view")
 
 
 def render(page: dict[str, Any]) -> str:
@@ -34,12 +38,13 @@ def render(page: dict[str, Any]) -> str:
                    "verdict", "effect", "equal",                     # at equal epochs; equal: standardised
                    "matched_verdict", "matched_effect", "matched",   # the same at equal clean training loss
                    "share"}],                                        # matched_effect / effect
-          "scatter": [{"study", "view", "x", "y",                    # x, y: the metrics' names
-                       "points": [{"arm", "group", "size", "intensity", "x", "y", "xs", "ys"}]}],
-          "table2": [{"study", "columns": ["in domain acc", ...], "note",
-                      "better": ["higher" | "lower" | None, ...],    # optional; else from the column's name
-                      "rows": [{"arm", "group", "cells": [{"mean", "sd", "delta"} | None, ...]}],
-                      "paper": [rows of the same shape]}],
+          "materials": [{"study", "changes", "diversity", "densities",   # see report.changes, .diversity, .densities
+                         "scores": {"study", "columns": ["in domain acc", ...], "note",
+                                    "better": ["higher" | "lower" | None, ...],    # optional; else from the column's name
+                                    "rows": [{"arm", "group", "cells": [{"mean", "sd", "delta", "paper", "paper_delta"} | None, ...]}],
+                                    "further": [rows of the same shape]}}],
+          "pictures": what report.pictures makes of the materials,
+          "generators": [what report.sheets.of_generator makes],
           "contact_sheets": [{"study", "caption", "png": "data:image/png;base64,..."}],
           "settings", "versions", "hardware": [[key, value], ...], "warnings": [str],
         }
@@ -48,18 +53,23 @@ def render(page: dict[str, Any]) -> str:
                    "note": why not applicable or not run, "caveats": [str],
                    "definitions": [[name, verdict], ...],            # the same question by other definitions
                    "evidence": EVIDENCE, "matched": EVIDENCE, "matched_note": str,
+                   "explained": str, "derived": [[name, value, low, high], ...],
                    "plot": PLOT, "trials": [key, ...], "command"}
         EVIDENCE = {"verdict", "e_for", "e_against", "effect", "interval": [lo, hi], "level", "standardised", "n",
                     "decided_at", "unit", "effects": [per seed], "seeds": [...], "method"}
         PLOT = {"kind": "dose", "xlabel", "ylabel", "x": [dose], "series": [{"seed", "y", "matched"}]}
              | {"kind": "paired", "xlabel", "ylabel", "arms": [name], "series": [{"seed", "y", "matched"}]}
              | {"kind": "bars", "ylabel", "x": [name], "series": [{"seed", "y"}]}
-             | {"kind": "vectors", "xlabel", "ylabel", "points": [{"label", "group", "x", "y"}]}
+             | {"kind": "relation", "xlabel", "ylabel", "points": [{"label", "group", "x", "y"}]}
 
-    Groups with a marker of their own: baseline, dropout, weight decay, augmentation, synthetic, control.
+    Groups with a marker of their own: those of `Treatment.group` and "very large dropout".
     """
     page = clean(page)
     plots: list[dict] = []
     shown = view(page, plots)
-    data = {"plots": plots, "scatter": page.get("scatter") or [], "studies": study_titles(page)}
-    return document("page", styles=("page.css",), data=data, page=page, **shown)
+    data = {"plots": plots, "studies": study_titles(page), "names": NAMES,
+            "materials": {one["study"]: {part: one.get(part) for part in ("changes", "diversity", "densities")}
+                          for one in page.get("materials") or [] if one.get("study")},
+            "pictures": [{part: picture.get(part) for part in DRAWN} for picture in shown["pictures"]]}
+    return document("page", styles=("page.css", "pictures.css"), scripts=("esd.js", "plots.js", "pictures.js", "page.js"),
+                    data=data, page=page, **shown)

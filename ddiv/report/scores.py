@@ -9,7 +9,7 @@ HIGHER_IS_BETTER = ("acc", "accuracy", "top-1", "auc", "f1")
 
 
 def score_table(table: dict) -> dict:
-    """A table of `render`'s page["table2"], with its heads grouped by first words and its rows in blocks."""
+    """A table of `render`'s a material's "scores", with its heads grouped by first words; the arms of the paper's table, and the others."""
     columns = [str(c) for c in table.get("columns") or []]
     split = [c.rsplit(" ", 1) if " " in c else [c, ""] for c in columns]
     groups: list[list] = []
@@ -20,16 +20,13 @@ def score_table(table: dict) -> dict:
             groups.append([head, 1])
     better = list(table.get("better") or [])
     better += [_better(c) for c in columns[len(better):]]
-    blocks = [block for block in (
-        {"title": None, "rows": _rows(table.get("rows"), better)},
-        {"title": "as printed in the paper", "rows": _rows(table.get("paper"), better)},
-    ) if block["rows"]]
-    for block in blocks:
+    blocks = {name: {"rows": _rows(table.get(rows), better)} for name, rows in (("paper_like", "rows"), ("others", "further"))}
+    for block in blocks.values():
         block["deltas"] = any(is_number(cell.get("delta")) for row in block["rows"] for cell in row["cells"])
     starts = set()
     for _, width in groups:
         starts.add(sum(w for _, w in groups[: len(starts)]))
-    return dict(table, groups=groups, subheads=[tail for _, tail in split], better=better, blocks=blocks,
+    return dict(table, groups=groups, subheads=[tail for _, tail in split], better=better, **blocks,
                 starts=starts, two_levels=any(tail for _, tail in split))
 
 

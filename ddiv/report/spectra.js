@@ -1,82 +1,10 @@
-const show = (x) => typeof x === "number" ? String(Number(x.toPrecision(4))).replace("-", "−") : String(x ?? "—");
 const { layers, numbers } = JSON.parse(one("#data").textContent);
 const rows = layers.map((_, i) => one(`#layer-${i}`)), body = rows[0].parentElement;
 
-// The 4.8 MB of plotly.js are text until the first plot is drawn.
-const plotly = () => {
-  if (!window.Plotly) document.head.append(make("script", { textContent: one("#plotly").textContent }));
-  return window.Plotly;
-};
-
 // --- plots -----------------------------------------------------------------------------------------------------
 
-const DATA = "#3a80c1", FIT = "#d3742a", RANDOM = "#8a939b";  // readable on white and on near-black
 const KINDS = ["#3a80c1", "#d3742a", "#1f8a70", "#a268b4", "#b8a02a", "#c2557a", "#5a9bb5", "#7b858e", "#8c6d46", "#6a7fd0"];
-
-function layout(x, y, more = {}) {
-  const axis = (text, extra) => ({
-    title: { text, standoff: 6, font: { size: 12 } }, zeroline: false, showline: true, ticks: "outside", ticklen: 4, automargin: true,
-    nticks: 6, exponentformat: "power", ...extra,
-  });
-  return {
-    margin: { l: 48, r: 8, t: 8, b: 40 }, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", bargap: 0, barmode: "overlay",
-    font: { family: getComputedStyle(document.body).fontFamily, size: 12 }, hovermode: "closest", hoverlabel: { align: "left", namelength: 0 },
-    dragmode: matchMedia("(pointer: fine)").matches ? "zoom" : false, shapes: more.shapes,
-    showlegend: false, legend: { orientation: "h", x: 0, y: 1.01, yanchor: "bottom", font: { size: 11 } },
-    xaxis: axis(x, { showgrid: false, ...more.x }), yaxis: axis(y, more.y),
-  };
-}
-const upright = (x, dash) => ({ type: "line", yref: "paper", y0: 0, y1: 1, x0: x, x1: x, layer: "below", line: { width: 1.2, dash, color: FIT } });
-const line = (x, y, color, more = {}) => ({ type: "scatter", mode: "lines", x, y, line: { color, width: 2 }, hoverinfo: "x+y", ...more });
-
-function linear({ linear: h, mp, spikes = [], random, beyond, largest }) {
-  const x = h.y.map((_, i) => h.start + (i + .5) * h.width), end = h.start + h.y.length * h.width, most = Math.max(...h.y);
-  const traces = [{ type: "bar", x, y: h.y, width: h.width, marker: { color: DATA, opacity: .55 }, hoverinfo: "x+y" }];
-  if (random) traces.push(line(x, random.linear, RANDOM, { line: { color: RANDOM, width: 1.5, shape: "hvh" } }));
-  if (mp) traces.push(line(mp.x, mp.y, FIT, { line: { color: FIT, width: 2, dash: mp.accepted ? "solid" : "dash" } }));
-  const low = -.045 * most;
-  if (spikes.length) traces.push({ type: "scatter", mode: "markers", x: spikes, y: spikes.map(() => low / 2), hoverinfo: "x",
-    marker: { symbol: "line-ns-open", size: 8, color: FIT, line: { width: 1.3 } } });
-  // The law may be infinite at 0 (a square matrix), or far too narrow (no bulk): it may not flatten the bars.
-  const top = 1.1 * Math.min(2 * most, Math.max(most, ...(mp?.y ?? [])));
-  return [traces, layout(beyond ? `eigenvalue (${beyond} further right, up to ${show(largest)})` : "eigenvalue", "density", {
-    x: { range: [h.start, end] }, y: { range: [spikes.length ? low : 0, top] }, shapes: mp ? mp.edges.map((at) => upright(at, "dash")) : [] })];
-}
-
-function logAxis(values) {  // ticks at powers of ten, and between them where there are few
-  const ends = [Math.min(...values), Math.max(...values)].map(Math.log10), room = .04 * (ends[1] - ends[0]) + .02;
-  const decades = ends[1] - ends[0], dtick = decades > 2.2 ? Math.ceil(decades / 5) : decades > .7 ? "D2" : "D1";
-  return { type: "log", range: [ends[0] - room, ends[1] + room], dtick };
-}
-function logarithmic(f, key, ylabel, fitted) {
-  const curves = [[f.random?.[key], RANDOM, 3.5], [f[key], DATA, 5]].filter(([curve]) => curve?.x.length);
-  const traces = curves.map(([{ x, y }, color, size]) => line(x, y, color, { mode: "markers", marker: { size, color } }));
-  // Square random matrices have eigenvalues down to 0, which say little and would take most of the axis.
-  const seen = curves.flatMap(([{ x, y }]) => x.map((at, i) => [at, y[i]])).filter(([at, y]) => at > f.largest * 1e-4 && y > 0);
-  const figure = layout(f.zeros ? `eigenvalue (${f.zeros} are zero)` : "eigenvalue", ylabel);
-  if (f.fit) {
-    const { xmin } = f.fit, ends = [xmin, Math.max(f.largest, xmin)], heights = ends.map((x) => fitted(f.fit, x));
-    traces.push(line(ends, heights, FIT));
-    figure.shapes = [upright(xmin, "dot")];
-    seen.push([ends[0], heights[0]]);
-  }
-  if (seen.length) [["xaxis", 0], ["yaxis", 1]].forEach(([axis, k]) => Object.assign(figure[axis], logAxis(seen.map((point) => point[k]))));
-  return [traces, figure];
-}
-const PANELS = [
-  ["Bulk, linear", linear],
-  ["Density, logarithmic", (f) => logarithmic(f, "log", "density", ({ alpha, xmin, share }, x) => share * (alpha - 1) / xmin * (x / xmin) ** -alpha)],
-  ["Share at least as large", (f) => logarithmic(f, "ccdf", "share of eigenvalues", ({ alpha, xmin, share }, x) => share * (x / xmin) ** (1 - alpha))],
-];
-function legend({ mp, spikes, fit, random }) {  // one for the three plots
-  const sign = (text, color) => make("b", { textContent: `${text} `, style: `color:${color}` });
-  const entries = [["■", DATA, "eigenvalues"]];
-  if (random) entries.push(["—", RANDOM, "the same weights in random order"]);
-  if (mp) entries.push([mp.accepted ? "—" : "- -", FIT, `Marchenko-Pastur law${mp.accepted ? "" : " (not accepted)"}, its edges dashed`]);
-  if (spikes?.length) entries.push(["|", FIT, "spikes"]);
-  if (fit) entries.push(["\u2572", FIT, `power law from xmin (dotted), alpha ${fit.alpha.toFixed(2)}`]);
-  return make("p", { className: "key" }, ...entries.map(([text, color, says]) => make("span", {}, sign(text, color), says)));
-}
+const { panels: PANELS, legend, axes: layout } = esd;
 let drawn = 0;
 function draw(slot, [traces, figure]) {
   plotly().newPlot(slot, traces, figure, { displayModeBar: false, displaylogo: false, responsive: true });
@@ -104,7 +32,7 @@ function toggle(i, scroll = false) {
     return [slot, make("figure", {}, make("figcaption", { textContent: title }), slot)];
   });
   const facts = make("dl", { className: "pairs" }, ...layer.facts.map(([key, value]) =>
-    make("div", {}, make("dt", { textContent: key }), make("dd", { textContent: show(value) }))));
+    make("div", {}, make("dt", { textContent: key }), make("dd", { textContent: show(value, false, 4) }))));
   const notes = layer.notes.length ? [make("ul", { className: "notes" }, ...layer.notes.map((textContent) => make("li", { textContent })))] : [];
   const cell = make("td", { colSpan: row.cells.length }, make("div", { className: "inside" }, legend(layer.figure), ...slots.map(([, figure]) => figure), ...notes,
     make("details", {}, make("summary", { textContent: "every number" }), facts)));
@@ -173,7 +101,7 @@ function along() {
     const color = KINDS[k % KINDS.length];
     return { type: "scatter", mode: "markers", name: plain(kind), legendgroup: `${k}`, showlegend: !open, hoverinfo: "text", customdata: mine,
       x: mine.length ? mine : [null], y: mine.length ? mine.map((i) => layers[i][key]) : [null],
-      text: mine.map((i) => `<b>${plain(layers[i].name)}</b><br>${plain(head)} ${show(layers[i][key])}${layers[i].told.map((why) => `<br>† ${plain(why)}`).join("")}`),
+      text: mine.map((i) => `<b>${plain(layers[i].name)}</b><br>${plain(head)} ${show(layers[i][key], false, 4)}${layers[i].told.map((why) => `<br>† ${plain(why)}`).join("")}`),
       marker: { size: 8, color, symbol: open ? "circle-open" : "circle", line: { width: open ? 1.6 : 0, color } } };
   }));
   const values = layers.map((layer) => layer[key]).filter((v) => v > 0), wide = values.length && Math.max(...values) > 100 * Math.min(...values);

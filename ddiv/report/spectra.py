@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ddiv.report.document import clean, document
+from ddiv.report.document import clean, document, short
 from ddiv.spectra import mp
 from ddiv.spectra.analysis import Analysis, Layer, columns
 from ddiv.spectra.table import medians, size
@@ -51,7 +51,7 @@ def render(analysis: Analysis, *, title: str, source: str = "", settings: Mappin
     skipped = [(reason, n, [name for name, why in analysis.skipped if why == reason]) for reason, n in reasons]
     told = {**(settings or {}), **analysis.settings}
     return document(
-        "spectra", styles=("page.css", "spectra.css"),
+        "spectra", styles=("page.css", "spectra.css"), scripts=("esd.js", "spectra.js"),
         data={"layers": layers, "numbers": [[head, key] for head, key, *_ in numbers]},
         title=clean(title), source=clean(source), note=clean(note),
         layers=layers, numbers=numbers, summary=medians(analysis.layers),
@@ -63,7 +63,7 @@ def render(analysis: Analysis, *, title: str, source: str = "", settings: Mappin
 
 def _layer(layer: Layer, row: dict[str, Any]) -> dict[str, Any]:
     """What the page knows of a layer; ``row`` is its line of the flat table."""
-    row = {key: _short(value) for key, value in row.items()}
+    row = {key: short(value) for key, value in row.items()}
     told = list(layer.fit.reasons)
     notes = [f"alpha cannot be relied on: {reason}" for reason in told]
     if layer.mp is not None:
@@ -104,7 +104,7 @@ def figure(layer: Layer) -> dict[str, Any]:
         made["fit"] = {"alpha": fit.alpha, "xmin": fit.xmin, "share": fit.num_pl_spikes / len(evals)}
     if layer.random is not None:
         made["random"] = {"linear": _density(layer.random, edges), **_logarithmic(layer.random)}
-    return _short(made)
+    return short(made)
 
 
 def _frame(layer: Layer) -> tuple[float, float]:
@@ -141,14 +141,3 @@ def _law(layer: Layer) -> dict[str, Any]:
     share = 1 - fit.num_spikes / len(layer.evals)
     y = share * np.diff(mp.cdf(at, fit.N, fit.M, fit.sigma)) / np.diff(at)
     return {"x": (at[1:] + at[:-1]) / 2, "y": y, "edges": [fit.bulk_min, fit.bulk_max], "accepted": fit.accepted}
-
-
-def _short(value: Any) -> Any:
-    """Numbers cut to five digits, which no plot can tell from all of them."""
-    if isinstance(value, np.ndarray):
-        value = value.tolist()
-    if isinstance(value, dict):
-        return {key: _short(v) for key, v in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_short(v) for v in value]
-    return float(f"{value:.5g}") if isinstance(value, float) and math.isfinite(value) else value

@@ -46,12 +46,12 @@ def view(page: dict, plots: list[dict]) -> dict[str, Any]:
         "summary": headline.summary(page, [c for c in claims if not c.get("guards")], tested, columns),
         "alarms": headline.alarms(findings, families),
         "open_claims": len(findings) <= MANY_FINDINGS,
-        "tables": [score_table(table) for table in page.get("table2") or []],
+        "tables": [score_table(one["scores"]) for one in page.get("materials") or [] if one.get("scores")],
+        "pictures": _pictures(page, claims),
         "decides": 1 / alpha if _is_level(alpha) else None,
         "agreeing": _agreeing(alpha) if _is_level(alpha) else None,
         "fit": fit.section(page.get("fit") or [], findings, titles, plots),
         **_spent(page.get("spent") or {}),
-        "scatter": [s for s in page.get("scatter") or [] if s.get("points")],
     }
 
 
@@ -96,6 +96,7 @@ def _claim(claim: dict, plots: list[dict], taken: set[str], starred: set[str]) -
             **_marks(raw, matched, claim.get("guards"), starred),
             "anchor": _anchor("f", f"{anchor[2:]} {raw['study']} {raw.get('variant') or ''}", taken),
             "evalue": evidence.get("e_against" if raw["verdict"] == "contradicted" else "e_for"),
+            "of": claim.get("id"), "statement": claim.get("statement"),
             "digits": digits(most), "strip": strip(evidence, matched, most)}
         if raw.get("plot"):
             finding["plot_id"] = len(plots)
@@ -139,6 +140,14 @@ def _families(page: dict, claims: list[dict]) -> list[dict]:
         row = controls.get(name) or {}
         family["controls"] = row if is_number(row.get("held")) and row.get("of") else None
     return [family for family in families.values() if family["claims"]]
+
+
+def _pictures(page: dict, claims: list[dict]) -> list[dict]:
+    """The pictures, each with links to its claims: their anchors and verdicts where the run asked them."""
+    asked = {claim["id"]: claim for claim in claims if claim.get("id")}
+    return [picture | {"links": [{"id": name, "anchor": asked[name]["anchor"], "tally": asked[name]["tally"]["equal"]}
+                                 if name in asked else {"id": name} for name in picture.get("claims") or []]}
+            for picture in page.get("pictures") or []]
 
 
 def _spent(spent: dict) -> dict[str, Any]:

@@ -1,0 +1,136 @@
+"""Synthetic images in place of real ones (v1 sections 2.1.2, 3.4 and 4, table 2; v2).
+
+"Synthetic training datasets are created by replacing a certain proportion (15%, 25%, and 35%) of real images with
+SD-generated images." 2.1.2: "synthetic data itself is less diverse than real data but when it is combined with real data,
+the combined dataset can often reach a higher diversity score." 3.4: "infusing a larger proportion of synthetic data into
+the training dataset may not bring additional benefits; instead, it can decrease the model's performance ... The more
+iterations of retraining, the less diverse the generated synthetic data will be." 4: "models trained solely on synthetic
+data do not outperform those trained on real data." v2: "mixing ratios above 0.5 begin to hurt accuracy with some synthetic
+datasets, but thresholds vary (up to 0.7 for Dvf and 1.0 for Dadd)"; "synthetic data augmentation introduces genuinely new
+information while traditional augmentations recombine existing data".
+
+Each study has a generator in a better and a poorer setting.
+"""
+
+import pytest
+
+from ddiv.claim import All, Contrast, Mixing, NoWorse, Trend
+from ddiv.evidence import FALLS, RISES
+from ddiv.outcome import Score, Vendi
+from ddiv.span import Outside
+from ddiv.testing import claim
+from ddiv.treatment import OtherSeed
+
+each_setting = pytest.mark.parametrize("setting", ["good", "poor"])
+each_space = pytest.mark.parametrize("space", ["pixel", "embedding"])
+id_and_ood = pytest.mark.parametrize("where", ["id", "ood"])
+
+# Two points of accuracy: a loss that would matter to nobody who gains out of distribution.
+MARGIN = 0.02
+# The shares of table 2, smallest first.
+SHARES = (0.15, 0.25, 0.35)
+
+
+def setting_of(study, setting):
+    """A study's settings are ordered by quality, the better one first."""
+    return study.settings[0 if setting == "good" else -1].name
+
+
+@claim("synth-less-diverse", "Synthetic images alone are less diverse than real ones.", source="v1 2.1.2",
+       needs=("settings", "view_size"))
+@each_setting
+@each_space
+def test_synthetic_images_are_less_diverse(study, space, setting):
+    return Contrast(Vendi(space), (study.synthetic(1.0, setting_of(study, setting)),), FALLS)
+
+
+@claim("synth-less-diverse", "Real images mixed with synthetic ones are more diverse than real ones alone.",
+       source="v1 2.1.2", needs=("settings", "view_size"))
+@pytest.mark.parametrize("mixed, share", [("15 % mixed in", 0.15), ("50 % mixed in", 0.5)], ids=["15-percent", "50-percent"])
+@each_setting
+@each_space
+def test_mixed_images_are_more_diverse(study, space, setting, mixed, share):
+    return Contrast(Vendi(space), (study.synthetic(share, setting_of(study, setting)),), RISES)
+
+
+@claim("synth-new-information", "More of the energy of synthetic images lies outside the span of the real ones than of "
+       "augmented images (mean over the ten).", source="v2, mechanism 3", needs=("settings", "augmentations", "view_size"))
+@each_setting
+@each_space
+def test_synthetic_images_leave_the_span_of_real_ones(study, space, setting):
+    synthetic = study.synthetic(1.0, setting_of(study, setting))
+    return Contrast(Outside(space), tuple(map(study.augmentation, study.augmentations)), FALLS, base=synthetic)
+
+
+@claim("synth-15-ood", "15 % synthetic images in place of real ones improve accuracy out of distribution.",
+       source="v1 3.4, table 2", needs=("settings",))
+@each_setting
+def test_few_synthetic_images_raise_ood_accuracy(study, setting):
+    return Contrast(Score("accuracy", "ood"), (study.synthetic(0.15, setting_of(study, setting)),), RISES)
+
+
+@claim("synth-15-id", f"15 % synthetic images do not cost more than {100 * MARGIN:g} points of accuracy in distribution.",
+       source="v1 3.4, table 2", needs=("settings",))
+@each_setting
+def test_few_synthetic_images_cost_no_accuracy(study, setting):
+    return NoWorse(Score("accuracy", "id"), (study.synthetic(0.15, setting_of(study, setting)),), MARGIN)
+
+
+@claim("synth-15-ece", "15 % synthetic images lower the calibration error out of distribution.", source="v1 3.4, table 2",
+       needs=("settings",))
+@each_setting
+def test_few_synthetic_images_lower_calibration_error(study, setting):
+    return Contrast(Score("ece", "ood"), (study.synthetic(0.15, setting_of(study, setting)),), FALLS)
+
+
+@claim("synth-more-is-less", "Out of distribution accuracy falls as the synthetic share rises from 15 to 25 and 35 %.",
+       source="v1 3.4, table 2", needs=("settings",))
+@pytest.mark.parametrize("said", ["trend"])
+@each_setting
+def test_more_synthetic_images_are_worse(study, setting, said):
+    ladder = tuple((share, study.synthetic(share, setting_of(study, setting))) for share in SHARES)
+    return Trend(Score("accuracy", "ood"), ladder, FALLS)
+
+
+@claim("synth-more-is-less", "Out of distribution 15 % synthetic images are better than 25 %, and these better than 35 %.",
+       source="v1 3.4, table 2", needs=("settings",))
+@pytest.mark.parametrize("said", ["each step"])
+@each_setting
+def test_each_step_of_synthetic_share_is_worse(study, setting, said):
+    less, some, more = (study.synthetic(share, setting_of(study, setting)) for share in SHARES)
+    return All((Contrast(Score("accuracy", "ood"), (some,), FALLS, base=less),
+                Contrast(Score("accuracy", "ood"), (more,), FALLS, base=some)))
+
+
+@claim("synth-only-loses", "Training on synthetic images alone is worse than on real ones.", source="v1 4; He et al. 2022",
+       needs=("settings",))
+@id_and_ood
+@each_setting
+def test_synthetic_images_alone_lose(study, setting, where):
+    return Contrast(Score("accuracy", where), (study.synthetic(1.0, setting_of(study, setting)),), FALLS)
+
+
+@claim("synth-collapse", "The samples of a generator retrained on its own output are less diverse round after round.",
+       source="v1 3.4; Alemohammad et al. 2023", needs=("settings", "rounds", "view_size"))
+@each_setting
+@each_space
+def test_retrained_generators_lose_diversity(study, space, setting):
+    name = setting_of(study, setting)
+    ladder = tuple((round, study.synthetic(1.0, name, round)) for round in range(1, study.rounds + 1))
+    return Trend(Vendi(space), ladder, FALLS)
+
+
+@claim("mix-threshold", "Over the synthetic share accuracy is flat or rising up to a half, and falls in the end.",
+       source="v2, open question 2", needs=("settings", "shares"))
+@id_and_ood
+@each_setting
+def test_accuracy_falls_past_a_mixing_ratio(study, setting, where):
+    return Mixing(Score("accuracy", where), study.mixing(setting_of(study, setting)), MARGIN)
+
+
+@claim("control-synthetic", "One draw of samples is more diverse than another draw from the same generator and setting.",
+       source="ours: a negative control", guards="synthetic", needs=("settings", "view_size"))
+@each_space
+def test_two_draws_of_samples(study, space):
+    drawn = study.synthetic(1.0)
+    return Contrast(Vendi(space), (drawn + OtherSeed(),), RISES, base=drawn)

@@ -1,0 +1,278 @@
+"""Questions about several groups of arms: do they move a spectrum alike, opposite ways, as far?
+
+Effects of two groups share their seed's baseline, whose noise makes them look alike where neither does anything. So
+what is claimed of signs must hold of each group on its own, seed after seed; and where directions of many metrics are
+compared, the second group is set against another replicate of the baseline.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from typing import Literal
+
+import numpy as np
+
+from ddiv import evidence
+from ddiv.claim.bench import Bench, Effects, Ladder, Measured
+from ddiv.claim.question import Asking, OneEffect, mean_effect
+from ddiv.claim.simple import Trend
+from ddiv.evidence import RISES, Evidence
+from ddiv.outcome import Layers, Metric, Spectral
+from ddiv.treatment import BASELINE, Treatment
+
+Group = tuple[Treatment, ...]
+
+
+class Opposite(Asking, frozen=True, tag="opposite"):
+    """Two ladders move an outcome opposite ways, whichever of them raises it."""
+
+    outcome: Measured
+    first: Ladder
+    second: Ladder
+
+    def arms(self) -> Iterator[Treatment]:
+        return (treatment for _, treatment in (*self.first, *self.second))
+
+    def outcomes(self) -> Iterator[Measured]:
+        yield self.outcome
+
+    def answer(self, bench: Bench) -> Effects:
+        first, second = (Trend(self.outcome, ladder, RISES).answer(bench)[0] for ladder in (self.first, self.second))
+        return first, second
+
+    def judge(self, effects: Sequence[Effects], alpha: float) -> Evidence:
+        first, second = zip(*effects)
+        return evidence.opposed(first, second, alpha=alpha)
+
+    def replace_outcome(self, other: Measured) -> Opposite:
+        return Opposite(other, self.first, self.second)
+
+    @property
+    def direction(self) -> int:
+        """Of the effect that is shown, which is positive where the two oppose."""
+        return RISES
+
+    @property
+    def method(self) -> str:
+        return "sign e-processes on the two per-seed slopes, in both orientations"
+
+    @property
+    def unit(self) -> str:
+        return f"{self.outcome.label}, geometric mean of the two slopes, positive where they oppose"
+
+
+class Alike(Asking, frozen=True, tag="alike"):
+    """Two groups of arms move an outcome the same way on average, whichever way that is."""
+
+    outcome: Measured
+    first: Group
+    second: Group
+
+    def arms(self) -> Iterator[Treatment]:
+        return iter((BASELINE, *self.first, *self.second))
+
+    def outcomes(self) -> Iterator[Measured]:
+        yield self.outcome
+
+    def answer(self, bench: Bench) -> Effects:
+        return mean_effect(bench, self.outcome, self.first), mean_effect(bench, self.outcome, self.second)
+
+    def judge(self, effects: Sequence[Effects], alpha: float) -> Evidence:
+        first, second = zip(*effects)
+        return evidence.alike(first, second, alpha=alpha)
+
+    def replace_outcome(self, other: Measured) -> Alike:
+        return Alike(other, self.first, self.second)
+
+    @property
+    def direction(self) -> int:
+        """Of the effect that is shown, which is positive where the two agree."""
+        return RISES
+
+    @property
+    def method(self) -> str:
+        return "sign e-processes on the two groups' per-seed mean effects, in both orientations"
+
+    @property
+    def unit(self) -> str:
+        return f"{self.outcome.label}, geometric mean of the two effects, positive where they agree in sign"
+
+
+class SomewhereOpposed(Asking, frozen=True, tag="somewhere-opposed"):
+    """Of several outcomes two groups of arms move at least one opposite ways on average."""
+
+    measures: tuple[Measured, ...]
+    first: Group
+    second: Group
+
+    def arms(self) -> Iterator[Treatment]:
+        return iter((BASELINE, *self.first, *self.second))
+
+    def outcomes(self) -> Iterator[Measured]:
+        return iter(self.measures)
+
+    def answer(self, bench: Bench) -> Effects:
+        """The two groups' effects on the first outcome, on the second, ..."""
+        return tuple(mean_effect(bench, outcome, group) for outcome in self.measures for group in (self.first, self.second))
+
+    def judge(self, effects: Sequence[Effects], alpha: float) -> Evidence:
+        table = np.array(effects).T
+        return evidence.somewhere_opposed(table[::2], table[1::2], alpha=alpha)
+
+    def relying_on(self, outcomes: Collection[Measured]) -> SomewhereOpposed:
+        kept = tuple(outcome for outcome in self.measures if outcome in outcomes)
+        return SomewhereOpposed(kept, self.first, self.second) if kept else self
+
+    def extremes(self, effects: Sequence[Effects]) -> Iterator[Effects]:
+        table = np.array(effects)
+        size = 1 + 10 * np.abs(table).max()
+        for way in np.where(np.median(table, axis=0) < 0, -1, 1).reshape(-1, 2).T:
+            for sign in (1, -1):
+                yield tuple((size * np.stack([way, sign * way], axis=1)).ravel().tolist())
+
+    @property
+    def direction(self) -> int:
+        """Of the effect that is shown, which is positive where the two oppose."""
+        return RISES
+
+    @property
+    def method(self) -> str:
+        return "sign e-process on whether the two groups' per-seed mean effects oppose, on the outcome that did most so far"
+
+    @property
+    def unit(self) -> str:
+        return "geometric mean of the two effects on the outcome that opposes most, positive where they oppose"
+
+
+class Resemblance(OneEffect, frozen=True, tag="resemblance"):
+    """A group's effects on the spectrum point more to where `like` points than to where `unlike` does.
+
+    Per seed: cos(group, like) - cos(group, unlike) of vectors of effects, one entry a metric, each metric
+    divided by its root mean square over the three groups, averaged over the arms of a group.
+    """
+
+    metrics: tuple[Metric, ...]
+    layers: Layers
+    group: Group
+    like: Group
+    unlike: Group
+    direction: int = RISES
+
+    def arms(self) -> Iterator[Treatment]:
+        return iter((BASELINE, *self.group, *self.like, *self.unlike))
+
+    def outcomes(self) -> Iterator[Measured]:
+        return (Spectral(metric, self.layers) for metric in self.metrics)
+
+    def vectors(self, bench: Bench) -> np.ndarray:
+        """The standardised mean effects of the three groups, (3, metrics)."""
+        return standardised([[mean_effect(bench, outcome, arms) for outcome in self.outcomes()]
+                             for arms in (self.group, self.like, self.unlike)])
+
+    def answer(self, bench: Bench) -> Effects:
+        group, like, unlike = self.vectors(bench)
+        return (cosine(group, like) - cosine(group, unlike),)
+
+    @property
+    def method(self) -> str:
+        return "sign e-process on per-seed differences of cosines"
+
+    @property
+    def unit(self) -> str:
+        return "cosine with dropout minus cosine with weight decay"
+
+
+class Agreement(OneEffect, frozen=True, tag="agreement"):
+    """Two groups' effects on the spectrum point the same way: their cosine is positive.
+
+    As in Resemblance, but `like` is compared with `replicate`, another run of the baseline at the same seed, and not with
+    the baseline that the group is compared with: one baseline would give both groups its noise, and so a positive cosine
+    where neither does anything. There is one trajectory of the baseline, so there is no fit-matched verdict.
+    """
+
+    metrics: tuple[Metric, ...]
+    layers: Layers
+    group: Group
+    like: Group
+    replicate: Treatment
+    direction: int = RISES
+
+    def arms(self) -> Iterator[Treatment]:
+        return iter((BASELINE, self.replicate, *self.group, *self.like))
+
+    def outcomes(self) -> Iterator[Measured]:
+        return (Spectral(metric, self.layers) for metric in self.metrics)
+
+    @property
+    def fit_matters(self) -> bool:
+        return False
+
+    def vectors(self, bench: Bench) -> np.ndarray:
+        """The standardised mean effects of the two groups, (2, metrics)."""
+        return standardised([[mean_effect(bench, outcome, arms, base) for outcome in self.outcomes()]
+                             for arms, base in ((self.group, BASELINE), (self.like, self.replicate))])
+
+    def answer(self, bench: Bench) -> Effects:
+        return (cosine(*self.vectors(bench)),)
+
+    @property
+    def method(self) -> str:
+        return "sign e-process on per-seed cosines, the two groups compared with two replicates of the baseline"
+
+    @property
+    def unit(self) -> str:
+        return "cosine of the two groups' effects"
+
+
+class AsFar(Asking, frozen=True, tag="as-far"):
+    """A group's effects on the spectrum are as large as those of a family of arms.
+
+    Per seed: the length of the group's vector of mean effects, one entry a metric, divided by the metric's root mean
+    square over all vectors, lies above that of the least of the family's arms and below that of its furthest.
+    """
+
+    metrics: tuple[Metric, ...]
+    layers: Layers
+    group: Group
+    family: Group
+    direction: Literal[1] = RISES
+
+    def arms(self) -> Iterator[Treatment]:
+        return iter((BASELINE, *self.group, *self.family))
+
+    def outcomes(self) -> Iterator[Measured]:
+        return (Spectral(metric, self.layers) for metric in self.metrics)
+
+    def lengths(self, bench: Bench) -> np.ndarray:
+        """The length of the group's vector, then of each arm of the family, (1 + arms,), at this seed."""
+        vectors = standardised([[mean_effect(bench, outcome, arms) for outcome in self.outcomes()]
+                                for arms in (self.group, *((arm,) for arm in self.family))])
+        return np.sqrt((vectors**2).mean(axis=1))
+
+    def answer(self, bench: Bench) -> Effects:
+        group, *family = self.lengths(bench).tolist()
+        return group - min(family), max(family) - group
+
+    def judge(self, effects: Sequence[Effects], alpha: float) -> Evidence:
+        return evidence.every(list(zip(*effects)), alpha=alpha)
+
+    @property
+    def method(self) -> str:
+        return "sign e-process on the per-seed distances from both ends of the family's range; the weaker decides"
+
+    @property
+    def unit(self) -> str:
+        return "standardised length of the effect, distance from the closer end of the family's range, positive inside"
+
+
+def standardised(effects: Sequence[Sequence[float]]) -> np.ndarray:
+    """Effects (groups, metrics), each metric divided by its root mean square over the groups (by 1 where that is 0)."""
+    raw = np.array(effects)
+    scale = np.sqrt((raw**2).mean(axis=0))
+    return raw / np.where(scale > 0, scale, 1.0)
+
+
+def cosine(a: np.ndarray, b: np.ndarray) -> float:
+    """The cosine of two vectors; 0 where one of them is zero, since it then points nowhere."""
+    norms = np.linalg.norm(a) * np.linalg.norm(b)
+    return float(a @ b / norms) if norms else 0.0

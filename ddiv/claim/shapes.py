@@ -1,0 +1,266 @@
+"""Questions about many arms: the largest, a curve's peak, a mixing threshold, a correlation; several questions at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Literal
+
+import numpy as np
+
+from ddiv import evidence
+from ddiv.claim.bench import Bench, Effects, Ladder, Measured
+from ddiv.claim.question import Asking, Derived, OneEffect
+from ddiv.claim.simple import Change, Contrast, Further, NoWorse, Threshold, Trend
+from ddiv.evidence import RISES, Evidence
+from ddiv.outcome import Snapshot
+from ddiv.treatment import BASELINE, Treatment
+
+
+class Largest(Asking, frozen=True, tag="largest"):
+    """One arm has a larger outcome than every other: its lead over each of them, seed by seed."""
+
+    outcome: Measured
+    treatment: Treatment
+    others: tuple[Treatment, ...]
+    direction: int = RISES
+
+    def arms(self) -> Iterator[Treatment]:
+        return iter((BASELINE, self.treatment, *self.others))
+
+    def outcomes(self) -> Iterator[Measured]:
+        yield self.outcome
+
+    def answer(self, bench: Bench) -> Effects:
+        largest = bench.effect(self.outcome, self.treatment)
+        return tuple(largest - bench.effect(self.outcome, arm) for arm in self.others)
+
+    def judge(self, effects: Sequence[Effects], alpha: float) -> Evidence:
+        return evidence.every(list(zip(*effects)), self.direction, alpha=alpha)
+
+    def replace_outcome(self, other: Measured) -> Largest:
+        return Largest(other, self.treatment, self.others, self.direction)
+
+    @property
+    def method(self) -> str:
+        return "sign e-process on the per-seed leads over each of the others; the weakest decides"
+
+    @property
+    def unit(self) -> str:
+        return f"{self.outcome.label}, lead over the closest"
+
+
+class RiseThenFall(Asking, frozen=True, tag="rise-then-fall"):
+    """Along a ladder an outcome first rises, then falls: somewhere inside it is larger than at both ends.
+
+    Per seed: the curve, as differences from the first rung. Where the peak is has to be told from the seeds before the
+    one that it is judged on (`evidence.peaked`).
+    """
+
+    outcome: Measured
+    ladder: Ladder
+
+    def __post_init__(self):
+        if len(self.ladder) < 3:
+            raise ValueError(f"a rise and a fall need a ladder of 3 rungs or more, got {len(self.ladder)}")
+
+    def arms(self) -> Iterator[Treatment]:
+        return (treatment for _, treatment in self.ladder)
+
+    def outcomes(self) -> Iterator[Measured]:
+        yield self.outcome
+
+    def answer(self, bench: Bench) -> Effects:
+        (_, first), *others = self.ladder
+        return tuple(bench.effect(self.outcome, arm, first) for _, arm in others)
+
+    def judge(self, effects: Sequence[Effects], alpha: float) -> Evidence:
+        curves = np.array(effects).T
+        return evidence.peaked(np.vstack([np.zeros(curves.shape[1]), curves]), alpha=alpha)
+
+    def extremes(self, effects: Sequence[Effects]) -> Iterator[Effects]:
+        size, inside = 1 + 10 * float(np.abs(effects).max()), len(self.ladder) - 2
+        for peak in range(inside):
+            yield tuple(size * (rung == peak) for rung in range(inside + 1))
+        yield (-size,) * inside + (0.0,)
+
+    def replace_outcome(self, other: Measured) -> RiseThenFall:
+        return RiseThenFall(other, self.ladder)
+
+    @property
+    def direction(self) -> int:
+        """Of the effect that is shown: the height of the peak over the higher of the two ends."""
+        return RISES
+
+    @property
+    def method(self) -> str:
+        return "sign e-process on the per-seed height, over both ends, of the rung that was highest at the seeds before"
+
+    @property
+    def unit(self) -> str:
+        return f"{self.outcome.label}, height of the peak over the higher end"
+
+
+class Correlation(OneEffect, frozen=True, tag="correlation"):
+    """Over arms, two outcomes are correlated more (less) than `bar`, seed by seed.
+
+    A seed at which one of them is the same in all arms has no correlation, which counts as no effect.
+    """
+
+    first: Measured
+    second: Measured
+    treatments: tuple[Treatment, ...]
+    bar: float
+    direction: int = RISES
+    kind: Literal["spearman", "pearson"] = "spearman"
+
+    def __post_init__(self):
+        if len(self.treatments) < 3:
+            raise ValueError(f"a correlation needs 3 arms or more, got {len(self.treatments)}")
+
+    def arms(self) -> Iterator[Treatment]:
+        return iter(self.treatments)
+
+    def outcomes(self) -> Iterator[Measured]:
+        return iter((self.first, self.second))
+
+    @property
+    def fit_matters(self) -> bool:
+        return False
+
+    def points(self, bench: Bench) -> np.ndarray:
+        """The two outcomes of each arm at this seed, (2, arms)."""
+        return np.array([[bench.value(outcome, arm) for arm in self.treatments] for outcome in (self.first, self.second)])
+
+    def answer(self, bench: Bench) -> Effects:
+        first, second = self.points(bench)
+        if not np.ptp(first) or not np.ptp(second):
+            return (0.0,)
+        correlation = evidence.rank_correlations if self.kind == "spearman" else evidence.linear_correlations
+        return (float(correlation(first[None], second[None], self.bar)[0]),)
+
+    @property
+    def method(self) -> str:
+        named = f"{self.kind.capitalize()} correlations over {len(self.treatments)} arms"
+        return f"sign e-process on per-seed {named}, less the bar"
+
+    @property
+    def unit(self) -> str:
+        return f"correlation of {self.first.label} and {self.second.label}, minus {self.bar:g}"
+
+
+class Mixing(Asking, frozen=True, tag="mixing"):
+    """Over a ladder of synthetic shares accuracy is flat or rising at first, and lower in the end.
+
+    Per seed: the difference from the baseline at each share. Two comparisons are made of them, and both must hold: the mean
+    over shares up to `half` is not below the baseline by more than `margin`, and the last share is below the mean of
+    all up to `half`, the baseline among them.
+    """
+
+    outcome: Measured
+    ladder: Ladder
+    margin: float
+    half: float = 0.5
+
+    def __post_init__(self):
+        shares = [share for share, _ in self.ladder]
+        if shares != sorted(set(shares)) or shares[0] != 0 or len(self._early) < 2 or shares[-1] <= self.half:
+            raise ValueError(f"a mixing ladder starts at 0, rises, and has a share up to {self.half:g} and one beyond, "
+                             f"got {shares}")
+
+    @property
+    def _early(self) -> list[int]:
+        return [i for i, (share, _) in enumerate(self.ladder) if share <= self.half]
+
+    def arms(self) -> Iterator[Treatment]:
+        return (treatment for _, treatment in self.ladder)
+
+    def outcomes(self) -> Iterator[Measured]:
+        yield self.outcome
+
+    def answer(self, bench: Bench) -> Effects:
+        return tuple(bench.effect(self.outcome, arm) for _, arm in self.ladder[1:])
+
+    def judge(self, effects: Sequence[Effects], alpha: float) -> Evidence:
+        curves = self._curves(effects)
+        early = curves[self._early]
+        return evidence.every([early[1:].mean(axis=0) + self.margin, early.mean(axis=0) - curves[-1]], alpha=alpha)
+
+    def extremes(self, effects: Sequence[Effects]) -> Iterator[Effects]:
+        size, early, rungs = 1 + 10 * float(np.abs(effects).max()), len(self._early) - 1, len(self.ladder) - 1
+        yield (size,) * early + (-size,) * (rungs - early)
+        yield (-size,) * early + (size,) * (rungs - early)
+
+    def derived(self, effects: Sequence[Effects]) -> tuple[Derived, ...]:
+        shares = np.array([share for share, _ in self.ladder])
+        return (Derived("largest synthetic share at which the mean is not below that of real images only",
+                        *evidence.last_share(shares, self._curves(effects))),)
+
+    def _curves(self, effects: Sequence[Effects]) -> np.ndarray:
+        """(rungs, seeds) differences from the baseline, its own 0 first."""
+        curves = np.array(effects).T
+        return np.vstack([np.zeros(curves.shape[1]), curves])
+
+    def replace_outcome(self, other: Measured) -> Mixing:
+        return Mixing(other, self.ladder, self.margin, self.half)
+
+    @property
+    def direction(self) -> int:
+        """Of both comparisons, which are positive as the claim has them."""
+        return RISES
+
+    @property
+    def method(self) -> str:
+        return (f"sign e-process on two per-seed comparisons, not lower at first (margin {self.margin:g}) and lower in the "
+                "end; both must hold")
+
+    @property
+    def unit(self) -> str:
+        return f"{self.outcome.label}, the weaker of the two comparisons"
+
+
+Single = Trend | Contrast | NoWorse | Change | Threshold | Further | Correlation
+
+
+class All(Asking, frozen=True, tag="all"):
+    """Every one of several questions of one effect holds, each in its own direction."""
+
+    questions: tuple[Single, ...]
+
+    def __post_init__(self):
+        if not self.questions:
+            raise ValueError("a claim of several parts needs at least one part")
+
+    def arms(self) -> Iterator[Treatment]:
+        return (arm for part in self.questions for arm in part.arms())
+
+    def outcomes(self) -> Iterator[Measured]:
+        return (outcome for part in self.questions for outcome in part.outcomes())
+
+    def parts(self) -> tuple[Asking, ...]:
+        return self.questions
+
+    @property
+    def fit_matters(self) -> bool:
+        return all(part.fit_matters for part in self.questions)
+
+    def compared(self, bench: Bench) -> Iterator[tuple[Snapshot, Snapshot]]:
+        return (pair for part in self.questions for pair in part.compared(bench))
+
+    def answer(self, bench: Bench) -> Effects:
+        return tuple(part.direction * effect for part in self.questions for effect in part.answer(bench))
+
+    def judge(self, effects: Sequence[Effects], alpha: float) -> Evidence:
+        return evidence.every(list(zip(*effects)), alpha=alpha)
+
+    @property
+    def direction(self) -> int:
+        """Of each part's effect as `answer` gives it: positive as claimed."""
+        return RISES
+
+    @property
+    def method(self) -> str:
+        return "sign e-process on the per-seed effects of each part, positive as claimed; the weakest decides"
+
+    @property
+    def unit(self) -> str:
+        return "; ".join(dict.fromkeys(part.unit for part in self.questions)) + " (the weakest, positive as claimed)"

@@ -1,0 +1,227 @@
+"""Questions that each seed answers with one number: a slope, a difference, a change, a distance from a bound."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+import msgspec
+
+from ddiv import outcome as outcomes
+from ddiv.claim.bench import Bench, Effects, Ladder, Measured, Unmatched
+from ddiv.claim.question import OneEffect, mean_effect
+from ddiv.evidence import RISES, trend
+from ddiv.outcome import Outcome, Snapshot
+from ddiv.treatment import BASELINE, Treatment
+
+
+class Trend(OneEffect, frozen=True, tag="trend"):
+    """An outcome rises (falls) from dose to dose: the slope over the ranks of the doses, seed by seed."""
+
+    outcome: Measured
+    ladder: Ladder
+    direction: int
+
+    def arms(self) -> Iterator[Treatment]:
+        # The baseline even where the ladder leaves it out: each dose is matched with it.
+        return iter((BASELINE, *(treatment for _, treatment in self.ladder)))
+
+    def outcomes(self) -> Iterator[Measured]:
+        yield self.outcome
+
+    def answer(self, bench: Bench) -> Effects:
+        doses, effects = [], []
+        for dose, treatment in self.ladder:
+            try:
+                effects.append(bench.effect(self.outcome, treatment))
+                doses.append(dose)
+            except Unmatched:
+                continue
+        # The baseline always matches itself; a slope from it to a single dose is no ladder.
+        if len(doses) < min(3, len(self.ladder)):
+            own = [treatment.is_baseline for _, treatment in self.ladder].count(True)
+            raise Unmatched(f"only {len(doses) - own} of {len(self.ladder) - own} doses can be matched")
+        return (trend(doses, effects),)
+
+    def replace_outcome(self, other: Measured) -> Trend:
+        return Trend(other, self.ladder, self.direction)
+
+    @property
+    def method(self) -> str:
+        return "sign e-process on per-seed slopes over dose ranks"
+
+    @property
+    def unit(self) -> str:
+        return f"{self.outcome.label} per step of dose"
+
+
+class Contrast(OneEffect, frozen=True, tag="contrast"):
+    """An outcome is larger (smaller) than that of `base` (the baseline), on average over these arms."""
+
+    outcome: Measured
+    treatments: tuple[Treatment, ...]
+    direction: int
+    base: Treatment = BASELINE
+
+    def arms(self) -> Iterator[Treatment]:
+        return iter((self.base, *self.treatments))
+
+    def outcomes(self) -> Iterator[Measured]:
+        yield self.outcome
+
+    def answer(self, bench: Bench) -> Effects:
+        return (mean_effect(bench, self.outcome, self.treatments, self.base),)
+
+    @property
+    def fit_matters(self) -> bool:
+        return self.base.is_baseline and super().fit_matters
+
+    def replace_outcome(self, other: Measured) -> Contrast:
+        return Contrast(other, self.treatments, self.direction, self.base)
+
+    @property
+    def method(self) -> str:
+        return f"sign e-process on per-seed differences from {'the ' * self.base.is_baseline}{self.base.label}"
+
+    @property
+    def unit(self) -> str:
+        return self.outcome.label
+
+
+class NoWorse(OneEffect, frozen=True, tag="no-worse"):
+    """An outcome is not lower (direction RISES; FALLS: not higher) than the baseline's by more than `margin`.
+
+    The effect is the mean difference over the arms, shifted by the margin to the side that the claim allows.
+    """
+
+    outcome: Measured
+    treatments: tuple[Treatment, ...]
+    margin: float
+    direction: int = RISES
+
+    def arms(self) -> Iterator[Treatment]:
+        return iter((BASELINE, *self.treatments))
+
+    def outcomes(self) -> Iterator[Measured]:
+        yield self.outcome
+
+    def answer(self, bench: Bench) -> Effects:
+        return (mean_effect(bench, self.outcome, self.treatments) + self.direction * self.margin,)
+
+    @property
+    def method(self) -> str:
+        return "sign e-process on per-seed differences from the baseline, shifted by the margin of non-inferiority"
+
+    @property
+    def unit(self) -> str:
+        return f"{self.outcome.label}, difference {'plus' if self.direction > 0 else 'minus'} the margin of {self.margin:g}"
+
+
+class Change(OneEffect, frozen=True, tag="change"):
+    """An outcome of one arm is larger (smaller) after training than before."""
+
+    outcome: Outcome
+    arm: Treatment
+    direction: int
+
+    @property
+    def fit_matters(self) -> bool:
+        return False
+
+    def arms(self) -> Iterator[Treatment]:
+        yield self.arm
+
+    def outcomes(self) -> Iterator[Measured]:
+        yield self.outcome
+
+    def compared(self, bench: Bench) -> Iterator[tuple[Snapshot, Snapshot]]:
+        yield bench.state(self.arm), bench.before(self.arm)
+
+    def answer(self, bench: Bench) -> Effects:
+        return (outcomes.effect(self.outcome, bench.state(self.arm), bench.before(self.arm)),)
+
+    def replace_outcome(self, other: Outcome) -> Change:
+        return Change(other, self.arm, self.direction)
+
+    @property
+    def method(self) -> str:
+        return f"sign e-process on per-seed changes by training ({self.arm.label})"
+
+    @property
+    def unit(self) -> str:
+        return f"{self.outcome.label}, after minus before training"
+
+
+class Threshold(OneEffect, frozen=True, tag="threshold"):
+    """An outcome of one arm lies above (below) a bound, after training or before it."""
+
+    outcome: Outcome
+    arm: Treatment
+    bound: float
+    direction: int
+    at: Literal["after", "before"] = "after"
+
+    @property
+    def fit_matters(self) -> bool:
+        return False
+
+    def arms(self) -> Iterator[Treatment]:
+        yield self.arm
+
+    def outcomes(self) -> Iterator[Measured]:
+        yield self.outcome
+
+    def state(self, bench: Bench) -> Snapshot:
+        """The state that is asked about."""
+        return bench.state(self.arm) if self.at == "after" else bench.before(self.arm)
+
+    def compared(self, bench: Bench) -> Iterator[tuple[Snapshot, Snapshot]]:
+        yield (self.state(bench),) * 2
+
+    def answer(self, bench: Bench) -> Effects:
+        return (outcomes.value(self.outcome, self.state(bench)) - self.bound,)
+
+    @property
+    def method(self) -> str:
+        return f"sign e-process on per-seed values {self.at} training ({self.arm.label}), less the bound"
+
+    @property
+    def unit(self) -> str:
+        return f"{self.outcome.label} minus {self.bound:g}"
+
+
+class Further(OneEffect, frozen=True, tag="further"):
+    """A group of arms moves an outcome further from the baseline, whichever way, than other arms do.
+
+    Per seed: |mean effect of the group| less the largest of |effect| of the others ("each"), or less |their mean effect|
+    ("mean").
+    """
+
+    outcome: Measured
+    group: tuple[Treatment, ...]
+    others: tuple[Treatment, ...]
+    against: Literal["each", "mean"] = "each"
+    direction: int = RISES
+
+    def arms(self) -> Iterator[Treatment]:
+        return iter((BASELINE, *self.group, *self.others))
+
+    def outcomes(self) -> Iterator[Measured]:
+        yield self.outcome
+
+    def answer(self, bench: Bench) -> Effects:
+        groups = [self.others] if self.against == "mean" else [(arm,) for arm in self.others]
+        rival = max(abs(mean_effect(bench, self.outcome, arms)) for arms in groups)
+        return (abs(mean_effect(bench, self.outcome, self.group)) - rival,)
+
+    def replace_outcome(self, other: Measured) -> Further:
+        return msgspec.structs.replace(self, outcome=other)
+
+    @property
+    def method(self) -> str:
+        rival = "of the mean effect of the others" if self.against == "mean" else "of the largest effect among the others"
+        return f"sign e-process on per-seed sizes of the group's mean effect, less that {rival}"
+
+    @property
+    def unit(self) -> str:
+        return f"{self.outcome.label}, size of the effect less that of the others"

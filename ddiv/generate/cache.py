@@ -1,0 +1,52 @@
+"""Images that a slow generator has drawn, on disk, so that an interrupted run goes on where it was."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import numpy as np
+from PIL import Image
+
+from ddiv.store import write_atomically
+
+FLAGGED = b"flagged by the safety checker\n"
+
+
+def default_folder() -> Path:
+    """$DDIV_IMAGES, or ddiv/images in the user's cache folder."""
+    if own := os.environ.get("DDIV_IMAGES"):
+        return Path(own)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ddiv" / "images"
+
+
+@dataclass(frozen=True)
+class ImageCache:
+    """PNG files by the SHA-256 of what an image was drawn from; written whole or not at all."""
+
+    folder: Path
+
+    def path(self, *drawn_from) -> Path:
+        """The file of an image drawn from these values, which must be JSON-able."""
+        digest = hashlib.sha256(msgspec.json.encode(drawn_from)).hexdigest()
+        return self.folder / digest[:2] / f"{digest}.png"
+
+    def get(self, path: Path) -> np.ndarray | bytes | None:
+        """The image uint8 (h, w, 3), FLAGGED, or None where there is none that can be read."""
+        try:
+            text = path.read_bytes()
+            return FLAGGED if text == FLAGGED else np.asarray(Image.open(io.BytesIO(text)).convert("RGB"))
+        except OSError:  # absent, or torn by a dying disk: it is drawn anew, with the same outcome
+            return None
+
+    def put(self, path: Path, image: np.ndarray | bytes) -> None:
+        """Keep an image uint8 (h, w, 3), or FLAGGED. Raises OSError where the folder cannot be written."""
+        if not isinstance(image, bytes):
+            buffer = io.BytesIO()
+            Image.fromarray(image).save(buffer, "PNG")
+            image = buffer.getvalue()
+        write_atomically(path, image)

@@ -1,0 +1,61 @@
+"""The network of the flow-matching generator: a multilayer perceptron steered by noise level and class.
+
+Chosen by measurement on the image world (720 images, 60 classes), all predicting the clean image and guided by 2: after 10 s
+of one CPU thread a classifier is right on .71 of its samples (of real images: .79), while diffusers' UNet2DModel and
+DiTTransformer2DModel of half a million parameters are at chance after 60 s. A linear layer sees the whole picture at once
+and runs near the processor's peak, which narrow convolutions and attention do not.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+LAYERS = 3
+CONDITION = 128  # features of noise level and class
+
+
+class Denoiser(nn.Module):
+    """Noisy images (n, pixels), noise levels (n,) in [0, 1] and labels (n,) to the clean images (n, pixels) that it expects.
+
+    Label `classes` stands for no class. Residual blocks with adaptive layer norm (Peebles and Xie 2023).
+    """
+
+    def __init__(self, pixels: int, width: int, classes: int):
+        super().__init__()
+        self.inputs = nn.Linear(pixels, width)
+        self.level = nn.Sequential(nn.Linear(CONDITION, CONDITION), nn.SiLU(), nn.Linear(CONDITION, CONDITION))
+        self.label = nn.Embedding(classes + 1, CONDITION)
+        self.blocks = nn.ModuleList(_Block(width) for _ in range(LAYERS))
+        self.outputs = nn.Linear(width, pixels)
+        nn.init.normal_(self.label.weight, std=0.5)
+        nn.init.zeros_(self.outputs.weight)
+
+    def forward(self, noisy: Tensor, level: Tensor, labels: Tensor) -> Tensor:
+        condition = F.silu(self.level(_waves(level)) + self.label(labels))
+        hidden = self.inputs(noisy)
+        for block in self.blocks:
+            hidden = block(hidden, condition)
+        return self.outputs(F.layer_norm(hidden, hidden.shape[1:]))
+
+
+class _Block(nn.Module):
+    def __init__(self, width: int):
+        super().__init__()
+        self.steer = nn.Linear(CONDITION, 3 * width)
+        self.first, self.second = nn.Linear(width, width), nn.Linear(width, width)
+
+    def forward(self, hidden: Tensor, condition: Tensor) -> Tensor:
+        scale, shift, gate = self.steer(condition).chunk(3, dim=1)
+        inner = F.layer_norm(hidden, hidden.shape[1:]) * (1 + scale) + shift
+        return hidden + (0.1 + gate) * self.second(F.silu(self.first(inner)))
+
+
+def _waves(level: Tensor) -> Tensor:
+    """Sines and cosines (n, CONDITION) of a noise level at frequencies from 1000 down to 1."""
+    frequencies = 1000 * torch.exp(-math.log(1000) * torch.arange(CONDITION // 2, device=level.device) / (CONDITION // 2))
+    angles = level[:, None] * frequencies
+    return torch.cat([angles.sin(), angles.cos()], dim=1)

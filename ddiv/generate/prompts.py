@@ -1,0 +1,40 @@
+"""Prompts and picture sizes for Stable Diffusion, drawn at random for each image (v1 section 3.4)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ddiv.draws import stream
+from ddiv.source import StableDiffusion
+
+# The paper draws one of four formats for each image and does not print them; these are ours.
+FORMATS = ("a photo of a {}", "a close-up photo of a {}", "a photo of a {} in its natural surroundings",
+           "a bright, sharp picture of one {}")
+MULTIPLE = 8  # Stable Diffusion's autoencoder divides both sides by 8
+
+
+class Request(NamedTuple):
+    """One image to draw: its prompt, its size in pixels, and the seed of its noise."""
+
+    prompt: str
+    height: int
+    width: int
+    seed: int
+
+
+def request(class_name: str, ordinal: int, seed: int, spec: StableDiffusion) -> Request:
+    """The request for the `ordinal`-th image of a class: format, size and noise all follow from the arguments.
+
+    Sizes are multiples of 8 within the spec's ranges, both ends included. The image's seed is its own, so that neither
+    the batch it is drawn in nor the other classes matter.
+    """
+    own = stream(seed, f"stable diffusion/{class_name}/{ordinal}")
+    rng = np.random.default_rng(own)
+    text = FORMATS[rng.integers(len(FORMATS))].format(class_name.replace("_", " "))
+    return Request(text, _size(rng, spec.heights), _size(rng, spec.widths), own)
+
+
+def _size(rng: np.random.Generator, ends: tuple[int, int]) -> int:
+    return MULTIPLE * int(rng.integers(-(-ends[0] // MULTIPLE), ends[1] // MULTIPLE + 1))

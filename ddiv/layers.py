@@ -1,0 +1,64 @@
+"""Views of a network: which of its weight matrices an outcome is read over.
+
+A matrix is in several: "all", the "classifier" or the "encoder", the kind of layer that it belongs to ("attention-q",
+..., "feed-forward", "convolution"), and a view of its own, "layer:" and its name. A convolution has two matrices, one
+for each matricisation (`ddiv.spectra.matrices`); every view holds one of them, by the outcome's choice, so that no
+convolution counts twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated
+
+import msgspec
+import numpy as np
+
+# By the kind of a matrix; a matrix of any other kind (a projection, say) belongs to no part.
+PARTS = {"q": "attention-q", "k": "attention-k", "v": "attention-v", "out": "attention-out", "mlp": "feed-forward",
+         "conv-flat": "convolution", "conv-pooled": "convolution"}
+VIEWS = ("all", "classifier", "encoder", *dict.fromkeys(PARTS.values()))
+ONE_LAYER = "layer:"
+
+# A stored question that names another view is not read.
+Layers = Annotated[str, msgspec.Meta(pattern=f"^({'|'.join(VIEWS)}|{ONE_LAYER}.+)$")]
+
+_MATRICISATION = {"conv-flat": "/flat", "conv-pooled": "/pooled"}
+
+
+class NoSuchLayer(ValueError):
+    """A network has no weight matrix in this view; the message lists the views that it has."""
+
+
+def memberships(matrices: Sequence[Mapping]) -> tuple[np.ndarray, np.ndarray]:
+    """The views of a record's matrices (its fact "layers"): ("classifier" or "encoder" (n,), further ones (2, n)).
+
+    The further ones are the part of the network ("" for none) and the layer itself. A convolution's views end in its
+    matricisation, "/flat" or "/pooled".
+    """
+    ends = [_MATRICISATION.get(matrix["kind"], "") for matrix in matrices]
+    main = [matrix["view"] + end for matrix, end in zip(matrices, ends)]
+    parts = [PARTS[matrix["kind"]] + end if matrix["kind"] in PARTS and matrix["view"] == "encoder" else ""
+             for matrix, end in zip(matrices, ends)]
+    names = [ONE_LAYER + matrix["name"].removesuffix(f".{end[1:]}") + end if end else ONE_LAYER + matrix["name"]
+             for matrix, end in zip(matrices, ends)]
+    return np.array(main), np.array([parts, names])
+
+
+def chosen(layers: str, convolution: str, main: np.ndarray, further: np.ndarray) -> np.ndarray:
+    """Which matrices are in a view, (n,) booleans. Raises NoSuchLayer where none is."""
+    names = ("classifier", "encoder") if layers == "all" else (layers,)
+    wanted = [name + end for name in names for end in ("", f"/{convolution}")]
+    mask = np.isin(main, wanted) | np.isin(further, wanted).any(axis=0)
+    if not mask.any():
+        raise NoSuchLayer(f"this network has no weight matrix in the view {layers!r}; it has: "
+                          f"{', '.join(available(main, further))}")
+    return mask
+
+
+def available(main: np.ndarray, further: np.ndarray) -> list[str]:
+    """The views that hold at least one matrix: those of `VIEWS` in their order, then the single layers."""
+    there = dict.fromkeys(str(view).removesuffix("/flat").removesuffix("/pooled")
+                          for view in (*main, *further.ravel()) if view)
+    single = [view for view in there if view.startswith(ONE_LAYER)]
+    return [view for view in VIEWS if view == "all" or view in there] + single

@@ -1,0 +1,25 @@
+"""Accuracy and calibration error of predictions."""
+
+import numpy as np
+
+
+def ece(log_probabilities: np.ndarray, labels: np.ndarray, bins: int = 15, *, equal_mass: bool = False) -> float:
+    """Expected calibration error: the mean over samples of |accuracy - confidence| of their bin of top-1 confidence.
+
+    15 bins, of equal width (Guo et al. 2017) or of equal numbers of samples (Nixon et al. 2019, "adaptive");
+    log_probabilities (n, classes), labels (n,).
+    """
+    confidence = np.exp(log_probabilities.max(axis=1).astype(np.float64))
+    correct = log_probabilities.argmax(axis=1) == labels
+    if equal_mass:
+        index = np.empty(len(labels), dtype=int)
+        index[np.argsort(confidence, kind="stable")] = np.arange(len(labels)) * bins // len(labels)
+    else:  # bins are (lo, hi], as in the paper's reference; a confidence of exactly 0 cannot occur
+        index = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
+    gaps = np.bincount(index, weights=correct - confidence, minlength=bins)
+    return float(np.abs(gaps).sum() / len(labels))
+
+
+def accuracy(log_probabilities: np.ndarray, labels: np.ndarray) -> float:
+    """Top-1 accuracy of log-probabilities (n, classes) against labels (n,)."""
+    return float((log_probabilities.argmax(axis=1) == labels).mean())

@@ -1,0 +1,122 @@
+// What the page's data look like as plots: dict in, plotly traces and layout out.
+const isNumber = (x) => typeof x === "number" && Number.isFinite(x);
+const mean = (xs) => { const ys = xs.filter(isNumber); return ys.length ? ys.reduce((a, b) => a + b) / ys.length : null; };
+const median = (xs) => { const ys = xs.filter(isNumber).sort((a, b) => a - b), n = ys.length; return n ? (ys[(n - 1) >> 1] + ys[n >> 1]) / 2 : null; };
+
+const EQUAL = "#3a80c1", FIT = "#d3742a";  // readable on white and on near-black; all else is coloured by the CSS
+const GROUPS = {
+  baseline: { symbol: "cross-thin-open", color: "#7b858e", size: 13 },
+  dropout: { symbol: "square", color: "#3a80c1" },
+  "dropout in one place": { symbol: "square-open", color: "#3a80c1" },
+  "weight decay": { symbol: "diamond", color: "#d3742a" },
+  augmentation: { symbol: "triangle-up", color: "#1f8a70" },
+  "further augmentation": { symbol: "triangle-down", color: "#1f8a70" },
+  synthetic: { symbol: "circle", color: "#a268b4" },
+  "very large dropout": { symbol: "star", color: "#3a80c1" },
+  combination: { symbol: "hexagon", color: "#b5892a" },
+  control: { symbol: "x-thin-open", color: "#7b858e" },
+};
+const OTHERS = [{ symbol: "circle", color: "#a268b4" }, { symbol: "hexagon", color: "#7b858e" }, { symbol: "star", color: "#b5892a" }];
+const style = (group) => GROUPS[group] ?? { symbol: "hexagon", color: "#7b858e" };
+const ramp = (t) => {  // pale to deep green
+  const mix = [[190, 230, 214], [8, 84, 66]];
+  return `rgb(${mix[0].map((c, i) => Math.round(c + (mix[1][i] - c) * Math.min(1, Math.max(0, t)))).join(",")})`;
+};
+
+// The name of the y axis stands above the plot, in the page.
+function layout(xlabel, ylabel, more = {}) {
+  const axis = (label, extra) => ({
+    title: { text: plain(label), standoff: 8, font: { size: 12 } }, zeroline: false, showline: true, ticks: "outside", ticklen: 4,
+    automargin: true, nticks: 6, ...extra,
+  });
+  return {
+    margin: { l: 54, r: 10, t: 26, b: 42 }, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
+    font: { family: getComputedStyle(document.body).fontFamily, size: 12 }, hovermode: "closest",
+    hoverlabel: { align: "left", namelength: 0 }, dragmode: matchMedia("(pointer: fine)").matches ? "zoom" : false,
+    legend: { orientation: "h", x: 0, y: 1.01, yanchor: "bottom", font: { size: 11 } },
+    shapes: more.shapes, showlegend: more.showlegend ?? true,
+    xaxis: axis(xlabel, { showgrid: false, ...more.xaxis }), yaxis: axis(ylabel, more.yaxis),
+  };
+}
+const named = (names) => ({ tickmode: "array", tickvals: names.map((_, i) => i), ticktext: names.map(plain) });
+const zero = { type: "line", xref: "paper", x0: 0, x1: 1, y0: 0, y1: 0, layer: "below", line: { width: 1, color: "#8a939b" } };
+
+function lines(p, names, at, hasZero, xaxis) {
+  const rows = p.series ?? [], width = names.length, traces = [];
+  const add = (key, label, color, dash, symbol) => {
+    const sets = rows.filter((s) => s[key]?.some(isNumber));
+    if (!sets.length) return;
+    const curve = (y, text, extra) => traces.push({
+      x: at, y, type: "scatter", mode: "lines", hoverinfo: "text", legendgroup: key, connectgaps: true,
+      text: y.map((v, i) => `${text}${plain(names[i])}: ${show(v, hasZero)}`), ...extra,
+    });
+    for (const s of sets) curve(s[key].slice(0, width), `${label}, seed ${plain(s.seed)}<br>`, {
+      mode: "lines+markers", opacity: .42, showlegend: false, line: { color, width: 1, dash }, marker: { color, size: 3.5 },
+    });
+    curve(names.map((_, i) => mean(sets.map((s) => s[key][i]))), `${label}, mean of ${sets.length}<br>`, {
+      mode: "lines+markers", name: `${label} (mean, ${sets.length} seed${sets.length > 1 ? "s" : ""})`,
+      line: { color, width: 2.5, dash }, marker: { color, size: 7, symbol },
+    });
+  };
+  add("y", "equal epochs", EQUAL, "solid", "circle");
+  add("matched", "fit-matched", FIT, "dash", "diamond");
+  return { traces, layout: layout(p.xlabel, "", { xaxis, shapes: hasZero ? [zero] : [] }) };
+}
+
+// Room for the words beside the outermost markers.
+const roomy = (values) => { const lo = Math.min(...values), hi = Math.max(...values), room = .12 * (hi - lo || Math.abs(hi) || 1); return values.length ? { range: [lo - room, hi + room] } : {}; };
+
+const KINDS = {
+  dose(p) {
+    const x = p.x ?? [], positive = x.filter((v) => isNumber(v) && v > 0), names = x.map((v) => isNumber(v) ? String(v) : v ?? "—");
+    const even = !x.every(isNumber) || Math.max(...positive) > 20 * Math.min(...positive);  // such as 0, 1e-5, ..., 5e-3
+    return lines(p, names, even ? x.map((_, i) => i) : x, true, even ? named(names) : { tickmode: "array", tickvals: x, ticktext: names });
+  },
+  paired(p) {
+    const arms = p.arms ?? [];
+    return lines(p, arms, arms.map((_, i) => i), false, { ...named(arms), range: [-.35, arms.length - .65] });
+  },
+  bars(p) {
+    const names = p.x ?? [], rows = p.series ?? [], at = names.map((_, i) => i);
+    const lying = names.join("").length > 70;  // long names read better from left to right
+    const place = (across, up) => lying ? { x: up, y: across } : { x: across, y: up };
+    const means = names.map((_, i) => mean(rows.map((s) => s.y?.[i])));
+    const traces = [{ type: "bar", ...place(at, means), orientation: lying ? "h" : "v", width: .62, opacity: .45, marker: { color: EQUAL },
+      hoverinfo: "text", name: "mean", textposition: "none", text: means.map((v, i) => `${plain(names[i])}<br>mean: ${show(v, true)}`) }];
+    rows.forEach((s, k) => traces.push({ type: "scatter", mode: "markers", ...place(at.map((i) => i + .36 * ((k + .5) / rows.length - .5)), s.y ?? []),
+      hoverinfo: "text", marker: { color: EQUAL, size: 5 }, name: "one seed", legendgroup: "seed", showlegend: k === 0,
+      text: names.map((n, i) => `${plain(n)}<br>seed ${plain(s.seed)}: ${show(s.y?.[i], true)}`) }));
+    const list = { ...named(names), showgrid: false, ...(lying && { autorange: "reversed" }) };
+    const figure = layout("", "", lying ? { yaxis: list, xaxis: { showgrid: true }, shapes: [{ ...zero, xref: "x", yref: "paper", x1: 0, y1: 1 }] }
+      : { xaxis: list, shapes: [zero] });
+    return { traces, layout: figure, height: lying ? 90 + 22 * names.length : null };
+  },
+  relation(p) {  // two numbers of each arm, as in the paper's figure 5
+    const points = (p.points ?? []).filter((q) => isNumber(q.x) && isNumber(q.y)), groups = [...new Set(points.map((q) => q.group))];
+    const traces = groups.map((group) => {
+      const mine = points.filter((q) => q.group === group), s = style(group);
+      return { type: "scatter", mode: "markers+text", name: plain(group ?? "—"), hoverinfo: "text", x: mine.map((q) => q.x), y: mine.map((q) => q.y),
+        text: mine.map((q) => group === "synthetic" ? "" : plain(q.label)), textposition: "top center", textfont: { size: 10 },
+        hovertext: mine.map((q) => `<b>${plain(q.label)}</b><br>${plain(p.xlabel)}: ${show(q.x)}<br>${plain(p.ylabel)}: ${show(q.y)}`),
+        marker: { color: s.color, symbol: s.symbol, size: s.size ?? 9, line: { width: /thin/.test(s.symbol) ? 2.5 : 0, color: s.color } } };
+    });
+    return { traces, layout: layout(p.xlabel, p.quiet ? p.ylabel : "", { showlegend: !p.quiet, xaxis: { showgrid: true, ...roomy(points.map((q) => q.x)) } }) };
+  },
+  fit(p) {  // effects at equal fit against effects at equal epochs; asinh: linear about zero, logarithmic beyond
+    const points = p.points ?? [], at = Math.asinh, ends = [0, ...points.flatMap((q) => [at(q.x), at(q.y)])];
+    const room = .06 * (Math.max(...ends) - Math.min(...ends) || 1), lo = Math.min(...ends) - room, hi = Math.max(...ends) + room;
+    const traces = (p.families ?? []).map((family, i) => {
+      const mine = points.filter((q) => q.family === family).sort((a, b) => b.kept - a.kept), s = GROUPS[family] ?? OTHERS[i % OTHERS.length];
+      return { type: "scatter", mode: "markers", name: plain(family), x: mine.map((q) => at(q.x)), y: mine.map((q) => at(q.y)), showlegend: mine.length > 0,
+        hoverinfo: "text", hovertext: mine.map((q) => [`<b>${plain(q.name)}</b>`, ...(q.lines ?? []).map(plain)].join("<br>")), customdata: mine.map((q) => q.anchor),
+        marker: { color: s.color, size: mine.map((q) => q.decided ? 10 : 6), symbol: mine.map((q) => s.symbol + (q.kept ? "" : "-open")), line: { width: 1.5, color: s.color }, opacity: .85 } };
+    });
+    const round = [0, 1, 3, 10, 30, 100, 300, 1e3, 1e4, 1e6, 1e9], values = [...round.slice(1).map((v) => -v).reverse(), ...round].filter((v) => at(v) >= lo && at(v) <= hi);
+    const axis = { range: [lo, hi], tickmode: "array", tickvals: values.map(at), ticktext: values.map((v) => show(v)), showgrid: false };
+    const line = { width: 1, color: "#8a939b" }, far = Math.abs(lo) > hi ? lo : hi;  // the words stand where the lines are longest
+    const words = (text, x, y) => ({ text, x, y, showarrow: false, xanchor: far < 0 ? "left" : "right", yanchor: "bottom", font: { size: 11 } });
+    return { traces, layout: { ...layout("effect at equal epochs", "effect at equal fit", { xaxis: axis, yaxis: axis,
+      shapes: [{ ...zero, line }, { type: "line", x0: lo, y0: lo, x1: hi, y1: hi, layer: "below", line: { ...line, dash: "dash" } }] }),
+    annotations: [words("nothing is left", far, 0), { ...words("all of it is left ", .7 * far, .7 * far), xanchor: "right" }] } };
+  },
+};

@@ -1,0 +1,104 @@
+"""Pictures of images: a study's test images, and a generator's samples beside real images of the same classes."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ddiv.datasets import load
+from ddiv.finding import Reader
+from ddiv.store import Record
+from ddiv.study import Study
+from ddiv.trial import Samples
+
+CLASSES = 10  # columns of a sheet
+EACH = 2  # images of a class in a sheet of samples
+
+# What `ddiv.generate.quality` measures, in words; a number that is not named here is shown under its own name.
+MEASURES = {
+    "accuracy samples": "accuracy on them of a classifier trained on real images", "accuracy real": "… and on real images",
+    **{f"vendi/{space} {of}": f"Vendi Score ({space}){what}" for space in ("pixel", "embedding")
+       for of, what in (("samples", ""), ("real", ", of as many real images"))},
+    **{f"nearest/{space} {of}": f"{what} ({space})" for space in ("pixel", "embedding") for of, what in (
+        ("samples", "median distance to the nearest training image"), ("real", "… from held-out real images"),
+        ("copies", "share nearer to one than 99 % of real images are: copies"), ("singled_out", "share that single one out as 1 % of real images do"),
+        ("nearer_training", "share nearer to training than to test images, .5 for fresh ones"))}}
+
+
+def of_study(study: Study) -> dict[str, Any]:
+    """Test images of ten classes, a row a domain."""
+    data = load(study.data)
+    shown = _some(len(data.classes))
+    rows = [[images[np.flatnonzero(labels == label)[0]] for label in shown] for images, labels in data.tests.values()]
+    return {"study": study.name, "png": png(rows),
+            "caption": f"Test images of {len(shown)} of {len(data.classes)} classes ({', '.join(data.classes[i] for i in shown)}); "
+                       f"rows: {', '.join(data.tests)}."}
+
+
+def of_generator(study: Study, seeds: Sequence[int], reader: Reader) -> dict[str, Any] | None:
+    """Samples of each setting and round of a study's generator, at the first seed that the store has of them. ::
+
+        {"study", "generator", "classes": [name], "each",
+         "rows": [{"name", "seed", "png": one strip of `each` images of every class, "quality": {measure: number}}],
+         "measures": [name]}
+
+    The first row is of real training images. None where the store has no samples.
+    """
+    if study.generator is None:
+        return None
+    found = [next(((seed, reader.record(job)) for seed in seeds
+                   if reader.has(job := Samples(study.data, study.generator, setting, round, seed))), None)
+             for setting in study.settings for round in range(1, max(study.rounds, 1) + 1)]
+    found = [one for one in found if one]
+    if not found:
+        return None
+    data = load(study.data)
+    shown = _some(len(data.classes))
+    rows = [{"name": "real training images", "seed": None, "png": _strip(data.images, data.labels, shown), "quality": {}}]
+    rows += [{"name": _name(record), "seed": seed, "png": _strip(record.arrays["images"], record.arrays["labels"], shown),
+              "quality": _numbers(record.facts.get("quality") or {})} for seed, record in found]
+    return {"study": study.name, "generator": study.generator.label, "classes": [data.classes[i] for i in shown], "each": EACH,
+            "rows": rows, "measures": list(dict.fromkeys(name for row in rows for name in row["quality"]))}
+
+
+def _name(record: Record) -> str:
+    setting, round = record.job.setting, record.job.round
+    told = f"{setting.name}: guidance {setting.guidance:g}, temperature {setting.temperature:g}"
+    return told + (f", round {round}" if round > 1 else "")
+
+
+def _numbers(quality: dict, under: str = "") -> dict[str, float]:
+    """The numbers of a record's fact "quality" by what they say."""
+    found = {}
+    for name, value in quality.items():
+        path = f"{under} {name}".strip()
+        if isinstance(value, dict):
+            found |= _numbers(value, path)
+        elif isinstance(value, (int, float)) and not isinstance(value, bool):
+            found[MEASURES.get(path, path)] = value
+    return found
+
+
+def _some(classes: int) -> np.ndarray:
+    return np.unique(np.linspace(0, classes - 1, CLASSES).astype(int))
+
+
+def _strip(images: np.ndarray, labels: np.ndarray, shown: np.ndarray) -> str:
+    """`EACH` rows; a class without that many images leaves its place black."""
+    blank = np.zeros_like(images[0])
+    places = [np.flatnonzero(labels == label) for label in shown]
+    return png([[images[place[k]] if k < len(place) else blank for place in places] for k in range(EACH)])
+
+
+def png(rows: Sequence[Sequence[np.ndarray]]) -> str:
+    """A grid of images, each uint8 (3, h, w), as a data URL."""
+    from PIL import Image
+
+    grid = np.concatenate([np.concatenate(row, axis=2) for row in rows], axis=1).transpose(1, 2, 0)
+    buffer = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(grid)).save(buffer, format="PNG")
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
