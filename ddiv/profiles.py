@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from importlib import resources
-
 import msgspec
 
-from ddiv.study import Clip, Digits, Recipe, ResNet18, Study, World
+from ddiv.models import embedded_weights
+from ddiv.source import Flow, Setting
+from ddiv.study import Clip, Digits, MiniAlexNet, Recipe, ResNet18, Study, World
 
 AUGMENTATIONS = ("auto", "rand", "augmix", "trivial", "noise10", "noise30", "noise50", "auto-v1", "auto-v2",
                  "auto-v3")
@@ -32,12 +32,6 @@ class UnknownProfile(ValueError):
     """No profile of this name; the message lists those that there are."""
 
 
-def embedded_weights() -> str:
-    """The SHA-256 of the pre-trained CLIP weights that this package ships."""
-    text = resources.files("ddiv.models").joinpath("weights/embedded_clip.json").read_bytes()
-    return msgspec.json.decode(text)["sha256"]
-
-
 def embedded() -> Profile:
     """Everything on two CPU cores in minutes, without a download.
 
@@ -46,16 +40,35 @@ def embedded() -> Profile:
     belong to the paper's model sizes.
     """
     clip = Clip(embedded_weights())
-    world = Study(
+    world = World(train_per_class=12, test_per_class=10, version=1)
+    domains = ("real", "clipart", "infograph", "painting", "sketch")
+    shares = (0.15, 0.25, 0.35, 0.5, 0.75, 1.0)
+    poor = Setting("poor", guidance=4, temperature=0.3, steps=4)
+    clip_world = Study(
         name="clip-world",
         title="Small CLIP (ViT), fine-tuned on the embedded image world",
-        data=World(train_per_class=12, test_per_class=10, version=1),
-        backbone=clip,
-        recipe=Recipe(epochs=15, batch=32, lr=1e-3, head_lr=1e-2,
-                      checkpoints=(0, 0.5, 1, 1.5, 2, 3, 4, 5, 6, 8, 10, 12, 15)),
-        domains=("real", "clipart", "infograph", "painting", "sketch"),
+        data=world, backbone=clip, domains=domains,
+        recipe=Recipe(epochs=12, batch=32, lr=1e-3, head_lr=1e-2, checkpoints=(0, 0.5, 1, 1.5, 2, 3, 4, 5, 6, 8, 10, 12)),
         dropout_rates=(0.05, 0.1, 0.2, 0.3), single_placement_rates=(0.2,),
-        decays=(1e-4, 1e-3, 3e-3, 1e-2), augmentations=AUGMENTATIONS, early_stop=0.3, view_size=720)
+        decays=(1e-4, 1e-3, 3e-3, 1e-2), augmentations=AUGMENTATIONS, further_augmentations=FURTHER, early_stop=0.3,
+        generator=Flow(side=16, width=256, steps=1000), settings=(Setting("good", guidance=2), poor),
+        shares=(shares, shares), view_size=720, class_counts=(1, 2, 5, 10, 20, 40, 60))
+    clip_rn_world = Study(
+        name="clip-rn-world",
+        title="Small CLIP (modified ResNet), fine-tuned on the embedded image world",
+        data=world, backbone=Clip(embedded_weights("resnet"), "resnet"), domains=domains,
+        recipe=Recipe(epochs=10, batch=48, lr=1e-3, head_lr=1e-2,
+                      checkpoints=(0, 0.2, 0.4, 0.7, 1, 1.5, 2, 3, 4, 5, 6, 8, 10)),
+        dropout_rates=(0.1, 0.2, 0.3), single_placement_rates=(0.2,), decays=(3e-3, 1e-2, 3e-2),
+        very_large_dropout=0.9, combinations=((0.1, 3e-3), (0.1, 3e-2), (0.3, 3e-3), (0.3, 3e-2)),
+        augmentations=AUGMENTATIONS, early_stop=0.3, view_size=720)
+    resnet18_world = Study(
+        name="resnet18-world",
+        title="ResNet-18 at an eighth of its width, from scratch on the embedded image world",
+        data=world, backbone=ResNet18(width=8, stem_stride=2), domains=domains,
+        recipe=Recipe(epochs=12, batch=40, lr=4e-3, checkpoints=(0, 0.5, 1, 1.5, 2, 3, 4, 5, 6, 7, 8, 10, 12)),
+        dropout_rates=(0.02, 0.04, 0.06), single_placement_rates=(0.04,), decays=(3e-3, 1e-2, 3e-2),
+        augmentations=AUGMENTATIONS, early_stop=0.3, view_size=720)
     digits = Study(
         name="resnet18-digits",
         title="ResNet-18 at a quarter of its width, from scratch on scikit-learn's digits",
@@ -65,9 +78,17 @@ def embedded() -> Profile:
                       checkpoints=(0, 0.5, 1, 1.5, 2, 3, 4, 5, 6, 8, 10, 12)),
         domains=("digits",),
         dropout_rates=(0.02, 0.05, 0.1, 0.15), single_placement_rates=(0.1,),
-        decays=(5e-3, 2e-2, 5e-2, 1e-1), augmentations=AUGMENTATIONS, early_stop=0.3, view_size=500)
-    return Profile("embedded", "Embedded studies: generated and shipped data, small models", (world, digits),
-                   seeds=3, max_seeds=7, embedder=clip)
+        decays=(5e-3, 2e-2, 5e-2, 1e-1), augmentations=AUGMENTATIONS, early_stop=0.3,
+        generator=Flow(side=8, width=128, steps=400), settings=(Setting("good"), poor), shares=(shares, shares), rounds=4,
+        view_size=500, class_counts=(1, 2, 3, 5, 7, 10))
+    batches = Study(
+        name="mini-alexnet-digits",
+        title="MiniAlexNet by SGD on scikit-learn's digits, over batch sizes",
+        data=Digits(train=300, side=16), backbone=MiniAlexNet(width=16, hidden=256),
+        recipe=Recipe(epochs=20, batch=16, lr=1e-2, momentum=0.9), domains=("digits",),
+        batches=(2, 4, 8, 16, 32, 64, 128, 300))
+    return Profile("embedded", "Embedded studies: generated and shipped data, small models",
+                   (clip_world, clip_rn_world, resnet18_world, digits, batches), seeds=3, max_seeds=7, embedder=clip)
 
 
 def smoke() -> Profile:

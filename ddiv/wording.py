@@ -49,7 +49,7 @@ def explained(finding: Finding, most: int | None = None) -> str:
              + (f", {against} {'goes' if against == 1 else 'go'} against it" if against else "")
              + (f", {none} {'shows' if none == 1 else 'show'} no effect" if none else ""))
     if evidence.verdict == "contradicted":
-        return f"{seeds}: the evidence against it has reached {evidence.e_against:.3g} ({decides:g} decides)."
+        return f"{seeds}: the evidence against it passed {decides:g} at {evidence.decided_at} seeds."
     if finding.withheld:
         why = next((caveat for caveat in finding.caveats if "decides nothing" in caveat), "The fits behind it cannot be relied on.")
         return f"{seeds}. {why}"
@@ -66,7 +66,7 @@ def _more_seeds(finding: Finding, most: int | None) -> str:
     if finding.evidence.n >= most:
         return f" The limit of {most} seeds is reached."
     if undecided(finding, most):
-        return f" More seeds, up to {most}, may decide it: the run ended before they were trained."
+        return f" More seeds, up to {most}, may decide it; this run did not get to them."
     return f" No more seeds were spent: even if all up to {most} agreed from here on, neither verdict would be reached."
 
 

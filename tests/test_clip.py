@@ -66,7 +66,8 @@ def test_changed_byte_is_noticed(copy, tower):
     data = bytearray(copy.read_bytes())
     data[-1] ^= 1
     copy.write_bytes(data)
-    with pytest.raises(clip.CheckpointError, match=f"SHA-256.*rebuild it with: python -m ddiv.models.pretrain --tower {tower}"):
+    remedy = f"rebuild it with: python -m ddiv.models.pretrain --tower {tower}"
+    with pytest.raises(clip.CheckpointError, match=f"SHA-256.*{remedy}"):
         clip.load_embedded_clip(tower, copy)
 
 

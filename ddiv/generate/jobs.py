@@ -14,7 +14,7 @@ from ddiv.datasets import load
 from ddiv.draws import stream
 from ddiv.generate.check import checked, require_every_class
 from ddiv.generate.quality import quality
-from ddiv.profiles import embedded_weights
+from ddiv.models import embedded_weights
 from ddiv.source import StableDiffusion
 from ddiv.store import Record
 from ddiv.study import Clip

@@ -138,8 +138,8 @@ def rebuild(out: Path, recipe: Recipe = Recipe(), tower: Tower = "vit",
         "command": command, "recipe": asdict(recipe), "world_version": WORLD_VERSION,
         "seconds": round(time.perf_counter() - started, 1), "threads": torch.get_num_threads(),
         "final_loss": loss, "parameters": {"image": sum(p.numel() for p in model.visual.parameters())},
-        "zero_shot": {"classes": len(FINETUNE_CLASSES), "chance": 1 / len(FINETUNE_CLASSES), "images_per_domain": TEST_IMAGES,
-                      "seed": TEST_SEED, "accuracy": accuracy},
+        "zero_shot": {"classes": len(FINETUNE_CLASSES), "chance": 1 / len(FINETUNE_CLASSES),
+                      "images_per_domain": TEST_IMAGES, "seed": TEST_SEED, "accuracy": accuracy},
         "versions": {"python": platform.python_version(), "torch": torch.__version__,
                      "open_clip": open_clip.__version__, "numpy": np.__version__}})
     say("zero-shot on unseen classes: " + "  ".join(f"{d} {a:.3f}" for d, a in accuracy.items()))

@@ -41,7 +41,7 @@ def table(study: Study, seeds: Sequence[int], reader: Reader) -> dict[str, Any]:
             "columns": [*(f"{PLACES.get(place, place)} {'acc' if kind == 'accuracy' else 'ECE'}" for kind, place in columns),
                         "training set acc"],
             "better": [*("higher" if kind == "accuracy" else "lower" for kind, _ in columns), "higher"],
-            "note": "Means over seeds; ECE with 15 equal-width bins. Small figures: mean paired difference from the baseline."}
+            "note": "Means over seeds; ECE with 15 equal-width bins."}
 
 
 def mean(values: Iterable[float]) -> dict[str, float | None]:

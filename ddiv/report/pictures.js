@@ -63,7 +63,7 @@ Object.assign(KINDS, {
   },
   depth({ study, metric, only }) {
     const { names, kinds, values } = data().materials[study].changes.layers, shown = names.map((_, i) => i).filter((i) => !only || kinds[i] === only);
-    const label = (i) => plain(names[i].replace(/^encoder\.(visual\.)?/, "").replace(/\.pooled$/, ""));
+    const label = (i) => plain(names[i].replace(/^encoder\.(visual\.)?(transformer\.resblocks\.)?/, "").replace(/\.pooled$/, ""));
     const traces = Object.entries(values[metric] ?? {}).map(([group, ys]) => ({ type: "scatter", mode: "lines+markers", name: group === "augmentation" ? "augmentation (mean)" : group === "baseline" ? group : `largest ${group}`,
       x: shown.map((_, k) => k), y: shown.map((i) => ys[i]), connectgaps: false, hoverinfo: "text", text: shown.map((i) => `<b>${label(i)}</b> (${plain(kinds[i])})<br>${plain(group)}: ${show(ys[i], true)}`),
       line: { color: style(group).color, width: 1.5 }, marker: { color: style(group).color, size: 7, symbol: group === "baseline" ? "circle" : style(group).symbol } }));
