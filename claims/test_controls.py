@@ -42,7 +42,7 @@ def test_no_op_does_not_look_like_a_treatment(study, name, outcome, direction):
 
 
 @claim("control-diversity", "One draw of an augmentation is more diverse than another draw of the same.",
-       source="ours: a negative control", guards="data diversity", needs=("augmentations", "view_size"))
+       source="ours: a negative control", guards="data diversity", needs=("augmentations", "class_counts"))
 @each_space
 def test_two_draws_of_one_augmentation(study, space):
     drawn = study.augmentation("auto")

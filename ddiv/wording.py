@@ -51,8 +51,8 @@ def explained(finding: Finding, most: int | None = None) -> str:
     if evidence.verdict == "contradicted":
         return f"{seeds}: the evidence against it passed {decides:g} at {evidence.decided_at} seeds."
     if finding.withheld:
-        why = next((caveat for caveat in finding.caveats if "decides nothing" in caveat), "The fits behind it cannot be relied on.")
-        return f"{seeds}. {why}"
+        said = [caveat for caveat in finding.caveats if "decides nothing" in caveat]
+        return f"{seeds}. {(said or ['The fits behind it cannot be relied on.'])[0]}"
     if asked.claim.control:
         return f"{seeds}: a negative control, of which nothing else was to be expected."
     weighed = f"{seeds}: evidence {evidence.e_for:.3g} for it and {evidence.e_against:.3g} against ({decides:g} decides)."

@@ -1,4 +1,4 @@
-"""What the pictures of a sample page are drawn from: made-up tables in the shape of `ddiv.report.changes` and its neighbours."""
+"""What the pictures of a sample page are drawn from: made-up tables in the shapes of `ddiv.report.changes` and others."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ AUGMENTATIONS = ["auto", "rand", "augmix", "trivial", "noise10", "noise30", "noi
 # (label, group, dose, push): the push is how far an arm goes, of which each metric takes its own share.
 ARMS = [("baseline", "baseline", None, 0.0), ("no-op", "control", None, 0.0),
         *((f"dropout {d}", "dropout", d / 0.3, 4 * d) for d in (0.05, 0.1, 0.2, 0.3)),
-        *((f"decay {d:g}", "weight decay", (i + 1) / 6, -0.2 * (i + 1)) for i, d in enumerate((1e-5, 5e-5, 1e-4, 5e-4, 1e-3, 5e-3))),
+        *((f"decay {d:g}", "weight decay", (i + 1) / 6, -0.2 * (i + 1))
+          for i, d in enumerate((1e-5, 5e-5, 1e-4, 5e-4, 1e-3, 5e-3))),
         *((name, "augmentation", None, 0.2 * (i + 1)) for i, name in enumerate(AUGMENTATIONS)),
         ("cutout", "further augmentation", None, 0.3), ("synthetic 25% (good)", "synthetic", 0.25, 0.1)]
 EXTREMES = [("dropout 0.9 head", "very large dropout", 1.0, 4.0), ("dropout 0.1 + decay 0.005", "combination", None, -2.0)]
@@ -36,23 +37,25 @@ def _changes(draw, arms):
 
     def table(metric):
         way = -1 if metric in SCALE else 1
-        return [[None if draw.random() < 0.02 and group != "baseline" else 5 + way * push + draw.gauss(0, 0.05) for _ in SEEDS]
-                for _, group, _, push in arms]
+        return [[None if draw.random() < 0.02 and group != "baseline" else 5 + way * push + draw.gauss(0, 0.05)
+                 for _ in SEEDS] for _, group, _, push in arms]
 
     groups = ("baseline", "dropout", "weight decay", "augmentation")
     layers = {metric: {group: [draw.gauss(0, 1) for _ in LAYERS] for group in groups} for metric in metrics}
     layers["alpha"]["dropout"][1] = None
     return {"seeds": SEEDS, "views": views, "metrics": metrics,
-            "arms": [{"label": label, "group": group, "dose": dose, "diversity": 10 + push if group == "augmentation" else None}
-                     for label, group, dose, push in arms],
+            "arms": [{"label": label, "group": group, "dose": dose,
+                      "diversity": 10 + push if group == "augmentation" else None} for label, group, dose, push in arms],
             "values": {view: {metric: table(metric) for metric in metrics} for view in views},
             "layers": {"names": [name for name, _ in LAYERS], "kinds": [kind for _, kind in LAYERS], "values": layers}}
 
 
 def _diversity(draw, arms, ood):
     shown = [arm for arm in arms if arm[1] in ("baseline", "augmentation", "further augmentation", "synthetic")]
-    rows = [{"label": "plain" if group == "baseline" else label, "group": group, "pixel": [8 + push + draw.gauss(0, 0.1) for _ in SEEDS],
-             "embedding": [12 - push / 2 + draw.gauss(0, 0.1) for _ in SEEDS], "id": 0.6 + 0.02 * push, **({"ood": 0.3 + 0.01 * push} if ood else {})}
+    rows = [{"label": "plain" if group == "baseline" else label, "group": group,
+             "pixel": [8 + push + draw.gauss(0, 0.1) for _ in SEEDS],
+             "embedding": [12 - push / 2 + draw.gauss(0, 0.1) for _ in SEEDS],
+             "id": 0.6 + 0.02 * push, **({"ood": 0.3 + 0.01 * push} if ood else {})}
             for label, group, _, push in shown]
     classes = [{"count": count, "n": 720, "pixel": [peak] * 2, "embedding": [peak + 3] * 2}
                for count, peak in ((2, 5.0), (10, 7.0), (40, 6.5))] if ood else []
@@ -67,9 +70,11 @@ def _densities(draw):
     fits = fit_all(spectra)
     layers = []
     for name, kind in LAYERS:
-        curves = {state: figure(Layer(name, kind, name, 80, 60, 1, spectra[name, state], {}, fits[name, state])) for state in ("after", "before")}
+        curves = {state: figure(Layer(name, kind, name, 80, 60, 1, spectra[name, state], {}, fits[name, state]))
+                  for state in ("after", "before")}
         fit = fits[name, "after"]
-        layers.append({"name": name, "kind": kind, **curves, "alpha": fit.alpha, "reliable": bool(fit.reliable), "tail": int(fit.num_pl_spikes), "of": 60})
+        layers.append({"name": name, "kind": kind, **curves, "alpha": fit.alpha, "reliable": bool(fit.reliable),
+                       "tail": int(fit.num_pl_spikes), "of": 60})
     return {"seed": 0, "layers": layers}
 
 

@@ -38,7 +38,8 @@ def test_every_kind_of_question_has_a_plot(case: Case):
     drawn = plot(answer(case.asked(SEEDS), reader), reader)
     assert drawn["ylabel"]
     if drawn["kind"] == "relation":
-        assert len(drawn["points"]) == len(case.question.treatments) and np.isfinite([[q["x"], q["y"]] for q in drawn["points"]]).all()
+        assert len(drawn["points"]) == len(case.question.treatments)
+        assert np.isfinite([[q["x"], q["y"]] for q in drawn["points"]]).all()
         return
     assert [one["seed"] for one in drawn["series"]] == list(SEEDS)
     for one in drawn["series"]:
@@ -47,14 +48,17 @@ def test_every_kind_of_question_has_a_plot(case: Case):
 
 def test_a_curve_shows_what_was_planted():
     ladder = WORLD.dropout()
-    case = next(case for case in APPLICABLE if case.claim.id == "drop-frobenius" and case.study == WORLD and case.variant == "classifier")
+    wanted = "drop-frobenius", WORLD, "classifier"
+    case = next(case for case in APPLICABLE if (case.claim.id, case.study, case.variant) == wanted)
     levels = {trial(WORLD, arm, seed): Levels(scale=-i) for i, (_, arm) in enumerate(ladder) for seed in SEEDS}
     reader = PlantedReader(WORLD, levels)
     drawn = plot(answer(case.asked(SEEDS), reader), reader)
     assert (drawn["kind"], drawn["xlabel"], drawn["x"]) == ("dose", "dropout rate", [dose for dose, _ in ladder])
-    norm = {arm: reader.trained(trial(WORLD, arm, 0)).after.layers(Spectral("frobenius_norm", "classifier"))[0] for _, arm in ladder}
+    norm = {arm: reader.trained(trial(WORLD, arm, 0)).after.layers(Spectral("frobenius_norm", "classifier"))[0]
+            for _, arm in ladder}
     assert drawn["series"][0]["y"] == pytest.approx([norm[arm] - norm[BASELINE] for _, arm in ladder])
-    assert drawn["series"][0]["matched"] == pytest.approx(drawn["series"][0]["y"])  # the planted baseline ends where the arms do
+    # The planted baseline ends at the arms' loss.
+    assert drawn["series"][0]["matched"] == pytest.approx(drawn["series"][0]["y"])
 
 
 # --- sentences ------------------------------------------------------------------------------------------------------
@@ -65,12 +69,14 @@ def finding(effects, **more):
     question = Contrast(Score("accuracy", "ood"), (WORLD.augmentation("auto"),), RISES)
     seeds = tuple(range(len(effects)))
     asked = msgspec.structs.replace(Case(APPLICABLE[0].claim, WORLD, question, "auto").asked(seeds), **more)
-    found = answer(asked, PlantedReader(WORLD, {trial(WORLD, arm, seed): Levels() for arm in question.arms() for seed in seeds}))
+    levels = {trial(WORLD, arm, seed): Levels() for arm in question.arms() for seed in seeds}
+    found = answer(asked, PlantedReader(WORLD, levels))
     return replace(found, evidence=judge(effects), effects=tuple((effect,) for effect in effects))
 
 
 def expected(verdict: str) -> Entry:
-    return Entry(profile="embedded", claim="c", study=WORLD.name, verdict=verdict, since=date(2026, 1, 15), reason="Because.")
+    return Entry(profile="embedded", claim="c", study=WORLD.name, verdict=verdict, since=date(2026, 1, 15),
+                 reason="Because.")
 
 
 def test_a_supported_finding_needs_no_explanation():
@@ -79,7 +85,8 @@ def test_a_supported_finding_needs_no_explanation():
 
 def test_a_contradicted_finding_has_the_ledgers_reason_or_its_count():
     wrong = [-0.1] * 6
-    assert explained(finding(wrong), 7) == "0 of 6 seeds agree with the claim, 6 go against it: the evidence against it passed 20 at 6 seeds."
+    assert explained(finding(wrong), 7) == ("0 of 6 seeds agree with the claim, 6 go against it: the evidence against it "
+                                            "passed 20 at 6 seeds.")
     assert explained(finding(wrong, expected=expected("contradicted")), 7) == "Because."
     assert "Because" not in explained(finding(wrong, expected=expected("inconclusive")), 7)
 
@@ -111,7 +118,8 @@ def pixels(png: str) -> np.ndarray:
 
 def test_samples_stand_beside_real_images_of_their_classes(tmp_path):
     settings = (Setting("good"), Setting("poor", temperature=0.5))
-    study = msgspec.structs.replace(DIGITS, generator=Flow(side=16, width=8, steps=1), settings=settings, shares=((0.5,), (0.5,)), rounds=2)
+    study = msgspec.structs.replace(DIGITS, generator=Flow(side=16, width=8, steps=1), settings=settings,
+                                    shares=((0.5,), (0.5,)), rounds=2)
     data, store = load(study.data), Store(tmp_path)
     for setting, round, shade in ((settings[0], 1, 10), (settings[0], 2, 20), (settings[1], 1, 30)):
         images = np.full_like(data.images, shade)
@@ -121,14 +129,17 @@ def test_samples_stand_beside_real_images_of_their_classes(tmp_path):
         store.save(Record(job, {"quality": quality}, {"images": images, "labels": data.labels.astype(np.int32)}))
     sheet = sheets.of_generator(study, (0, 1), Reader(store))
     assert [row["name"] for row in sheet["rows"]] == [
-        "real training images", "good: guidance 1, temperature 1", "good: guidance 1, temperature 1, round 2", "poor: guidance 1, temperature 0.5"]
+        "real training images", "good: guidance 1, temperature 1", "good: guidance 1, temperature 1, round 2",
+        "poor: guidance 1, temperature 0.5"]
     assert [row["seed"] for row in sheet["rows"]] == [None, 1, 1, 1] and len(sheet["classes"]) == 10
-    assert sheet["rows"][1]["quality"] == {"accuracy on them of a classifier trained on real images": 0.5, "… and on real images": 0.9,
-                                           "share nearer to one than 99 % of real images are: copies (pixel)": 0.25, "new thing": 7}
+    assert sheet["rows"][1]["quality"] == {
+        "accuracy on them of a classifier trained on real images": 0.5, "… and on real images": 0.9,
+        "share nearer to one than 99 % of real images are: copies (pixel)": 0.25, "new thing": 7}
     real, first, *_ = (pixels(row["png"]) for row in sheet["rows"])
     side = study.data.side
     assert first.shape == real.shape == (2 * side, 10 * side, 3)
     assert (first[:, 3 * side:4 * side] == 200).all() and (first[:, :3 * side] == 10).all()
     three = data.images[np.flatnonzero(data.labels == 3)[1]].transpose(1, 2, 0)
     assert (real[side:, 3 * side:4 * side] == three).all()
-    assert sheets.of_generator(study, (0,), Reader(Store(tmp_path / "empty"))) is None is sheets.of_generator(DIGITS, (0,), Reader(store))
+    assert sheets.of_generator(study, (0,), Reader(Store(tmp_path / "empty"))) is None
+    assert sheets.of_generator(DIGITS, (0,), Reader(store)) is None

@@ -34,7 +34,8 @@ def table(study: Study, seeds: Sequence[int], reader: Reader) -> dict[str, Any]:
         pairs = [(reader.trained(mine).after, reader.trained(base).after) for mine, base in jobs
                  if reader.has(mine) and reader.has(base)]
         if pairs:
-            cells = [_cell(Score(*column), pairs, arm) | printed(arm, *column) for column in [*columns, ("accuracy", "train")]]
+            cells = [_cell(Score(*column), pairs, arm) | printed(arm, *column)
+                     for column in [*columns, ("accuracy", "train")]]
             rows.append({"arm": arm.label, "group": group_of(study, arm), "cells": cells})
     return {"study": study.name, "rows": [row for row in rows if row["group"] in IN_TABLE_2],
             "further": [row for row in rows if row["group"] not in IN_TABLE_2],
@@ -77,4 +78,5 @@ def paper() -> dict[str, Any]:
     columns = [tuple(column.split()) for column in read["columns"]]
     scale = [0.01 if kind == "accuracy" else 1.0 for _, kind in columns]
     return {"columns": columns, "source": read["source"],
-            "rows": {name: [round(value * by, 6) for value, by in zip(row, scale, strict=True)] for name, row in read["rows"].items()}}
+            "rows": {name: [round(value * by, 6) for value, by in zip(row, scale, strict=True)]
+                     for name, row in read["rows"].items()}}

@@ -32,7 +32,8 @@ NAMES = {"frobenius_norm": "Frobenius norm", "spectral_norm": "spectral norm", "
 STANDS_FOR = ("baseline", "dropout", "weight decay", "augmentation")
 
 
-def changes(study: Study, seeds: Sequence[int], reader: Reader, *, diversity: Callable[[Treatment], float | None] = lambda arm: None,
+def changes(study: Study, seeds: Sequence[int], reader: Reader, *,
+            diversity: Callable[[Treatment], float | None] = lambda arm: None,
             costly: Mapping[str, Iterable[Treatment]] | None = None) -> dict[str, Any] | None:
     """The changes of every arm that the store has; None where it has no baseline.
 
@@ -68,7 +69,7 @@ def changes(study: Study, seeds: Sequence[int], reader: Reader, *, diversity: Ca
             table = np.full((len(arms), len(seeds)), np.nan)
             for (i, j), value in zip(places, _over_layers(moved, sure, columns, metric)):
                 table[i, j] = value
-            values[view][metric] = short(table[there], 4)
+            values[view][metric] = _known(table[there])
         layered[metric] = _by_group([group_of(study, arm) for arm in arms], places, np.where(sure, moved, np.nan)[:, every])
     return {"seeds": list(seeds), "views": list(views), "metrics": list(layered), "values": values,
             "arms": [{"label": arms[i].label, "group": group_of(study, arms[i]), "dose": _dose(study, arms[i]),
@@ -129,15 +130,20 @@ def _middle(values: np.ndarray, over: Callable, axis: int) -> np.ndarray:
     return np.where(empty.squeeze(axis), np.nan, over(np.where(empty, 0.0, values), axis=axis))
 
 
+def _known(values: np.ndarray) -> list:
+    """The values as lists, in four digits, None where there is none."""
+    return np.where(np.isnan(values), None, np.array(short(values, 4), dtype=object)).tolist()
+
+
 def _by_group(groups: Sequence[str], places: Sequence[tuple[int, int]], moved: np.ndarray) -> dict[str, list]:
-    """For the baseline, the largest doses and the mean of the augmentations: the median over seeds of each layer's change."""
+    """Each layer's change in the median over seeds: of the baseline, the largest doses and all augmentations together."""
     members = {group: [i for i, one in enumerate(groups) if one == group] for group in STANDS_FOR}
     wanted = {group: mine if group == "augmentation" else mine[-1:] for group, mine in members.items()}
     found = {}
     for group in STANDS_FOR:
         rows = [k for k, (i, _) in enumerate(places) if i in wanted[group]]
         if rows:
-            found[group] = short(_middle(moved[rows], np.nanmedian, axis=0), 4)
+            found[group] = _known(_middle(moved[rows], np.nanmedian, axis=0))
     return found
 
 
@@ -154,9 +160,10 @@ def sign(value: float) -> int:
 
 
 def per_seed(found: Mapping[str, Any], view: str, metric: str, group: str) -> dict[int, float]:
-    """How a group moves a metric against the baseline, by seed: along the ladder of its doses, else on average over its arms.
+    """How a group moves a metric against the baseline, by seed.
 
-    Seeds without the baseline or any arm of the group are left out.
+    Dropout and weight decay: the slope along the ladder of doses; other groups: the mean over their arms. Seeds without the
+    baseline or any arm of the group are left out.
     """
     effects = {}
     for seed, base, mine in _by_seed(found, view, metric, group):

@@ -40,9 +40,9 @@ def densities(study: Study, seeds: Sequence[int], reader: Reader) -> dict[str, A
         if (i, "after") not in spectra:
             continue
         rows, columns, *count = layer["shape"]
-        curves = {state: figure(Layer(layer["name"], layer["kind"], layer["name"], rows, columns, *(count or [1]), spectra[i, state], {},
-                                      fits[i, state])) for state in STATES}
-        fit = fits[i, "after"]
-        found.append({"name": layer["name"], "kind": layer["kind"], **curves, "alpha": fit.alpha, "reliable": bool(fit.reliable),
-                      "tail": int(fit.num_pl_spikes), "of": layer["eigenvalues"]})
+        name, kind, fit = layer["name"], layer["kind"], fits[i, "after"]
+        sides = rows, columns, *(count or [1])
+        curves = {state: figure(Layer(name, kind, name, *sides, spectra[i, state], {}, fits[i, state])) for state in STATES}
+        found.append({"name": name, "kind": kind, **curves, "alpha": fit.alpha if np.isfinite(fit.alpha) else None,
+                      "reliable": bool(fit.reliable), "tail": int(fit.num_pl_spikes), "of": layer["eigenvalues"]})
     return {"seed": seed, "layers": found}

@@ -22,20 +22,22 @@ def diversity(study: Study, seeds: Sequence[int], embedder: Clip, reader: Reader
     """The Vendi Scores of the training set under every treatment of data, and the accuracy that it led to. ::
 
         {"n", "classes": [{"count", "n", "pixel": [one a view], "embedding": [...]}],   # by number of classes, at equal n
-         "arms": [{"label", "group", "pixel": [...], "embedding": [...], "id": mean accuracy, "ood"}],    # the plain set first
+         "arms": [{"label", "group", "pixel": [...], "embedding": [...], "id": mean accuracy, "ood"}],   # plain first
          "correlations": {"pixel/id": {"pearson", "spearman", "arms"}, ...}}
 
     What the store lacks is left out; None where it has no view of the plain training set.
     """
     arms = [arm for arm in study.arms if arm.is_baseline or arm.group in ("augmentation", "synthetic")]
     found = [{"label": "plain" if arm.is_baseline else arm.label, "group": group_of(study, arm), **scores,
-              **_accuracies(study, arm, seeds, reader)} for arm in arms if (scores := vendi(study, arm, seeds, embedder, reader))]
+              **_accuracies(study, arm, seeds, reader)}
+             for arm in arms if (scores := vendi(study, arm, seeds, embedder, reader))]
     if not found or found[0]["group"] != "baseline":
         return None
     classes = [{"count": count, "n": view(study, arm, embedder, 0).n, **scores} for count, arm in study.by_classes()
                if (scores := vendi(study, arm, seeds, embedder, reader))]
     return {"n": view(study, BASELINE, embedder, 0).n, "classes": classes, "arms": found,
-            "correlations": {f"{space}/{place}": told for space in SPACES for place in PLACES if (told := correlation(found, space, place))}}
+            "correlations": {f"{space}/{place}": told for space in SPACES for place in PLACES
+                             if (told := correlation(found, space, place))}}
 
 
 def vendi(study: Study, arm: Treatment, seeds: Sequence[int], embedder: Clip, reader: Reader) -> dict[str, list[float]]:
@@ -53,12 +55,15 @@ def _accuracies(study: Study, arm: Treatment, seeds: Sequence[int], reader: Read
 
 
 def correlation(arms: Sequence[dict], space: str, place: str) -> dict[str, Any] | None:
-    """Pearson's and Spearman's correlation over arms of mean score and mean accuracy; None below four arms or without spread."""
+    """Pearson's and Spearman's correlation over arms of mean score and mean accuracy.
+
+    None below four arms, or where all have the same score or accuracy.
+    """
     from scipy.stats import pearsonr, spearmanr  # half a second, and no other page needs it
 
     pairs = [(float(np.mean(arm[space])), arm[place]) for arm in arms if place in arm]
     if len(pairs) < 4 or any(len(set(values)) == 1 for values in zip(*pairs)):
         return None
     scores, accuracies = zip(*pairs)
-    return {"pearson": float(pearsonr(scores, accuracies).statistic), "spearman": float(spearmanr(scores, accuracies).statistic),
-            "arms": len(pairs)}
+    return {"pearson": float(pearsonr(scores, accuracies).statistic),
+            "spearman": float(spearmanr(scores, accuracies).statistic), "arms": len(pairs)}

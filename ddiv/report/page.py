@@ -143,16 +143,16 @@ def _claims(findings: list[dict]) -> list[dict]:
 
 
 def _study(study: Study, seeds: list[int], reader: Reader) -> dict:
-    facts = [[name, _text(value)] for part in (study.data, study.recipe) for name, value in msgspec.structs.asdict(part).items()
-             if name != "checkpoints" and value is not None]
+    facts = [[name, _text(value)] for part in (study.data, study.recipe)
+             for name, value in msgspec.structs.asdict(part).items() if name != "checkpoints" and value is not None]
     places = ["train", *study.domains] if seeds else []
     states = [reader.trained(trial(study, BASELINE, seed)).after for seed in seeds]
     names = {"train": "training set", study.domains[0]: f"{study.domains[0]} (in domain)"}
     return {"id": study.name, "title": study.title, "facts": facts,
             "domains": [{"id": domain, "role": "out of domain" if domain in study.ood_domains else "in domain"}
                         for domain in study.domains],
-            "baseline": [{"name": names.get(place, place), **accuracy.mean(state.scores[f"accuracy/{place}"] for state in states)}
-                         for place in places]}
+            "baseline": [{"name": names.get(place, place),
+                          **accuracy.mean(state.scores[f"accuracy/{place}"] for state in states)} for place in places]}
 
 
 def _material(study: Study, seeds: list[int], asked: list[Asked], reader: Reader) -> dict:
@@ -163,9 +163,11 @@ def _material(study: Study, seeds: list[int], asked: list[Asked], reader: Reader
         scores = vendi(study, arm, seeds, embedder, reader) if arm.part(Augmentation) else {}
         return short(float(np.mean(scores["embedding"]))) if scores else None
 
-    tower = f"clip {study.backbone.tower}" if isinstance(study.backbone, Clip) else msgspec.to_builtins(study.backbone)["type"]
+    backbone = study.backbone
+    tower = f"clip {backbone.tower}" if isinstance(backbone, Clip) else msgspec.to_builtins(backbone)["type"]
+    costly = _costly(one for one in asked if one.study == study)
     return {"study": study.name, "tower": tower,
-            "changes": changes(study, seeds, reader, diversity=embedding, costly=_costly(one for one in asked if one.study == study)),
+            "changes": changes(study, seeds, reader, diversity=embedding, costly=costly),
             "diversity": diversity(study, seeds, embedder, reader), "densities": densities(study, seeds, reader),
             "scores": accuracy.table(study, seeds, reader)}
 
@@ -188,7 +190,8 @@ def _settings(run: runs.Run, studies: Iterable[Study]) -> list[list]:
             ["time after which no seeds are added", f"{run.budget:g} s" if run.budget else "none"],
             ["level of each test", run.alpha], ["workers", run.workers]]
     for study in studies:
-        rows += [[f"{study.name}: dropout rates", _text(study.dropout_rates)], [f"{study.name}: weight decays", _text(study.decays)],
+        rows += [[f"{study.name}: dropout rates", _text(study.dropout_rates)],
+                 [f"{study.name}: weight decays", _text(study.decays)],
                  [f"{study.name}: early stop at", f"{study.early_stop:.0%} of the epochs"],
                  [f"{study.name}: diversity scored on", f"{study.view_size} images"]]
     return rows

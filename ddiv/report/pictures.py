@@ -46,8 +46,8 @@ def _fits(picture: Mapping, material: Mapping) -> bool:
     return True
 
 
-SOURCE = {"scale-shape": "changes", "layers": "changes", "meanings": "changes", "diversity": "diversity", "relation": "diversity",
-          "density": "densities", "scores": "scores"}
+SOURCE = {"scale-shape": "changes", "layers": "changes", "meanings": "changes", "diversity": "diversity",
+          "relation": "diversity", "density": "densities", "scores": "scores"}
 
 
 def _picture(picture: Mapping, fitting: Sequence[Mapping], materials: Sequence[Mapping]) -> dict[str, Any]:
@@ -96,7 +96,8 @@ def _lacking(picture: Mapping, material: Mapping) -> list[str]:
     if picture["kind"] == "diversity":
         return [] if material["diversity"]["classes"] else ["views with fewer classes"]
     if picture["kind"] == "scores":
-        return [] if any(row.get("group") == "synthetic" for row in material["scores"]["rows"]) else ["arms with synthetic images"]
+        there = any(row.get("group") == "synthetic" for row in material["scores"]["rows"])
+        return [] if there else ["arms with synthetic images"]
     return []
 
 
@@ -139,25 +140,26 @@ def _changed(says: Mapping, found: Mapping, view: str, metric: str) -> dict[str,
 def _told(text: str, signed: Sequence[float], holds: bool | None) -> dict[str, Any]:
     """`signed`: a number a seed, positive where it is as the paper says."""
     agree = sum(value > 0 for value in signed)
-    return {"text": text, "seeds": f"{agree}/{len(signed)}", "holds": holds, "title": f"{agree} of {len(signed)} seeds as the paper says"}
+    of = len(signed)
+    return {"text": text, "seeds": f"{agree}/{of}", "holds": holds, "title": f"{agree} of {of} seeds as the paper says"}
 
 
 def _augmented(says: Mapping, found: Mapping) -> dict[str, Any] | None:
-    score = _means(found, says["space"])
-    plain, augmented = score[found["arms"][0]["label"]], [score[arm["label"]] for arm in found["arms"] if arm["group"] == "augmentation"]
-    if not augmented:
+    plain, score = float(np.mean(found["arms"][0][says["space"]])), _augmentations(found, says["space"])
+    if not score:
         return None
-    higher = sum(value > plain for value in augmented)
-    return {"text": f"{higher} of {len(augmented)} raise it", "holds": higher == len(augmented) or (False if higher == 0 else None),
+    higher = sum(value > plain for value in score.values())
+    return {"text": f"{higher} of {len(score)} raise it", "holds": _all_or_none(higher, len(score)),
             "title": "augmentations whose mean score exceeds that of the plain images"}
 
 
 def _strongest(says: Mapping, found: Mapping) -> dict[str, Any] | None:
-    score = {arm["label"]: _means(found, says["space"])[arm["label"]] for arm in found["arms"] if arm["group"] == "augmentation"}
+    score = _augmentations(found, says["space"])
     if "auto-v3" not in score:
         return None
     most = max(score, key=score.get)
-    return {"text": f"{most}: {number(score[most])}", "holds": most == "auto-v3", "title": f"auto-v3: {number(score['auto-v3'])}"}
+    return {"text": f"{most}: {number(score[most])}", "holds": most == "auto-v3",
+            "title": f"auto-v3: {number(score['auto-v3'])}"}
 
 
 def _classes(says: Mapping, found: Mapping) -> dict[str, Any] | None:
@@ -169,14 +171,20 @@ def _classes(says: Mapping, found: Mapping) -> dict[str, Any] | None:
             "title": ", ".join(f"{count}: {number(score)}" for count, score in line)}
 
 
-def _means(found: Mapping, space: str) -> dict[str, float]:
-    return {arm["label"]: float(np.mean(arm[space])) for arm in found["arms"]}
+def _augmentations(found: Mapping, space: str) -> dict[str, float]:
+    """The mean score of each of the paper's augmentations."""
+    return {arm["label"]: float(np.mean(arm[space])) for arm in found["arms"] if arm["group"] == "augmentation"}
+
+
+def _all_or_none(as_said: int, of: int) -> bool | None:
+    """Whether what is said of `of` things holds: for all of them, for none, or (None) for some."""
+    return True if as_said == of else None if as_said else False
 
 
 def _correlated(says: Mapping, found: Mapping) -> dict[str, Any] | None:
     told = found["correlations"].get(f"{says['space']}/{says['place']}")
     return told and {"text": f"r {number(told['pearson'], True, 2)}, ρ {number(told['spearman'], True, 2)}",
-                     "holds": True if min(told["pearson"], told["spearman"]) > 0 else False if max(told["pearson"], told["spearman"]) < 0 else None,
+                     "holds": _all_or_none((told["pearson"] > 0) + (told["spearman"] > 0), 2),
                      "title": f"Pearson's r and Spearman's ρ over {told['arms']} arms"}
 
 
@@ -186,8 +194,9 @@ def _alpha(says: Mapping, found: Mapping) -> dict[str, Any] | None:
     if not alphas:
         return {"text": "no fit to rely on", "holds": None, "title": "every power-law fit of these layers is unreliable"}
     inside = sum(2 <= alpha <= 6 for alpha in alphas)
-    return {"text": f"{number(float(np.median(alphas)))}" + (f", {inside} of {len(alphas)} inside" if len(alphas) > 1 else ""),
-            "holds": True if inside == len(alphas) else False if not inside else None, "title": "median over the layers whose fit can be relied on"}
+    counted = f", {inside} of {len(alphas)} inside" if len(alphas) > 1 else ""
+    return {"text": number(median(alphas)) + counted, "holds": _all_or_none(inside, len(alphas)),
+            "title": "median over the layers whose fit can be relied on"}
 
 
 CHECKS = {"augmented": _augmented, "strongest": _strongest, "classes": _classes, "correlated": _correlated, "alpha": _alpha}
@@ -197,7 +206,8 @@ def _meaning(row: Mapping, materials: Sequence[Mapping]) -> dict[str, Any]:
     """A metric of table 1: for each direction its meaning, and by treatment who went that way."""
     ways = []
     for way, word in ((1, "rises"), (-1, "falls")):
-        went = {group: [went for one in materials if (went := _went(one, row["metric"], group, way))] for group in TREATMENTS}
+        went = {group: [went for one in materials if (went := _went(one, row["metric"], group, way))]
+                for group in TREATMENTS}
         ways.append({"word": word, "arrow": ARROWS[way], "weights": row[word][0], "spectrum": row[word][1], "went": went,
                      "paper": [group for group in TREATMENTS if row["paper"].get(group) == way]})
     return {"metric": NAMES[row["metric"]], "ways": ways}

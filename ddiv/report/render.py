@@ -41,7 +41,8 @@ def render(page: dict[str, Any]) -> str:
           "materials": [{"study", "changes", "diversity", "densities",   # see report.changes, .diversity, .densities
                          "scores": {"study", "columns": ["in domain acc", ...], "note",
                                     "better": ["higher" | "lower" | None, ...],    # optional; else from the column's name
-                                    "rows": [{"arm", "group", "cells": [{"mean", "sd", "delta", "paper", "paper_delta"} | None, ...]}],
+                                    "rows": [{"arm", "group",
+                                              "cells": [{"mean", "sd", "delta", "paper", "paper_delta"} | None, ...]}],
                                     "further": [rows of the same shape]}}],
           "pictures": what report.pictures makes of the materials,
           "generators": [what report.sheets.of_generator makes],

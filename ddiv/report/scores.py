@@ -9,7 +9,7 @@ HIGHER_IS_BETTER = ("acc", "accuracy", "top-1", "auc", "f1")
 
 
 def score_table(table: dict) -> dict:
-    """A table of `render`'s a material's "scores", with its heads grouped by first words; the arms of the paper's table, and the others."""
+    """A material's "scores" (see `render`): heads grouped by their first words, the paper's arms apart from the others."""
     columns = [str(c) for c in table.get("columns") or []]
     split = [c.rsplit(" ", 1) if " " in c else [c, ""] for c in columns]
     groups: list[list] = []
@@ -20,7 +20,8 @@ def score_table(table: dict) -> dict:
             groups.append([head, 1])
     better = list(table.get("better") or [])
     better += [_better(c) for c in columns[len(better):]]
-    blocks = {name: {"rows": _rows(table.get(rows), better)} for name, rows in (("paper_like", "rows"), ("others", "further"))}
+    blocks = {name: {"rows": _rows(table.get(rows), better)}
+              for name, rows in (("paper_like", "rows"), ("others", "further"))}
     for block in blocks.values():
         block["deltas"] = any(is_number(cell.get("delta")) for row in block["rows"] for cell in row["cells"])
     starts = set()

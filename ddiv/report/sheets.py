@@ -25,7 +25,8 @@ MEASURES = {
        for of, what in (("samples", ""), ("real", ", of as many real images"))},
     **{f"nearest/{space} {of}": f"{what} ({space})" for space in ("pixel", "embedding") for of, what in (
         ("samples", "median distance to the nearest training image"), ("real", "… from held-out real images"),
-        ("copies", "share nearer to one than 99 % of real images are: copies"), ("singled_out", "share that single one out as 1 % of real images do"),
+        ("copies", "share nearer to one than 99 % of real images are: copies"),
+        ("singled_out", "share that single one out as 1 % of real images do"),
         ("nearer_training", "share nearer to training than to test images, .5 for fresh ones"))}}
 
 
@@ -34,8 +35,9 @@ def of_study(study: Study) -> dict[str, Any]:
     data = load(study.data)
     shown = _some(len(data.classes))
     rows = [[images[np.flatnonzero(labels == label)[0]] for label in shown] for images, labels in data.tests.values()]
+    names = ", ".join(data.classes[i] for i in shown)
     return {"study": study.name, "png": png(rows),
-            "caption": f"Test images of {len(shown)} of {len(data.classes)} classes ({', '.join(data.classes[i] for i in shown)}); "
+            "caption": f"Test images of {len(shown)} of {len(data.classes)} classes ({names}); "
                        f"rows: {', '.join(data.tests)}."}
 
 
@@ -61,8 +63,8 @@ def of_generator(study: Study, seeds: Sequence[int], reader: Reader) -> dict[str
     rows = [{"name": "real training images", "seed": None, "png": _strip(data.images, data.labels, shown), "quality": {}}]
     rows += [{"name": _name(record), "seed": seed, "png": _strip(record.arrays["images"], record.arrays["labels"], shown),
               "quality": _numbers(record.facts.get("quality") or {})} for seed, record in found]
-    return {"study": study.name, "generator": study.generator.label, "classes": [data.classes[i] for i in shown], "each": EACH,
-            "rows": rows, "measures": list(dict.fromkeys(name for row in rows for name in row["quality"]))}
+    return {"study": study.name, "generator": study.generator.label, "classes": [data.classes[i] for i in shown],
+            "each": EACH, "rows": rows, "measures": list(dict.fromkeys(name for row in rows for name in row["quality"]))}
 
 
 def _name(record: Record) -> str:
