@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from statistics import mean
 from typing import Literal
 
@@ -140,14 +139,10 @@ class SeedBench:
     def match(self, arm: Treatment) -> Match:
         """The baseline at the arm's clean training loss. Raises Unmatched where it never passes it."""
         loss = self.state(arm).scores["loss/train"]
-        match = outcomes.matched(self._trajectory, loss)
+        match = self.trained(BASELINE).matched(loss)
         if match is None:
             raise Unmatched(f"{arm.label}: the baseline never passes its clean loss {loss:.3g}")
         return match
-
-    @cached_property
-    def _trajectory(self) -> list[Snapshot]:
-        return self.trained(BASELINE).trajectory
 
     def bench(self, matched: Literal["early", "between", "late"] | None = None) -> Bench:
         """At equal epochs, or fit-matched to one of the states of `outcome.Match`."""

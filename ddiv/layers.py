@@ -9,6 +9,7 @@ convolution counts twice.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Annotated
 
 import msgspec
@@ -36,17 +37,34 @@ def memberships(matrices: Sequence[Mapping]) -> tuple[np.ndarray, np.ndarray]:
     The further ones are the part of the network ("" for none) and the layer itself. A convolution's views end in its
     matricisation, "/flat" or "/pooled".
     """
-    ends = [_MATRICISATION.get(matrix["kind"], "") for matrix in matrices]
-    main = [matrix["view"] + end for matrix, end in zip(matrices, ends)]
-    parts = [PARTS[matrix["kind"]] + end if matrix["kind"] in PARTS and matrix["view"] == "encoder" else ""
-             for matrix, end in zip(matrices, ends)]
-    names = [ONE_LAYER + matrix["name"].removesuffix(f".{end[1:]}") + end if end else ONE_LAYER + matrix["name"]
-             for matrix, end in zip(matrices, ends)]
+    return _memberships(tuple((matrix["name"], matrix["kind"], matrix["view"]) for matrix in matrices))
+
+
+@cache
+def _memberships(matrices: tuple[tuple[str, str, str], ...]) -> tuple[np.ndarray, np.ndarray]:
+    """Of one architecture, by (name, kind, view): the same arrays for all of its records, so that masks are shared."""
+    main, parts, names = [], [], []
+    for name, kind, view in matrices:
+        end = _MATRICISATION.get(kind, "")
+        main.append(view + end)
+        parts.append(PARTS[kind] + end if kind in PARTS and view == "encoder" else "")
+        names.append(ONE_LAYER + name.removesuffix(f".{end[1:]}") + end if end else ONE_LAYER + name)
     return np.array(main), np.array([parts, names])
+
+
+# Masks by what they were asked for, with the arrays of views that they belong to: a report asks half a million times.
+_masks: dict[tuple[str, str, int, int], tuple[np.ndarray, np.ndarray, np.ndarray]] = {}
 
 
 def chosen(layers: str, convolution: str, main: np.ndarray, further: np.ndarray) -> np.ndarray:
     """Which matrices are in a view, (n,) booleans. Raises NoSuchLayer where none is."""
+    asked = layers, convolution, id(main), id(further)
+    if asked not in _masks:
+        _masks[asked] = main, further, _mask(layers, convolution, main, further)
+    return _masks[asked][2]
+
+
+def _mask(layers: str, convolution: str, main: np.ndarray, further: np.ndarray) -> np.ndarray:
     names = ("classifier", "encoder") if layers == "all" else (layers,)
     wanted = [name + end for name in names for end in ("", f"/{convolution}")]
     mask = np.isin(main, wanted) | np.isin(further, wanted).any(axis=0)

@@ -35,7 +35,7 @@ def answers(tmp_path: Path) -> dict:
     store = Store(tmp_path / "store")
     shown = page(store, runs.latest(store))
     findings = {finding["test"]: finding for claim in shown["claims"] for finding in claim["findings"]}
-    return {"findings": findings, "scatter": shown["scatter"], "table": shown["table2"]}
+    return {"findings": findings, "materials": shown["materials"]}
 
 
 @pytest.fixture(scope="module")

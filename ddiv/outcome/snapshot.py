@@ -37,8 +37,6 @@ class Snapshot:
     further: np.ndarray = field(default_factory=lambda: np.empty((0, 1), dtype=str))
     lazily: Callable[[str], Mapping[str, np.ndarray]] = lambda group: {}
     truncated: Mapping[str, float] = field(default_factory=dict)
-    # Claims by the dozen ask a state for the same few views.
-    _masks: dict[tuple[str, str], np.ndarray] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def layers(self, outcome: Spectral) -> np.ndarray:
         """The values of a spectral outcome, one a layer of its view. Raises layers.NoSuchLayer where no layer is in it."""
@@ -68,10 +66,7 @@ class Snapshot:
         return (self.lazily(group) if group and outcome.metric not in self.table else self.table)[outcome.metric]
 
     def _mask(self, outcome: Spectral) -> np.ndarray:
-        asked = outcome.layers, outcome.convolution
-        if asked not in self._masks:
-            self._masks[asked] = layers.chosen(*asked, self.views, self.further)
-        return self._masks[asked]
+        return layers.chosen(outcome.layers, outcome.convolution, self.views, self.further)
 
 
 class LayerValue(NamedTuple):

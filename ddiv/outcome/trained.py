@@ -6,13 +6,14 @@ Spectral metrics are derived from stored eigenvalues, so they are computed once 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache, cached_property, partial
 
 import numpy as np
 
 from ddiv import layers, rmt, truncation
 from ddiv.outcome.calibration import accuracy, ece
+from ddiv.outcome.matching import Match, matched
 from ddiv.outcome.snapshot import Snapshot
 from ddiv.spectra import metrics, powerlaw
 from ddiv.store import Record, Store
@@ -34,6 +35,8 @@ class Trained:
     record: Record
     spectra: Mapping[str, np.ndarray]
     store: Store | None = None
+    # Claims by the dozen compare the same arms.
+    _matches: dict[float, Match | None] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @cached_property
     def views(self) -> tuple[np.ndarray, np.ndarray]:
@@ -56,6 +59,12 @@ class Trained:
         return [self._snapshot(2 + i, self._scores(point, "log_probabilities/",
                                                    lambda name, i=i: arrays[f"trajectory/{name}"][i]))
                 for i, point in enumerate(self.record.facts["trajectory"])]
+
+    def matched(self, loss: float) -> Match | None:
+        """This baseline when its clean training loss first fell to `loss` (`matching.matched`)."""
+        if loss not in self._matches:
+            self._matches[loss] = matched(self.trajectory, loss)
+        return self._matches[loss]
 
     def _snapshot(self, row: int, scores: Mapping[str, float]) -> Snapshot:
         main, further = self.views

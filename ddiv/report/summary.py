@@ -9,8 +9,9 @@ from statistics import stdev
 import msgspec
 
 from ddiv import evidence, run as runs
+from ddiv.claim import depends_on_fit
 from ddiv.finding import Finding
-from ddiv.outcome import Outcome, Vendi
+from ddiv.outcome import Outcome
 
 
 def spent(run: runs.Run, findings: Iterable[Finding]) -> dict:
@@ -73,7 +74,7 @@ def fit(findings: Iterable[Finding]) -> list[dict]:
     for finding in findings:
         asked, here, there = finding.asked, finding.evidence, finding.matched
         outcome = next(iter(asked.question.outcomes()))
-        if asked.claim.control or isinstance(outcome, Vendi) or _is_accuracy(outcome):
+        if asked.claim.control or not depends_on_fit(asked.question) or _is_accuracy(outcome):
             continue
         scale = 1 / stdev(here.effects) if here.standardised is not None else None  # None: one seed, or no spread
         rows.append({"claim": asked.claim.id, "study": asked.study.name, "variant": asked.variant, "test": asked.test,
