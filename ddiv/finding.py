@@ -138,8 +138,10 @@ class SeedBench:
 
     def match(self, arm: Treatment) -> Match:
         """The baseline at the arm's clean training loss. Raises Unmatched where it never passes it."""
-        loss = self.state(arm).scores["loss/train"]
-        match = self.trained(BASELINE).matched(loss)
+        baseline, loss = self.trained(BASELINE), self.state(arm).scores["loss/train"]
+        if not baseline.trajectory:
+            raise Unmatched("the study's recipe names no checkpoints, so the baseline's trajectory is not known")
+        match = baseline.matched(loss)
         if match is None:
             raise Unmatched(f"{arm.label}: the baseline never passes its clean loss {loss:.3g}")
         return match
@@ -239,7 +241,7 @@ def _fit_matched(asked: Asked, seats: list[SeedBench]) -> tuple[Evidence | None,
         return None, (), "; ".join(notes) or None
     shares = _reliable_shares(question, [seat.bench("between") for seat in matched])
     if unreliable(shares):
-        notes.append(f"only {min(shares.values()):.0%} of the power-law fits compared can be relied on, so it decides nothing")
+        notes.append(f"only {min(shares.values()):.0%} of the fits compared can be relied on, so it decides nothing")
     evidence = _weigh(question, effects, shares, asked.alpha)
     return evidence, tuple(seat.seed for seat in matched), "; ".join(notes) or None
 
@@ -266,10 +268,10 @@ def _caveats(shares: Mapping[Measured, float]) -> Iterator[str]:
     """A sentence for every outcome of which some fits cannot be relied on."""
     for outcome, share in shares.items():
         if share < RELIABLE_SHARE:
-            yield (f"Only {share:.0%} of the power-law fits behind {outcome.label} can be relied on (all layers, arms "
+            yield (f"Only {share:.0%} of the fits behind {outcome.label} can be relied on (all layers, arms "
                    f"and seeds), so it decides nothing here.")
         elif share < 1:
-            yield f"{share:.0%} of the power-law fits behind {outcome.label} can be relied on (all layers, arms and seeds)."
+            yield f"{share:.0%} of the fits behind {outcome.label} can be relied on (all layers, arms and seeds)."
 
 
 def _definitions(asked: Asked, benches: Sequence[Bench], evidence: Evidence) -> Iterator[tuple[str, Verdict]]:

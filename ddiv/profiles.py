@@ -85,7 +85,8 @@ def embedded() -> Profile:
         name="mini-alexnet-digits",
         title="MiniAlexNet by SGD on scikit-learn's digits, over batch sizes",
         data=Digits(train=300, side=16), backbone=MiniAlexNet(width=16, hidden=256),
-        recipe=Recipe(epochs=20, batch=16, lr=1e-2, momentum=0.9), domains=("digits",),
+        recipe=Recipe(epochs=20, batch=16, lr=1e-2, momentum=0.9, checkpoints=(0, 0.5, 1, 2, 3, 5, 8, 12, 16, 20)),
+        domains=("digits",),
         batches=(2, 4, 8, 16, 32, 64, 128, 300))
     return Profile("embedded", "Embedded studies: generated and shipped data, small models",
                    (clip_world, clip_rn_world, resnet18_world, digits, batches), seeds=3, max_seeds=7, embedder=clip)
@@ -97,7 +98,8 @@ def smoke() -> Profile:
         name="resnet18-smoke", title="A very small ResNet-18 on 120 digits (only to try things out)",
         data=Digits(train=120, side=16), backbone=ResNet18(width=4, stem_stride=2),
         recipe=Recipe(epochs=3, batch=40, lr=5e-3, checkpoints=(0, 1, 2, 3)), domains=("digits",),
-        dropout_rates=(0.05, 0.2), single_placement_rates=(0.2,), decays=(1e-3, 1e-1), augmentations=AUGMENTATIONS, early_stop=0.4, view_size=120)
+        dropout_rates=(0.05, 0.2), single_placement_rates=(0.2,), decays=(1e-3, 1e-1), augmentations=AUGMENTATIONS, early_stop=0.4, view_size=120,
+        class_counts=(1, 3, 10))
     return Profile("smoke", "A trial of the machinery", (digits,), seeds=3, max_seeds=7, embedder=Clip(embedded_weights()))
 
 

@@ -81,7 +81,7 @@ def test_a_metric_whose_fits_cannot_be_relied_on_decides_nothing(reader):
     """The smoke study's classification layer has ten eigenvalues."""
     finding = answer(ask(Trend(Spectral("alpha", "classifier"), STUDY.dropout(), RISES)), reader)
     assert finding.evidence.verdict == finding.matched.verdict == "inconclusive" and finding.withheld
-    assert "0% of the power-law fits behind alpha (classifier) can be relied on" in finding.caveats[0]
+    assert "0% of the fits behind alpha (classifier) can be relied on" in finding.caveats[0]
 
 
 def test_beside_other_metrics_an_unreliable_fit_is_a_caveat(reader):
@@ -91,7 +91,7 @@ def test_beside_other_metrics_an_unreliable_fit_is_a_caveat(reader):
 
 
 @pytest.mark.parametrize("share, said", [
-    (1.0, None), (0.93, "93% of the power-law fits behind alpha (encoder) can"), (0.2, "Only 20%")])
+    (1.0, None), (0.93, "93% of the fits behind alpha (encoder) can"), (0.2, "Only 20%")])
 def test_every_fit_that_cannot_be_relied_on_is_told(share, said):
     sentences = list(_caveats({Spectral("alpha", "encoder"): share}))
     assert len(sentences) == (said is not None) and all(sentence.startswith(said) for sentence in sentences)
@@ -231,7 +231,7 @@ def test_a_fit_matched_verdict_whose_fits_cannot_be_relied_on_is_withheld_and_to
 
     evidence, seeds, note = _fit_matched(ask(Contrast(Spectral("alpha", "classifier"), (STRONG,), RISES)), [*map(Seat, SEEDS)])
     assert evidence.verdict == "inconclusive" and min(evidence.effects) == 1 and seeds == SEEDS
-    assert "only 0% of the power-law fits compared can be relied on" in note
+    assert "only 0% of the fits compared can be relied on" in note
 
 
 # --- further questions ----------------------------------------------------------------------------

@@ -14,7 +14,7 @@ SPEC = Trial(Digits(500), ResNet18(16, 2), Recipe(12, 50, 2e-3), Treatment.of(Dr
 
 def test_key_is_stable():
     # A change here means that every stored record of every user is trained anew: raise MEANING on purpose instead.
-    assert key(SPEC) == "22595dfc8d9550912865"
+    assert key(SPEC) == "bacbae4304196e1ceefd"
 
 
 def test_key_follows_every_part_of_the_spec():

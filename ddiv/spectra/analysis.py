@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ddiv.spectra import alternatives, bootstrap as resampling, metrics, mp, phase, powerlaw
-from ddiv.spectra.eigen import eigenvalues, is_finite
-from ddiv.spectra.matrices import WeightMatrix, shapes
+
+if TYPE_CHECKING:
+    from ddiv.spectra.matrices import WeightMatrix
 
 Progress = Callable[[int, int, str], None]
 
@@ -67,6 +69,10 @@ def analyse(
     95 % interval (0: none). seed: of permutations and resamples. method, device: see `eigen.eigenvalues`.
     A matrix with NaN or infinity is left out with that reason and leaves the others alone.
     """
+    # Here, since reports draw layers from stored eigenvalues and need no torch, which takes seconds to load.
+    from ddiv.spectra.eigen import eigenvalues, is_finite
+    from ddiv.spectra.matrices import shapes
+
     bad = {m.name for m in matrices if not is_finite(m.tensor)}
     left_out = [*skipped, *((m.name, "holds NaN or infinity: it has no spectrum") for m in matrices if m.name in bad)]
     matrices = [m for m in matrices if m.name not in bad]
