@@ -18,6 +18,7 @@ from ddiv.claim import All, Contrast, Mixing, NoWorse, Trend
 from ddiv.evidence import FALLS, RISES
 from ddiv.outcome import Score, Vendi
 from ddiv.span import Outside
+from ddiv.study import TABLE_SHARES
 from ddiv.testing import claim
 from ddiv.treatment import OtherSeed
 
@@ -27,8 +28,6 @@ id_and_ood = pytest.mark.parametrize("where", ["id", "ood"])
 
 # Two points of accuracy: a loss that would matter to nobody who gains out of distribution.
 MARGIN = 0.02
-# The shares of table 2, smallest first.
-SHARES = (0.15, 0.25, 0.35)
 
 
 def setting_of(study, setting):
@@ -88,7 +87,7 @@ def test_few_synthetic_images_lower_calibration_error(study, setting):
 @pytest.mark.parametrize("said", ["trend"])
 @each_setting
 def test_more_synthetic_images_are_worse(study, setting, said):
-    ladder = tuple((share, study.synthetic(share, setting_of(study, setting))) for share in SHARES)
+    ladder = tuple((share, study.synthetic(share, setting_of(study, setting))) for share in TABLE_SHARES)
     return Trend(Score("accuracy", "ood"), ladder, FALLS)
 
 
@@ -97,7 +96,7 @@ def test_more_synthetic_images_are_worse(study, setting, said):
 @pytest.mark.parametrize("said", ["each step"])
 @each_setting
 def test_each_step_of_synthetic_share_is_worse(study, setting, said):
-    less, some, more = (study.synthetic(share, setting_of(study, setting)) for share in SHARES)
+    less, some, more = (study.synthetic(share, setting_of(study, setting)) for share in TABLE_SHARES)
     return All((Contrast(Score("accuracy", "ood"), (some,), FALLS, base=less),
                 Contrast(Score("accuracy", "ood"), (more,), FALLS, base=some)))
 

@@ -88,6 +88,9 @@ class Recipe(msgspec.Struct, frozen=True):
     momentum: float | None = None
 
 
+TABLE_SHARES = (0.15, 0.25, 0.35)
+
+
 class Study(msgspec.Struct, frozen=True):
     """The population of a claim, and the doses and augmentations that its arms use; an empty field: it has no such arms.
 
@@ -185,6 +188,12 @@ class Study(msgspec.Struct, frozen=True):
     @property
     def early_stopped(self) -> Treatment:
         return Treatment.of(EarlyStop(self.early_stop))
+
+    @property
+    def table_arms(self) -> tuple[Treatment, ...]:
+        """The arms of v1's table 2: the baseline, the augmentations, 15 to 35 % synthetic images of the better setting."""
+        mixed = [self.synthetic(share) for share in TABLE_SHARES] if self.generator else []
+        return (BASELINE, *map(self.augmentation, self.augmentations), *mixed)
 
     @property
     def controls(self) -> tuple[Treatment, ...]:

@@ -22,14 +22,15 @@ def diversity(study: Study, seeds: Sequence[int], embedder: Clip, reader: Reader
     """The Vendi Scores of the training set under every treatment of data, and the accuracy that it led to. ::
 
         {"n", "classes": [{"count", "n", "pixel": [one a view], "embedding": [...]}],   # by number of classes, at equal n
-         "arms": [{"label", "group", "pixel": [...], "embedding": [...], "id": mean accuracy, "ood"}],   # plain first
+         "arms": [{"label", "group", "pixel": [...], "embedding": [...], "id": mean accuracy, "ood",
+                   "table": whether it is an arm of the paper's table 2}],   # plain first
          "correlations": {"pixel/id": {"pearson", "spearman", "arms"}, ...}}
 
     What the store lacks is left out; None where it has no view of the plain training set.
     """
     arms = [arm for arm in study.arms if arm.is_baseline or arm.group in ("augmentation", "synthetic")]
     found = [{"label": "plain" if arm.is_baseline else arm.label, "group": group_of(study, arm), **scores,
-              **_accuracies(study, arm, seeds, reader)}
+              "table": arm in study.table_arms, **_accuracies(study, arm, seeds, reader)}
              for arm in arms if (scores := vendi(study, arm, seeds, embedder, reader))]
     if not found or found[0]["group"] != "baseline":
         return None
@@ -37,7 +38,7 @@ def diversity(study: Study, seeds: Sequence[int], embedder: Clip, reader: Reader
                if (scores := vendi(study, arm, seeds, embedder, reader))]
     return {"n": view(study, BASELINE, embedder, 0).n, "classes": classes, "arms": found,
             "correlations": {f"{space}/{place}": told for space in SPACES for place in PLACES
-                             if (told := correlation(found, space, place))}}
+                             if (told := correlation([one for one in found if one["table"]], space, place))}}
 
 
 def vendi(study: Study, arm: Treatment, seeds: Sequence[int], embedder: Clip, reader: Reader) -> dict[str, list[float]]:
