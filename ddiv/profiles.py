@@ -57,8 +57,7 @@ def embedded() -> Profile:
         name="clip-rn-world",
         title="Small CLIP (modified ResNet), fine-tuned on the embedded image world",
         data=world, backbone=Clip(embedded_weights("resnet"), "resnet"), domains=domains,
-        recipe=Recipe(epochs=10, batch=48, lr=1e-3, head_lr=1e-2,
-                      checkpoints=(0, 0.2, 0.4, 0.7, 1, 1.5, 2, 3, 4, 5, 6, 8, 10)),
+        recipe=Recipe(epochs=8, batch=48, lr=1e-3, head_lr=1e-2, checkpoints=(0, 0.2, 0.4, 0.7, 1, 1.5, 2, 3, 4, 5, 6, 8)),
         dropout_rates=(0.1, 0.2, 0.3), single_placement_rates=(0.2,), decays=(3e-3, 1e-2, 3e-2),
         very_large_dropout=0.9, combinations=((0.1, 3e-3), (0.1, 3e-2), (0.3, 3e-3), (0.3, 3e-2)),
         augmentations=AUGMENTATIONS, early_stop=0.3, view_size=720)
@@ -66,7 +65,7 @@ def embedded() -> Profile:
         name="resnet18-world",
         title="ResNet-18 at an eighth of its width, from scratch on the embedded image world",
         data=world, backbone=ResNet18(width=8, stem_stride=2), domains=domains,
-        recipe=Recipe(epochs=12, batch=40, lr=4e-3, checkpoints=(0, 0.5, 1, 1.5, 2, 3, 4, 5, 6, 7, 8, 10, 12)),
+        recipe=Recipe(epochs=11, batch=40, lr=4e-3, checkpoints=(0, 0.5, 1, 1.5, 2, 3, 4, 5, 6, 7, 8, 9, 11)),
         dropout_rates=(0.02, 0.04, 0.06), single_placement_rates=(0.04,), decays=(3e-3, 1e-2, 3e-2),
         augmentations=AUGMENTATIONS, early_stop=0.3, view_size=720)
     digits = Study(
@@ -74,8 +73,7 @@ def embedded() -> Profile:
         title="ResNet-18 at a quarter of its width, from scratch on scikit-learn's digits",
         data=Digits(train=500, side=16),
         backbone=ResNet18(width=16, stem_stride=2),
-        recipe=Recipe(epochs=12, batch=50, lr=2e-3,
-                      checkpoints=(0, 0.5, 1, 1.5, 2, 3, 4, 5, 6, 8, 10, 12)),
+        recipe=Recipe(epochs=10, batch=50, lr=2e-3, checkpoints=(0, 0.5, 1, 1.5, 2, 3, 4, 5, 6, 8, 10)),
         domains=("digits",),
         dropout_rates=(0.02, 0.05, 0.1, 0.15), single_placement_rates=(0.1,),
         decays=(5e-3, 2e-2, 5e-2, 1e-1), augmentations=AUGMENTATIONS, early_stop=0.3,
@@ -98,8 +96,9 @@ def smoke() -> Profile:
         name="resnet18-smoke", title="A very small ResNet-18 on 120 digits (only to try things out)",
         data=Digits(train=120, side=16), backbone=ResNet18(width=4, stem_stride=2),
         recipe=Recipe(epochs=3, batch=40, lr=5e-3, checkpoints=(0, 1, 2, 3)), domains=("digits",),
-        dropout_rates=(0.05, 0.2), single_placement_rates=(0.2,), decays=(1e-3, 1e-1), augmentations=AUGMENTATIONS, early_stop=0.4, view_size=120,
-        class_counts=(1, 3, 10))
+        dropout_rates=(0.05, 0.2), single_placement_rates=(0.2,), decays=(1e-3, 1e-1), augmentations=AUGMENTATIONS,
+        generator=Flow(side=8, width=16, steps=50), settings=(Setting("good"), Setting("poor", guidance=4, temperature=0.3, steps=4)),
+        shares=((0.15, 0.25, 0.35, 1.0),) * 2, rounds=2, early_stop=0.4, view_size=120, class_counts=(1, 3, 10))
     return Profile("smoke", "A trial of the machinery", (digits,), seeds=3, max_seeds=7, embedder=Clip(embedded_weights()))
 
 

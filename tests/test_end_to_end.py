@@ -15,6 +15,7 @@ from ddiv import ledger, run as runs
 from ddiv.plan import journal
 from ddiv.report.page import page
 from ddiv.store import Store
+from ddiv.trial import GeneratorFit, Samples, Trial
 from tests.browser import chromium, open_in_browser
 
 ROOT = Path(__file__).parents[1]
@@ -81,6 +82,17 @@ def test_a_selected_claim_trains_only_the_arms_that_it_reads(tmp_path):
     run(tmp_path, "-n", "2", "-k", "drop-frobenius and classifier")
     labels = {record.job.treatment.label for record in Store(tmp_path / "store").records()}
     assert labels == {"baseline", "dropout 0.05", "dropout 0.2"}
+
+
+def test_a_synthetic_claim_trains_only_the_generator_the_samples_and_the_trials_that_it_reads(tmp_path):
+    done = run(tmp_path, "-n", "2", "-k", "synth-15-id and good")
+    assert done.returncode in (0, 1), done.stdout + done.stderr
+    jobs = [record.job for record in Store(tmp_path / "store").records()]
+    seeds = {job.seed for job in jobs if isinstance(job, Trial)}
+    assert {job.treatment.label for job in jobs if isinstance(job, Trial)} == {"baseline", "synthetic 15% (good)"}
+    assert {(job.setting.name, job.round, job.seed) for job in jobs if isinstance(job, Samples)} == {("good", 1, seed) for seed in seeds}
+    assert len([job for job in jobs if isinstance(job, GeneratorFit)]) == 1
+    assert len(jobs) == 3 * len(seeds) + 1 and len(seeds) >= 3
 
 
 def kill_everything(run_process) -> None:

@@ -174,7 +174,14 @@ def test_a_store_that_holds_more_seeds_does_not_change_how_many_are_asked(alone,
     assert journal(runs.folder(records, runs.latest(records).id)) == []
 
 
+def test_another_block_of_seeds_begins_where_it_is_told_to(tmp_path):
+    run(tmp_path, "-n", "0", "-k", "wd-spectral and classifier", "--first-seed", "100", "--seeds", "2", "--max-seeds", "2")
+    assert set(spent(tmp_path / "store").values()) == {(100, 101)}
+    assert {record.job.seed for record in Store(tmp_path / "store").records()} == {100, 101}
+
+
 @pytest.mark.parametrize("arguments, message", [
+    (("--first-seed", "-1"), "--first-seed lies between 0 and"),
     (("--seeds", "0"), "--seeds needs a number of at least 1, got 0"),
     (("--seeds", "-3"), "--seeds needs a number of at least 1, got -3"),
     (("--max-seeds", "2"), "--max-seeds is less than the 3 seeds to start with: give a larger one, or fewer --seeds"),
