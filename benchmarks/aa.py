@@ -26,7 +26,6 @@ import numpy as np
 import pytest
 from scipy.stats import beta
 
-from ddiv.claim import depends_on_fit
 from ddiv.finding import Asked, Finding, Reader, answer, replicate
 from ddiv.machine import usable_cores
 from ddiv.measure import measure
@@ -100,7 +99,7 @@ def main() -> None:
         pytest.main(["claims", "--collect-only", "-q", "--store", str(options.store), "--rootdir", str(ROOT), "-p", "no:cacheprovider"],
                     plugins=[collected])
     claims = [one for one in collected.asked if one.study == study and not one.claim.control and not one.not_applicable
-              and depends_on_fit(one.question)]
+              and one.question.fit_matters]
     reader = Reader(store)
     trained = [reader.trained(job) for job in jobs]
     decided, matched, seeds = defaultdict(int), defaultdict(int), []

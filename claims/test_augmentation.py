@@ -15,12 +15,12 @@ import pytest
 from ddiv.claim import Agreement, Alike, AsFar, Contrast, Further, Resemblance, SomewhereOpposed
 from ddiv.evidence import FALLS, RISES
 from ddiv.outcome import Spectral
-from ddiv.profiles import AUGMENTATIONS
+from ddiv.profiles import AUGMENTATIONS, FURTHER
 from ddiv.testing import claim
 
 layers = pytest.mark.parametrize("layers", ["classifier", "encoder"])
 each_augmentation = pytest.mark.parametrize("augmentation", AUGMENTATIONS)
-each_further = pytest.mark.parametrize("augmentation", ["cutout", "cutmix", "mixup"])
+each_further = pytest.mark.parametrize("augmentation", FURTHER)
 
 # Scale and shape, as in figures 3 and 4 (and 9 for the further ones).
 METRICS = ("alpha", "entropy_raw", "frobenius_norm", "spectral_norm", "stable_rank", "num_pl_spikes")

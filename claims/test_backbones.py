@@ -7,48 +7,37 @@ asked of the mean over the ten. Claims about data alone do not depend on the bac
 
 import pytest
 
-from ddiv.claim import Contrast, Question, Resemblance, Trend
+from claims import test_augmentation, test_dropout, test_weight_decay
+from claims.test_augmentation import augmented
+from ddiv.claim import Contrast, Question
 from ddiv.evidence import FALLS, RISES
 from ddiv.outcome import Score, Spectral
 from ddiv.profiles import EXTREME
 from ddiv.study import Clip, ResNet18, Study
 from ddiv.testing import claim
 
-METRICS = ("alpha", "entropy_raw", "frobenius_norm", "spectral_norm", "stable_rank", "num_pl_spikes")
+# Those that are asked just as they are, of the classification layer.
+AS_THEY_ARE = {
+    "drop-alpha": test_dropout.test_dropout_raises_alpha, "drop-entropy": test_dropout.test_dropout_raises_entropy,
+    "drop-frobenius": test_dropout.test_dropout_lowers_frobenius_norm, "wd-alpha": test_weight_decay.test_decay_lowers_alpha,
+    "wd-entropy": test_weight_decay.test_decay_lowers_entropy, "wd-frobenius": test_weight_decay.test_decay_lowers_frobenius_norm,
+    "aug-like-dropout": test_augmentation.test_augmentation_resembles_dropout}
+ON_AVERAGE = ("aug-frobenius", "aug-entropy", "aug-ood")
 
-each_core = pytest.mark.parametrize("core", ["drop-alpha", "drop-entropy", "drop-frobenius", "wd-alpha", "wd-entropy",
-                                             "wd-frobenius", "aug-frobenius", "aug-entropy", "aug-like-dropout", "aug-ood"])
+each_core = pytest.mark.parametrize("core", [*AS_THEY_ARE, *ON_AVERAGE])
 ARMS = ("dropout_rates", "decays", "augmentations")
 
 
 def asked(study: Study, core: str) -> Question:
     """A core claim's question, of the classification layer."""
-    ten = tuple(map(study.augmentation, study.augmentations))
-    dropout, decay = study.dropout(), study.decay()
-    match core:
-        case "drop-alpha":
-            return Trend(Spectral("alpha", "classifier"), dropout, RISES)
-        case "drop-entropy":
-            return Trend(Spectral("entropy_raw", "classifier"), dropout, RISES)
-        case "drop-frobenius":
-            return Trend(Spectral("frobenius_norm", "classifier"), dropout, FALLS)
-        case "wd-alpha":
-            return Trend(Spectral("alpha", "classifier"), decay, FALLS)
-        case "wd-entropy":
-            return Trend(Spectral("entropy_raw", "classifier"), decay, FALLS)
-        case "wd-frobenius":
-            return Trend(Spectral("frobenius_norm", "classifier"), decay, FALLS)
-        case "aug-frobenius":
-            return Contrast(Spectral("frobenius_norm", "classifier"), ten, FALLS)
-        case "aug-entropy":
-            return Contrast(Spectral("entropy_raw", "classifier"), ten, RISES)
-        case "aug-like-dropout":
-            like, unlike = (tuple(arm for _, arm in ladder[1:]) for ladder in (dropout, decay))
-            return Resemblance(METRICS, "classifier", ten, like, unlike)
-        case "aug-ood":
-            moderate = tuple(study.augmentation(name) for name in study.augmentations if name not in EXTREME)
-            return Contrast(Score("accuracy", "ood"), moderate, RISES)
-    raise ValueError(f"no core claim {core!r}")
+    if core in AS_THEY_ARE:
+        return AS_THEY_ARE[core].ask(study, layers="classifier")
+    if core == "aug-frobenius":
+        return Contrast(Spectral("frobenius_norm", "classifier"), augmented(study), FALLS)
+    if core == "aug-entropy":
+        return Contrast(Spectral("entropy_raw", "classifier"), augmented(study), RISES)
+    moderate = tuple(study.augmentation(name) for name in study.augmentations if name not in EXTREME)
+    return Contrast(Score("accuracy", "ood"), moderate, RISES)
 
 
 @claim("backbone-rn50", "The core vision claims hold for a CLIP model whose image tower is a ResNet.",

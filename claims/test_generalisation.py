@@ -11,12 +11,12 @@ import pytest
 from ddiv.claim import Contrast, Correlation
 from ddiv.evidence import FALLS, RISES
 from ddiv.outcome import Score, Vendi
-from ddiv.profiles import AUGMENTATIONS, EXTREME
+from ddiv.profiles import AUGMENTATIONS, EXTREME, FURTHER
 from ddiv.testing import claim
 
 moderate = pytest.mark.parametrize("augmentation", [name for name in AUGMENTATIONS if name not in EXTREME])
 each_augmentation = pytest.mark.parametrize("augmentation", AUGMENTATIONS)
-each_further = pytest.mark.parametrize("augmentation", ["cutout", "cutmix", "mixup"])
+each_further = pytest.mark.parametrize("augmentation", FURTHER)
 each_extreme = pytest.mark.parametrize("augmentation", EXTREME)
 id_and_ood = pytest.mark.parametrize("where", ["id", "ood"])
 

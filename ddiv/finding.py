@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 
 from ddiv import outcome as outcomes
-from ddiv.claim import Bench, Claim, Derived, Effects, Measured, OfData, Question, Unmatched, depends_on_fit, jobs, view
+from ddiv.claim import Bench, Claim, Derived, Effects, Measured, OfData, Question, Unmatched, jobs, view
 from ddiv.evidence import Evidence, Verdict
 from ddiv.ledger import Entry
 from ddiv.outcome import Match, Score, Snapshot, Spectral, Trained
@@ -162,7 +162,7 @@ def answer(asked: Asked, reader: Reader) -> Finding:
     effects = tuple(map(_known, answers))
     evidence = _weigh(question, effects, shares, asked.alpha)
     narrowed = msgspec.structs.replace(asked, question=question)
-    matched, seeds, note = _fit_matched(narrowed, seats) if depends_on_fit(question) else (None, (), None)
+    matched, seeds, note = _fit_matched(narrowed, seats) if question.fit_matters else (None, (), None)
     if unreliable(shares) and matched:
         matched = withheld(matched)
     caveats = (*_caveats(shares), *_gaps(answers))
@@ -277,7 +277,7 @@ def _caveats(shares: Mapping[Measured, float]) -> Iterator[str]:
 def _definitions(asked: Asked, benches: Sequence[Bench], evidence: Evidence) -> Iterator[tuple[str, Verdict]]:
     question, first = asked.question, next(iter(asked.question.arms()))
     outcome = next(iter(question.outcomes()))
-    if not hasattr(question, "replace_outcome"):
+    if not hasattr(question, "outcome"):
         return
     convolutions = isinstance(outcome, Spectral) and any(view.endswith("/flat") for view in benches[0].state(first).views)
     named = _named(outcome, convolutions)

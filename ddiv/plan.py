@@ -102,7 +102,7 @@ class Crew:
             folder.mkdir(parents=True, exist_ok=True)
             self._at_tests = FileLock(folder / self.worker, thread_local=False)
             with suppress(Timeout):  # a namesake in this very process holds it, which says as much
-                self._at_tests.acquire(blocking=False)
+                self._at_tests.acquire(timeout=POLL_SECONDS)  # another worker may be trying whether it is free
 
     def _others_at_tests(self) -> bool:
         for path in self.folder.glob("at-tests/*"):

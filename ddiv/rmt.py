@@ -29,8 +29,10 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from ddiv.spectra import alternatives, mp, phase, powerlaw
 from ddiv.spectra.metrics import checked_evals
+
+# `ddiv.spectra`'s fits are imported where they are used: they load scipy.stats and scipy.optimize, most of a second that
+# a process which finds its tables in the store need not spend.
 
 # Raise when one of these numbers comes to mean something else.
 MEANING = 1
@@ -42,8 +44,6 @@ GROUP_OF = {metric: group for group, metrics in GROUPS.items() for metric in met
 
 # The normalised log-likelihood ratio below which an alternative fits significantly better, at `alternatives.LEVEL`.
 NOT_WORSE = -1.96
-
-STRUCTURED = (phase.BLEEDING_OUT, phase.BULK_SPIKES, phase.BULK_DECAY, phase.HEAVY_TAILED)
 
 
 def table(group: str, spectra: Iterable[tuple[np.ndarray, Sequence[int]]]) -> dict[str, np.ndarray]:
@@ -57,6 +57,8 @@ def table(group: str, spectra: Iterable[tuple[np.ndarray, Sequence[int]]]) -> di
 
 
 def _marchenko_pastur(evals: np.ndarray, N: int, M: int, count: int = 1) -> tuple[float, ...]:
+    from ddiv.spectra import mp, phase
+
     found = phase.phase(evals, N, M, count)
     bulk = found.bulk
     whole = bulk_ks = departs = soft_rank = np.nan
@@ -65,11 +67,14 @@ def _marchenko_pastur(evals: np.ndarray, N: int, M: int, count: int = 1) -> tupl
         bulk_ks, departs, soft_rank = bulk.ks / bulk.ks_critical, float(whole > 1), bulk.soft_rank
     if found.name == phase.UNDETERMINED:
         return whole, bulk_ks, departs, soft_rank, np.nan, np.nan
-    return whole, bulk_ks, departs, soft_rank, phase.PHASES.index(found.name), float(found.name in STRUCTURED)
+    return whole, bulk_ks, departs, soft_rank, phase.PHASES.index(found.name), float(
+        found.name in (phase.BLEEDING_OUT, phase.BULK_SPIKES, phase.BULK_DECAY, phase.HEAVY_TAILED))
 
 
 def whole_ks(evals: np.ndarray, N: int, M: int, count: int = 1) -> float:
     """KS distance of count * M eigenvalues, in any order, from the MP law of N x M entries of their mean square."""
+    from ddiv.spectra import mp
+
     x = np.sort(checked_evals(evals))
     law = mp.cdf(x, N, M, float(np.sqrt(x.sum() / (N * M * count))))
     steps = np.arange(len(x) + 1) / len(x)
@@ -77,5 +82,7 @@ def whole_ks(evals: np.ndarray, N: int, M: int, count: int = 1) -> float:
 
 
 def _tail(evals: np.ndarray, *shape: int) -> tuple[float, float]:
+    from ddiv.spectra import alternatives, powerlaw
+
     found = alternatives.compare(evals, powerlaw.fit(evals))
     return found.exponential.normalised, found.log_normal.normalised

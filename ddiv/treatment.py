@@ -14,7 +14,7 @@ from typing import Literal
 
 import msgspec
 
-from ddiv.source import Generator, Setting
+from ddiv.source import Flow, Generator, Setting
 
 Placement = Literal["all", "head", "encoder"]
 
@@ -85,6 +85,9 @@ class Synthetic(msgspec.Struct, frozen=True, tag="synthetic"):
             raise ValueError(f"a share of synthetic images lies in [0, 1], got {self.share}")
         if self.round < 1:
             raise ValueError(f"rounds of a generator count from 1, got {self.round}")
+        if self.round > 1 and not isinstance(self.generator, Flow):
+            raise ValueError(f"{self.generator.label} is not retrained on its own samples, so it has no round {self.round}: take "
+                             "a Flow, or leave the study's `rounds` out")
 
     @property
     def label(self) -> str:

@@ -21,8 +21,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ddiv.spectra import mp, powerlaw
-
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
@@ -44,6 +42,8 @@ def tail_size(evals: np.ndarray, N: int, M: int, tail: str) -> int:
 
     Raises ValueError on another definition.
     """
+    from ddiv.spectra import mp, powerlaw  # here: those who only read facts need not load scipy.stats
+
     if tail == "power-law":
         fit = powerlaw.fit(evals)
         return int(fit.num_pl_spikes) if fit.reliable else 0

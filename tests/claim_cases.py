@@ -57,7 +57,7 @@ def every_case() -> Iterator[Case]:
         spec = importlib.util.spec_from_file_location(path.stem, path)
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
-        for test in (one for one in vars(module).values() if hasattr(one, "claim")):
+        for test in (one for one in vars(module).values() if hasattr(one, "ask")):
             marks = [mark.args for mark in getattr(test, "pytestmark", []) if mark.name == "parametrize"]
             rows = [[dict(zip(names.split(", "), row if ", " in names else (row,))) for row in given]
                     for names, given in marks]

@@ -56,7 +56,8 @@ def test_names_and_order():
 def test_identical_images_become_varied(name):
     images = smooth_picture().repeat(120, 1, 1, 1)
     out = augment(name, images, seeded())
-    # the automatic ones can draw the same moves twice, or moves that change nothing, and cutout the same place; noise never repeats
+    # the automatic ones can draw the same moves twice, or moves that change nothing; noise never repeats. Of 32 x 32 places for
+    # cutout's square 120 draws leave 113.3 distinct on average, with a deviation of 2.4
     least = {"auto": 30, "rand": 70, "trivial": 60, "augmix": 110, "cutout": 100}.get(name, 120)
     assert distinct(out) >= least
     assert torch.equal(images, smooth_picture().repeat(120, 1, 1, 1)), "the input was changed"

@@ -13,7 +13,7 @@ import pytest
 from ddiv import outcome as outcomes
 from ddiv.claim import (Agreement, Alike, All, AsFar, Asking, Bench, Change, Contrast, Correlation, Further, Largest, Mixing,
                         NoWorse, Opposite, Question, Resemblance, RiseThenFall, SomewhereOpposed, Threshold,
-                        Trend, depends_on_fit, view)
+                        Trend, view)
 from ddiv.evidence import FALLS, RISES
 from ddiv.finding import Finding, answer
 from ddiv.outcome import Score, Spectral, Vendi
@@ -168,7 +168,7 @@ def one_study_each(cases: list[Case]) -> Iterator[Case]:
 def test_every_claim_comes_out_as_its_records_say(case, world):
     finding = found(case, world)
     assert finding.evidence.verdict == world and not finding.withheld
-    if depends_on_fit(case.question):
+    if case.question.fit_matters:
         assert finding.matched.verdict == world and finding.matched_seeds == SEEDS
 
 

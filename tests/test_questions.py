@@ -6,7 +6,7 @@ import pytest
 
 from ddiv.claim import (Agreement, Alike, All, AsFar, Bench, Change, Contrast, Correlation, Further, Largest, Mixing, NoWorse,
                         NotApplicable, Opposite, Resemblance, RiseThenFall, SomewhereOpposed, Threshold, Trend, Unmatched,
-                        class_view_size, cosine, depends_on_fit, jobs, view)
+                        class_view_size, cosine, jobs, view)
 from ddiv.evidence import FALLS, RISES
 from ddiv.finding import Asked
 from ddiv.outcome import Score, Snapshot, Spectral, Vendi
@@ -68,7 +68,7 @@ def test_contrast_with_another_base_leaves_the_baseline_out():
     states = {AUTO: state(alpha=4), NOISE: state(alpha=2.5)}
     question = Contrast(ALPHA, (AUTO,), RISES, base=NOISE)
     assert question.answer(bench(states, baseline=lambda arm: state(alpha=99))) == pytest.approx((1.5,))
-    assert list(question.arms()) == [NOISE, AUTO] and not depends_on_fit(question)
+    assert list(question.arms()) == [NOISE, AUTO] and not question.fit_matters
     vendi = {AUTO: {"pixel": 9.0}, NOISE: {"pixel": 7.0}}
     assert Contrast(Vendi("pixel"), (AUTO,), RISES, base=NOISE).answer(bench({}, vendi)) == pytest.approx((2.0,))
 
@@ -187,14 +187,14 @@ RATE, DECAY = Treatment.of(Dropout(0.1)), Treatment.of(WeightDecay(0.1))
 def test_change_is_after_minus_before_training_in_one_arm():
     question = Change(ALPHA, AUTO, FALLS)
     assert question.answer(bench({AUTO: state(alpha=4)})) == pytest.approx((-2.0,))
-    assert list(question.arms()) == [AUTO] and not depends_on_fit(question) and not depends_on_fit(Change(ALPHA, BASELINE, FALLS))
+    assert list(question.arms()) == [AUTO] and not question.fit_matters and not Change(ALPHA, BASELINE, FALLS).fit_matters
 
 
 @pytest.mark.parametrize("at, expected", [("after", -0.5), ("before", 1.5)])
 def test_threshold_is_the_distance_from_a_bound(at, expected):
     question = Threshold(ALPHA, BASELINE, 4.5, RISES, at)
     assert question.answer(bench({BASELINE: state(alpha=4)})) == pytest.approx((expected,))
-    assert not depends_on_fit(question) and jobs(question, WORLD, PROFILE.embedder, (0,)) == [
+    assert not question.fit_matters and jobs(question, WORLD, PROFILE.embedder, (0,)) == [
         Trial(WORLD.data, WORLD.backbone, WORLD.recipe, BASELINE, 0)]
 
 
@@ -204,7 +204,7 @@ def test_all_takes_each_part_in_its_own_direction_and_the_weakest_decides():
     effects = question.answer(bench({AUTO: state(alpha=4, frobenius_norm=4.5)}))
     assert effects == pytest.approx((1.0, 0.5)) and question.judge([effects] * 6, 0.05).verdict == "supported"
     assert question.judge([(1.0, -0.5)] * 7, 0.05).verdict == "contradicted"
-    assert depends_on_fit(question) and not depends_on_fit(All((*parts, Threshold(ALPHA, AUTO, 1.0, RISES))))
+    assert question.fit_matters and not All((*parts, Threshold(ALPHA, AUTO, 1.0, RISES))).fit_matters
 
 
 def test_parts_of_data_and_of_networks_ask_for_views_and_trials_of_their_own_arms():
@@ -257,7 +257,7 @@ def test_agreement_is_a_cosine_and_has_no_fit_matched_verdict():
     states = {AUTO: state(alpha=4, entropy_raw=1), RATE: state(alpha=5, entropy_raw=0), DECAY: state(alpha=2, entropy_raw=3)}
     for like, expected in ((RATE, 1), (DECAY, -1)):
         question = Agreement(METRICS, "classifier", (AUTO,), (like,), replicate=NOISE)
-        assert question.answer(bench(states)) == pytest.approx((expected,)) and not depends_on_fit(question)
+        assert question.answer(bench(states)) == pytest.approx((expected,)) and not question.fit_matters
 
 
 @pytest.mark.parametrize("alpha, inside", [(3.5, True), (3.05, False), (6.0, False), (2.5, True)])
@@ -303,7 +303,7 @@ def test_correlation_over_arms_is_above_or_below_a_bar():
     assert Correlation(Vendi("pixel"), Vendi("embedding"), arms, 0.9, FALLS).answer(bench({}, vendi)) == pytest.approx((0.8 - 0.9,))
     assert pearson.answer(bench({}, vendi)) == (0.0,)  # one outcome is the same everywhere
     needed = jobs(pearson, WORLD, PROFILE.embedder, (0,))
-    assert {type(job) for job in needed} == {Trial, View} and len(needed) == 8 and not depends_on_fit(pearson)
+    assert {type(job) for job in needed} == {Trial, View} and len(needed) == 8 and not pearson.fit_matters
     with pytest.raises(ValueError, match="3 arms or more"):
         Correlation(Vendi("pixel"), Vendi("embedding"), arms[:2], 0.5)
 

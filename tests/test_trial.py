@@ -1,12 +1,16 @@
 """Trials are values: what their keys depend on, and what they don't."""
 
+import subprocess
+import sys
+
 import msgspec
 import pytest
 
 from ddiv import trial as trials
 from ddiv.profiles import PROFILES, UnknownProfile, profile
+from ddiv.source import Flow, Setting, StableDiffusion
 from ddiv.study import Digits, Recipe, ResNet18
-from ddiv.treatment import BASELINE, Augmentation, Dropout, EarlyStop, NoOp, Treatment, WeightDecay
+from ddiv.treatment import BASELINE, Augmentation, Dropout, EarlyStop, NoOp, Synthetic, Treatment, WeightDecay
 from ddiv.trial import Trial, canonical, decode, key, trial
 
 SPEC = Trial(Digits(500), ResNet18(16, 2), Recipe(12, 50, 2e-3), Treatment.of(Dropout(0.1)), 3)
@@ -58,6 +62,18 @@ def test_parts_that_do_nothing_are_the_baseline():
 def test_impossible_doses_are_refused(bad):
     with pytest.raises(ValueError):
         bad()
+
+
+def test_what_is_not_retrained_has_no_second_round():
+    assert Synthetic(1.0, Flow(8, 8, 1), Setting("good"), round=2).round == 2
+    with pytest.raises(ValueError, match="no round 2"):
+        Synthetic(1.0, StableDiffusion(), Setting("good"), round=2)
+
+
+def test_starting_up_loads_neither_torch_nor_scipys_statistics():
+    """Every worker and `ddiv report` would pay for them: a second, and most of one."""
+    code = "import sys, ddiv.plugin; print([name for name in ('torch', 'scipy.stats', 'scipy.optimize') if name in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
 
 
 def test_groups_of_arms():

@@ -28,7 +28,7 @@ from ddiv.trial import Job, View, trial
 __all__ = ["Agreement", "Alike", "All", "AsFar", "Asking", "Bench", "Change", "Claim", "Contrast", "Correlation", "Derived",
            "Effects", "Further", "Ladder", "Largest", "Measured", "Mixing", "NoWorse", "NotApplicable", "OfData",
            "OneEffect", "Opposite", "Question", "Resemblance", "RiseThenFall", "SomewhereOpposed", "Threshold", "Trend",
-           "Unmatched", "class_view_size", "cosine", "depends_on_fit", "jobs", "view"]
+           "Unmatched", "class_view_size", "cosine", "jobs", "view"]
 
 Question = (Trend | Contrast | NoWorse | Change | Threshold | Further | Opposite | Alike | SomewhereOpposed | Resemblance
             | Agreement | AsFar | Largest | RiseThenFall | Correlation | Mixing | All)
@@ -71,8 +71,3 @@ def class_view_size(study: Study) -> int:
     if not isinstance(study.data, Digits):
         return study.view_size
     return min(study.view_size, int(0.75 * study.data.train / 10 * min(study.class_counts)))
-
-
-def depends_on_fit(question: Question) -> bool:
-    """Whether a fit-matched verdict can be had: not of the diversity of data, nor against another base than the baseline."""
-    return question.fit_matters

@@ -33,9 +33,6 @@ class Opposite(Asking, frozen=True, tag="opposite"):
     def arms(self) -> Iterator[Treatment]:
         return (treatment for _, treatment in (*self.first, *self.second))
 
-    def outcomes(self) -> Iterator[Measured]:
-        yield self.outcome
-
     def answer(self, bench: Bench) -> Effects:
         first, second = (Trend(self.outcome, ladder, RISES).answer(bench)[0] for ladder in (self.first, self.second))
         return first, second
@@ -43,9 +40,6 @@ class Opposite(Asking, frozen=True, tag="opposite"):
     def judge(self, effects: Sequence[Effects], alpha: float) -> Evidence:
         first, second = zip(*effects)
         return evidence.opposed(first, second, alpha=alpha)
-
-    def replace_outcome(self, other: Measured) -> Opposite:
-        return Opposite(other, self.first, self.second)
 
     @property
     def direction(self) -> int:
@@ -71,18 +65,12 @@ class Alike(Asking, frozen=True, tag="alike"):
     def arms(self) -> Iterator[Treatment]:
         return iter((BASELINE, *self.first, *self.second))
 
-    def outcomes(self) -> Iterator[Measured]:
-        yield self.outcome
-
     def answer(self, bench: Bench) -> Effects:
         return mean_effect(bench, self.outcome, self.first), mean_effect(bench, self.outcome, self.second)
 
     def judge(self, effects: Sequence[Effects], alpha: float) -> Evidence:
         first, second = zip(*effects)
         return evidence.alike(first, second, alpha=alpha)
-
-    def replace_outcome(self, other: Measured) -> Alike:
-        return Alike(other, self.first, self.second)
 
     @property
     def direction(self) -> int:

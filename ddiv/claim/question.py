@@ -33,8 +33,12 @@ class Asking(msgspec.Struct, frozen=True):
         raise NotImplementedError
 
     def outcomes(self) -> Iterator[Measured]:
-        """Every outcome that is read off these arms."""
-        raise NotImplementedError
+        """Every outcome that is read off these arms; here of the many questions with a field `outcome`."""
+        yield self.outcome
+
+    def replace_outcome(self, other: Measured) -> Asking:
+        """The question of another outcome, where it has a field `outcome`: to try another definition of the same."""
+        return msgspec.structs.replace(self, outcome=other)
 
     def answer(self, bench: Bench) -> Effects:
         """One seed's effects. Raises Unmatched in a fit-matched comparison."""

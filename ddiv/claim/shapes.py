@@ -27,18 +27,12 @@ class Largest(Asking, frozen=True, tag="largest"):
     def arms(self) -> Iterator[Treatment]:
         return iter((BASELINE, self.treatment, *self.others))
 
-    def outcomes(self) -> Iterator[Measured]:
-        yield self.outcome
-
     def answer(self, bench: Bench) -> Effects:
         largest = bench.effect(self.outcome, self.treatment)
         return tuple(largest - bench.effect(self.outcome, arm) for arm in self.others)
 
     def judge(self, effects: Sequence[Effects], alpha: float) -> Evidence:
         return evidence.every(list(zip(*effects)), self.direction, alpha=alpha)
-
-    def replace_outcome(self, other: Measured) -> Largest:
-        return Largest(other, self.treatment, self.others, self.direction)
 
     @property
     def method(self) -> str:
@@ -66,9 +60,6 @@ class RiseThenFall(Asking, frozen=True, tag="rise-then-fall"):
     def arms(self) -> Iterator[Treatment]:
         return (treatment for _, treatment in self.ladder)
 
-    def outcomes(self) -> Iterator[Measured]:
-        yield self.outcome
-
     def answer(self, bench: Bench) -> Effects:
         (_, first), *others = self.ladder
         return tuple(bench.effect(self.outcome, arm, first) for _, arm in others)
@@ -82,9 +73,6 @@ class RiseThenFall(Asking, frozen=True, tag="rise-then-fall"):
         for peak in range(inside):
             yield tuple(size * (rung == peak) for rung in range(inside + 1))
         yield (-size,) * inside + (0.0,)
-
-    def replace_outcome(self, other: Measured) -> RiseThenFall:
-        return RiseThenFall(other, self.ladder)
 
     @property
     def direction(self) -> int:
@@ -174,9 +162,6 @@ class Mixing(Asking, frozen=True, tag="mixing"):
     def arms(self) -> Iterator[Treatment]:
         return (treatment for _, treatment in self.ladder)
 
-    def outcomes(self) -> Iterator[Measured]:
-        yield self.outcome
-
     def answer(self, bench: Bench) -> Effects:
         return tuple(bench.effect(self.outcome, arm) for _, arm in self.ladder[1:])
 
@@ -199,9 +184,6 @@ class Mixing(Asking, frozen=True, tag="mixing"):
         """(rungs, seeds) differences from the baseline, its own 0 first."""
         curves = np.array(effects).T
         return np.vstack([np.zeros(curves.shape[1]), curves])
-
-    def replace_outcome(self, other: Measured) -> Mixing:
-        return Mixing(other, self.ladder, self.margin, self.half)
 
     @property
     def direction(self) -> int:

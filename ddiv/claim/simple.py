@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Literal
 
-import msgspec
-
 from ddiv import outcome as outcomes
 from ddiv.claim.bench import Bench, Effects, Ladder, Measured, Unmatched
 from ddiv.claim.question import OneEffect, mean_effect
@@ -26,9 +24,6 @@ class Trend(OneEffect, frozen=True, tag="trend"):
         # The baseline even where the ladder leaves it out: each dose is matched with it.
         return iter((BASELINE, *(treatment for _, treatment in self.ladder)))
 
-    def outcomes(self) -> Iterator[Measured]:
-        yield self.outcome
-
     def answer(self, bench: Bench) -> Effects:
         doses, effects = [], []
         for dose, treatment in self.ladder:
@@ -42,9 +37,6 @@ class Trend(OneEffect, frozen=True, tag="trend"):
             own = [treatment.is_baseline for _, treatment in self.ladder].count(True)
             raise Unmatched(f"only {len(doses) - own} of {len(self.ladder) - own} doses can be matched")
         return (trend(doses, effects),)
-
-    def replace_outcome(self, other: Measured) -> Trend:
-        return Trend(other, self.ladder, self.direction)
 
     @property
     def method(self) -> str:
@@ -66,18 +58,12 @@ class Contrast(OneEffect, frozen=True, tag="contrast"):
     def arms(self) -> Iterator[Treatment]:
         return iter((self.base, *self.treatments))
 
-    def outcomes(self) -> Iterator[Measured]:
-        yield self.outcome
-
     def answer(self, bench: Bench) -> Effects:
         return (mean_effect(bench, self.outcome, self.treatments, self.base),)
 
     @property
     def fit_matters(self) -> bool:
         return self.base.is_baseline and super().fit_matters
-
-    def replace_outcome(self, other: Measured) -> Contrast:
-        return Contrast(other, self.treatments, self.direction, self.base)
 
     @property
     def method(self) -> str:
@@ -101,9 +87,6 @@ class NoWorse(OneEffect, frozen=True, tag="no-worse"):
 
     def arms(self) -> Iterator[Treatment]:
         return iter((BASELINE, *self.treatments))
-
-    def outcomes(self) -> Iterator[Measured]:
-        yield self.outcome
 
     def answer(self, bench: Bench) -> Effects:
         return (mean_effect(bench, self.outcome, self.treatments) + self.direction * self.margin,)
@@ -131,17 +114,11 @@ class Change(OneEffect, frozen=True, tag="change"):
     def arms(self) -> Iterator[Treatment]:
         yield self.arm
 
-    def outcomes(self) -> Iterator[Measured]:
-        yield self.outcome
-
     def compared(self, bench: Bench) -> Iterator[tuple[Snapshot, Snapshot]]:
         yield bench.state(self.arm), bench.before(self.arm)
 
     def answer(self, bench: Bench) -> Effects:
         return (outcomes.effect(self.outcome, bench.state(self.arm), bench.before(self.arm)),)
-
-    def replace_outcome(self, other: Outcome) -> Change:
-        return Change(other, self.arm, self.direction)
 
     @property
     def method(self) -> str:
@@ -167,9 +144,6 @@ class Threshold(OneEffect, frozen=True, tag="threshold"):
 
     def arms(self) -> Iterator[Treatment]:
         yield self.arm
-
-    def outcomes(self) -> Iterator[Measured]:
-        yield self.outcome
 
     def state(self, bench: Bench) -> Snapshot:
         """The state that is asked about."""
@@ -206,16 +180,10 @@ class Further(OneEffect, frozen=True, tag="further"):
     def arms(self) -> Iterator[Treatment]:
         return iter((BASELINE, *self.group, *self.others))
 
-    def outcomes(self) -> Iterator[Measured]:
-        yield self.outcome
-
     def answer(self, bench: Bench) -> Effects:
         groups = [self.others] if self.against == "mean" else [(arm,) for arm in self.others]
         rival = max(abs(mean_effect(bench, self.outcome, arms)) for arms in groups)
         return (abs(mean_effect(bench, self.outcome, self.group)) - rival,)
-
-    def replace_outcome(self, other: Measured) -> Further:
-        return msgspec.structs.replace(self, outcome=other)
 
     @property
     def method(self) -> str:

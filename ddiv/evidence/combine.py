@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ddiv.evidence.verdicts import Evidence, Verdict
+from ddiv.evidence.verdicts import Evidence, Verdict, checked_alpha
 
 
 def average(evalues: Sequence[float]) -> float:
@@ -60,8 +60,7 @@ def ebh(evalues: Sequence[float], alpha: float = 0.05) -> tuple[int, ...]:
     Ramdas, Journal of the Royal Statistical Society B 2022, "False discovery rate control with e-values"). Raises
     ValueError as `average` and on an alpha outside (0, 1).
     """
-    if not 0 < alpha < 1:
-        raise ValueError(f"alpha must be between 0 and 1, got {alpha}")
+    checked_alpha(alpha)
     values = _checked(evalues)
     order = np.argsort(-values, kind="stable")
     ranks = np.arange(1, len(values) + 1)

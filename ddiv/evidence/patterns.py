@@ -13,7 +13,7 @@ import numpy as np
 
 from ddiv.evidence.bounds import lower_bound, upper_bound
 from ddiv.evidence.capital import Method, log_capital
-from ddiv.evidence.verdicts import Evidence, evidence_of, first_reached, interval_of, log_bar, table_of
+from ddiv.evidence.verdicts import Evidence, checked_alpha, evidence_of, first_reached, interval_of, log_bar, table_of
 
 
 def opposed(first: Sequence[float], second: Sequence[float], *, alpha: float = 0.05, method: Method = "sign") -> Evidence:
@@ -23,7 +23,7 @@ def opposed(first: Sequence[float], second: Sequence[float], *, alpha: float = 0
     Contradicted once both are known to go the same way. `effect`, `standardised`, `interval` and `effects` are of
     minus the product of the two as a signed root, which has their unit: positive where they oppose. Errors as `judge`.
     """
-    _check(alpha)
+    checked_alpha(alpha)
     one, two = table_of([first, second])
     apart, together = _apart(one, two, method), _apart(one, -two, method)
     root = _root(one, two)
@@ -48,7 +48,7 @@ def somewhere_opposed(first: np.ndarray, second: np.ndarray, *, alpha: float = 0
     Contradicted once each pair is known to go the same way, as in `opposed`. What is shown is the signed root of minus
     the product of the pair that opposes most. Errors as `judge`.
     """
-    _check(alpha)
+    checked_alpha(alpha)
     one, two = table_of(first), table_of(second)
     if one.shape != two.shape:
         raise ValueError(f"pairs of effects (k, n) are needed, got {one.shape} and {two.shape}")
@@ -72,7 +72,7 @@ def peaked(curves: np.ndarray, *, alpha: float = 0.05, method: Method = "sign") 
     most. `effects` are the heights that were bet on, at the first seed that of its own peak; the interval's lower end is
     from them, its upper one from the heights of each seed's own peak. Errors as `judge`, and on fewer than 3 rungs.
     """
-    _check(alpha)
+    checked_alpha(alpha)
     values = table_of(curves)
     if len(values) < 3:
         raise ValueError(f"a peak inside needs curves of 3 rungs or more, got {len(values)}")
@@ -104,7 +104,3 @@ def _followed(values: np.ndarray) -> np.ndarray:
     leaders = [max(range(len(values)), key=lambda row, t=t: (wins[row, t - 1], sums[row, t - 1])) for t in seeds]
     return values[leaders, list(seeds)]
 
-
-def _check(alpha: float) -> None:
-    if not 0 < alpha < 1:
-        raise ValueError(f"alpha must be between 0 and 1, got {alpha}")

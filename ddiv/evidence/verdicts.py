@@ -106,8 +106,7 @@ def equivalent(effects: Sequence[float], margin: float, *, alpha: float = 0.05, 
 
 
 def several(comparisons: Sequence[Sequence[float]], direction: int, alpha: float, method: Method) -> Evidence:
-    if not 0 < alpha < 1:
-        raise ValueError(f"alpha must be between 0 and 1, got {alpha}")
+    checked_alpha(alpha)
     values = table_of(comparisons)
     signed = values * checked_direction(direction)
     wins, log_against = log_capital(signed, method), following_worst(signed, method)
@@ -187,3 +186,8 @@ def checked_direction(direction: int) -> int:
     if direction not in (RISES, FALLS):
         raise ValueError(f"a direction is RISES or FALLS, got {direction!r}")
     return direction
+
+
+def checked_alpha(alpha: float) -> None:
+    if not 0 < alpha < 1:
+        raise ValueError(f"alpha must be between 0 and 1, got {alpha}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import msgspec
 import numpy as np
@@ -18,10 +18,8 @@ from ddiv.models import embedded_weights
 from ddiv.source import StableDiffusion
 from ddiv.store import Record
 from ddiv.study import Clip
-from ddiv.train import provenance
+from ddiv.train import Progress, provenance
 from ddiv.trial import GeneratorFit, Job, Samples, requires
-
-Progress = Callable[[float], None]
 
 
 def fit(job: GeneratorFit, device: torch.device, progress: Progress, records: Mapping[Job, Record]) -> Record:

@@ -21,7 +21,7 @@ from PIL import Image
 
 from ddiv.errors import TrialFailed
 from ddiv.generate.cache import FLAGGED, ImageCache, default_folder
-from ddiv.generate.check import BadSamples, checked
+from ddiv.generate.check import BadSamples
 from ddiv.generate.prompts import Request, request
 from ddiv.source import Setting, StableDiffusion
 
@@ -80,7 +80,7 @@ def sample(spec: StableDiffusion, setting: Setting, classes: Sequence[str], labe
     checker = "absent" if pipeline.safety_checker is None else type(pipeline.safety_checker).__name__
     facts = {"model": spec.model, "flagged": flagged, "safety_checker": checker, "dtype": str(pipeline.dtype),
              "diffusers": version("diffusers")}
-    return Drawn(checked(images, len(labels), side), facts)
+    return Drawn(images, facts)
 
 
 def _pictures(pipeline, spec: StableDiffusion, setting: Setting, waiting: Sequence[tuple[int, Request]], cache: ImageCache,

@@ -133,10 +133,17 @@ def _claims(findings: list[dict]) -> list[dict]:
     for finding in findings:
         grouped[finding["claim"].id].append(finding)
     return [{"id": name, "family": group[0]["claim"].family, "statement": group[0]["claim"].statement,
-             "source": group[0]["claim"].source, "guards": group[0]["claim"].guards,
-             "direction": "rises" if group[0]["direction"] > 0 else "falls", "command": f"pytest claims -k {name}",
-             "findings": [{k: v for k, v in one.items() if k not in ("claim", "direction")} for one in group]}
+             "source": group[0]["claim"].source, "guards": group[0]["claim"].guards, "direction": _direction(group),
+             "command": f"pytest claims -k {name}",
+             "findings": [{**{k: v for k, v in one.items() if k not in ("claim", "direction")},
+                           "statement": one["claim"].statement, "direction": _direction([one])} for one in group]}
             for name, group in grouped.items()]
+
+
+def _direction(findings: list[dict]) -> str | None:
+    """What is claimed of the effect; None where findings of one claim say different things."""
+    words = {"rises" if one["direction"] > 0 else "falls" for one in findings}
+    return words.pop() if len(words) == 1 else None
 
 
 # --- studies and their pictures -----------------------------------------------------------------

@@ -9,7 +9,7 @@ import numpy as np
 
 from ddiv.claim import (
     AsFar, Asking, Bench, Contrast, Correlation, Largest, Measured, Mixing, NoWorse, Opposite, Resemblance, RiseThenFall,
-    Trend, Unmatched, depends_on_fit)
+    Trend, Unmatched)
 from ddiv.finding import Finding, Reader, SeedBench
 from ddiv.treatment import BASELINE, BatchSize, Classes, Dropout, Synthetic, Treatment, WeightDecay
 
@@ -78,7 +78,7 @@ def _bars(seats: Sequence[SeedBench], ylabel: str, names: list[str],
 def _dose(question: Trend | Mixing, seats: Sequence[SeedBench]) -> dict[str, Any]:
     outcome, arms = question.outcome, [arm for _, arm in question.ladder]
     series = [{"seed": seat.seed, "y": [seat.bench().effect(outcome, arm) for arm in arms]} for seat in seats]
-    if depends_on_fit(question):
+    if question.fit_matters:
         for row, seat in zip(series, seats):
             row["matched"] = [_or_none(seat.bench("between"), outcome, arm) for arm in arms]
     return {"kind": "dose", "xlabel": _dose_name(question), "ylabel": f"{outcome.label}, change against the baseline",

@@ -50,6 +50,7 @@ def render(page: dict[str, Any]) -> str:
           "settings", "versions", "hardware": [[key, value], ...], "warnings": [str],
         }
         FINDING = {"test", "study", "variant", "verdict": a word of VERDICTS,
+                   "statement", "direction",                         # its own, where claims of one id say several things
                    "expected": {"verdict", "since", "reason"},       # what the ledger says
                    "note": why not applicable or not run, "caveats": [str],
                    "definitions": [[name, verdict], ...],            # the same question by other definitions

@@ -9,7 +9,6 @@ from statistics import stdev
 import msgspec
 
 from ddiv import evidence, run as runs
-from ddiv.claim import depends_on_fit
 from ddiv.finding import Finding
 from ddiv.outcome import Outcome
 
@@ -74,7 +73,7 @@ def fit(findings: Iterable[Finding]) -> list[dict]:
     for finding in findings:
         asked, here, there = finding.asked, finding.evidence, finding.matched
         outcome = next(iter(asked.question.outcomes()))
-        if asked.claim.control or not depends_on_fit(asked.question) or _is_accuracy(outcome):
+        if asked.claim.control or not asked.question.fit_matters or _is_accuracy(outcome):
             continue
         scale = 1 / stdev(here.effects) if here.standardised is not None else None  # None: one seed, or no spread
         rows.append({"claim": asked.claim.id, "study": asked.study.name, "variant": asked.variant, "test": asked.test,

@@ -96,7 +96,7 @@ def _claim(claim: dict, plots: list[dict], taken: set[str], starred: set[str]) -
             **_marks(raw, matched, claim.get("guards"), starred),
             "anchor": _anchor("f", f"{anchor[2:]} {raw['study']} {raw.get('variant') or ''}", taken),
             "evalue": evidence.get("e_against" if raw["verdict"] == "contradicted" else "e_for"),
-            "of": claim.get("id"), "statement": claim.get("statement"),
+            "of": claim.get("id"), "statement": raw.get("statement") or claim.get("statement"),
             "digits": digits(most), "strip": strip(evidence, matched, most)}
         if raw.get("plot"):
             finding["plot_id"] = len(plots)
