@@ -128,8 +128,8 @@ def main() -> None:
     study = profile("embedded").studies[0]
     setting, data = study.settings[0], load(World(12, 10, 1, seed=SEED))
     classes, labels, clip = len(data.classes), torch.from_numpy(data.labels), load_embedded_clip()
-    images = encode(torch.from_numpy(data.images), SIDE)
-    side, rows = data.images.shape[-1], []
+    images = encode(torch.from_numpy(data.inputs), SIDE)
+    side, rows = data.inputs.shape[-1], []
 
     def judge(name: str, spent: float, steps: int, parameters: int, drawn: np.ndarray) -> None:
         found = quality(drawn, data.labels, data, clip)
@@ -137,7 +137,7 @@ def main() -> None:
         print(name, f"{spent:.0f} s, {steps} steps, accuracy {found['accuracy']['samples']:.3f}", flush=True)
 
     started = time.process_time()
-    fitted = fit(data.images, data.labels, classes, study.generator, torch.device("cpu"))
+    fitted = fit(data.inputs, data.labels, classes, study.generator, torch.device("cpu"))
     spent = time.process_time() - started
     drawn = sample(fitted.weights, classes, study.generator, setting, data.labels, side, SEED + 1, torch.device("cpu"))
     judge("ddiv's flow", spent, study.generator.steps, sum(array.size for array in fitted.weights.values()), drawn)
@@ -152,7 +152,7 @@ def main() -> None:
         drawn = (decode(state, SIDE, side) * 255).round().to(torch.uint8).numpy()
         judge(name, seconds, steps, sum(one.numel() for one in model.parameters()), drawn)
     OUT.write_text(json.dumps({"command": f"python benchmarks/generator.py --seconds {seconds:g}", "classes": classes,
-                               "images": len(data.images), "rows": rows}, indent=2) + "\n")
+                               "images": len(data.inputs), "rows": rows}, indent=2) + "\n")
 
 
 if __name__ == "__main__":

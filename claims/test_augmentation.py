@@ -15,12 +15,9 @@ import pytest
 from ddiv.claim import Agreement, Alike, AsFar, Contrast, Further, Resemblance, SomewhereOpposed
 from ddiv.evidence import FALLS, RISES
 from ddiv.outcome import Spectral
-from ddiv.profiles import AUGMENTATIONS, FURTHER
 from ddiv.testing import claim
 
 layers = pytest.mark.parametrize("layers", ["classifier", "encoder"])
-each_augmentation = pytest.mark.parametrize("augmentation", AUGMENTATIONS)
-each_further = pytest.mark.parametrize("augmentation", FURTHER)
 
 # Scale and shape, as in figures 3 and 4 (and 9 for the further ones).
 METRICS = ("alpha", "entropy_raw", "frobenius_norm", "spectral_norm", "stable_rank", "num_pl_spikes")
@@ -41,22 +38,19 @@ def decayed(study):
 
 
 @claim("aug-frobenius", "Augmentation lowers the Frobenius norm of the classification layer.",
-       source="v1 3.3, figure 4", needs=("augmentations",))
-@each_augmentation
+       source="v1 3.3, figure 4", needs=("augmentations",), each=lambda study: study.augmentations)
 def test_augmentation_lowers_frobenius_norm(study, augmentation):
     return Contrast(Spectral("frobenius_norm", "classifier"), (study.augmentation(augmentation),), FALLS)
 
 
 @claim("aug-frobenius", "Cutout, CutMix and mixup lower the Frobenius norm of the classification layer too.",
-       source="v1 2.1.1 names mixup; v2", needs=("further_augmentations",))
-@each_further
+       source="v1 2.1.1 names mixup; v2", needs=("further_augmentations",), each=lambda study: study.further_augmentations)
 def test_further_augmentation_lowers_frobenius_norm(study, augmentation):
     return Contrast(Spectral("frobenius_norm", "classifier"), (study.augmentation(augmentation),), FALLS)
 
 
 @claim("aug-entropy", "Augmentation raises the matrix entropy of the classification layer.", source="v1 3.3",
-       needs=("augmentations",))
-@each_augmentation
+       needs=("augmentations",), each=lambda study: study.augmentations)
 def test_augmentation_raises_entropy(study, augmentation):
     return Contrast(Spectral("entropy_raw", "classifier"), (study.augmentation(augmentation),), RISES)
 

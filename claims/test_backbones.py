@@ -1,4 +1,4 @@
-"""The core vision claims asked again on other backbones (v1 figures 6 and 7; v2).
+"""The core claims asked again on other backbones (v1 figures 6 and 7; v2).
 
 Figures 6 and 7 repeat figures 3 and 4: "The results above are based on the ResNet50 backbone." v2: "training from
 scratch (ResNet-18), observing similar spectral patterns". One test for each core claim; those about single augmentations are
@@ -12,8 +12,7 @@ from claims.test_augmentation import augmented
 from ddiv.claim import Contrast, Question
 from ddiv.evidence import FALLS, RISES
 from ddiv.outcome import Score, Spectral
-from ddiv.profiles import EXTREME
-from ddiv.study import Clip, ResNet18, Study
+from ddiv.study import Bert, Clip, ResNet18, Study
 from ddiv.testing import claim
 
 # Those that are asked just as they are, of the classification layer.
@@ -36,8 +35,7 @@ def asked(study: Study, core: str) -> Question:
         return Contrast(Spectral("frobenius_norm", "classifier"), augmented(study), FALLS)
     if core == "aug-entropy":
         return Contrast(Spectral("entropy_raw", "classifier"), augmented(study), RISES)
-    moderate = tuple(study.augmentation(name) for name in study.augmentations if name not in EXTREME)
-    return Contrast(Score("accuracy", "ood"), moderate, RISES)
+    return Contrast(Score("accuracy", "ood"), tuple(map(study.augmentation, study.moderate_augmentations)), RISES)
 
 
 @claim("backbone-rn50", "The core vision claims hold for a CLIP model whose image tower is a ResNet.",
@@ -54,8 +52,15 @@ def test_core_claims_on_a_resnet18_from_scratch(study, core):
     return asked(study, core)
 
 
-@claim("control-backbones", "A treatment that does nothing shrinks the weights of a ResNet as augmentation is said to.",
+@claim("bert-text", "The core claims hold for a BERT fine-tuned on consumer complaints, with augmentation of texts.", source="v2",
+       needs=ARMS, on=lambda study: isinstance(study.backbone, Bert))
+@each_core
+def test_core_claims_on_a_bert(study, core):
+    return asked(study, core)
+
+
+@claim("control-backbones", "A treatment that does nothing shrinks the weights of an encoder as augmentation is said to.",
        source="ours: a negative control", guards="backbones", needs=("dropout_rates",),
        on=lambda study: not isinstance(study.backbone, Clip) or study.backbone.tower == "resnet")
-def test_no_op_does_not_shrink_a_resnet(study):
+def test_no_op_does_not_shrink_an_encoder(study):
     return Contrast(Spectral("spectral_norm", "encoder"), (study.no_op,), FALLS)

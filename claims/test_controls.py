@@ -45,7 +45,7 @@ def test_no_op_does_not_look_like_a_treatment(study, name, outcome, direction):
        source="ours: a negative control", guards="data diversity", needs=("augmentations", "class_counts"))
 @each_space
 def test_two_draws_of_one_augmentation(study, space):
-    drawn = study.augmentation("auto")
+    drawn = study.augmentation(study.augmentations[0])
     return Contrast(Vendi(space), (drawn + OtherSeed(),), RISES, base=drawn)
 
 
@@ -53,7 +53,7 @@ def test_two_draws_of_one_augmentation(study, space):
        source="ours: a negative control", guards="generalisation", needs=("augmentations",))
 @pytest.mark.parametrize("where", ["id", "ood"])
 def test_nothing_generalises_from_random_labels(study, where):
-    augmented = study.augmentation("rand") + ShuffledLabels()
+    augmented = study.augmentation(study.augmentations[1]) + ShuffledLabels()
     return Contrast(Score("accuracy", where), (augmented,), RISES, base=study.shuffled_labels)
 
 

@@ -11,13 +11,8 @@ import pytest
 from ddiv.claim import Contrast, Correlation
 from ddiv.evidence import FALLS, RISES
 from ddiv.outcome import Score, Vendi
-from ddiv.profiles import AUGMENTATIONS, EXTREME, FURTHER
 from ddiv.testing import claim
 
-moderate = pytest.mark.parametrize("augmentation", [name for name in AUGMENTATIONS if name not in EXTREME])
-each_augmentation = pytest.mark.parametrize("augmentation", AUGMENTATIONS)
-each_further = pytest.mark.parametrize("augmentation", FURTHER)
-each_extreme = pytest.mark.parametrize("augmentation", EXTREME)
 id_and_ood = pytest.mark.parametrize("where", ["id", "ood"])
 
 # What "a strong correlation" is taken to be: Cohen (1988) calls .5 large.
@@ -25,39 +20,34 @@ STRONG = 0.5
 
 
 @claim("aug-ood", "Augmentation improves accuracy out of distribution (mean over the domains).",
-       source="v1 3.4, table 2", needs=("augmentations",))
-@moderate
+       source="v1 3.4, table 2", needs=("augmentations",), each=lambda study: study.moderate_augmentations)
 def test_augmentation_raises_ood_accuracy(study, augmentation):
     return Contrast(Score("accuracy", "ood"), (study.augmentation(augmentation),), RISES)
 
 
 @claim("aug-ood", "Cutout, CutMix and mixup improve accuracy out of distribution too (mean over the domains).",
-       source="v1 2.1.1 names mixup; v2", needs=("further_augmentations",))
-@each_further
+       source="v1 2.1.1 names mixup; v2", needs=("further_augmentations",), each=lambda study: study.further_augmentations)
 def test_further_augmentation_raises_ood_accuracy(study, augmentation):
     return Contrast(Score("accuracy", "ood"), (study.augmentation(augmentation),), RISES)
 
 
 @claim("aug-ece", "Augmentation lowers the calibration error, in and out of distribution.", source="v1 3.4, table 2",
-       needs=("augmentations",))
+       needs=("augmentations",), each=lambda study: study.augmentations)
 @id_and_ood
-@each_augmentation
 def test_augmentation_lowers_calibration_error(study, augmentation, where):
     return Contrast(Score("ece", where), (study.augmentation(augmentation),), FALLS)
 
 
 @claim("aug-ece", "Cutout, CutMix and mixup lower the calibration error too, in and out of distribution.",
-       source="v1 2.1.1 names mixup; v2", needs=("further_augmentations",))
+       source="v1 2.1.1 names mixup; v2", needs=("further_augmentations",), each=lambda study: study.further_augmentations)
 @id_and_ood
-@each_further
 def test_further_augmentation_lowers_calibration_error(study, augmentation, where):
     return Contrast(Score("ece", where), (study.augmentation(augmentation),), FALLS)
 
 
 @claim("aug-extreme-hurts", "The extreme augmentations auto-v2 and auto-v3 cost accuracy, in and out of distribution.",
-       source="v1 3.4, table 2", needs=("augmentations",))
+       source="v1 3.4, table 2", needs=("extreme_augmentations",), each=lambda study: study.extreme_augmentations)
 @id_and_ood
-@each_extreme
 def test_extreme_augmentation_lowers_accuracy(study, augmentation, where):
     return Contrast(Score("accuracy", where), (study.augmentation(augmentation),), FALLS)
 

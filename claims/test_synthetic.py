@@ -1,4 +1,4 @@
-"""Synthetic images in place of real ones (v1 sections 2.1.2, 3.4 and 4, table 2; v2).
+"""Synthetic data in place of real data (v1 sections 2.1.2, 3.4 and 4, table 2; v2).
 
 "Synthetic training datasets are created by replacing a certain proportion (15%, 25%, and 35%) of real images with
 SD-generated images." 2.1.2: "synthetic data itself is less diverse than real data but when it is combined with real data,
@@ -14,7 +14,7 @@ Each study has a generator in a better and a poorer setting.
 
 import pytest
 
-from ddiv.claim import All, Contrast, Mixing, NoWorse, Trend
+from ddiv.claim import All, Contrast, Mixing, NoWorse, RiseThenFall, Trend
 from ddiv.evidence import FALLS, RISES
 from ddiv.outcome import Score, Vendi
 from ddiv.span import Outside
@@ -35,7 +35,7 @@ def setting_of(study, setting):
     return study.settings[0 if setting == "good" else -1].name
 
 
-@claim("synth-less-diverse", "Synthetic images alone are less diverse than real ones.", source="v1 2.1.2",
+@claim("synth-less-diverse", "Synthetic data alone is less diverse than real data.", source="v1 2.1.2",
        needs=("settings", "view_size"))
 @each_setting
 @each_space
@@ -43,7 +43,7 @@ def test_synthetic_images_are_less_diverse(study, space, setting):
     return Contrast(Vendi(space), (study.synthetic(1.0, setting_of(study, setting)),), FALLS)
 
 
-@claim("synth-less-diverse", "Real images mixed with synthetic ones are more diverse than real ones alone.",
+@claim("synth-less-diverse", "Real data mixed with synthetic data is more diverse than real data alone.",
        source="v1 2.1.2", needs=("settings", "view_size"))
 @pytest.mark.parametrize("mixed, share", [("15 % mixed in", 0.15), ("50 % mixed in", 0.5)], ids=["15-percent", "50-percent"])
 @each_setting
@@ -52,8 +52,8 @@ def test_mixed_images_are_more_diverse(study, space, setting, mixed, share):
     return Contrast(Vendi(space), (study.synthetic(share, setting_of(study, setting)),), RISES)
 
 
-@claim("synth-new-information", "More of the energy of synthetic images lies outside the span of the real ones than of "
-       "augmented images (mean over the ten).", source="v2, mechanism 3", needs=("settings", "augmentations", "view_size"))
+@claim("synth-new-information", "More of the energy of synthetic data lies outside the span of the real data than of "
+       "augmented data (mean over the augmentations).", source="v2, mechanism 3", needs=("settings", "augmentations", "view_size"))
 @each_setting
 @each_space
 def test_synthetic_images_leave_the_span_of_real_ones(study, space, setting):
@@ -61,21 +61,21 @@ def test_synthetic_images_leave_the_span_of_real_ones(study, space, setting):
     return Contrast(Outside(space), tuple(map(study.augmentation, study.augmentations)), FALLS, base=synthetic)
 
 
-@claim("synth-15-ood", "15 % synthetic images in place of real ones improve accuracy out of distribution.",
+@claim("synth-15-ood", "15 % synthetic data in place of real data improves accuracy out of distribution.",
        source="v1 3.4, table 2", needs=("settings",))
 @each_setting
 def test_few_synthetic_images_raise_ood_accuracy(study, setting):
     return Contrast(Score("accuracy", "ood"), (study.synthetic(0.15, setting_of(study, setting)),), RISES)
 
 
-@claim("synth-15-id", f"15 % synthetic images do not cost more than {100 * MARGIN:g} points of accuracy in distribution.",
+@claim("synth-15-id", f"15 % synthetic data does not cost more than {100 * MARGIN:g} points of accuracy in distribution.",
        source="v1 3.4, table 2", needs=("settings",))
 @each_setting
 def test_few_synthetic_images_cost_no_accuracy(study, setting):
     return NoWorse(Score("accuracy", "id"), (study.synthetic(0.15, setting_of(study, setting)),), MARGIN)
 
 
-@claim("synth-15-ece", "15 % synthetic images lower the calibration error out of distribution.", source="v1 3.4, table 2",
+@claim("synth-15-ece", "15 % synthetic data lowers the calibration error out of distribution.", source="v1 3.4, table 2",
        needs=("settings",))
 @each_setting
 def test_few_synthetic_images_lower_calibration_error(study, setting):
@@ -91,7 +91,7 @@ def test_more_synthetic_images_are_worse(study, setting, said):
     return Trend(Score("accuracy", "ood"), ladder, FALLS)
 
 
-@claim("synth-more-is-less", "Out of distribution 15 % synthetic images are better than 25 %, and these better than 35 %.",
+@claim("synth-more-is-less", "Out of distribution 15 % synthetic data is better than 25 %, and that better than 35 %.",
        source="v1 3.4, table 2", needs=("settings",))
 @pytest.mark.parametrize("said", ["each step"])
 @each_setting
@@ -101,7 +101,7 @@ def test_each_step_of_synthetic_share_is_worse(study, setting, said):
                 Contrast(Score("accuracy", "ood"), (more,), FALLS, base=some)))
 
 
-@claim("synth-only-loses", "Training on synthetic images alone is worse than on real ones.", source="v1 4; He et al. 2022",
+@claim("synth-only-loses", "Training on synthetic data alone is worse than on real data.", source="v1 4; He et al. 2022",
        needs=("settings",))
 @id_and_ood
 @each_setting
@@ -125,6 +125,14 @@ def test_retrained_generators_lose_diversity(study, space, setting):
 @each_setting
 def test_accuracy_falls_past_a_mixing_ratio(study, setting, where):
     return Mixing(Score("accuracy", where), study.mixing(setting_of(study, setting)), MARGIN)
+
+
+@claim("q-optimal-mix", "Some mixture of real and synthetic data is more accurate than real data alone and than synthetic data "
+       "alone; the best share is reported.", source="v2, open question 2", needs=("settings", "shares"))
+@id_and_ood
+@each_setting
+def test_a_mixture_is_best(study, setting, where):
+    return RiseThenFall(Score("accuracy", where), study.mixing(setting_of(study, setting)))
 
 
 @claim("control-synthetic", "One draw of samples is more diverse than another draw from the same generator and setting.",

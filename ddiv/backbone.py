@@ -10,36 +10,41 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torchvision.models.resnet import BasicBlock
 
-from ddiv.study import Backbone, Clip, MiniAlexNet, ResNet18
+from ddiv.study import Backbone, Bert, Clip, MiniAlexNet, ResNet18
 from ddiv.treatment import Dropout, EvaluationDropout
 
 
 class Network(nn.Module):
-    """An encoder (n, 3, h, w) -> (n, d) and a linear classification layer (n, d) -> (n, classes)."""
+    """An encoder of images (n, 3, h, w) or tokens (n, length) to (n, d), and a linear layer from there to (n, classes)."""
 
     def __init__(self, encoder: nn.Module, width: int, classes: int):
         super().__init__()
         self.encoder = encoder
         self.head = nn.Linear(width, classes)
 
-    def forward(self, images: Tensor) -> Tensor:
-        return self.head(self.encoder(images))
+    def forward(self, inputs: Tensor) -> Tensor:
+        return self.head(self.encoder(inputs))
 
 
 @dataclass(frozen=True)
 class DropoutSites:
-    """Where v1 section 3.2 puts dropout: on the output of these modules, and before the head."""
+    """Where v1 section 3.2 puts dropout: on the output of these modules, and before the head.
+
+    `attention`: the modules whose rate the attention of a BERT reads, for its weights.
+    """
 
     encoder: tuple[nn.Module, ...]
     head: nn.Module
+    attention: tuple[nn.Dropout, ...] = ()
 
 
 def build(backbone: Backbone, classes: int) -> tuple[Network, DropoutSites]:
     """A new network, its fresh parts drawn from torch's global generator.
 
-    CLIP: the pre-trained image tower and a random classification layer; the text tower is frozen in the
-    paper and takes no part in classification, so it is not here. The others: everything random. Batch norm is as
-    torch has it, by the batch in training (where it moves the running averages) and by these in evaluation.
+    CLIP: the pre-trained image tower and a random classification layer; the text tower is frozen in the paper and takes no
+    part in classification, so it is not here. BERT: the pre-trained encoder and a random classification layer on its pooled
+    output, dropout where its own configuration has it and before the classification layer. The others: everything random.
+    Batch norm is as torch has it, by the batch in training (where it moves the running averages) and by these in evaluation.
     """
     match backbone:
         case Clip():
@@ -61,6 +66,12 @@ def build(backbone: Backbone, classes: int) -> tuple[Network, DropoutSites]:
             network = Network(encoder, backbone.hidden, classes)
             # The last ReLU's output is the head's input, where the other kind of dropout acts.
             return network, DropoutSites((encoder.pool1, encoder.pool2, encoder.relu3), network.head)
+        case Bert():
+            from ddiv.models.bert import load
+
+            encoder = load(backbone).encoder
+            network = Network(encoder, encoder.width, classes)
+            return network, DropoutSites(encoder.hidden_dropouts, network.head, encoder.attention_dropouts)
     raise TypeError(f"no network for {backbone!r}")
 
 
@@ -133,7 +144,10 @@ def _stage(before: int, after: int, stride: int) -> nn.Sequential:
 
 
 def add_dropout(sites: DropoutSites, dropout: Dropout | EvaluationDropout | None) -> None:
-    """Drop activations at the sites while training (or while not); by hooks, so that parameter names stay as they are."""
+    """Drop activations at the sites while training (or while not); by hooks, so that parameter names stay as they are.
+
+    Attention drops its weights while training only, whatever is asked for: its own code decides that.
+    """
     if dropout is None:
         return
     only_evaluating = isinstance(dropout, EvaluationDropout)
@@ -145,6 +159,8 @@ def add_dropout(sites: DropoutSites, dropout: Dropout | EvaluationDropout | None
     if where in ("all", "encoder"):
         for module in sites.encoder:
             module.register_forward_hook(lambda module, _, output: drop(module, output))
+        for module in () if only_evaluating else sites.attention:
+            module.p = dropout.rate
     if where in ("all", "head"):
         sites.head.register_forward_pre_hook(lambda module, inputs: (drop(module, inputs[0]),))
 

@@ -2,55 +2,105 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
+from typing import NamedTuple
 
 import numpy as np
 
-from ddiv.study import Data, Digits, World
+from ddiv.store import Record
+from ddiv.study import Complaints, ComplaintsWorld, Data, Digits, World
+from ddiv.text.pack import unpack
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """Images as uint8 (n, 3, h, w), labels as integers (n,).
+    """Images as uint8 (n, 3, h, w), or texts as an array (n,) of str (dtype object); labels as integers (n,).
 
-    `tests` maps a domain to its (images, labels); the first domain is the training domain.
+    `tests` maps a domain to its (inputs, labels); the first domain is the training domain.
     """
 
-    images: np.ndarray
+    inputs: np.ndarray
     labels: np.ndarray
     tests: Mapping[str, tuple[np.ndarray, np.ndarray]]
     classes: tuple[str, ...]
+
+
+class Shown(NamedTuple):
+    """Images uint8 (n, 3, h, w) or texts (n,), and labels (n,)."""
+
+    inputs: np.ndarray
+    labels: np.ndarray
+
+
+def samples_of(record: Record) -> Shown:
+    """What a generator drew, as a record of samples holds it."""
+    arrays = record.arrays
+    return Shown(arrays["images"] if "images" in arrays else unpack(arrays), arrays["labels"])
 
 
 @lru_cache(maxsize=4)
 def load(spec: Data) -> Dataset:
     """The dataset of a spec; the last four are kept in memory. Raises ValueError on an impossible spec."""
     match spec:
-        case World():
+        case World() | ComplaintsWorld():
             return load_world(spec)
         case Digits():
             from ddiv.data.digits import load_digits
 
             return load_digits(spec)
+        case Complaints():
+            from ddiv.data.complaints import load_complaints
+
+            return load_complaints(spec)
     raise TypeError(f"no loader for {spec!r}")
 
 
-def load_world(spec: World) -> Dataset:
-    """The world's fine-tuning classes: training images of the first domain, tests of every domain, balanced.
+def load_world(spec: World | ComplaintsWorld) -> Dataset:
+    """A world's fine-tuning classes: training data of the first domain, tests of every domain, balanced.
 
     Raises ValueError where the spec asks for another version of the world than this code draws.
     """
-    from ddiv.data.world import DOMAINS, FINETUNE_CLASSES, WORLD_VERSION, render
-
-    if spec.version != WORLD_VERSION:
-        raise ValueError(f"this ddiv draws version {WORLD_VERSION} of the image world, the spec asks for "
-                         f"{spec.version}: install the ddiv that made it, or take the profile's present studies")
-    classes = range(len(FINETUNE_CLASSES))
+    world = _world(spec)
+    classes = range(len(world.classes))
     train = np.repeat(classes, spec.train_per_class)
     test = np.repeat(classes, spec.test_per_class)
-    # Pictures of one seed share their poses and textures, so training and test pictures take different seeds.
-    images = render(FINETUNE_CLASSES, train, DOMAINS[0], 2 * spec.seed)
-    tests = {domain: (render(FINETUNE_CLASSES, test, domain, 2 * spec.seed + 1), test) for domain in DOMAINS}
-    return Dataset(images, train, tests, tuple(one.name for one in FINETUNE_CLASSES))
+    # Examples of one seed share their random details (poses and textures), so training and tests take different seeds.
+    inputs = world.draw(train, world.domains[0], 2 * spec.seed)
+    tests = {domain: (world.draw(test, domain, 2 * spec.seed + 1), test) for domain in world.domains}
+    return Dataset(inputs, train, tests, world.classes)
+
+
+def drawn_at_will(spec: Data, labels: np.ndarray) -> np.ndarray | None:
+    """Training data with these labels (n,), as many of a class as are asked for; None of data that is finite."""
+    if not isinstance(spec, World | ComplaintsWorld):
+        return None
+    world = _world(spec)
+    return world.draw(labels, world.domains[0], 2 * spec.seed)
+
+
+class _World(NamedTuple):
+    classes: tuple[str, ...]
+    domains: tuple[str, ...]
+    draw: Callable[[np.ndarray, str, int], np.ndarray]
+
+
+def _world(spec: World | ComplaintsWorld) -> _World:
+    if isinstance(spec, World):
+        from ddiv.data import world
+
+        _require_version(spec, world.WORLD_VERSION, "image world")
+        names = tuple(one.name for one in world.FINETUNE_CLASSES)
+        return _World(names, world.DOMAINS, partial(world.render, world.FINETUNE_CLASSES))
+    from ddiv.data import complaints_world
+
+    _require_version(spec, complaints_world.WORLD_VERSION, "world of complaints")
+    classes = complaints_world.FINETUNE_CLASSES
+    return _World(classes, complaints_world.REGISTERS, partial(complaints_world.write, classes))
+
+
+def _require_version(spec: World | ComplaintsWorld, version: int, name: str) -> None:
+    if spec.version != version:
+        raise ValueError(f"this ddiv draws version {version} of the {name}, the spec asks for {spec.version}: install the "
+                         "ddiv that made it, or take the profile's present studies")

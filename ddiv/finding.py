@@ -20,7 +20,7 @@ from ddiv.ledger import Entry
 from ddiv.outcome import Match, Score, Snapshot, Spectral, Trained
 from ddiv.span import HELD, Outside
 from ddiv.store import Record, Store, StoreError
-from ddiv.study import Clip, Study
+from ddiv.study import Study
 from ddiv.treatment import BASELINE, Treatment
 from ddiv.trial import Job, key, trial
 
@@ -43,7 +43,6 @@ class Asked(msgspec.Struct, frozen=True):
     variant: str
     question: Question
     seeds: tuple[int, ...]
-    embedder: Clip
     alpha: float
     test: str
     order: int = 0
@@ -53,7 +52,7 @@ class Asked(msgspec.Struct, frozen=True):
 
     def jobs(self) -> list[Job]:
         """Every trial or view that the answer rests on."""
-        return jobs(self.question, self.study, self.embedder, self.seeds)
+        return jobs(self.question, self.study, self.seeds)
 
 
 @dataclass(frozen=True)
@@ -119,7 +118,6 @@ class SeedBench:
 
     reader: Reader
     study: Study
-    embedder: Clip
     seed: int
 
     def trained(self, arm: Treatment) -> Trained:
@@ -131,10 +129,9 @@ class SeedBench:
     def before(self, arm: Treatment) -> Snapshot:
         return self.trained(arm).before
 
-    def vendi(self, arm: Treatment) -> Mapping[str, float]:
-        """What the view of an arm says of its data, by outcome key: Vendi Scores, energies outside the real span."""
-        facts = self.reader.record(view(self.study, arm, self.embedder, self.seed)).facts
-        return {**facts["vendi"], **facts.get("outside", {})}
+    def of_data(self, outcome: OfData, arm: Treatment) -> float:
+        """What the view of an arm says of its data."""
+        return outcome.read(self.reader.record(view(self.study, arm, self.seed, outcome.embedder)).facts)
 
     def match(self, arm: Treatment) -> Match:
         """The baseline at the arm's clean training loss. Raises Unmatched where it never passes it."""
@@ -149,12 +146,12 @@ class SeedBench:
     def bench(self, matched: Literal["early", "between", "late"] | None = None) -> Bench:
         """At equal epochs, or fit-matched to one of the states of `outcome.Match`."""
         base = (lambda arm: getattr(self.match(arm), matched)) if matched else (lambda arm: self.state(BASELINE))
-        return Bench(self.state, base, self.vendi, self.before)
+        return Bench(self.state, base, self.of_data, self.before)
 
 
 def answer(asked: Asked, reader: Reader) -> Finding:
     """Answer a question from the store. Raises KeyError where a record is missing."""
-    seats = [SeedBench(reader, asked.study, asked.embedder, seed) for seed in asked.seeds]
+    seats = [SeedBench(reader, asked.study, seed) for seed in asked.seeds]
     benches = [seat.bench() for seat in seats]
     shares = _reliable_shares(asked.question, benches)
     question = asked.question.relying_on({outcome for outcome, share in shares.items() if share >= RELIABLE_SHARE})
@@ -282,7 +279,7 @@ def _definitions(asked: Asked, benches: Sequence[Bench], evidence: Evidence) -> 
     convolutions = isinstance(outcome, Spectral) and any(view.endswith("/flat") for view in benches[0].state(first).views)
     named = _named(outcome, convolutions)
     if isinstance(outcome, OfData):
-        named = [one for one in named if one.key in benches[0].vendi(first)]
+        named = [one for one in named if _measured(one, benches[0], first)]
     if len(named) == 1:
         return
     yield named[0].label, evidence.verdict
@@ -292,8 +289,16 @@ def _definitions(asked: Asked, benches: Sequence[Bench], evidence: Evidence) -> 
         yield other.label, _weigh(again, effects, _reliable_shares(again, benches), asked.alpha).verdict
 
 
+def _measured(outcome: OfData, bench: Bench, arm: Treatment) -> bool:
+    """Whether a view holds an outcome under this definition: planted and older records may not hold all."""
+    try:
+        return bool(np.isfinite(bench.of_data(outcome, arm)))
+    except KeyError:
+        return False
+
+
 def _named(outcome: Measured, convolutions: bool) -> list[Measured]:
     """The outcome under every named definition of it, itself first."""
     if isinstance(outcome, Outside):
-        return [outcome, *(Outside(outcome.space, held) for held in HELD if held != outcome.held)]
+        return [outcome, *(msgspec.structs.replace(outcome, held=held) for held in HELD if held != outcome.held)]
     return outcomes.definitions(outcome, convolutions)

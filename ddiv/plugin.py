@@ -21,10 +21,11 @@ from ddiv.evidence import MOST_SEEDS
 from ddiv.finding import CONTROL_SHARE, Asked, Reader
 from ddiv.machine import usable_cores
 from ddiv.plan import Crew
-from ddiv.profiles import PROFILES, Profile, UnknownProfile, profile
+from ddiv.profiles import PROFILES, BadStudyFile, Profile, UnknownProfile, of_file, profile
 from ddiv.progress import ProgressLine
 from ddiv.store import Store, StoreError
 from ddiv.study import Study
+from ddiv.testing import parameters, variant
 from ddiv.treatment import OTHER_SEEDS_BEGIN
 from ddiv.trial import Job
 from ddiv.wording import Tally, tally
@@ -61,6 +62,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
                                     "(with pytest's own --strict, every claim that is not supported fails)")
     group.addoption("--profile", default="embedded", metavar="NAME",
                     help=f"the studies to run: {', '.join(PROFILES)} (default: embedded)")
+    group.addoption("--study", metavar="FILE", help="a Python file that defines STUDY, a ddiv.study.Study (or STUDIES, a tuple of "
+                                                    "them), to put the claims to in place of a profile's")
     group.addoption("--seeds", type=int, metavar="N", help="seeds that every claim starts with (default: the profile's)")
     group.addoption("--max-seeds", type=int, metavar="N",
                     help="a claim that is still undecided gets more seeds, up to N (default: the profile's; fewer than 6 "
@@ -79,8 +82,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "claim: a claim of a paper, put to a study")
     try:
-        chosen = profile(config.getoption("profile"))
-    except UnknownProfile as error:
+        own = config.getoption("study")
+        chosen = of_file(Path(own)) if own else profile(config.getoption("profile"))
+    except (UnknownProfile, BadStudyFile) as error:
         raise pytest.UsageError(str(error)) from None
     try:
         ledger.entries(config.rootpath / ledger.FILE)
@@ -162,8 +166,9 @@ def _measure(device: str | None):
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     claim = getattr(metafunc.function, "claim", None)
     if claim is not None:
-        studies = [study for study in metafunc.config.stash[SESSION].profile.studies if metafunc.function.applies(study)]
-        metafunc.parametrize("study", studies, ids=[f"{claim.id}-{study.name}" for study in studies])
+        names, rows = parameters(metafunc.function, metafunc.config.stash[SESSION].profile.studies)
+        ids = ["-".join([claim.id, study.name, *others]) for study, *others in rows]
+        metafunc.parametrize(names, rows, ids=ids)
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
@@ -174,12 +179,10 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     session, given = item.config.stash[SESSION], dict(item.callspec.params)
     if not isinstance(given["study"], Study):
         return  # no study of the profile has what the claim needs: pytest skips it, saying that
-    question, study = function.ask(**given), given.pop("study")
-    variant = ", ".join(value for value in given.values() if isinstance(value, str))
-    known = ledger.entry(session.profile.name, function.claim.id, study.name, variant,
-                           item.config.rootpath / ledger.FILE)
-    asked = Asked(claim=function.claim, study=study, variant=variant, question=question, seeds=session.run.seeds,
-                  embedder=session.profile.embedder, test=item.nodeid,
+    question, study, named = function.ask(**given), given["study"], variant(function, given)
+    known = ledger.entry(session.profile.name, function.claim.id, study.name, named, item.config.rootpath / ledger.FILE)
+    asked = Asked(claim=function.claim, study=study, variant=named, question=question, seeds=session.run.seeds,
+                  test=item.nodeid,
                   alpha=session.run.alpha / (CONTROL_SHARE if function.claim.control else 1),
                   expected=known)
     try:

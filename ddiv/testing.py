@@ -12,18 +12,20 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from ddiv.claim import Claim, Question
 from ddiv.study import Study
 
 
 def claim(id: str, statement: str, *, source: str, needs: tuple[str, ...] = (),
-          on: Callable[[Study], bool] = lambda study: True, guards: str = "") -> Callable:
+          on: Callable[[Study], bool] = lambda study: True, each: Callable[[Study], Sequence[str]] | None = None,
+          guards: str = "") -> Callable:
     """Mark a function of `study` (and further parameters) that returns a Question as a test of a claim.
 
     `id` is the claim's id in the catalogue; `source` names the version of the paper and the passage. It is put to
     every study whose fields named in `needs` are not empty and for which `on` holds.
+    `each` gives the augmentations of a study that the test is asked of one by one, as its parameter `augmentation`.
     `guards` makes it a negative control of that family of claims, which must not come out supported.
     """
 
@@ -39,6 +41,21 @@ def claim(id: str, statement: str, *, source: str, needs: tuple[str, ...] = (),
         test.claim = Claim(id, statement, source, family, guards)
         test.ask = ask
         test.applies = lambda study: all(getattr(study, name) for name in needs) and on(study)
+        test.each = each
         return test
 
     return decorate
+
+
+def parameters(test: Callable, studies: Iterable[Study]) -> tuple[tuple[str, ...], list[tuple]]:
+    """What a claim's test is parametrised by: the names, and a row of values for each study (and augmentation)."""
+    applicable = filter(test.applies, studies)
+    if test.each is None:
+        return ("study",), [(study,) for study in applicable]
+    return ("study", "augmentation"), [(study, name) for study in applicable for name in test.each(study)]
+
+
+def variant(test: Callable, values: Mapping[str, object]) -> str:
+    """What tells this test of a claim from its others: the parameters that are words, in the order of the signature."""
+    given = (values.get(name) for name in inspect.signature(test.ask).parameters)
+    return ", ".join(value for value in given if isinstance(value, str))

@@ -19,13 +19,13 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ddiv import truncation
-from ddiv.backbone import Network, add_dropout, build, normalise
+from ddiv.backbone import Network, add_dropout, build
 from ddiv.datasets import Dataset, load
 from ddiv.draws import generator, stream
 from ddiv.errors import TrialFailed
+from ddiv.inputs import augmented, tensor
 from ddiv.machine import processor_name
-from ddiv.mixing import augmented
-from ddiv.shown import Shown, synthetic_images, training_set
+from ddiv.shown import Shown, synthetic_data, training_set
 from ddiv.spectra.eigen import eigenvalues
 from ddiv.spectra.matrices import shapes, skipped, weight_matrices
 from ddiv.store import Record
@@ -44,7 +44,7 @@ def train(trial: Trial, device: torch.device, progress: Progress = lambda share:
     """
     started = time.time()
     data = load(trial.data)
-    shown = training_set(data, trial.treatment, trial.treatment.seed(trial.seed), synthetic_images(trial, records))
+    shown = training_set(data, trial.treatment, trial.treatment.seed(trial.seed), synthetic_data(trial, records))
     devices = [device] if device.type == "cuda" else []
     with torch.random.fork_rng(devices=devices), _without_denormals():
         seed = trial.treatment.seed(trial.seed)
@@ -79,10 +79,10 @@ class _Measured:
 def _fit(network: Network, data: Dataset, shown: Shown, trial: Trial, device: torch.device, progress: Progress) -> _Measured:
     recipe, treatment = trial.recipe, trial.treatment
     seed = treatment.seed(trial.seed)
-    images = torch.from_numpy(shown.images)
-    clean, labels = normalise(images.to(device)), torch.from_numpy(shown.labels).long().to(device)
+    clean, labels = tensor(shown.inputs, trial.backbone).to(device), torch.from_numpy(shown.labels).long().to(device)
+    tests = {domain: tensor(inputs, trial.backbone).to(device) for domain, (inputs, _) in data.tests.items()}
     size = treatment.part(BatchSize).size if treatment.part(BatchSize) else recipe.batch
-    batches = -(-len(images) // size)
+    batches = -(-len(clean) // size)
     planned = recipe.epochs * batches
     stop = treatment.part(EarlyStop)
     last = planned if stop is None else max(1, round(stop.fraction * planned))
@@ -97,15 +97,15 @@ def _fit(network: Network, data: Dataset, shown: Shown, trial: Trial, device: to
     before, trajectory, losses = spectrum(network), [], []
     step = 0
     if 0 in checkpoints:
-        trajectory.append((0.0, *_measure(network, clean, labels, data, device)))
+        trajectory.append((0.0, *_measure(network, clean, labels, tests)))
     while step < last:
         inputs, mixed = clean, None
         if augmentation is not None:
-            pictures, mixed = augmented(augmentation.name, images, draws)
-            inputs = normalise(pictures.to(device))
+            drawn, mixed = augmented(augmentation.name, shown.inputs, draws)
+            inputs = tensor(drawn, trial.backbone).to(device)
         total = torch.zeros((), device=device)
         network.train()
-        indices = torch.randperm(len(images), generator=order).to(device)
+        indices = torch.randperm(len(clean), generator=order).to(device)
         for index in indices.split(size)[:last - step]:
             outputs = network(inputs[index])
             loss = F.cross_entropy(outputs, labels[index]) if mixed is None else mixed.loss(outputs, labels, index)
@@ -116,15 +116,15 @@ def _fit(network: Network, data: Dataset, shown: Shown, trial: Trial, device: to
             total += loss.detach() * len(index)
             step += 1
             if step in checkpoints:
-                trajectory.append((step / batches, *_measure(network, clean, labels, data, device)))
+                trajectory.append((step / batches, *_measure(network, clean, labels, tests)))
                 network.train()
-        losses.append(float(total) / len(images))
+        losses.append(float(total) / len(clean))
         if not np.isfinite(losses[-1]):
             raise TrialFailed(
                 f"the loss of the trial {trial.label} became {losses[-1]} in epoch {len(losses)}. Lower the "
                 f"learning rate of its recipe (now {recipe.lr:g}) or the dose of the treatment.")
         progress(step / last)
-    after, fit, outputs = _measure(network, clean, labels, data, device)
+    after, fit, outputs = _measure(network, clean, labels, tests)
     out = _Measured()
     out.facts = {
         "layers": _layers(network, before),
@@ -140,9 +140,8 @@ def _fit(network: Network, data: Dataset, shown: Shown, trial: Trial, device: to
     if trajectory:
         out.arrays["trajectory/eigenvalues"] = np.stack([_flat(s) for _, s, _, _ in trajectory])
     if treatment.is_baseline:
-        pictures, truth = next(iter(data.tests.values()))
-        domains = {"train": (clean, labels), "id": (normalise(torch.from_numpy(pictures).to(device)),
-                                                    torch.from_numpy(truth).long().to(device))}
+        domain, (_, truth) = next(iter(data.tests.items()))
+        domains = {"train": (clean, labels), "id": (tests[domain], torch.from_numpy(truth).long().to(device))}
         out.facts["truncated"] = truncation.measure(network, domains, generator(seed, "truncation"))
     return out
 
@@ -166,38 +165,38 @@ def _flat(spectra: dict[str, np.ndarray]) -> np.ndarray:
 
 
 def _layers(network: Network, spectra: dict[str, np.ndarray]) -> list[dict]:
-    """What the flat eigenvalue arrays hold, in their order."""
+    """What the flat eigenvalue arrays hold, in their order. Tables of embeddings are no layers that act on activations, so
+    they stand in a view of their own."""
     matrices = weight_matrices(network)
     sizes = shapes(matrices)
     return [{"name": matrix.name, "kind": matrix.kind, "shape": list(sizes[matrix.name]),
-             "view": "classifier" if matrix.name.startswith("head") else "encoder",
+             "view": "classifier" if matrix.name.startswith("head") else "embedding" if matrix.kind == "embedding" else "encoder",
              "eigenvalues": len(spectra[matrix.name])} for matrix in matrices]
 
 
-def _measure(network: Network, clean: Tensor, labels: Tensor, data: Dataset, device: torch.device):
+def _measure(network: Network, clean: Tensor, labels: Tensor, tests: Mapping[str, Tensor]):
     """Spectra, fit on the clean training set, and log-probabilities (n, classes) on every test domain."""
     network.eval()
     outputs = log_probabilities(network, clean)
     fit = {"loss": float(F.nll_loss(outputs, labels)),
            "accuracy": float((outputs.argmax(1) == labels).float().mean())}
-    tests = {domain: log_probabilities(network, normalise(torch.from_numpy(images).to(device))).cpu().numpy()
-             for domain, (images, _) in data.tests.items()}
-    return spectrum(network), fit, tests
+    return spectrum(network), fit, {domain: log_probabilities(network, inputs).cpu().numpy() for domain, inputs in tests.items()}
 
 
 @torch.no_grad()
-def log_probabilities(network: Network, images: Tensor, batch: int = 250) -> Tensor:
-    """Log-probabilities (n, classes) of normalised images, in evaluation mode of the caller's choosing."""
-    return torch.cat([F.log_softmax(network(part), dim=1) for part in images.split(batch)])
+def log_probabilities(network: Network, inputs: Tensor, batch: int = 250) -> Tensor:
+    """Log-probabilities (n, classes) of what `inputs.tensor` gives, in evaluation mode of the caller's choosing."""
+    return torch.cat([F.log_softmax(network(part), dim=1) for part in inputs.split(batch)])
 
 
 def provenance(device: torch.device, started: float) -> dict:
     """Where and with what a record was made. It is no part of the key."""
     import open_clip
     import torchvision
+    import transformers
 
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else processor_name()
     return {"started": started, "seconds": time.time() - started, "device": device.type, "device_name": name,
             "threads": torch.get_num_threads(), "python": platform.python_version(),
             "torch": str(torch.__version__), "torchvision": str(torchvision.__version__),
-            "open_clip": str(open_clip.__version__)}
+            "open_clip": str(open_clip.__version__), "transformers": str(transformers.__version__)}

@@ -14,7 +14,7 @@ from typing import Literal
 
 import msgspec
 
-from ddiv.source import Flow, Generator, Setting
+from ddiv.source import Flow, Generator, NGram, Setting
 
 Placement = Literal["all", "head", "encoder"]
 
@@ -59,7 +59,8 @@ class WeightDecay(msgspec.Struct, frozen=True, tag="decay"):
 
 
 class Augmentation(msgspec.Struct, frozen=True, tag="augmentation"):
-    """An augmentation by name, drawn anew per sample and epoch (`ddiv.augment`): the ten of v1 section 3.3 and further ones."""
+    """An augmentation by name, drawn anew per sample and epoch: of images (`ddiv.augment`) the ten of v1 section 3.3 and further
+    ones, of texts (`ddiv.text.augment`) those of Wei and Zou (2019) by strength."""
 
     name: str
 
@@ -69,9 +70,9 @@ class Augmentation(msgspec.Struct, frozen=True, tag="augmentation"):
 
 
 class Synthetic(msgspec.Struct, frozen=True, tag="synthetic"):
-    """A `share` in (0, 1] of the training images, the same in every class, replaced by a generator's (v1 section 3.4).
+    """A `share` in (0, 1] of the training examples, the same in every class, replaced by a generator's (v1 section 3.4).
 
-    The number of images stays. `round` above 1: the generator was retrained on its own samples round after round
+    The number of examples stays. `round` above 1: the generator was retrained on its own samples round after round
     (Alemohammad et al. 2023), the first being trained on the real images.
     """
 
@@ -82,12 +83,12 @@ class Synthetic(msgspec.Struct, frozen=True, tag="synthetic"):
 
     def __post_init__(self):
         if not 0 <= self.share <= 1:
-            raise ValueError(f"a share of synthetic images lies in [0, 1], got {self.share}")
+            raise ValueError(f"a share of synthetic examples lies in [0, 1], got {self.share}")
         if self.round < 1:
             raise ValueError(f"rounds of a generator count from 1, got {self.round}")
-        if self.round > 1 and not isinstance(self.generator, Flow):
+        if self.round > 1 and not isinstance(self.generator, Flow | NGram):
             raise ValueError(f"{self.generator.label} is not retrained on its own samples, so it has no round {self.round}: take "
-                             "a Flow, or leave the study's `rounds` out")
+                             "a Flow or an NGram, or leave the study's `rounds` out")
 
     @property
     def label(self) -> str:

@@ -15,13 +15,10 @@ from functools import lru_cache
 
 import msgspec
 
-from ddiv.source import Flow, Generator, Setting
-from ddiv.study import Backbone, Clip, Data, Recipe, Study
+from ddiv.source import Flow, Generator, NGram, Setting
+from ddiv.study import Backbone, Data, Embedder, Recipe, Study
 from ddiv.treatment import Synthetic, Treatment
 
-# Raise when training, augmentation or measurement come to MEAN something else: stored records made under
-# the old meaning are then left alone and trained anew. A refactoring or a speed-up leaves it as it is.
-MEANING = 3
 
 
 class Trial(msgspec.Struct, frozen=True, tag="trial"):
@@ -39,11 +36,11 @@ class Trial(msgspec.Struct, frozen=True, tag="trial"):
 
 
 class View(msgspec.Struct, frozen=True, tag="view"):
-    """`n` training images as a treatment (an augmentation, a synthetic share, a number of classes) shows them."""
+    """`n` training examples as a treatment (an augmentation, a synthetic share, a number of classes) shows them."""
 
     data: Data
     treatment: Treatment
-    embedder: Clip
+    embedder: Embedder
     n: int
     seed: int
 
@@ -53,10 +50,10 @@ class View(msgspec.Struct, frozen=True, tag="view"):
 
 
 class GeneratorFit(msgspec.Struct, frozen=True, tag="generator"):
-    """Train a generator: in round 1 on the real training images, later on its own samples of the round before."""
+    """Train a generator: in round 1 on the real training data, later on its own samples of the round before."""
 
     data: Data
-    generator: Flow
+    generator: Flow | NGram
     setting: Setting | None = None  # of the samples that it is retrained on; None in round 1
     round: int = 1
     seed: int = 0
@@ -67,7 +64,7 @@ class GeneratorFit(msgspec.Struct, frozen=True, tag="generator"):
 
 
 class Samples(msgspec.Struct, frozen=True, tag="samples"):
-    """As many images as the training set has of every class, drawn from a generator with this seed."""
+    """As many examples as the training set has of every class, drawn from a generator with this seed."""
 
     data: Data
     generator: Generator
@@ -82,6 +79,10 @@ class Samples(msgspec.Struct, frozen=True, tag="samples"):
 
 Job = Trial | View | GeneratorFit | Samples
 
+# Raise a kind's number when its training or measurement comes to MEAN something else: stored records made under the old
+# meaning are then left alone and made anew. A refactoring or a speed-up leaves it as it is.
+MEANING = {Trial: 3, View: 4, GeneratorFit: 3, Samples: 3}
+
 
 def requires(job: Job) -> tuple[Job, ...]:
     """The jobs whose records this one reads."""
@@ -89,7 +90,7 @@ def requires(job: Job) -> tuple[Job, ...]:
         case Trial() | View():
             part = job.treatment.part(Synthetic)
             return (Samples(job.data, part.generator, part.setting, part.round, job.seed),) if part else ()
-        case Samples(generator=Flow()):
+        case Samples(generator=Flow() | NGram()):
             return (_fit(job),)
         case GeneratorFit() if job.round > 1:
             return (Samples(job.data, job.generator, job.setting, job.round - 1, job.seed),)
@@ -131,8 +132,8 @@ def canonical(job: Job) -> bytes:
 
 @lru_cache(maxsize=4096)
 def key(job: Job) -> str:
-    """Twenty hexadecimal digits that name the job, by SHA-256 over its canonical form and MEANING."""
-    return hashlib.sha256(b"%d:%s" % (MEANING, canonical(job))).hexdigest()[:20]
+    """Twenty hexadecimal digits that name the job, by SHA-256 over its canonical form and its kind's MEANING."""
+    return hashlib.sha256(b"%d:%s" % (MEANING[type(job)], canonical(job))).hexdigest()[:20]
 
 
 def decode(text: bytes) -> Job:

@@ -75,7 +75,7 @@ def measure(network: Network, domains: Mapping[str, tuple[Tensor, Tensor]], draw
     cut = copy.deepcopy(network).eval()
     for parameter in cut.parameters():  # in any other memory format a convolution's flat matrix would be a copy, not a view
         parameter.data = parameter.data.contiguous()
-    matrices = [one for one in weight_matrices(cut) if one.kind != "conv-pooled"]
+    matrices = [one for one in weight_matrices(cut) if one.kind not in ("conv-pooled", "embedding")]
     whole = {one.name: one.tensor.cpu().double().numpy() for one in matrices}
     spectra = {name: np.linalg.eigh(weight @ weight.T if weight.shape[0] <= weight.shape[1] else weight.T @ weight)
                for name, weight in whole.items()}

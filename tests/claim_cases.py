@@ -12,7 +12,8 @@ from ddiv.claim import Claim, NotApplicable, Question
 from ddiv.finding import Asked
 from ddiv.profiles import profile
 from ddiv.source import Flow, Setting
-from ddiv.study import Clip, ResNet18, Study
+from ddiv.study import Bert, Clip, ResNet18, Study
+from ddiv.testing import parameters, variant
 
 PROFILE = profile("embedded")
 NAMED = {study.name: study for study in PROFILE.studies}
@@ -24,7 +25,7 @@ EVERYTHING = msgspec.structs.replace(
     combinations=((0.1, 1e-4), (0.1, 1e-2), (0.3, 1e-4), (0.3, 1e-2)), generator=Flow(side=8, width=8, steps=1),
     settings=(Setting("good"), Setting("poor", temperature=0.5)), shares=((0.15, 0.25, 0.35, 0.5, 0.7, 1.0),) * 2, rounds=3,
     class_counts=(2, 5, 15, 30, 60), batches=(4, 16, 32, 128, 720))
-BACKBONES = (Clip(WORLD.backbone.weights, tower="resnet"), ResNet18())
+BACKBONES = (Clip(WORLD.backbone.weights, tower="resnet"), ResNet18(), Bert("any"))
 ANYTHING = (EVERYTHING, *(msgspec.structs.replace(EVERYTHING, backbone=backbone) for backbone in BACKBONES))
 
 
@@ -38,7 +39,7 @@ class Case(NamedTuple):
 
     def asked(self, seeds: tuple[int, ...]) -> Asked:
         return Asked(claim=self.claim, study=self.study, variant=self.variant, question=self.question, seeds=seeds,
-                     embedder=PROFILE.embedder, alpha=0.05, test=f"claims/test_x.py::{self}")
+                     alpha=0.05, test=f"claims/test_x.py::{self}")
 
     @property
     def applicable(self) -> bool:
@@ -61,11 +62,10 @@ def every_case() -> Iterator[Case]:
             marks = [mark.args for mark in getattr(test, "pytestmark", []) if mark.name == "parametrize"]
             rows = [[dict(zip(names.split(", "), row if ", " in names else (row,))) for row in given]
                     for names, given in marks]
-            studies = [*filter(test.applies, PROFILE.studies)] or [next(filter(test.applies, ANYTHING))]
-            for study, chosen in product(studies, product(*rows)):
-                values = {name: value for row in chosen for name, value in row.items()}
-                variant = ", ".join(value for value in values.values() if isinstance(value, str))
-                yield Case(test.claim, study, test.ask(study=study, **values), variant)
+            names, found = parameters(test, [*filter(test.applies, PROFILE.studies)] or [next(filter(test.applies, ANYTHING))])
+            for own, chosen in product([dict(zip(names, row)) for row in found], product(*rows)):
+                values = own | {name: value for row in chosen for name, value in row.items()}
+                yield Case(test.claim, values["study"], test.ask(**values), variant(test, values))
 
 
 CASES = list(every_case())

@@ -7,6 +7,7 @@ a planted share of right answers at a planted confidence; views have planted sco
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
+from typing import get_args
 
 import numpy as np
 
@@ -14,7 +15,8 @@ from ddiv import outcome as outcomes, truncation
 from ddiv.claim import Measured
 from ddiv.claim.bench import OfData
 from ddiv.finding import Reader
-from ddiv.outcome import Trained, Vendi
+from ddiv.outcome import Trained, Vendi, Weighted
+from ddiv.outcome.kinds import Alignment
 from ddiv.span import HELD, Outside
 from ddiv.store import Record
 from ddiv.study import Study
@@ -45,6 +47,7 @@ class Levels:
     embedding: float = 0.0
     outside_pixel: float = 0.0
     outside_embedding: float = 0.0
+    alignment: float = 0.0
     truncation: float = 0.0
     spectrum: str = "power law"
     start: tuple[str, float] = ("power law", 0.0)
@@ -82,11 +85,12 @@ def record(job: Job, study: Study, levels: Levels) -> Record:
 
 
 def view_record(job: View, levels: Levels) -> Record:
-    """The record of a view: Vendi Scores, and energies outside the real span under each definition."""
+    """The record of a view: Vendi Scores, energies outside the real span and alignments, under each definition."""
     vendi = {Vendi("pixel").key: 10 + levels.pixel, Vendi("embedding").key: 6 + levels.embedding}
     outside = {Outside(space, held).key: 0.5 + 0.1 * by + 0.1 * (1 - held)
                for space, by in (("pixel", levels.outside_pixel), ("embedding", levels.outside_embedding)) for held in HELD}
-    return Record(job, {"vendi": vendi, "outside": outside}, {})
+    aligned = {definition: 0.5 + 0.1 * levels.alignment for definition in get_args(Alignment)}
+    return Record(job, {"vendi": vendi, "outside": outside, "alignment": aligned}, {})
 
 
 @cache
@@ -161,6 +165,8 @@ class PlantedReader(Reader):
 @cache
 def lever(outcome: Measured, study: Study) -> tuple[str, int]:
     """The first knob that moves an outcome, and the sign with which it does."""
+    if isinstance(outcome, Weighted):
+        return "alignment", 1
     if isinstance(outcome, OfData):
         return ("outside_" if isinstance(outcome, Outside) else "") + outcome.space, 1
     for knob in KNOBS:

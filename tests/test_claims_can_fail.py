@@ -12,8 +12,8 @@ import pytest
 
 from ddiv import outcome as outcomes
 from ddiv.claim import (Agreement, Alike, All, AsFar, Asking, Bench, Change, Contrast, Correlation, Further, Largest, Mixing,
-                        NoWorse, Opposite, Question, Resemblance, RiseThenFall, SomewhereOpposed, Threshold,
-                        Trend, view)
+                        NoWorse, Opposite, Question, Resemblance, RiseThenFall, Separated, SomewhereOpposed, Threshold,
+                        TracksBetter, Trend, view)
 from ddiv.evidence import FALLS, RISES
 from ddiv.finding import Finding, answer
 from ddiv.outcome import Score, Spectral, Vendi
@@ -21,7 +21,7 @@ from ddiv.span import Outside
 from ddiv.study import Study
 from ddiv.treatment import Treatment
 from ddiv.trial import trial
-from tests.claim_cases import APPLICABLE, CASES, DIGITS, PROFILE, WORLD, Case
+from tests.claim_cases import APPLICABLE, CASES, DIGITS, WORLD, Case
 from tests.planted import SPECTRA, Levels, PlantedReader, lever, trained
 
 SEEDS = tuple(range(8))
@@ -83,6 +83,14 @@ def turns(question: Asking, study: Study, side: int, way: int) -> Turns:
             way = side * question.direction
             return {(arm, knob): sign * 0.2 * i for i, arm in enumerate(question.treatments)
                     for knob, sign in ((first, up), (second, along * way))}
+        case TracksBetter():
+            levers = [lever(outcome, study) for outcome in question.outcomes()]
+            return {(arm, knob): sign * 0.1 * along * i for i, arm in enumerate(question.treatments)
+                    for (knob, sign), along in zip(levers, (side, -side, 1))}
+        case Separated():
+            knob, sign = lever(question.outcome, study)
+            apart = {(arm, knob): sign * 1.0 * way for arm in question.first} if side > 0 else {}
+            return apart | {(arm, knob): 0.0 for arm in question.second}
         case Mixing():
             knob, sign = lever(question.outcome, study)
             return {(arm, knob): sign * (-side * 2 * max(0, share - question.half) if side > 0 else share)
@@ -120,7 +128,7 @@ def state(question: Question, study: Study, side: int) -> Levels:
     """Levels of the question's one arm at which every part is answered as claimed, or one against it."""
     for levels in STATES:
         read = trained(study, True, levels)
-        bench = Bench(lambda arm: read.after, lambda arm: read.after, lambda arm: {}, lambda arm: read.before)
+        bench = Bench(lambda arm: read.after, lambda arm: read.after, lambda outcome, arm: np.nan, lambda arm: read.before)
         effects = question.answer(bench)
         told = all(outcomes.reliability(outcome, *compared) > 0.5 for part in question.parts() for outcome in part.outcomes()
                    for compared in part.compared(bench))
@@ -146,7 +154,7 @@ def planted(question: Question, study: Study, world: str) -> PlantedReader:
             for (arm, knob), by in turns(question, study, side, way).items():
                 turned[arm] = turned[arm].turned(knob, SIZES[seed] * by)
         for arm, at in turned.items():
-            levels |= {trial(study, arm, seed): at, view(study, arm, PROFILE.embedder, seed): at}
+            levels |= {trial(study, arm, seed): at, **{view(study, arm, seed, i): at for i in range(len(study.embedders))}}
     return PlantedReader(study, levels)
 
 

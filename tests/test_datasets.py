@@ -12,8 +12,8 @@ from ddiv.study import Digits, World
 @pytest.mark.parametrize("study", profile("embedded").studies, ids=lambda study: study.name)
 def test_a_study_gets_what_it_names(study):
     data = load(study.data)
-    assert tuple(data.tests) == study.domains and len(data.images) >= study.view_size
-    for images, labels in [(data.images, data.labels), *data.tests.values()]:
+    assert tuple(data.tests) == study.domains and len(data.inputs) >= study.view_size
+    for images, labels in [(data.inputs, data.labels), *data.tests.values()]:
         assert images.dtype == np.uint8 and images.shape[1] == 3 and len(images) == len(labels)
         assert set(labels) == set(range(len(data.classes)))
 
@@ -25,12 +25,12 @@ def test_digits_are_enlarged_as_torch_does_it():
     order = np.random.default_rng(spec.split_seed).permutation(1797)[:500]
     grey = torch.from_numpy(load_digits().images[order][:, None] * 255 / 16)
     large = torch.nn.functional.interpolate(grey, (16, 16), mode="bilinear", align_corners=False)
-    assert np.abs(data.images[:, :1] - large.numpy()).max() <= 0.5 + 1e-9
+    assert np.abs(data.inputs[:, :1] - large.numpy()).max() <= 0.5 + 1e-9
 
 
 def test_digits_for_training_and_testing_are_disjoint():
     data = load(Digits(500))
-    assert len(data.images) + len(data.tests["digits"][0]) == 1797
+    assert len(data.inputs) + len(data.tests["digits"][0]) == 1797
 
 
 @pytest.mark.parametrize("train", [0, 1797])
@@ -41,8 +41,8 @@ def test_digits_need_something_on_both_sides(train):
 
 def test_world_images_for_training_are_not_in_the_test_set():
     data = load(profile("embedded").studies[0].data)
-    seen = {image.tobytes() for image in data.images}
-    assert len(seen) == len(data.images)
+    seen = {image.tobytes() for image in data.inputs}
+    assert len(seen) == len(data.inputs)
     assert not any(image.tobytes() in seen for images, _ in data.tests.values() for image in images)
 
 

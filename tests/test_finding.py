@@ -38,7 +38,7 @@ def reader(tmp_path_factory):
 
 
 def ask(question, **more) -> Asked:
-    given = {"variant": "", "seeds": SEEDS, "embedder": PROFILE.embedder, "alpha": 0.05,
+    given = {"variant": "", "seeds": SEEDS, "alpha": 0.05,
              "test": "claims/test_x.py::test_y", **more}
     return Asked(Claim("an-id", "a statement", "a source", "a family"), STUDY, question=question, **given)
 
@@ -197,7 +197,7 @@ def test_what_is_known_of_an_effect_is_the_part_that_all_matchings_share(ways, e
 def test_diversity_and_other_bases_have_no_fit_matched_verdict():
     arms = Treatment.of(Augmentation("auto")), Treatment.of(Augmentation("rand"))
     records = {job: planted.record(job, STUDY, Levels(pixel=i)) for i, arm in enumerate((BASELINE, *arms))
-               for seed in SEEDS for job in [view(STUDY, arm, PROFILE.embedder, seed)]}
+               for seed in SEEDS for job in [view(STUDY, arm, seed)]}
     finding = answer(ask(Largest(Vendi("pixel"), arms[1], (arms[0],))), Reader(None, records))
     assert finding.evidence.verdict == "supported" and finding.effects == ((1.0,),) * 6
     assert (finding.matched, finding.matched_seeds, finding.matched_note, finding.definitions) == (None, (), None, ())
@@ -209,7 +209,7 @@ def test_a_definition_whose_fits_cannot_be_relied_on_decides_nothing_either(reli
     def bench(by):
         arm, base = (Snapshot({name: np.array([3.0 + shift]) for name in ("alpha", "hill_alpha", "hill_alpha_half")}
                               | {"reliable": np.array([reliable])}, np.array(["classifier"]), {}) for shift in (by, 0.0))
-        return Bench(lambda treatment: base if treatment.is_baseline else arm, lambda treatment: base, lambda treatment: {})
+        return Bench(lambda treatment: base if treatment.is_baseline else arm, lambda treatment: base, lambda outcome, arm: np.nan)
 
     asked = ask(Contrast(Spectral("hill_alpha", "classifier"), (STRONG,), RISES))
     told = dict(_definitions(asked, [bench(0.1 * (seed + 1)) for seed in SEEDS], judge([1.0] * 6)))
@@ -227,7 +227,7 @@ def test_a_fit_matched_verdict_whose_fits_cannot_be_relied_on_is_withheld_and_to
             def state(alpha, reliable):
                 return Snapshot({"alpha": np.array([alpha]), "reliable": np.array([reliable])}, np.array(["classifier"]), {})
 
-            return Bench(lambda treatment: state(4.0, 1.0), lambda treatment: state(3.0, 0.0), lambda treatment: {})
+            return Bench(lambda treatment: state(4.0, 1.0), lambda treatment: state(3.0, 0.0), lambda outcome, arm: np.nan)
 
     evidence, seeds, note = _fit_matched(ask(Contrast(Spectral("alpha", "classifier"), (STRONG,), RISES)), [*map(Seat, SEEDS)])
     assert evidence.verdict == "inconclusive" and min(evidence.effects) == 1 and seeds == SEEDS

@@ -84,7 +84,7 @@ def real():
     """120 digits to train on, 300 to test on, and 120 further ones that nobody has seen."""
     whole = load(DATA)
     tests, truth = whole.tests["digits"]
-    data = Dataset(whole.images, whole.labels, {"digits": (tests[:300], truth[:300])}, whole.classes)
+    data = Dataset(whole.inputs, whole.labels, {"digits": (tests[:300], truth[:300])}, whole.classes)
     return data, tests[300:420], truth[300:420]
 
 
@@ -103,7 +103,7 @@ def test_fresh_real_images_are_judged_as_real(real, clip):
 @pytest.mark.parametrize("noise", [0, 3])
 def test_planted_copies_are_found(real, clip, noise):
     data, fresh, labels = real
-    copies = np.clip(data.images[:60] + NOISE.integers(-noise, noise + 1, data.images[:60].shape), 0, 255).astype(np.uint8)
+    copies = np.clip(data.inputs[:60] + NOISE.integers(-noise, noise + 1, data.inputs[:60].shape), 0, 255).astype(np.uint8)
     found = quality(np.concatenate([copies, fresh[:60]]), np.concatenate([data.labels[:60], labels[:60]]), data, clip)
     assert found["nearest/pixel"]["copies"] == pytest.approx(0.5, abs=0.04)
     assert found["nearest/pixel"]["singled_out"] == pytest.approx(0.5, abs=0.04)
@@ -172,7 +172,7 @@ def test_samples_have_the_training_sets_classes_and_size(rounds):
     data = load(DATA)
     for one in asked:
         record = records[one]
-        assert record.arrays["images"].shape == data.images.shape and record.arrays["images"].dtype == np.uint8
+        assert record.arrays["images"].shape == data.inputs.shape and record.arrays["images"].dtype == np.uint8
         assert np.array_equal(record.arrays["labels"], data.labels)
         assert record.facts["quality"]["accuracy"]["samples"] > 0.3  # chance is .1
         assert record.facts["provenance"]["device"] == "cpu"
@@ -183,7 +183,7 @@ def test_samples_have_the_training_sets_classes_and_size(rounds):
 def test_a_later_round_learns_from_samples_and_not_from_real_images(rounds):
     records, asked, fits = rounds
     data = load(DATA)
-    black = records[asked[0]].arrays | {"images": np.zeros_like(data.images)}
+    black = records[asked[0]].arrays | {"images": np.zeros_like(data.inputs)}
     again = jobs.fit(fits[1], torch.device("cpu"), lambda share: None, {asked[0]: replace(records[asked[0]], arrays=black)})
     images = flow.sample(again.arrays, 10, SPEC, SETTING, data.labels, 16, 0, torch.device("cpu"))
     assert images.mean() < 10 < records[asked[1]].arrays["images"].mean()
@@ -200,7 +200,7 @@ def test_a_fit_is_repeated_exactly_and_each_round_and_seed_has_its_own(rounds):
 def test_a_data_set_that_lacks_a_class_is_refused(monkeypatch):
     whole = load(DATA)
     kept = whole.labels != 3
-    lacking = Dataset(whole.images[kept], whole.labels[kept], whole.tests, whole.classes)
+    lacking = Dataset(whole.inputs[kept], whole.labels[kept], whole.tests, whole.classes)
     monkeypatch.setattr(jobs, "load", lambda data: lacking)
     for job in (GeneratorFit(DATA, SPEC), Samples(DATA, StableDiffusion(), SETTING, 1, 0)):
         with pytest.raises(BadSamples, match="1 of 10 classes have no image .'3'"):

@@ -9,7 +9,8 @@ from ddiv.generate import stable_diffusion
 from ddiv.generate.cache import FLAGGED, ImageCache
 from ddiv.generate.check import BadSamples
 from ddiv.generate.prompts import FORMATS, request
-from ddiv.generate.stable_diffusion import REDRAWS, NoModel, folder_digest, load_pipeline, sample
+from ddiv.digests import folder_digest
+from ddiv.generate.stable_diffusion import REDRAWS, NoModel, load_pipeline, sample
 from ddiv.source import Setting, StableDiffusion
 from tests.tiny_stable_diffusion import pipeline
 

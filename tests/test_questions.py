@@ -6,14 +6,14 @@ import pytest
 
 from ddiv.claim import (Agreement, Alike, All, AsFar, Bench, Change, Contrast, Correlation, Further, Largest, Mixing, NoWorse,
                         NotApplicable, Opposite, Resemblance, RiseThenFall, SomewhereOpposed, Threshold, Trend, Unmatched,
-                        class_view_size, cosine, jobs, view)
+                        cosine, jobs, view)
 from ddiv.evidence import FALLS, RISES
 from ddiv.finding import Asked
 from ddiv.outcome import Score, Snapshot, Spectral, Vendi
 from ddiv.treatment import BASELINE, Augmentation, Classes, Dropout, Treatment, WeightDecay
 from ddiv.trial import Trial, View
-from tests.claim_cases import APPLICABLE, CASES, DIGITS, EVERYTHING, PROFILE, WORLD
-from tests.planted import Levels, record, trained
+from tests.claim_cases import APPLICABLE, CASES, DIGITS, EVERYTHING, WORLD
+from tests.planted import Levels, trained, view_record
 
 ALPHA = Spectral("alpha", "classifier")
 METRICS = ("alpha", "entropy_raw", "frobenius_norm")
@@ -29,7 +29,8 @@ def state(**table) -> Snapshot:
 def bench(states: dict, vendi: dict = {}, baseline=None) -> Bench:
     base = baseline or (lambda arm: states.get(BASELINE, state()))
     plain = {"pixel": 5.0, "embedding": 5.0}
-    return Bench(lambda arm: states.get(arm, state()), base, lambda arm: vendi.get(arm, plain), lambda arm: state(alpha=6))
+    return Bench(lambda arm: states.get(arm, state()), base, lambda outcome, arm: vendi.get(arm, plain)[outcome.key],
+                 lambda arm: state(alpha=6))
 
 
 def ladder_states(ladder, slope) -> dict:
@@ -137,9 +138,9 @@ def test_another_definition_is_the_same_question(question):
 def flat(study) -> Bench:
     """States in which no treatment does anything."""
     states = {baseline: trained(study, baseline, Levels()) for baseline in (True, False)}
-    scores = record(view(study, AUTO, PROFILE.embedder, 0), study, Levels()).facts
+    facts = view_record(None, Levels()).facts
     return Bench(lambda arm: states[arm.is_baseline].after, lambda arm: states[True].after,
-                 lambda arm: scores["vendi"] | scores["outside"], lambda arm: states[arm.is_baseline].after)
+                 lambda outcome, arm: outcome.read(facts), lambda arm: states[arm.is_baseline].after)
 
 
 @pytest.mark.parametrize("case", APPLICABLE, ids=str)
@@ -167,7 +168,7 @@ def test_a_question_survives_being_written_down(case):
 
 
 def test_diversity_asks_for_views_and_trains_nothing():
-    needed = jobs(Contrast(Vendi("pixel"), (AUTO,), RISES), WORLD, PROFILE.embedder, (0, 1, 2))
+    needed = jobs(Contrast(Vendi("pixel"), (AUTO,), RISES), WORLD, (0, 1, 2))
     assert all(isinstance(job, View) for job in needed)
     # The plain training set is one view whatever the seed.
     assert len(set(needed)) == 4
@@ -175,7 +176,7 @@ def test_diversity_asks_for_views_and_trains_nothing():
 
 def test_out_of_distribution_claims_do_not_apply_without_domains():
     with pytest.raises(NotApplicable, match="no out-of-distribution domain"):
-        jobs(Contrast(Score("accuracy", "ood"), (AUTO,), FALLS), DIGITS, PROFILE.embedder, (0,))
+        jobs(Contrast(Score("accuracy", "ood"), (AUTO,), FALLS), DIGITS, (0,))
 
 
 # --- further questions ----------------------------------------------------------------------------
@@ -194,7 +195,7 @@ def test_change_is_after_minus_before_training_in_one_arm():
 def test_threshold_is_the_distance_from_a_bound(at, expected):
     question = Threshold(ALPHA, BASELINE, 4.5, RISES, at)
     assert question.answer(bench({BASELINE: state(alpha=4)})) == pytest.approx((expected,))
-    assert not question.fit_matters and jobs(question, WORLD, PROFILE.embedder, (0,)) == [
+    assert not question.fit_matters and jobs(question, WORLD, (0,)) == [
         Trial(WORLD.data, WORLD.backbone, WORLD.recipe, BASELINE, 0)]
 
 
@@ -209,7 +210,7 @@ def test_all_takes_each_part_in_its_own_direction_and_the_weakest_decides():
 
 def test_parts_of_data_and_of_networks_ask_for_views_and_trials_of_their_own_arms():
     question = All((Contrast(Vendi("pixel"), (AUTO,), RISES), Contrast(ALPHA, (NOISE,), RISES)))
-    needed = jobs(question, WORLD, PROFILE.embedder, (3,))
+    needed = jobs(question, WORLD, (3,))
     assert {(type(job), job.treatment) for job in needed} == {(View, BASELINE), (View, AUTO), (Trial, BASELINE), (Trial, NOISE)}
 
 
@@ -302,7 +303,7 @@ def test_correlation_over_arms_is_above_or_below_a_bar():
     assert pearson.answer(bench(states, vendi)) == pytest.approx((linear - 0.5,))
     assert Correlation(Vendi("pixel"), Vendi("embedding"), arms, 0.9, FALLS).answer(bench({}, vendi)) == pytest.approx((0.8 - 0.9,))
     assert pearson.answer(bench({}, vendi)) == (0.0,)  # one outcome is the same everywhere
-    needed = jobs(pearson, WORLD, PROFILE.embedder, (0,))
+    needed = jobs(pearson, WORLD, (0,))
     assert {type(job) for job in needed} == {Trial, View} and len(needed) == 8 and not pearson.fit_matters
     with pytest.raises(ValueError, match="3 arms or more"):
         Correlation(Vendi("pixel"), Vendi("embedding"), arms[:2], 0.5)
@@ -351,7 +352,6 @@ def test_more_seeds_that_speak_clearly_can_decide_either_way(case):
 
 
 def test_views_of_classes_have_as_many_images_as_the_smallest_count_has():
-    of_digits = msgspec.structs.replace(DIGITS, class_counts=(2, 5, 10))
-    sizes = {view(of_digits, Treatment.of(Classes(count)), PROFILE.embedder, 0).n for count in of_digits.class_counts}
-    assert sizes == {class_view_size(of_digits)} == {75}
-    assert view(EVERYTHING, Treatment.of(Classes(2)), PROFILE.embedder, 0).n == EVERYTHING.view_size
+    sizes = {view(DIGITS, Treatment.of(Classes(count)), 0).n for count in DIGITS.class_counts}
+    assert sizes == {DIGITS.class_view_size} and view(DIGITS, AUTO, 0).n == DIGITS.view_size
+    assert view(EVERYTHING, Treatment.of(Classes(2)), 0).n == EVERYTHING.view_size

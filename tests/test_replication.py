@@ -29,7 +29,7 @@ def found(question, effects, alpha=0.05, **more) -> Finding:
     """The finding that these effects, a row a seed, lead to."""
     effects = tuple(tuple(row) if isinstance(row, tuple) else (row,) for row in effects)
     claim, seeds = Claim("an-id", "a statement", "a source", "a family"), tuple(range(len(effects)))
-    asked = Asked(claim, STUDY, "", question, seeds, PROFILE.embedder, alpha, "claims/test_x.py::test_y")
+    asked = Asked(claim, STUDY, "", question, seeds, alpha, "claims/test_x.py::test_y")
     return Finding(asked, question.judge(effects, alpha), effects, **more)
 
 

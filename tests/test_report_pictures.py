@@ -19,7 +19,7 @@ from ddiv.report.pictures import paper, pictures
 from ddiv.store import Store
 from ddiv.treatment import BASELINE, Augmentation, Dropout, Treatment, WeightDecay
 from ddiv.trial import trial
-from tests.claim_cases import EVERYTHING, PROFILE
+from tests.claim_cases import EVERYTHING
 from tests.planted import Levels, record
 from tests.sample_materials import ARMS, material
 from tests.test_report_render import parse
@@ -50,9 +50,9 @@ def reader(tmp_path_factory) -> Reader:
             if (arm, seed) != MISSING and arm.group not in ("control", "batch size"):
                 store.save(record(trial(STUDY, arm, seed), STUDY, levels(arm, seed)))
                 if arm.group != "synthetic":
-                    store.save(record(view(STUDY, arm, PROFILE.embedder, seed), STUDY, levels(arm, seed)))
+                    store.save(record(view(STUDY, arm, seed), STUDY, levels(arm, seed)))
         for i, (_, arm) in enumerate(STUDY.by_classes()):
-            store.save(record(view(STUDY, arm, PROFILE.embedder, seed), STUDY, Levels(pixel=-abs(i - 2))))
+            store.save(record(view(STUDY, arm, seed), STUDY, Levels(pixel=-abs(i - 2))))
     return Reader(store)
 
 
@@ -119,12 +119,12 @@ def test_doses_are_relative_and_decays_follow_the_logarithm(found):
 
 
 def test_diversity_is_that_of_the_views_with_the_accuracy_that_came_of_it(reader):
-    told = diversity(STUDY, SEEDS, PROFILE.embedder, reader)
+    told = diversity(STUDY, SEEDS, reader)
     plain, auto, rand = told["arms"][:3]
     assert (plain["label"], plain["pixel"], rand["embedding"]) == ("plain", [10.0], [8.0] * 3)
     assert auto["id"] == pytest.approx(plain["id"] + 0.05) and "ood" in auto
     assert [(one["count"], one["pixel"][0]) for one in told["classes"]] == [(2, 8), (5, 9), (15, 10), (30, 9), (60, 8)]
-    assert diversity(STUDY, (7,), PROFILE.embedder, Reader(Store("/nowhere"))) is None
+    assert diversity(STUDY, (7,), Reader(Store("/nowhere"))) is None
 
 
 def test_correlations_are_of_means_over_seeds():

@@ -122,7 +122,7 @@ def test_samples_stand_beside_real_images_of_their_classes(tmp_path):
                                     shares=((0.5,), (0.5,)), rounds=2)
     data, store = load(study.data), Store(tmp_path)
     for setting, round, shade in ((settings[0], 1, 10), (settings[0], 2, 20), (settings[1], 1, 30)):
-        images = np.full_like(data.images, shade)
+        images = np.full_like(data.inputs, shade)
         images[data.labels == 3] = 200
         job = Samples(study.data, study.generator, setting, round, 1)
         quality = {"accuracy": {"samples": 0.5, "real": 0.9}, "nearest/pixel": {"copies": 0.25}, "new": {"thing": 7}}
@@ -139,7 +139,7 @@ def test_samples_stand_beside_real_images_of_their_classes(tmp_path):
     side = study.data.side
     assert first.shape == real.shape == (2 * side, 10 * side, 3)
     assert (first[:, 3 * side:4 * side] == 200).all() and (first[:, :3 * side] == 10).all()
-    three = data.images[np.flatnonzero(data.labels == 3)[1]].transpose(1, 2, 0)
+    three = data.inputs[np.flatnonzero(data.labels == 3)[1]].transpose(1, 2, 0)
     assert (real[side:, 3 * side:4 * side] == three).all()
     assert sheets.of_generator(study, (0,), Reader(Store(tmp_path / "empty"))) is None
     assert sheets.of_generator(DIGITS, (0,), Reader(store)) is None

@@ -26,7 +26,7 @@ def found(effects, claim="a", study="one", outcome=NORM, matched=None, unreliabl
     """A finding on effects of which the claim says that they fall."""
     asked = Asked(Claim(claim, "a statement", "a source", "a family", guards),
                   msgspec.structs.replace(STUDY, name=study), variant, Contrast(outcome, (STRONG,), FALLS),
-                  tuple(range(len(effects))), PROFILE.embedder, 0.05, test)
+                  tuple(range(len(effects))), 0.05, test)
     evidence = judge(effects, FALLS)
     return Finding(asked, withheld(evidence) if unreliable else evidence, tuple((effect,) for effect in effects),
                    matched and judge(matched, FALLS), tuple(range(len(matched or ()))),

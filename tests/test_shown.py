@@ -23,7 +23,7 @@ FAKE = Shown(images(range(100, 160)), np.sort(LABELS))
 
 
 def is_synthetic(shown: Shown) -> np.ndarray:
-    return shown.images[:, 0, 0, 0] >= 100
+    return shown.inputs[:, 0, 0, 0] >= 100
 
 
 @pytest.mark.parametrize("share", SHARES)
@@ -31,11 +31,11 @@ def test_the_share_is_replaced_in_every_class_and_the_rest_stays(share):
     shown = replaced(REAL, FAKE, share, seed=1000)
     synthetic = is_synthetic(shown)
     assert synthetic.sum() == round(share * 60) and np.array_equal(shown.labels, LABELS)
-    assert np.array_equal(shown.images[~synthetic], REAL.images[~synthetic])
+    assert np.array_equal(shown.inputs[~synthetic], REAL.inputs[~synthetic])
     for label in range(5):
         assert abs(synthetic[LABELS == label].sum() - 12 * share) < 1
     # Each comes from its own class, and none twice.
-    used = shown.images[synthetic, 0, 0, 0] - 100
+    used = shown.inputs[synthetic, 0, 0, 0] - 100
     assert np.array_equal(FAKE.labels[used], LABELS[synthetic]) and len(set(used)) == len(used)
 
 
@@ -48,23 +48,23 @@ def test_larger_shares_replace_what_smaller_ones_do_at_the_same_seed():
 
 
 def test_the_whole_share_leaves_nothing_real_and_the_input_is_not_changed():
-    before = REAL.images.copy()
-    assert is_synthetic(replaced(REAL, FAKE, 1.0, seed=1000)).all() and np.array_equal(REAL.images, before)
+    before = REAL.inputs.copy()
+    assert is_synthetic(replaced(REAL, FAKE, 1.0, seed=1000)).all() and np.array_equal(REAL.inputs, before)
 
 
 def test_too_few_samples_of_a_class_is_an_error_that_says_what_to_do():
-    few = Shown(FAKE.images[FAKE.labels != 3], FAKE.labels[FAKE.labels != 3])
-    with pytest.raises(TrialFailed, match=r"synthetic images of class 3 are needed, and the generator gave 0: .*smaller share"):
+    few = Shown(FAKE.inputs[FAKE.labels != 3], FAKE.labels[FAKE.labels != 3])
+    with pytest.raises(TrialFailed, match=r"synthetic examples of class 3 are needed, and the generator gave 0: .*smaller share"):
         replaced(REAL, few, 0.5, seed=1000)
 
 
 def dataset() -> Dataset:
-    return Dataset(REAL.images, REAL.labels, {"real": (REAL.images, REAL.labels)}, tuple("abcde"))
+    return Dataset(REAL.inputs, REAL.labels, {"real": (REAL.inputs, REAL.labels)}, tuple("abcde"))
 
 
 def test_a_training_set_without_a_treatment_is_the_data():
     shown = training_set(dataset(), Treatment(), 0)
-    assert np.array_equal(shown.images, REAL.images) and np.array_equal(shown.labels, LABELS)
+    assert np.array_equal(shown.inputs, REAL.inputs) and np.array_equal(shown.labels, LABELS)
 
 
 def test_treatments_compose():
@@ -73,7 +73,7 @@ def test_treatments_compose():
     assert is_synthetic(shown).sum() == 15 and not np.array_equal(shown.labels, LABELS)
     assert np.array_equal(np.sort(shown.labels), np.sort(LABELS))
     plain = training_set(dataset(), Treatment.of(part), 1000, FAKE)
-    assert np.array_equal(plain.images, shown.images)
+    assert np.array_equal(plain.images, shown.inputs)
 
 
 @pytest.mark.parametrize("share", [-0.1, 1.1])

@@ -124,7 +124,7 @@ def test_streams_of_one_seed_differ_by_purpose():
 
 
 def test_diversity_rises_with_noise_and_states_its_settings():
-    embedder = profile("smoke").embedder
+    embedder = STUDY.embedders[0]
     plain, noisy = (measure(View(STUDY.data, part, embedder, 100, 0), {}, "cpu", lambda share: None)
                     for part in (BASELINE, Treatment.of(Augmentation("noise50"))))
     assert noisy.facts["vendi"]["pixel"] > plain.facts["vendi"]["pixel"] > 1
@@ -134,7 +134,7 @@ def test_diversity_rises_with_noise_and_states_its_settings():
 
 def test_a_view_larger_than_the_training_set_is_refused():
     with pytest.raises(TrialFailed, match="training set has 120"):
-        measure(View(STUDY.data, BASELINE, profile("smoke").embedder, 121, 0), {}, "cpu", lambda share: None)
+        measure(View(STUDY.data, BASELINE, STUDY.embedders[0], 121, 0), {}, "cpu", lambda share: None)
 
 
 def test_an_absent_device_is_refused_with_those_that_are_there():

@@ -15,16 +15,17 @@ from ddiv.store import Record
 from ddiv.study import Digits, World
 from ddiv.treatment import Augmentation, Classes, Synthetic, Treatment
 from ddiv.trial import View, requires
-from ddiv.views import diversity, fitting_half, of_classes, real_span
-from tests.claim_cases import PROFILE
+from ddiv.views import diversity, fitting_half, of_classes, _reference
+from tests.claim_cases import WORLD
 
 CPU = torch.device("cpu")
+EMBEDDER = WORLD.embedders[0]
 DATA = Digits(train=200, side=8)
 SMALL = World(train_per_class=2, test_per_class=1, version=1)
 
 
 def seen(treatment=Treatment(), data=DATA, n=200, seed=1000, records={}):
-    return diversity(View(data, treatment, PROFILE.embedder, n, seed), CPU, records)
+    return diversity(View(data, treatment, EMBEDDER, n, seed), CPU, records)
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +35,7 @@ def plain():
 
 def test_a_view_holds_scores_and_energies_in_both_spaces(plain):
     facts = plain.facts
-    pixels = load(DATA).images.reshape(200, -1) / 255
+    pixels = load(DATA).inputs.reshape(200, -1) / 255
     assert facts["vendi"]["pixel"] == pytest.approx(vendi_score(pixels), rel=1e-9)
     assert set(facts["outside"]) == {Outside(space, held).key for space in ("pixel", "embedding") for held in HELD}
     assert Vendi("embedding", 2.0).key in facts["vendi"] and facts["settings"]["pixel"]["n"] == 200
@@ -45,7 +46,7 @@ def test_energies_outside_are_of_the_half_that_the_span_was_not_fitted_to(plain)
     from sklearn.decomposition import PCA
 
     data = load(DATA)
-    rows = data.images.reshape(200, -1).astype(float)
+    rows = data.inputs.reshape(200, -1).astype(float)
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
     half = fitting_half(data.labels)
     fitted = PCA(svd_solver="full").fit(rows[half])
@@ -60,20 +61,20 @@ def test_noise_leaves_the_span_and_a_copy_of_the_real_images_does_not(plain):
     noisy = seen(Treatment.of(Augmentation("noise50"))).facts["outside"][key]
     part = Synthetic(1.0, Flow(side=8, width=8, steps=1), Setting("good"))
     treatment, data = Treatment.of(part), load(DATA)
-    (samples,) = requires(View(DATA, treatment, PROFILE.embedder, 200, 1000))
+    (samples,) = requires(View(DATA, treatment, EMBEDDER, 200, 1000))
 
     def synthetic(images):
         found = Record(samples, {}, {"images": images, "labels": data.labels})
         return seen(treatment, records={samples: found}).facts["outside"][key]
 
-    noise = np.random.default_rng(0).integers(0, 256, data.images.shape).astype(np.uint8)
+    noise = np.random.default_rng(0).integers(0, 256, data.inputs.shape).astype(np.uint8)
     assert noisy > plain.facts["outside"][key] + 0.1 and synthetic(noise) > 0.6
     # The fitting half's images wherever: inside but for the 5 % that the span leaves of them.
     half = fitting_half(data.labels)
-    inside = data.images.copy()
+    inside = data.inputs.copy()
     for label in np.unique(data.labels):
         own = np.flatnonzero(data.labels == label)
-        inside[own] = np.resize(data.images[own[half[own]]], data.images[own].shape)
+        inside[own] = np.resize(data.inputs[own[half[own]]], data.inputs[own].shape)
     assert synthetic(inside) < 0.07 < synthetic(noise)
 
 
@@ -88,23 +89,23 @@ def test_few_classes_have_as_many_images_in_equal_parts(data, n, count):
     shown = of_classes(data, count, n // count * count, seed=1000)
     labels, sizes = np.unique(shown.labels, return_counts=True)
     assert len(labels) == count and len(set(sizes)) == 1 and sizes.sum() == n // count * count
-    assert len(np.unique(shown.images.reshape(len(shown.images), -1), axis=0)) > 0.9 * len(shown.images)
-    assert len(of_classes(data, 7, n, 1000).images) == n
+    assert len(np.unique(shown.inputs.reshape(len(shown.inputs), -1), axis=0)) > 0.9 * len(shown.inputs)
+    assert len(of_classes(data, 7, n, 1000).inputs) == n
 
 
 def test_classes_are_drawn_by_the_seed_and_a_count_of_all_is_the_training_set():
     drawn = {tuple(np.unique(of_classes(SMALL, 3, 30, seed).labels)) for seed in range(1000, 1010)}
     assert len(drawn) > 5
     everything, data = of_classes(SMALL, 60, 120, 1000), load(SMALL)
-    assert np.array_equal(everything.images, data.images) and np.array_equal(everything.labels, data.labels)
-    once, again = (of_classes(DATA, 3, 30, 1000).images for _ in range(2))
+    assert np.array_equal(everything.inputs, data.inputs) and np.array_equal(everything.labels, data.labels)
+    once, again = (of_classes(DATA, 3, 30, 1000).inputs for _ in range(2))
     assert np.array_equal(once, again)
 
 
 def test_images_of_few_classes_are_training_images_of_these_classes():
     shown, data = of_classes(DATA, 3, 30, 1000), load(DATA)
-    known = {image.tobytes(): int(label) for image, label in zip(data.images, data.labels)}
-    assert [known[image.tobytes()] for image in shown.images] == shown.labels.tolist()
+    known = {image.tobytes(): int(label) for image, label in zip(data.inputs, data.labels)}
+    assert [known[image.tobytes()] for image in shown.inputs] == shown.labels.tolist()
 
 
 def test_a_view_of_few_classes_is_less_diverse_and_has_no_energy_outside():
@@ -116,8 +117,8 @@ def test_a_view_of_few_classes_is_less_diverse_and_has_no_energy_outside():
 @pytest.mark.parametrize("ask, said", [
     (lambda: of_classes(DATA, 11, 30, 0), "11 classes were asked for, and the data has 10"),
     (lambda: of_classes(SMALL, 61, 61, 0), "61 classes were asked for, and the data has 60"),
-    (lambda: of_classes(DATA, 1, 100, 0), "100 training images of the class .* are needed"),
-    (lambda: seen(n=201), "a view of 201 images was asked for")])
+    (lambda: of_classes(DATA, 1, 100, 0), "100 training examples of the class .* are needed"),
+    (lambda: seen(n=201), "a view of 201 examples was asked for")])
 def test_what_the_data_cannot_give_is_an_error_that_says_so(ask, said):
     with pytest.raises(TrialFailed, match=said):
         ask()
@@ -143,7 +144,7 @@ def test_span_holds_what_it_says_of_its_own_images_and_nothing_across_it():
 
 
 def test_the_span_of_a_data_set_is_fitted_once():
-    assert real_span(DATA, "pixel", PROFILE.embedder, CPU) is real_span(DATA, "pixel", PROFILE.embedder, CPU)
+    assert _reference(DATA, "pixel", EMBEDDER, CPU) is _reference(DATA, "pixel", EMBEDDER, CPU)
 
 
 def test_outcomes_of_the_span_are_written_down_whole():

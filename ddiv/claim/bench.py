@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import msgspec
 
 from ddiv import outcome as outcomes
-from ddiv.outcome import Outcome, Snapshot, Vendi
+from ddiv.outcome import Outcome, Snapshot, Vendi, Weighted
 from ddiv.span import Outside
 from ddiv.treatment import BASELINE, Treatment
 
 # Read off a view, which needs no training; the others are read off a trained network.
-OfData = Vendi | Outside
+OfData = Vendi | Weighted | Outside
 Measured = Outcome | Outside
 Ladder = tuple[tuple[float, Treatment], ...]
 # What one seed says: one effect, or one for each comparison that the claim is made of.
@@ -48,26 +48,25 @@ class Unmatched(Exception):
 class Bench(msgspec.Struct, frozen=True):
     """What a question is answered from: the states of one seed's arms, at equal epochs or fit-matched.
 
-    `vendi` gives what the views of the training set say: Vendi Scores and energies outside the real span, by outcome key.
-    `before` gives an arm's state before training.
+    `of_data` gives what the view of an arm says of its training set; `before` gives an arm's state before training.
     """
 
     state: Callable[[Treatment], Snapshot]
     baseline_for: Callable[[Treatment], Snapshot]
-    vendi: Callable[[Treatment], Mapping[str, float]]
+    of_data: Callable[[OfData, Treatment], float]
     before: Callable[[Treatment], Snapshot] | None = None
 
     def effect(self, outcome: Measured, arm: Treatment, base: Treatment = BASELINE) -> float:
         """The paired effect of an arm at this seed. Raises Unmatched in a fit-matched comparison."""
         if isinstance(outcome, OfData):
-            return self.vendi(arm)[outcome.key] - self.vendi(base)[outcome.key]
+            return self.of_data(outcome, arm) - self.of_data(outcome, base)
         if arm == base:
             return 0.0
         return outcomes.effect(outcome, self.state(arm), self.base_for(arm, base))
 
     def value(self, outcome: Measured, arm: Treatment) -> float:
         """The outcome itself, after training."""
-        return self.vendi(arm)[outcome.key] if isinstance(outcome, OfData) else outcomes.value(outcome, self.state(arm))
+        return self.of_data(outcome, arm) if isinstance(outcome, OfData) else outcomes.value(outcome, self.state(arm))
 
     def base_for(self, arm: Treatment, base: Treatment = BASELINE) -> Snapshot:
         """The state that an arm is compared with. Raises Unmatched in a fit-matched comparison."""

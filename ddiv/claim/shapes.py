@@ -1,15 +1,14 @@
-"""Questions about many arms: the largest, a curve's peak, a mixing threshold, a correlation; several questions at once."""
+"""Questions about many arms: the largest, a curve's peak, a mixing threshold; several questions at once."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Literal
-
 import numpy as np
 
 from ddiv import evidence
 from ddiv.claim.bench import Bench, Effects, Ladder, Measured
-from ddiv.claim.question import Asking, Derived, OneEffect
+from ddiv.claim.question import Asking, Derived
+from ddiv.claim.relations import Correlation, Separated, TracksBetter
 from ddiv.claim.simple import Change, Contrast, Further, NoWorse, Threshold, Trend
 from ddiv.evidence import RISES, Evidence
 from ddiv.outcome import Snapshot
@@ -74,6 +73,10 @@ class RiseThenFall(Asking, frozen=True, tag="rise-then-fall"):
             yield tuple(size * (rung == peak) for rung in range(inside + 1))
         yield (-size,) * inside + (0.0,)
 
+    def derived(self, effects: Sequence[Effects]) -> tuple[Derived, ...]:
+        rungs, curves = np.array([rung for rung, _ in self.ladder]), np.array(effects).T
+        return (Derived("where the mean is highest", *evidence.best_share(rungs, np.vstack([np.zeros(curves.shape[1]), curves]))),)
+
     @property
     def direction(self) -> int:
         """Of the effect that is shown: the height of the peak over the higher of the two ends."""
@@ -86,54 +89,6 @@ class RiseThenFall(Asking, frozen=True, tag="rise-then-fall"):
     @property
     def unit(self) -> str:
         return f"{self.outcome.label}, height of the peak over the higher end"
-
-
-class Correlation(OneEffect, frozen=True, tag="correlation"):
-    """Over arms, two outcomes are correlated more (less) than `bar`, seed by seed.
-
-    A seed at which one of them is the same in all arms has no correlation, which counts as no effect.
-    """
-
-    first: Measured
-    second: Measured
-    treatments: tuple[Treatment, ...]
-    bar: float
-    direction: int = RISES
-    kind: Literal["spearman", "pearson"] = "spearman"
-
-    def __post_init__(self):
-        if len(self.treatments) < 3:
-            raise ValueError(f"a correlation needs 3 arms or more, got {len(self.treatments)}")
-
-    def arms(self) -> Iterator[Treatment]:
-        return iter(self.treatments)
-
-    def outcomes(self) -> Iterator[Measured]:
-        return iter((self.first, self.second))
-
-    @property
-    def fit_matters(self) -> bool:
-        return False
-
-    def points(self, bench: Bench) -> np.ndarray:
-        """The two outcomes of each arm at this seed, (2, arms)."""
-        return np.array([[bench.value(outcome, arm) for arm in self.treatments] for outcome in (self.first, self.second)])
-
-    def answer(self, bench: Bench) -> Effects:
-        first, second = self.points(bench)
-        if not np.ptp(first) or not np.ptp(second):
-            return (0.0,)
-        correlation = evidence.rank_correlations if self.kind == "spearman" else evidence.linear_correlations
-        return (float(correlation(first[None], second[None], self.bar)[0]),)
-
-    @property
-    def method(self) -> str:
-        named = f"{self.kind.capitalize()} correlations over {len(self.treatments)} arms"
-        return f"sign e-process on per-seed {named}, less the bar"
-
-    @property
-    def unit(self) -> str:
-        return f"correlation of {self.first.label} and {self.second.label}, minus {self.bar:g}"
 
 
 class Mixing(Asking, frozen=True, tag="mixing"):
@@ -200,7 +155,7 @@ class Mixing(Asking, frozen=True, tag="mixing"):
         return f"{self.outcome.label}, the weaker of the two comparisons"
 
 
-Single = Trend | Contrast | NoWorse | Change | Threshold | Further | Correlation
+Single = Trend | Contrast | NoWorse | Change | Threshold | Further | Correlation | TracksBetter | Separated
 
 
 class All(Asking, frozen=True, tag="all"):

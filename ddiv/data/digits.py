@@ -26,5 +26,5 @@ def load_digits(spec: Digits) -> Dataset:
     pixels = np.repeat(large.round().astype(np.uint8), 3, axis=1)
     order = np.random.default_rng(spec.split_seed).permutation(len(labels))
     train, test = order[:spec.train], order[spec.train:]
-    return Dataset(images=pixels[train], labels=labels[train], tests={"digits": (pixels[test], labels[test])},
+    return Dataset(inputs=pixels[train], labels=labels[train], tests={"digits": (pixels[test], labels[test])},
                    classes=tuple(map(str, range(10))))

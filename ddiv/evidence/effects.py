@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -80,13 +80,21 @@ def last_share(shares: np.ndarray, differences: np.ndarray) -> tuple[float, floa
     interval is the percentile one (Efron and Tibshirani 1993, chapter 13) over resampled seeds, with fixed draws; of a
     few seeds it is too narrow. Raises ValueError on other shapes and on shares that do not rise.
     """
-    shares, table = np.asarray(shares, dtype=float), np.asarray(differences, dtype=float)
+    return _bootstrapped(_crossing, shares, differences)
+
+
+def best_share(shares: np.ndarray, curves: np.ndarray) -> tuple[float, float, float]:
+    """The share at which the mean curve is highest, and its 95 % bootstrap interval; arguments and errors as `last_share`."""
+    return _bootstrapped(lambda shares, curve: float(shares[curve.argmax()]), shares, curves)
+
+
+def _bootstrapped(place: Callable, shares: np.ndarray, curves: np.ndarray) -> tuple[float, float, float]:
+    shares, table = np.asarray(shares, dtype=float), np.asarray(curves, dtype=float)
     if table.ndim != 2 or shares.shape != table.shape[:1] or not table.shape[1] or not (np.diff(shares) > 0).all():
         raise ValueError(f"rising shares (k,) and differences (k, n) are needed, got {shares.shape} and {table.shape}")
     drawn = np.random.default_rng(0).integers(table.shape[1], size=(RESAMPLES, table.shape[1]))
-    resampled = [_crossing(shares, table[:, row].mean(axis=1)) for row in drawn]
-    low, high = np.percentile(resampled, (2.5, 97.5))
-    return _crossing(shares, table.mean(axis=1)), float(low), float(high)
+    low, high = np.percentile([place(shares, table[:, row].mean(axis=1)) for row in drawn], (2.5, 97.5))
+    return place(shares, table.mean(axis=1)), float(low), float(high)
 
 
 def _crossing(shares: np.ndarray, curve: np.ndarray) -> float:

@@ -4,66 +4,107 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from functools import partial
 
 import msgspec
 import numpy as np
 import torch
 
 from ddiv.backbone import clip_model
-from ddiv.datasets import load
+from ddiv.datasets import Dataset, load, samples_of
 from ddiv.draws import stream
 from ddiv.generate.check import checked, require_every_class
-from ddiv.generate.quality import quality
 from ddiv.models import embedded_weights
-from ddiv.source import StableDiffusion
+from ddiv.source import Flow, NGram, OpenAI, StableDiffusion
 from ddiv.store import Record
-from ddiv.study import Clip
+from ddiv.study import Bert, Clip
 from ddiv.train import Progress, provenance
 from ddiv.trial import GeneratorFit, Job, Samples, requires
 
 
 def fit(job: GeneratorFit, device: torch.device, progress: Progress, records: Mapping[Job, Record]) -> Record:
-    """Train a generator on the real training images or, from round 2 on, on the samples of the round before.
+    """Train a generator on the real training data or, from round 2 on, on the samples of the round before.
 
-    Arrays: the weights. Facts: the loss curve. Raises BadSamples where a class has no image, TrialFailed as `flow.fit` does.
+    Arrays: the weights. Facts: the loss curve. Raises BadSamples where a class has no example, TrialFailed as `flow.fit` does.
     """
-    from ddiv.generate import flow
-
     started = time.time()
     data = load(job.data)
-    images, labels = data.images, data.labels
+    inputs, labels = data.inputs, data.labels
     for samples in requires(job):
-        images, labels = records[samples].arrays["images"], records[samples].arrays["labels"]
+        inputs, labels = samples_of(records[samples])
     require_every_class(labels, data.classes)
     # Each seed's chain of rounds has draws of its own, as its samples have.
     spec = msgspec.structs.replace(job.generator, seed=stream(job.generator.seed, f"fit/{job.round}/{job.seed}"))
-    found = flow.fit(images, labels, len(data.classes), spec, device, progress)
+    if isinstance(spec, NGram):
+        from ddiv.generate import ngram
+
+        found = ngram.fit(inputs, labels, len(data.classes), spec, progress)
+    else:
+        from ddiv.generate import flow
+
+        found = flow.fit(inputs, labels, len(data.classes), spec, device, progress)
     return Record(job, {"losses": found.losses, "provenance": provenance(device, started)}, found.weights)
 
 
 def sample(job: Samples, device: torch.device, progress: Progress, records: Mapping[Job, Record]) -> Record:
-    """Draw an image for each training image of the data, of the same class and in the same order.
+    """Draw an example for each training example of the data, of the same class and in the same order.
 
-    Arrays: `images` uint8 (n, 3, h, h), `labels` int32 (n,). Facts: `quality` (`ddiv.generate.quality`) and, from Stable
-    Diffusion, `generator`. Raises BadSamples on unusable images, and what `stable_diffusion.sample` raises.
+    Arrays: `images` uint8 (n, 3, h, h) or packed texts (`ddiv.text.pack`), and `labels` int32 (n,). Facts: `quality`
+    (`ddiv.generate.quality`, `text_quality`) and, from a model that others trained, `generator`. Raises BadSamples on
+    unusable samples, and what `stable_diffusion.sample` and `openai_texts.sample` raise.
     """
     started = time.time()
     data = load(job.data)
     require_every_class(data.labels, data.classes)
-    labels, side = data.labels.astype(np.int32), data.images.shape[-1]
-    facts = {}
-    if isinstance(job.generator, StableDiffusion):
-        from ddiv.generate import stable_diffusion
+    draw = _texts if isinstance(job.generator, NGram | OpenAI) else _images
+    arrays, facts = draw(job, data, data.labels.astype(np.int32), device, progress, records)
+    return Record(job, facts | {"provenance": provenance(device, started)}, arrays)
 
-        images, facts["generator"] = stable_diffusion.sample(
-            job.generator, job.setting, data.classes, labels, side, job.seed, device, progress)
-    else:
-        from ddiv.generate import flow
 
-        (fitted,) = requires(job)
-        images = flow.sample(records[fitted].arrays, len(data.classes), job.generator, job.setting, labels, side, job.seed,
-                             device, progress)
+def _images(job: Samples, data: Dataset, labels: np.ndarray, device: torch.device, progress: Progress,
+            records: Mapping[Job, Record]) -> tuple[dict, dict]:
+    from ddiv.generate.quality import quality
+
+    side, facts = data.inputs.shape[-1], {}
+    match job.generator:
+        case StableDiffusion():
+            from ddiv.generate import stable_diffusion
+
+            images, facts["generator"] = stable_diffusion.sample(
+                job.generator, job.setting, data.classes, labels, side, job.seed, device, progress)
+        case Flow():
+            from ddiv.generate import flow
+
+            (fitted,) = requires(job)
+            images = flow.sample(records[fitted].arrays, len(data.classes), job.generator, job.setting, labels, side, job.seed,
+                                 device, progress)
     images = checked(images, len(labels), side)
     # The shipped model judges every study's samples, so that qualities can be compared.
     facts["quality"] = quality(images, labels, data, clip_model(Clip(embedded_weights())).to(device))
-    return Record(job, facts | {"provenance": provenance(device, started)}, {"images": images, "labels": labels})
+    return {"images": images, "labels": labels}, facts
+
+
+def _texts(job: Samples, data: Dataset, labels: np.ndarray, device: torch.device, progress: Progress,
+           records: Mapping[Job, Record]) -> tuple[dict, dict]:
+    from ddiv.generate.text_quality import quality
+    from ddiv.models.bert import embed
+    from ddiv.text.check import checked
+    from ddiv.text.pack import pack
+
+    real, facts = (data.inputs, data.labels), {}
+    match job.generator:
+        case OpenAI():
+            from ddiv.generate import openai_texts
+
+            # Public complaints may be among what the model was trained on: it is not to repeat test texts either.
+            known = [text for texts, _ in data.tests.values() for text in texts]
+            texts, facts["generator"] = openai_texts.sample(
+                job.generator, job.setting, data.classes, labels, real, job.seed, progress, known=known)
+        case NGram():
+            from ddiv.generate import ngram
+
+            (fitted,) = requires(job)
+            texts = ngram.sample(records[fitted].arrays, job.setting, labels, real, job.seed, progress)
+    texts = checked(texts, len(labels))
+    facts["quality"] = quality(texts, labels, data, partial(embed, Bert(embedded_weights("bert")), device=device))
+    return pack(texts) | {"labels": labels}, facts

@@ -31,12 +31,12 @@ def quality(samples: np.ndarray, labels: np.ndarray, data: Dataset, clip) -> dic
     from ddiv.models.clip import encode_images
 
     tests, truth = next(iter(data.tests.values()))
-    images = {"samples": samples, "training": data.images, "test": tests}
+    images = {"samples": samples, "training": data.inputs, "test": tests}
     embedded = {name: encode_images(clip, resized(some, clip.visual.image_size[0])) for name, some in images.items()}
     pixels = {name: pixel_vectors(some) for name, some in images.items()}
     rng = np.random.default_rng(0)
-    n = min(len(samples), len(data.images))
-    chosen = {"samples": rng.permutation(len(samples))[:n], "real": rng.permutation(len(data.images))[:n]}
+    n = min(len(samples), len(data.inputs))
+    chosen = {"samples": rng.permutation(len(samples))[:n], "real": rng.permutation(len(data.inputs))[:n]}
     out = {"accuracy": accuracies(embedded["samples"], labels, embedded["test"], truth)}
     for space, vectors in {"pixel": pixels, "embedding": embedded}.items():
         scored = {"samples": vectors["samples"][chosen["samples"]], "real": vectors["training"][chosen["real"]]}

@@ -6,7 +6,6 @@ imported where it is needed: that takes seconds.
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
@@ -19,6 +18,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+from ddiv.digests import folder_digest
 from ddiv.errors import TrialFailed
 from ddiv.generate.cache import FLAGGED, ImageCache, default_folder
 from ddiv.generate.check import BadSamples
@@ -164,13 +164,3 @@ def _local_folder(digest: str) -> str:
         raise NoModel(f"{folder} has the digest {found}, the generator asks for {digest}: name the folder that was meant, "
                       "or take the new digest into the study")
     return folder
-
-
-def folder_digest(folder: Path) -> str:
-    """SHA-256 over the names and contents of all files below a folder, whatever its own name and place."""
-    total = hashlib.sha256()
-    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-        with open(path, "rb") as file:
-            content = hashlib.file_digest(file, "sha256").hexdigest()
-        total.update(f"{path.relative_to(folder).as_posix()}\n{content}\n".encode())
-    return total.hexdigest()

@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Literal
 
 Tower = Literal["vit", "resnet"]
+Shipped = Tower | Literal["bert"]
 
-_FILES = {"vit": "embedded_clip.safetensors", "resnet": "embedded_clip_resnet.safetensors"}
+_FILES = {"vit": "embedded_clip.safetensors", "resnet": "embedded_clip_resnet.safetensors", "bert": "embedded_bert.safetensors"}
 
 
-def weights_path(tower: Tower = "vit") -> Path:
-    """The checkpoint of the shipped CLIP with this image tower."""
-    return Path(__file__).parent / "weights" / _FILES[tower]
+def weights_path(model: Shipped = "vit") -> Path:
+    """The checkpoint of the shipped CLIP with this image tower, or of the shipped BERT."""
+    return Path(__file__).parent / "weights" / _FILES[model]
 
 
 def provenance_path(weights: Path) -> Path:
@@ -21,6 +22,6 @@ def provenance_path(weights: Path) -> Path:
     return weights.with_suffix(".json")
 
 
-def embedded_weights(tower: Tower = "vit") -> str:
+def embedded_weights(model: Shipped = "vit") -> str:
     """The SHA-256 of the shipped checkpoint, as its provenance has it: the name of the weights in a spec."""
-    return json.loads(provenance_path(weights_path(tower)).read_text())["sha256"]
+    return json.loads(provenance_path(weights_path(model)).read_text())["sha256"]

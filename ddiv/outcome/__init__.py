@@ -11,12 +11,12 @@ between two; `trained`: from a record to its states; `matching`: states at equal
 from ddiv.layers import Layers
 from ddiv.outcome.calibration import accuracy, ece
 from ddiv.outcome.kinds import (DEFINITIONS, VENDI_ORDERS, Convolution, Metric, Outcome, Score, Spectral, Truncated, Vendi,
-                                definitions)
+                                Weighted, definitions)
 from ddiv.outcome.matching import LOSS_TOLERANCE, Match, matched
 from ddiv.outcome.snapshot import FITTED, MEDIAN, SHARES, LayerValue, Snapshot, by_layer, effect, reliability, value
 from ddiv.outcome.trained import METRICS, Trained, read, spectral_table
 
 __all__ = ["DEFINITIONS", "FITTED", "LOSS_TOLERANCE", "MEDIAN", "METRICS", "SHARES", "VENDI_ORDERS", "Convolution",
            "LayerValue", "Layers", "Match", "Metric", "Outcome", "Score", "Snapshot", "Spectral", "Trained", "Truncated",
-           "Vendi", "accuracy", "by_layer", "definitions", "ece", "effect", "matched", "read", "reliability",
+           "Vendi", "Weighted", "accuracy", "by_layer", "definitions", "ece", "effect", "matched", "read", "reliability",
            "spectral_table", "value"]

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Literal, get_args
 
 import msgspec
 
 from ddiv.layers import ONE_LAYER, Layers
+from ddiv.study import Space
 
 Metric = Literal["alpha", "hill_alpha", "hill_alpha_half", "entropy_raw", "entropy_normalised", "effective_rank",
                  "frobenius_norm", "frobenius_norm_squared", "log_norm", "spectral_norm", "spectral_norm_squared",
                  "log_spectral_norm", "stable_rank", "num_pl_spikes", "mp_ks", "mp_bulk_ks", "mp_departs", "mp_soft_rank",
                  "phase", "regularised", "llr_exponential", "llr_lognormal"]
 Convolution = Literal["pooled", "flat"]
+# Of rho, the default of `ddiv.diversity.weighted` first.
+Alignment = Literal["mmd", "centroid", "precision", "recall", "density", "coverage"]
 
 
 class Spectral(msgspec.Struct, frozen=True, tag="spectral"):
@@ -48,19 +52,48 @@ class Score(msgspec.Struct, frozen=True, tag="score"):
 
 
 class Vendi(msgspec.Struct, frozen=True, tag="vendi"):
-    """The Vendi Score (cosine kernel) of the training set as an augmentation shows it; the paper's order is q = 1."""
+    """The Vendi Score (cosine kernel) of the training set as a treatment shows it; the paper's order is q = 1.
 
-    space: Literal["pixel", "embedding"]
+    `embedder` counts the study's embedders from 0.
+    """
+
+    space: Space
     order: float = 1.0
+    embedder: int = 0
 
     @property
     def label(self) -> str:
-        return f"Vendi Score{'' if self.order == 1 else f' of order {self.order:g}'} ({self.space})"
+        return (f"Vendi Score{'' if self.order == 1 else f' of order {self.order:g}'} "
+                f"({self.space}{', another embedder' * (self.embedder > 0)})")
 
     @property
     def key(self) -> str:
         """What a view's record calls it."""
         return self.space if self.order == 1 else f"{self.space}, q = {self.order:g}"
+
+    def read(self, facts: Mapping) -> float:
+        """The score in a view's facts."""
+        return facts["vendi"][self.key]
+
+
+class Weighted(msgspec.Struct, frozen=True, tag="weighted"):
+    """v2's weighted Vendi Score: rho times the Vendi Score of embeddings, rho the alignment with the plain real data.
+
+    `definition` is rho's (`ddiv.diversity.weighted`), `embedder` as in `Vendi`.
+    """
+
+    definition: Alignment = "mmd"
+    embedder: int = 0
+
+    @property
+    def label(self) -> str:
+        return f"weighted Vendi Score (rho: {self.definition}{', another embedder' * (self.embedder > 0)})"
+
+    def read(self, facts: Mapping) -> float:
+        """The score in a view's facts. Raises ValueError where the view has no alignment."""
+        if self.definition not in facts.get("alignment", {}):
+            raise ValueError("this view has no alignment with the real data: it is measured at an unchanged set of classes only")
+        return facts["alignment"][self.definition] * Vendi("embedding", embedder=self.embedder).read(facts)
 
 
 class Truncated(msgspec.Struct, frozen=True, tag="truncated"):
@@ -95,7 +128,7 @@ NAMES = {
     "llr_lognormal": "log-likelihood ratio against a log-normal tail"}
 TAILS = {"power-law": "power law", "mp-edge": "Marchenko-Pastur edge"}
 
-Outcome = Spectral | Score | Vendi | Truncated
+Outcome = Spectral | Score | Vendi | Weighted | Truncated
 
 # The named definitions of one idea, the paper's first (design, decision 6): a verdict is tried under each.
 DEFINITIONS: tuple[tuple[str, ...], ...] = (
@@ -111,8 +144,11 @@ def definitions(outcome: Outcome, convolutions: bool = False) -> list[Outcome]:
     convolutions: whether the network has some, whose two matricisations are definitions too.
     """
     if isinstance(outcome, Vendi):
-        orders = [Vendi(outcome.space, order) for order in VENDI_ORDERS]
+        orders = [msgspec.structs.replace(outcome, order=order) for order in VENDI_ORDERS]
         return sorted(orders, key=lambda one: one != outcome)
+    if isinstance(outcome, Weighted):
+        named = [msgspec.structs.replace(outcome, definition=one) for one in get_args(Alignment)]
+        return sorted(named, key=lambda one: one != outcome)
     if isinstance(outcome, Truncated):
         tails = [msgspec.structs.replace(outcome, tail=tail) for tail in TAILS]
         return sorted(tails, key=lambda one: one != outcome)

@@ -11,14 +11,14 @@ from ddiv.claim import view
 from ddiv.finding import Reader
 from ddiv.report.changes import group_of
 from ddiv.report.document import short
-from ddiv.study import Clip, Study
+from ddiv.study import Study
 from ddiv.treatment import BASELINE, Treatment
 from ddiv.trial import trial
 
-SPACES, PLACES = ("pixel", "embedding"), ("id", "ood")
+PLACES = ("id", "ood")
 
 
-def diversity(study: Study, seeds: Sequence[int], embedder: Clip, reader: Reader) -> dict[str, Any] | None:
+def diversity(study: Study, seeds: Sequence[int], reader: Reader) -> dict[str, Any] | None:
     """The Vendi Scores of the training set under every treatment of data, and the accuracy that it led to. ::
 
         {"n", "classes": [{"count", "n", "pixel": [one a view], "embedding": [...]}],   # by number of classes, at equal n
@@ -31,21 +31,21 @@ def diversity(study: Study, seeds: Sequence[int], embedder: Clip, reader: Reader
     arms = [arm for arm in study.arms if arm.is_baseline or arm.group in ("augmentation", "synthetic")]
     found = [{"label": "plain" if arm.is_baseline else arm.label, "group": group_of(study, arm), **scores,
               "table": arm in study.table_arms, **_accuracies(study, arm, seeds, reader)}
-             for arm in arms if (scores := vendi(study, arm, seeds, embedder, reader))]
+             for arm in arms if (scores := vendi(study, arm, seeds, reader))]
     if not found or found[0]["group"] != "baseline":
         return None
-    classes = [{"count": count, "n": view(study, arm, embedder, 0).n, **scores} for count, arm in study.by_classes()
-               if (scores := vendi(study, arm, seeds, embedder, reader))]
-    return {"n": view(study, BASELINE, embedder, 0).n, "classes": classes, "arms": found,
-            "correlations": {f"{space}/{place}": told for space in SPACES for place in PLACES
+    classes = [{"count": count, "n": view(study, arm, 0).n, **scores} for count, arm in study.by_classes()
+               if (scores := vendi(study, arm, seeds, reader))]
+    return {"n": view(study, BASELINE, 0).n, "classes": classes, "arms": found,
+            "correlations": {f"{space}/{place}": told for space in study.spaces for place in PLACES
                              if (told := correlation([one for one in found if one["table"]], space, place))}}
 
 
-def vendi(study: Study, arm: Treatment, seeds: Sequence[int], embedder: Clip, reader: Reader) -> dict[str, list[float]]:
+def vendi(study: Study, arm: Treatment, seeds: Sequence[int], reader: Reader) -> dict[str, list[float]]:
     """The scores of an arm's views by space, one a view that the store has; empty where it has none."""
-    views = dict.fromkeys(view(study, arm, embedder, seed) for seed in seeds)
+    views = dict.fromkeys(view(study, arm, seed) for seed in seeds)
     scores = [reader.record(one).facts["vendi"] for one in views if reader.has(one)]
-    return {space: short([score[space] for score in scores]) for space in SPACES} if scores else {}
+    return {space: short([score[space] for score in scores]) for space in study.spaces} if scores else {}
 
 
 def _accuracies(study: Study, arm: Treatment, seeds: Sequence[int], reader: Reader) -> dict[str, float]:

@@ -164,10 +164,8 @@ def _study(study: Study, seeds: list[int], reader: Reader) -> dict:
 
 def _material(study: Study, seeds: list[int], asked: list[Asked], reader: Reader) -> dict:
     """What the pictures show of a study, see `pictures.pictures`."""
-    embedder = asked[0].embedder
-
     def embedding(arm: Treatment) -> float | None:
-        scores = vendi(study, arm, seeds, embedder, reader) if arm.part(Augmentation) else {}
+        scores = vendi(study, arm, seeds, reader) if arm.part(Augmentation) else {}
         return short(float(np.mean(scores["embedding"]))) if scores else None
 
     backbone = study.backbone
@@ -175,7 +173,7 @@ def _material(study: Study, seeds: list[int], asked: list[Asked], reader: Reader
     costly = _costly(one for one in asked if one.study == study)
     return {"study": study.name, "tower": tower,
             "changes": changes(study, seeds, reader, diversity=embedding, costly=costly),
-            "diversity": diversity(study, seeds, embedder, reader), "densities": densities(study, seeds, reader),
+            "diversity": diversity(study, seeds, reader), "densities": densities(study, seeds, reader),
             "scores": accuracy.table(study, seeds, reader)}
 
 
@@ -200,7 +198,7 @@ def _settings(run: runs.Run, studies: Iterable[Study]) -> list[list]:
         rows += [[f"{study.name}: dropout rates", _text(study.dropout_rates)],
                  [f"{study.name}: weight decays", _text(study.decays)],
                  [f"{study.name}: early stop at", f"{study.early_stop:.0%} of the epochs"],
-                 [f"{study.name}: diversity scored on", f"{study.view_size} images"]]
+                 [f"{study.name}: diversity scored on", f"{study.view_size} examples"]]
     return rows
 
 

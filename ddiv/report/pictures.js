@@ -41,7 +41,7 @@ Object.assign(KINDS, {
     const traces = [], left = classes.length ? .4 : 0;
     if (classes.length) {
       traces.push({ type: "scatter", mode: "lines+markers", x: classes.map((c) => c.count), y: classes.map((c) => mean(c[space])), name: "by number of classes",
-        line: { color: red, width: 2.5 }, marker: { color: red, size: 7 }, hoverinfo: "text", text: classes.map((c) => `${c.count} classes, ${c.n} images<br>${show(mean(c[space]))}`) });
+        line: { color: red, width: 2.5 }, marker: { color: red, size: 7 }, hoverinfo: "text", text: classes.map((c) => `${c.count} classes, ${c.n} examples<br>${show(mean(c[space]))}`) });
       traces.push({ type: "scatter", mode: "markers", hoverinfo: "skip", marker: { color: red, size: 4, opacity: .45 },
         x: classes.flatMap((c) => c[space].map(() => c.count)), y: classes.flatMap((c) => c[space]) });
     }
@@ -74,6 +74,8 @@ Object.assign(KINDS, {
 // --- which panels a picture has, by what is chosen in its form ------------------------------------------------------
 
 const title = (id) => data().studies[id] ?? id;
+// Texts have no pixels.
+const spaces = (id) => ["pixel", "embedding"].filter((space) => data().materials[id].diversity.arms[0][space]);
 const PICTURES = {
   "scale-shape"(p, chosen) {
     const every = !chosen.study || p.by === "pair" && !chosen.x;
@@ -82,11 +84,11 @@ const PICTURES = {
     return studies.flatMap((study) => pairs.filter((pair) => pair.every((metric) => metrics(study).includes(metric))).map(([x, y]) => ({
       title: p.by === "pair" ? `${called(x)} and ${called(y)}` : title(study), kind: "shape", study, view: chosen.view, x, y, groups, labels: !every })));
   },
-  diversity: (p, chosen) => ["pixel", "embedding"].map((space) => ({ title: space === "pixel" ? "by pixels" : "by CLIP embeddings", kind: "vendi", study: chosen.study || p.studies[0], space })),
+  diversity: (p, chosen) => spaces(chosen.study || p.studies[0]).map((space) => ({ title: `by ${space}s`, kind: "vendi", study: chosen.study || p.studies[0], space })),
   density: (p, chosen) => esd.panels.map(([name], panel) => ({ title: name, kind: "density", study: chosen.study || p.studies[0], layer: chosen.layer, state: chosen.state, panel })),
   relation(p, chosen) {
     const study = chosen.study || p.studies[0], { arms, correlations } = data().materials[study].diversity;
-    return ["id", "ood"].flatMap((place) => ["pixel", "embedding"].flatMap((space) => {
+    return ["id", "ood"].flatMap((place) => spaces(study).flatMap((space) => {
       const told = correlations[`${space}/${place}`], points = arms.filter((arm) => isNumber(arm[place])).map((arm) => ({ label: arm.label, group: arm.group, x: mean(arm[space]), y: arm[place] }));
       const where = place === "id" ? "in domain" : "mean out of domain";
       return points.length ? [{ title: `${where}, by ${space}s${told ? `: r ${show(told.pearson, true, 2)}, ρ ${show(told.spearman, true, 2)}` : ""}`, kind: "relation", quiet: true, points, xlabel: `Vendi Score (${space})`, ylabel: `accuracy, ${where}` }] : [];

@@ -20,7 +20,7 @@ DOSES = {Dropout: "dropout rate", WeightDecay: "weight decay", Synthetic: "synth
 def plot(finding: Finding, reader: Reader) -> dict[str, Any]:
     """A curve over a ladder, pairs of two arms, an arm a marker for a correlation; else the effects of each seed as dots."""
     asked, question = finding.asked, finding.asked.question
-    seats = [SeedBench(reader, asked.study, asked.embedder, seed) for seed in asked.seeds]
+    seats = [SeedBench(reader, asked.study, seed) for seed in asked.seeds]
     match question:
         case Trend() | Mixing() if any(arm.is_baseline for _, arm in question.ladder):
             return _dose(question, seats)

@@ -1,4 +1,4 @@
-"""Pictures of images: a study's test images, and a generator's samples beside real images of the same classes."""
+"""What data looks like: a study's test examples, and a generator's samples beside real ones of the same classes."""
 
 from __future__ import annotations
 
@@ -9,30 +9,35 @@ from typing import Any
 
 import numpy as np
 
-from ddiv.datasets import load
+from ddiv.datasets import Shown, load, samples_of
 from ddiv.finding import Reader
+from ddiv.source import NGram, OpenAI
 from ddiv.store import Record
 from ddiv.study import Study
 from ddiv.trial import Samples
 
 CLASSES = 10  # columns of a sheet
 EACH = 2  # images of a class in a sheet of samples
+TEXTS = 4  # texts in a row of samples, each of another class
 
 # What `ddiv.generate.quality` measures, in words; a number that is not named here is shown under its own name.
 MEASURES = {
-    "accuracy samples": "accuracy on them of a classifier trained on real images", "accuracy real": "… and on real images",
+    "accuracy samples": "accuracy on them of a classifier trained on real data", "accuracy real": "… and on real data",
     **{f"vendi/{space} {of}": f"Vendi Score ({space}){what}" for space in ("pixel", "embedding")
-       for of, what in (("samples", ""), ("real", ", of as many real images"))},
+       for of, what in (("samples", ""), ("real", ", of as many real ones"))},
     **{f"nearest/{space} {of}": f"{what} ({space})" for space in ("pixel", "embedding") for of, what in (
-        ("samples", "median distance to the nearest training image"), ("real", "… from held-out real images"),
-        ("copies", "share nearer to one than 99 % of real images are: copies"),
-        ("singled_out", "share that single one out as 1 % of real images do"),
-        ("nearer_training", "share nearer to training than to test images, .5 for fresh ones"))}}
+        ("samples", "median distance to the nearest training example"), ("real", "… from held-out real ones"),
+        ("copies", "share nearer to one than 99 % of real ones are: copies"),
+        ("singled_out", "share that single one out as 1 % of real ones do"),
+        ("nearer_training", "share nearer to training than to test examples, .5 for fresh ones"))}}
 
 
 def of_study(study: Study) -> dict[str, Any]:
-    """Test images of ten classes, a row a domain."""
+    """Test images of ten classes, a row a domain; of texts those of four classes: "texts": {domain: [[class, text]]}."""
     data = load(study.data)
+    if data.inputs.dtype == object:
+        return {"study": study.name, "caption": f"Test texts of {TEXTS} of {len(data.classes)} classes.",
+                "texts": {domain: _quoted(Shown(*pair), data.classes) for domain, pair in data.tests.items()}}
     shown = _some(len(data.classes))
     rows = [[images[np.flatnonzero(labels == label)[0]] for label in shown] for images, labels in data.tests.values()]
     names = ", ".join(data.classes[i] for i in shown)
@@ -48,7 +53,8 @@ def of_generator(study: Study, seeds: Sequence[int], reader: Reader) -> dict[str
          "rows": [{"name", "seed", "png": one strip of `each` images of every class, "quality": {measure: number}}],
          "measures": [name]}
 
-    The first row is of real training images. None where the store has no samples.
+    The first row is of real training images. Of texts a row has, in place of "png", "texts": [[class, text]]. None where
+    the store has no samples.
     """
     if study.generator is None:
         return None
@@ -59,17 +65,24 @@ def of_generator(study: Study, seeds: Sequence[int], reader: Reader) -> dict[str
     if not found:
         return None
     data = load(study.data)
-    shown = _some(len(data.classes))
-    rows = [{"name": "real training images", "seed": None, "png": _strip(data.images, data.labels, shown), "quality": {}}]
-    rows += [{"name": _name(record), "seed": seed, "png": _strip(record.arrays["images"], record.arrays["labels"], shown),
-              "quality": _numbers(record.facts.get("quality") or {})} for seed, record in found]
+    texts = data.inputs.dtype == object
+    shown = _some(len(data.classes), TEXTS if texts else CLASSES)
+
+    def shape(drawn: Shown) -> dict[str, Any]:
+        return {"texts": _quoted(drawn, data.classes)} if texts else {"png": _strip(*drawn, shown)}
+
+    rows = [{"name": f"real training {'texts' if texts else 'images'}", "seed": None, "quality": {},
+             **shape(Shown(data.inputs, data.labels))}]
+    rows += [{"name": _name(record), "seed": seed, "quality": _numbers(record.facts.get("quality") or {}),
+              **shape(samples_of(record))} for seed, record in found]
     return {"study": study.name, "generator": study.generator.label, "classes": [data.classes[i] for i in shown],
             "each": EACH, "rows": rows, "measures": list(dict.fromkeys(name for row in rows for name in row["quality"]))}
 
 
 def _name(record: Record) -> str:
     setting, round = record.job.setting, record.job.round
-    told = f"{setting.name}: guidance {setting.guidance:g}, temperature {setting.temperature:g}"
+    variant = f"{setting.variant}, " if isinstance(record.job.generator, NGram | OpenAI) else ""
+    told = f"{setting.name}: {variant}guidance {setting.guidance:g}, temperature {setting.temperature:g}"
     return told + (f", round {round}" if round > 1 else "")
 
 
@@ -85,8 +98,14 @@ def _numbers(quality: dict, under: str = "") -> dict[str, float]:
     return found
 
 
-def _some(classes: int) -> np.ndarray:
-    return np.unique(np.linspace(0, classes - 1, CLASSES).astype(int))
+def _some(classes: int, columns: int = CLASSES) -> np.ndarray:
+    return np.unique(np.linspace(0, classes - 1, columns).astype(int))
+
+
+def _quoted(drawn: Shown, classes: Sequence[str]) -> list[list[str]]:
+    """The first text of each of a few classes, with the class's name."""
+    shown = [label for label in _some(len(classes), TEXTS) if label in drawn.labels]
+    return [[classes[label], str(drawn.inputs[np.flatnonzero(drawn.labels == label)[0]])] for label in shown]
 
 
 def _strip(images: np.ndarray, labels: np.ndarray, shown: np.ndarray) -> str:

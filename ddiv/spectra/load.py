@@ -71,7 +71,7 @@ def load(spec: str, *, random: bool = False, library: str | None = None, seed: i
         return _from_file(spec, path, random)
     library = _checked(spec, library) if library else _library_of(spec)
     try:
-        with _offline_if_unreachable(), _quiet(), torch.random.fork_rng(devices=[]):
+        with offline_if_unreachable(), _quiet(), torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             model, weights = LIBRARIES[library].build(spec, random)
     except LoadError:
@@ -238,7 +238,7 @@ LIBRARIES = {
 
 
 @contextlib.contextmanager
-def _offline_if_unreachable() -> Iterator[None]:
+def offline_if_unreachable() -> Iterator[None]:
     """Where the hub's name does not resolve, its client retries for most of a minute before it says so: ask only the
     local cache then, as HF_HUB_OFFLINE does. A proxy resolves names by itself: with one, nothing is concluded."""
     from huggingface_hub import constants

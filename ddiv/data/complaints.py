@@ -1,0 +1,287 @@
+"""Real consumer complaints: CSV files of narratives as the CFPB's Consumer Complaint Database exports them.
+
+A spec names its file by the SHA-256 of the bytes; the file lies anywhere below the folder that DDIV_DATA names.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import os
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from ddiv.datasets import Dataset
+from ddiv.errors import TrialFailed
+from ddiv.study import Complaints
+
+FOLDER_VARIABLE = "DDIV_DATA"
+# In ddiv's own files, in the CFPB's export, in its interface's answers.
+NARRATIVE_COLUMNS = ("narrative", "consumer complaint narrative", "complaint what happened")
+_LISTED = 20  # names that an error shows at most
+
+
+class NoData(TrialFailed):
+    """The file of complaints that a study asks for is not at hand; the message says what to do."""
+
+
+class BadTable(TrialFailed):
+    """A file of complaints cannot be used; the message names the cause and the remedy."""
+
+
+class Facts(NamedTuple):
+    """What became of the rows of a file: `rows` is the sum of all that follows.
+
+    `empty` rows have no narrative, or nothing but redactions; `unlabelled` ones lack a label; `elsewhere` are those of
+    domains that the spec doesn't name. Of texts that are equal but for case, punctuation and redactions one stays
+    (`duplicates`), or none where their labels differ (`contradictory`). `rare` counts the texts of each class left out as
+    too rare, `surplus` what balance and `per_class` leave over. `training` is by class, `tests` by domain and class.
+    """
+
+    rows: int
+    empty: int
+    unlabelled: int
+    elsewhere: int
+    duplicates: int
+    contradictory: int
+    rare: Mapping[str, int]
+    surplus: int
+    training: Mapping[str, int]
+    tests: Mapping[str, Mapping[str, int]]
+
+
+class Complaint(NamedTuple):
+    """A cleaned narrative, its class, its domain, and `rank`: where it stands in the random order of a split seed."""
+
+    text: str
+    label: str
+    domain: str
+    rank: bytes
+
+
+def load_complaints(spec: Complaints) -> Dataset:
+    """The complaints of a spec: texts as str, arrays of objects (n,); labels int64 (n,), numbers into the sorted classes.
+
+    Raises NoData where the file is not at hand, BadTable where it cannot be used.
+    """
+    return loaded(spec)[0]
+
+
+@lru_cache(maxsize=4)
+def loaded(spec: Complaints) -> tuple[Dataset, Facts]:
+    """What `load_complaints` gives, and what became of the file's rows. Raises as it does."""
+    roles = {"narrative": (spec.narrative,) if spec.narrative else NARRATIVE_COLUMNS} | {
+        name: (name,) for name in (*spec.label, *([spec.domain] if spec.domain else []))}
+    return select(read(find(spec.digest), roles), spec)
+
+
+def digest(path: Path) -> str:
+    """The SHA-256 of a file's bytes, which names it in a `Complaints` spec."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@lru_cache
+def _digest_of(path: Path, size: int, changed_ns: int) -> str:
+    return digest(path)
+
+
+def find(wanted: str) -> Path:
+    """The CSV file of this SHA-256 anywhere below the folder that DDIV_DATA names. Raises NoData where there is none."""
+    folder = os.environ.get(FOLDER_VARIABLE)
+    remedy = (f"let {FOLDER_VARIABLE} name the folder of that CSV file. Such files are exports of the CFPB's Consumer "
+              "Complaint Database (https://www.consumerfinance.gov/data-research/consumer-complaints/); for another one put "
+              "its SHA-256 (ddiv.data.complaints.digest) into the study")
+    if not folder or not Path(folder).is_dir():
+        found = f"names {folder}, which is no folder" if folder else "is not set"
+        raise NoData(f"the study reads the complaints with SHA-256 {wanted}, and {FOLDER_VARIABLE} {found}: {remedy}")
+    files = sorted(path for path in Path(folder).rglob("*") if path.suffix.lower() == ".csv" and path.is_file())
+    for path in files:
+        try:
+            status = path.stat()
+            if _digest_of(path, status.st_size, status.st_mtime_ns) == wanted:
+                return path
+        except OSError as error:
+            raise NoData(f"{path} cannot be read ({error.strerror}): allow it, or take it out of {folder}") from error
+    raise NoData(f"the study reads the complaints with SHA-256 {wanted}, and none of the {len(files)} CSV files below "
+                 f"{folder} ({FOLDER_VARIABLE}) has it: {remedy}")
+
+
+def read(path: Path, columns: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+    """The columns of a CSV file (UTF-8, commas) by role: `columns` maps a role to the names that its column may have.
+
+    Names are compared without regard to case, spaces, hyphens and underscores ("Sub-product" is "sub_product").
+    Raises BadTable on a missing column, on what isn't such a file, and on torn rows.
+    """
+    before = csv.field_size_limit(2**31 - 1)  # the default, 128 KiB, is less than some narratives with their letters
+    line = 0
+    try:
+        with open(path, encoding="utf-8-sig", newline="") as file:
+            rows = csv.reader(file, strict=True)
+            header = next(rows, None)
+            if header is None:
+                raise BadTable(f"{path} is empty: give the whole CSV file")
+            places = _places(path, header, columns)
+            table = {role: [] for role in columns}
+            for row in rows:
+                line = rows.line_num
+                if len(row) == len(header):
+                    for role, place in places.items():
+                        table[role].append(row[place])
+                elif row:  # an empty line is no row
+                    raise BadTable(f"{path}, line {line}: {len(row)} fields under a header of {len(header)}; a comma, "
+                                   "quote or line break within a field must stand in double quotes: export the file anew")
+    except UnicodeDecodeError as error:
+        raise BadTable(f"{path} is not UTF-8 text (a byte 0x{error.object[error.start]:02x} after line {line}): unpack it "
+                       "if it is an archive, or convert it, for instance with iconv -f WINDOWS-1252 -t UTF-8") from error
+    except csv.Error as error:
+        raise BadTable(f"{path} is no whole CSV file ({error}, in what begins after line {line}): a double quote is not "
+                       "closed, or the file was cut short; export or download it anew") from error
+    finally:
+        csv.field_size_limit(before)
+    return table
+
+
+def _places(path: Path, header: Sequence[str], columns: Mapping[str, Sequence[str]]) -> dict[str, int]:
+    names = [_plain(name) for name in header]
+    places = {}
+    for role, candidates in columns.items():
+        found = [names.index(_plain(name)) for name in candidates if names.count(_plain(name)) == 1]
+        if not found:
+            own = ", ".join([repr(name[:60]) for name in header[:_LISTED]] + ["..."] * (len(header) > _LISTED))
+            wanted = " or ".join(map(repr, candidates))
+            raise BadTable(f"{path} has no single column named {wanted}; its columns are {own}: name one of them in the "
+                           "study" + ", or convert the file to commas" * (len(header) == 1))
+        places[role] = found[0]
+    return places
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[\W_]+", "_", name.casefold()).strip("_")
+
+
+_STEPS = [(re.compile(pattern), replacement) for pattern, replacement in [
+    (r"[\x00-\x1f\x7f]+", " "),
+    (r"\{[\s{]*(?:>=\s*)?\$\s*([\d,.]*?\d)(?:\.00)?\s*\}", r"$\1"),  # {$1400.00}, {>= $1,000,000}
+    (r"[Xx]{2,}/[Xx]{2,}(?:/(?:[Xx]+|\d+|\w+>)?)?", " "),  # XX/XX/XXXX, XX/XX/2023, XX/XX/year>
+    (r"(?:\{\s*)?(?:\$\s*)?[Xx]{4,}(?:\s*\})?(?: ?'s\b)?", " "),
+    (r"''|``", '"'),
+    (r"[(\[{]\s*[)\]}]", " "),  # what held nothing but redactions
+    (r"\s+", " "),
+    (r" (?:(?=[,.;:!?%)\]])|(?<=[(\[] )|(?<=\w )(?='s\b))", ""),
+    (r"(?<=[,;:])(?: ?[,;:])+", ""),
+]]
+
+
+def clean(narrative: str) -> str:
+    """A narrative as plain text in one line, letter case as it is.
+
+    Redactions (XXXX, also within words; XX/XX/XXXX, XX/XX/2023) are taken out together with brackets that hold nothing
+    else; {$1400.00} becomes $1400; '' becomes a double quote; spaces before punctuation and after opening brackets go,
+    as do separators after separators and all further white space. On lower-cased and stripped texts only redactions change.
+    """
+    for pattern, replacement in _STEPS:
+        narrative = pattern.sub(replacement, narrative)
+    return narrative.strip()
+
+
+def select(table: Mapping[str, Sequence[str]], spec: Complaints) -> tuple[Dataset, Facts]:
+    """The dataset that a spec makes of columns by role ("narrative", and those of its label and domain); and the facts.
+
+    What tests, trains or is left over is decided by SHA-256 over the split seed and the text: no text is on both sides, and
+    the test texts are the same whatever `per_class` is. Raises BadTable where there is nothing to train or test on.
+    """
+    names = spec.domains or ("complaints",)
+    lost: Counter[str] = Counter()
+    pools = _distinct(_complaints(table, spec, names, lost), lost)
+    classes, rare = _classes(pools, names, spec, lost)
+    training: list[Complaint] = []
+    tests: dict[str, list[Complaint]] = {}
+    for domain in names:
+        found = [sorted(pools[domain, label], key=lambda one: one.rank) for label in classes]
+        if spec.balanced:
+            found = [ones[:min(map(len, found))] for ones in found]
+        held = [_for_testing(len(ones), spec.test_share) if domain == names[0] else len(ones) for ones in found]
+        tests[domain] = [one for ones, count in zip(found, held) for one in ones[:count]]
+        training += [one for ones, count in zip(found, held) for one in ones[count:][:spec.per_class or None]]
+    distinct = sum(len(pools[domain, label]) for domain in names for label in classes)
+    facts = Facts(len(table["narrative"]), *(lost[name] for name in Facts._fields[1:6]), rare,
+                  surplus=distinct - len(training) - sum(map(len, tests.values())), training=_counts(training, classes),
+                  tests={domain: _counts(ones, classes) for domain, ones in tests.items()})
+    tests = {domain: _arrays(ones, classes) for domain, ones in tests.items()}
+    return Dataset(*_arrays(training, classes), tests, classes), facts
+
+
+def _for_testing(count: int, share: float) -> int:
+    return min(max(round(share * count), 1), count - 1)  # at least one on each side
+
+
+def _complaints(table: Mapping[str, Sequence[str]], spec: Complaints, names: Sequence[str],
+                lost: Counter[str]) -> Iterator[Complaint]:
+    for place, narrative in enumerate(table["narrative"]):
+        domain = table[spec.domain][place].strip() if spec.domain else names[0]
+        label = [table[column][place].strip() for column in spec.label]
+        text = " ".join(clean(narrative).split()[:spec.max_words or None])
+        folded = " ".join(re.findall(r"\w+", text.casefold()))
+        if reason := not folded and "empty" or not all(label) and "unlabelled" or domain not in names and "elsewhere":
+            lost[reason] += 1
+        else:
+            yield Complaint(text, ": ".join(label), domain, hashlib.sha256(f"{spec.split_seed}/{folded}".encode()).digest())
+
+
+def _distinct(complaints: Iterable[Complaint], lost: Counter[str]) -> dict[tuple[str, str], list[Complaint]]:
+    """By domain and class, the first of those that share a rank; none where their classes differ."""
+    alike: dict[bytes, list[Complaint]] = defaultdict(list)
+    for one in complaints:
+        alike[one.rank].append(one)
+    pools: dict[tuple[str, str], list[Complaint]] = defaultdict(list)
+    for first, *others in alike.values():
+        if any(one.label != first.label for one in others):
+            lost["contradictory"] += 1 + len(others)
+        else:
+            lost["duplicates"] += len(others)
+            pools[first.domain, first.label].append(first)
+    return pools
+
+
+def _classes(pools: Mapping[tuple[str, str], Sequence[Complaint]], names: Sequence[str], spec: Complaints,
+             lost: Counter[str]) -> tuple[tuple[str, ...], dict[str, int]]:
+    """The classes in alphabetical order, and how many texts each class that is too rare has."""
+    if absent := [name for name in names if not any(domain == name for domain, _ in pools)]:
+        dropped = ", ".join(f"{count} {reason}" for reason, count in lost.items() if count) or "none"
+        raise BadTable(f"the file has no usable narrative in the domain {' or '.join(map(repr, absent))} (rows dropped: "
+                       f"{dropped}): look at it, and at the columns and domains that the study names")
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
+    for (domain, label), ones in pools.items():
+        counts[label][domain] = len(ones)
+    kept = {label for label, by in counts.items() if by[names[0]] >= spec.min_per_class and all(by[name] for name in names)}
+    rare = {label: by.total() for label, by in sorted(counts.items()) if label not in kept}
+    needed = f"{spec.min_per_class} different texts" + f" in {names[0]!r} and one in each other domain" * (len(names) > 1)
+    if rare and spec.rare == "error":
+        listed = ", ".join([f"{label!r} ({count})" for label, count in rare.items()][:_LISTED])
+        listed += ", ..." * (len(rare) > _LISTED)
+        raise BadTable(f"{len(rare)} of {len(counts)} classes have less than {needed}: {listed}. Drop them (rare=\"drop\"), "
+                       "lower min_per_class, or take another label")
+    if len(kept) < 2:
+        raise BadTable(f"{len(kept)} of {len(counts)} classes have {needed}, a classifier needs two: take another label or "
+                       "domain, lower min_per_class, or give a larger file")
+    return tuple(sorted(kept)), rare
+
+
+def _counts(complaints: Iterable[Complaint], classes: Sequence[str]) -> dict[str, int]:
+    found = Counter(one.label for one in complaints)
+    return {label: found[label] for label in classes}
+
+
+def _arrays(complaints: Iterable[Complaint], classes: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    # By rank: neighbours are of any class, so the first so many are a random sample.
+    ordered = sorted(complaints, key=lambda one: one.rank)
+    numbers = {label: number for number, label in enumerate(classes)}
+    return (np.array([one.text for one in ordered], dtype=object),
+            np.array([numbers[one.label] for one in ordered], dtype=np.int64))

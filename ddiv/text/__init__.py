@@ -1,0 +1,1 @@
+"""Texts: augmentation, checks, and how records hold them."""

@@ -1,0 +1,73 @@
+"""Data as vectors: pixels, or what an embedder makes of it."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from ddiv.datasets import load
+from ddiv.inputs import are_texts
+from ddiv.study import Bert, Clip, Data, Embedder, Lsa, Space
+
+
+class Vectors(NamedTuple):
+    """Rows (n, d), with the names of what made them and of what was done before."""
+
+    rows: np.ndarray
+    embedder: str
+    preprocessing: str
+
+
+def spaces_of(inputs: np.ndarray) -> tuple[Space, ...]:
+    """The spaces in which images or texts have vectors."""
+    return ("embedding",) if are_texts(inputs) else ("pixel", "embedding")
+
+
+def vectors(inputs: np.ndarray, space: Space, embedder: Embedder, data: Data, device: torch.device) -> Vectors:
+    """Images uint8 (n, 3, h, w) or texts (n,) as vectors of a space; `data` is what an Lsa is fitted to.
+
+    Images that are smaller or larger than the embedder's input are resized bilinearly, for the embedding only. Raises
+    ValueError where an embedder of images is given texts, or the other way round.
+    """
+    if isinstance(embedder, Clip) == are_texts(inputs):
+        raise ValueError(f"the embedder {type(embedder).__name__} does not read {'texts' if are_texts(inputs) else 'images'}: "
+                         "give the study one that reads its data")
+    if space == "pixel":
+        from ddiv.diversity import black_apart, pixel_vectors
+
+        return Vectors(black_apart(pixel_vectors(inputs)), "pixels",
+                       "scaled to [0, 1], flattened; black images equal to each other, unlike all others")
+    match embedder:
+        case Clip():
+            from ddiv.backbone import clip_model
+            from ddiv.generate.quality import resized
+            from ddiv.models.clip import encode_images
+
+            clip = clip_model(embedder).to(device)
+            side = int(np.ravel(clip.visual.image_size)[0])  # open_clip's vision transformer says (side, side), its ResNet side
+            return Vectors(encode_images(clip, resized(inputs, side)), f"clip {embedder.tower} {embedder.weights[:12]}",
+                           f"bilinear to {side} px, mean .5, deviation .25")
+        case Bert():
+            from ddiv.models.bert import embed
+
+            return Vectors(embed(embedder, inputs, device), f"bert {embedder.weights[:20]}",
+                           f"word pieces, at most {embedder.max_tokens}; mean of the last hidden states")
+        case Lsa():
+            weigh, axes = _lsa(data, embedder.size)
+            return Vectors(weigh.transform(inputs) @ axes.T, f"LSA {embedder.size}, fitted to the real training texts",
+                           "words in lower case; logarithmic TF-IDF of words and pairs")
+
+
+@lru_cache(maxsize=2)
+def _lsa(data: Data, size: int):
+    from scipy.sparse.linalg import svds
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    texts = load(data).inputs
+    weigh = TfidfVectorizer(sublinear_tf=True, ngram_range=(1, 2), min_df=2)
+    table = weigh.fit_transform(texts)
+    _, _, axes = svds(table, k=min(size, min(table.shape) - 1), v0=np.ones(min(table.shape)))  # else it starts at random
+    return weigh, axes
