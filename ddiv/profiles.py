@@ -95,7 +95,7 @@ def embedded() -> Profile:
     bert = Bert(embedded_weights("bert"))
     complaints = Study(
         name="bert-complaints", title="Small BERT, fine-tuned on the embedded world of consumer complaints",
-        data=ComplaintsWorld(train_per_class=8, test_per_class=8, version=1), backbone=bert,
+        data=ComplaintsWorld(train_per_class=8, test_per_class=6, version=1), backbone=bert,
         recipe=Recipe(epochs=9, batch=32, lr=2e-3, head_lr=2e-2, checkpoints=(0, 0.5, 1, 1.5, 2, 3, 4, 5, 6, 7, 9)),
         domains=("letter", "phone", "terse", "typos"),
         dropout_rates=(0.05, 0.1, 0.15), single_placement_rates=(0.1,), decays=(1e-3, 3e-3, 1e-2),

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ddiv.data.complaints import NARRATIVE_COLUMNS, BadTable, NoData, clean, digest, find, loaded, read, select
+from ddiv.data.complaints import NARRATIVE_COLUMNS, clean, loaded, select
+from ddiv.data.csv_file import BadTable, NoData, digest, find, read
 from ddiv.datasets import load
 from ddiv.study import Complaints
 

@@ -7,14 +7,19 @@ import torch
 from ddiv.datasets import load
 from ddiv.profiles import profile
 from ddiv.study import Digits, World
+from ddiv.vectors import spaces_of
 
 
 @pytest.mark.parametrize("study", profile("embedded").studies, ids=lambda study: study.name)
 def test_a_study_gets_what_it_names(study):
     data = load(study.data)
     assert tuple(data.tests) == study.domains and len(data.inputs) >= study.view_size
-    for images, labels in [(data.inputs, data.labels), *data.tests.values()]:
-        assert images.dtype == np.uint8 and images.shape[1] == 3 and len(images) == len(labels)
+    for inputs, labels in [(data.inputs, data.labels), *data.tests.values()]:
+        if "pixel" in study.spaces:
+            assert inputs.dtype == np.uint8 and inputs.shape[1] == 3
+        else:
+            assert inputs.dtype == object and inputs.ndim == 1 and all(isinstance(text, str) for text in inputs)
+        assert len(inputs) == len(labels) and spaces_of(inputs) == study.spaces
         assert set(labels) == set(range(len(data.classes)))
 
 

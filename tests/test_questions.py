@@ -5,14 +5,15 @@ import numpy as np
 import pytest
 
 from ddiv.claim import (Agreement, Alike, All, AsFar, Bench, Change, Contrast, Correlation, Further, Largest, Mixing, NoWorse,
-                        NotApplicable, Opposite, Resemblance, RiseThenFall, SomewhereOpposed, Threshold, Trend, Unmatched,
+                        NotApplicable, Opposite, Resemblance, RiseThenFall, Separated, SomewhereOpposed, Threshold,
+                        TracksBetter, Trend, Unmatched,
                         cosine, jobs, view)
 from ddiv.evidence import FALLS, RISES
 from ddiv.finding import Asked
-from ddiv.outcome import Score, Snapshot, Spectral, Vendi
+from ddiv.outcome import Score, Snapshot, Spectral, Vendi, Weighted
 from ddiv.treatment import BASELINE, Augmentation, Classes, Dropout, Treatment, WeightDecay
 from ddiv.trial import Trial, View
-from tests.claim_cases import APPLICABLE, CASES, DIGITS, EVERYTHING, WORLD
+from tests.claim_cases import APPLICABLE, CASES, DIGITS, EVERYTHING, PROFILE, WORLD
 from tests.planted import Levels, trained, view_record
 
 ALPHA = Spectral("alpha", "classifier")
@@ -307,6 +308,57 @@ def test_correlation_over_arms_is_above_or_below_a_bar():
     assert {type(job) for job in needed} == {Trial, View} and len(needed) == 8 and not pearson.fit_matters
     with pytest.raises(ValueError, match="3 arms or more"):
         Correlation(Vendi("pixel"), Vendi("embedding"), arms[:2], 0.5)
+
+
+def test_one_outcome_tracks_a_third_better_than_another():
+    """Spearman's correlations with accuracy: 1 for the pixel scores, .8 for those of embeddings."""
+    arms = (BASELINE, AUTO, NOISE, THIRD)
+    vendi = {arm: {"pixel": 5.0 + i, "embedding": 5.0 + by} for i, (arm, by) in enumerate(zip(arms, (0, 1, 9, 3)))}
+    states = {arm: state(alpha=3 + i**3) for i, arm in enumerate(arms)}
+    question = TracksBetter(Vendi("pixel"), Vendi("embedding"), Score("accuracy", "id"), arms)
+    assert question.answer(bench(states, vendi)) == pytest.approx((0.2,))
+    assert question.answer(bench({}, vendi)) == (0.0,) and not question.fit_matters
+    assert len(jobs(question, WORLD, (0,))) == 8
+    with pytest.raises(ValueError, match="3 arms or more"):
+        TracksBetter(Vendi("pixel"), Vendi("embedding"), Score("accuracy", "id"), arms[:2])
+
+
+@pytest.mark.parametrize("first, second, share", [((3, 4), (1, 2), 1.0), ((1, 2), (3, 4), 1.0), ((1, 3), (2, 4), 0.75),
+                                                  ((1, 4), (2, 3), 0.5), ((2, 3), (2, 1), 0.875)])
+def test_groups_are_told_apart_by_the_share_of_pairs_in_one_order(first, second, share):
+    arms = (AUTO, NOISE, THIRD, BASELINE)
+    at = bench({}, {arm: {"pixel": float(by)} for arm, by in zip(arms, (*first, *second))})
+    question = Separated(Vendi("pixel"), arms[:2], arms[2:], 0.9)
+    assert question.answer(at) == pytest.approx((share - 0.9,))
+    assert question.answer(bench({}, {})) == (0.0,)  # all the same
+    with pytest.raises(ValueError, match="bar in"):
+        Separated(Vendi("pixel"), arms[:2], arms[2:], 1.0)
+
+
+def test_another_embedder_is_another_view():
+    arms = (BASELINE, AUTO, NOISE)
+    own, another = (jobs(Correlation(Weighted(embedder=i), Score("accuracy", "id"), arms, 0.5), WORLD, (0,)) for i in (0, 1))
+    assert {job.embedder for job in own if isinstance(job, View)} == {WORLD.embedders[0]}
+    assert {job.embedder for job in another if isinstance(job, View)} == {WORLD.embedders[1]}
+    alone = msgspec.structs.replace(WORLD, embedders=WORLD.embedders[:1])
+    with pytest.raises(NotApplicable, match="no second embedder"):
+        jobs(Correlation(Weighted(embedder=1), Score("accuracy", "id"), arms, 0.5), alone, (0,))
+
+
+def test_texts_have_no_pixels():
+    texts = next(study for study in PROFILE.studies if study.name == "bert-complaints")
+    arms = tuple(map(texts.augmentation, texts.augmentations))
+    with pytest.raises(NotApplicable, match="the data of bert-complaints has no pixels"):
+        jobs(Contrast(Vendi("pixel"), arms, RISES), texts, (0,))
+    assert jobs(Contrast(Vendi("embedding"), arms, RISES), texts, (0,))
+
+
+def test_where_a_curve_peaks_has_an_interval():
+    question, at = of_classes(2, 4, 5, 3)
+    effects = question.answer(at)
+    (derived,) = question.derived([effects] * 3)
+    top = [rung for rung, _ in question.ladder][2]
+    assert derived[1:] == (top, top, top)
 
 
 def mixing(differences) -> tuple:

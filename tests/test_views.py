@@ -1,21 +1,26 @@
 """Views: the diversity of training sets, of few classes, and what lies outside the span of the real images."""
 
+from typing import get_args
+
 import msgspec
 import numpy as np
 import pytest
 import torch
 
 from ddiv.datasets import load
-from ddiv.diversity import vendi_score
+from ddiv.diversity import alignment, vendi_score
+from ddiv.draws import generator
 from ddiv.errors import TrialFailed
-from ddiv.outcome import Vendi
+from ddiv.outcome import Vendi, Weighted
+from ddiv.outcome.kinds import Alignment
 from ddiv.source import Flow, Setting
 from ddiv.span import HELD, Outside, Span
 from ddiv.store import Record
 from ddiv.study import Digits, World
 from ddiv.treatment import Augmentation, Classes, Synthetic, Treatment
 from ddiv.trial import View, requires
-from ddiv.views import diversity, fitting_half, of_classes, _reference
+from ddiv.views import _reference, diversity, fitting_half, of_classes
+from ddiv.vectors import vectors
 from tests.claim_cases import WORLD
 
 CPU = torch.device("cpu")
@@ -54,6 +59,26 @@ def test_energies_outside_are_of_the_half_that_the_span_was_not_fitted_to(plain)
     centred = rows[~half] - fitted.mean_
     expected = 1 - ((centred @ axes.T) ** 2).sum() / (centred**2).sum()
     assert plain.facts["outside"][Outside("pixel", 0.9).key] == pytest.approx(expected, rel=1e-6)
+
+
+def test_alignment_is_of_the_same_half_with_the_reference_and_falls_with_noise(plain):
+    """Against `ddiv.diversity.alignment` on vectors made here; of a plain view nothing is misaligned."""
+    data = load(DATA)
+    half = fitting_half(data.labels)
+    chosen = torch.randperm(200, generator=generator(0, "view")).numpy()
+    rows = vectors(data.inputs, "embedding", EMBEDDER, DATA, CPU).rows
+    fresh = [place for place in chosen if not half[place]]
+    assert set(plain.facts["alignment"]) == set(get_args(Alignment))
+    for definition, given in (("mmd", {}), ("coverage", {}),
+                              ("centroid", {"labels": data.labels[fresh], "original_labels": data.labels[half]})):
+        expected = alignment(rows[fresh], rows[half], definition, **given).rho
+        assert plain.facts["alignment"][definition] == pytest.approx(expected, abs=1e-4)
+    noisy = seen(Treatment.of(Augmentation("noise50")))
+    assert plain.facts["alignment"]["mmd"] > 0.9 > noisy.facts["alignment"]["mmd"]
+    assert Weighted("recall").read(plain.facts) == pytest.approx(
+        plain.facts["alignment"]["recall"] * plain.facts["vendi"]["embedding"])
+    with pytest.raises(ValueError, match="no alignment with the real data"):
+        Weighted().read(seen(Treatment.of(Classes(2)), n=30).facts)
 
 
 def test_noise_leaves_the_span_and_a_copy_of_the_real_images_does_not(plain):

@@ -5,34 +5,21 @@ A spec names its file by the SHA-256 of the bytes; the file lies anywhere below 
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import os
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from ddiv.data.csv_file import LISTED, BadTable, find, read
 from ddiv.datasets import Dataset
-from ddiv.errors import TrialFailed
 from ddiv.study import Complaints
 
-FOLDER_VARIABLE = "DDIV_DATA"
 # In ddiv's own files, in the CFPB's export, in its interface's answers.
 NARRATIVE_COLUMNS = ("narrative", "consumer complaint narrative", "complaint what happened")
-_LISTED = 20  # names that an error shows at most
-
-
-class NoData(TrialFailed):
-    """The file of complaints that a study asks for is not at hand; the message says what to do."""
-
-
-class BadTable(TrialFailed):
-    """A file of complaints cannot be used; the message names the cause and the remedy."""
 
 
 class Facts(NamedTuple):
@@ -79,91 +66,6 @@ def loaded(spec: Complaints) -> tuple[Dataset, Facts]:
     roles = {"narrative": (spec.narrative,) if spec.narrative else NARRATIVE_COLUMNS} | {
         name: (name,) for name in (*spec.label, *([spec.domain] if spec.domain else []))}
     return select(read(find(spec.digest), roles), spec)
-
-
-def digest(path: Path) -> str:
-    """The SHA-256 of a file's bytes, which names it in a `Complaints` spec."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-@lru_cache
-def _digest_of(path: Path, size: int, changed_ns: int) -> str:
-    return digest(path)
-
-
-def find(wanted: str) -> Path:
-    """The CSV file of this SHA-256 anywhere below the folder that DDIV_DATA names. Raises NoData where there is none."""
-    folder = os.environ.get(FOLDER_VARIABLE)
-    remedy = (f"let {FOLDER_VARIABLE} name the folder of that CSV file. Such files are exports of the CFPB's Consumer "
-              "Complaint Database (https://www.consumerfinance.gov/data-research/consumer-complaints/); for another one put "
-              "its SHA-256 (ddiv.data.complaints.digest) into the study")
-    if not folder or not Path(folder).is_dir():
-        found = f"names {folder}, which is no folder" if folder else "is not set"
-        raise NoData(f"the study reads the complaints with SHA-256 {wanted}, and {FOLDER_VARIABLE} {found}: {remedy}")
-    files = sorted(path for path in Path(folder).rglob("*") if path.suffix.lower() == ".csv" and path.is_file())
-    for path in files:
-        try:
-            status = path.stat()
-            if _digest_of(path, status.st_size, status.st_mtime_ns) == wanted:
-                return path
-        except OSError as error:
-            raise NoData(f"{path} cannot be read ({error.strerror}): allow it, or take it out of {folder}") from error
-    raise NoData(f"the study reads the complaints with SHA-256 {wanted}, and none of the {len(files)} CSV files below "
-                 f"{folder} ({FOLDER_VARIABLE}) has it: {remedy}")
-
-
-def read(path: Path, columns: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
-    """The columns of a CSV file (UTF-8, commas) by role: `columns` maps a role to the names that its column may have.
-
-    Names are compared without regard to case, spaces, hyphens and underscores ("Sub-product" is "sub_product").
-    Raises BadTable on a missing column, on what isn't such a file, and on torn rows.
-    """
-    before = csv.field_size_limit(2**31 - 1)  # the default, 128 KiB, is less than some narratives with their letters
-    line = 0
-    try:
-        with open(path, encoding="utf-8-sig", newline="") as file:
-            rows = csv.reader(file, strict=True)
-            header = next(rows, None)
-            if header is None:
-                raise BadTable(f"{path} is empty: give the whole CSV file")
-            places = _places(path, header, columns)
-            table = {role: [] for role in columns}
-            for row in rows:
-                line = rows.line_num
-                if len(row) == len(header):
-                    for role, place in places.items():
-                        table[role].append(row[place])
-                elif row:  # an empty line is no row
-                    raise BadTable(f"{path}, line {line}: {len(row)} fields under a header of {len(header)}; a comma, "
-                                   "quote or line break within a field must stand in double quotes: export the file anew")
-    except UnicodeDecodeError as error:
-        raise BadTable(f"{path} is not UTF-8 text (a byte 0x{error.object[error.start]:02x} after line {line}): unpack it "
-                       "if it is an archive, or convert it, for instance with iconv -f WINDOWS-1252 -t UTF-8") from error
-    except csv.Error as error:
-        raise BadTable(f"{path} is no whole CSV file ({error}, in what begins after line {line}): a double quote is not "
-                       "closed, or the file was cut short; export or download it anew") from error
-    finally:
-        csv.field_size_limit(before)
-    return table
-
-
-def _places(path: Path, header: Sequence[str], columns: Mapping[str, Sequence[str]]) -> dict[str, int]:
-    names = [_plain(name) for name in header]
-    places = {}
-    for role, candidates in columns.items():
-        found = [names.index(_plain(name)) for name in candidates if names.count(_plain(name)) == 1]
-        if not found:
-            own = ", ".join([repr(name[:60]) for name in header[:_LISTED]] + ["..."] * (len(header) > _LISTED))
-            wanted = " or ".join(map(repr, candidates))
-            raise BadTable(f"{path} has no single column named {wanted}; its columns are {own}: name one of them in the "
-                           "study" + ", or convert the file to commas" * (len(header) == 1))
-        places[role] = found[0]
-    return places
-
-
-def _plain(name: str) -> str:
-    return re.sub(r"[\W_]+", "_", name.casefold()).strip("_")
 
 
 _STEPS = [(re.compile(pattern), replacement) for pattern, replacement in [
@@ -264,8 +166,8 @@ def _classes(pools: Mapping[tuple[str, str], Sequence[Complaint]], names: Sequen
     rare = {label: by.total() for label, by in sorted(counts.items()) if label not in kept}
     needed = f"{spec.min_per_class} different texts" + f" in {names[0]!r} and one in each other domain" * (len(names) > 1)
     if rare and spec.rare == "error":
-        listed = ", ".join([f"{label!r} ({count})" for label, count in rare.items()][:_LISTED])
-        listed += ", ..." * (len(rare) > _LISTED)
+        listed = ", ".join([f"{label!r} ({count})" for label, count in rare.items()][:LISTED])
+        listed += ", ..." * (len(rare) > LISTED)
         raise BadTable(f"{len(rare)} of {len(counts)} classes have less than {needed}: {listed}. Drop them (rare=\"drop\"), "
                        "lower min_per_class, or take another label")
     if len(kept) < 2:

@@ -50,13 +50,13 @@ def quality(samples: np.ndarray, labels: np.ndarray, data: Dataset, clip) -> dic
 def accuracies(samples: np.ndarray, labels: np.ndarray, real: np.ndarray, truth: np.ndarray) -> dict[str, float]:
     """Mean accuracy over the folds, on samples (m, d) and on held-out real rows (n, d).
 
-    Raises ValueError where there are fewer than two real images a class, on average.
+    Raises ValueError where there are fewer than two real examples a class, on average.
     """
     from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
     if len(real) < 2 * len(np.unique(truth)):
-        raise ValueError(f"{len(real)} test images of {len(np.unique(truth))} classes are too few to train a classifier "
-                         "that judges samples: give the study at least two test images a class")
+        raise ValueError(f"{len(real)} test examples of {len(np.unique(truth))} classes are too few to train a classifier "
+                         "that judges samples: give the study at least two test examples a class")
     fold = np.random.default_rng(0).permutation(len(real)) % FOLDS
     found = {"samples": [], "real": []}
     for held_out in (fold == number for number in range(FOLDS)):
