@@ -72,7 +72,7 @@ def test_dropout_and_decay_oppose_in_shape(study, metric, layers):
        needs=("very_large_dropout", "single_placement_rates"))
 @each_metric
 @pytest.mark.parametrize("arm", ["very large"])
-def test_very_large_dropout_goes_further(study, metric, arm):
+def test_very_large_dropout_goes_further(study, arm, metric):
     _, largest = max(study.dropout("head"), key=lambda rung: rung[0])
     return Further(Spectral(metric, "classifier"), (study.very_large,), (largest,))
 
@@ -81,7 +81,7 @@ def test_very_large_dropout_goes_further(study, metric, arm):
        "either alone, in every combination.", source="v1 appendix, figure 8", needs=("combinations",))
 @each_metric
 @pytest.mark.parametrize("arm", ["combinations"])
-def test_combinations_go_further_than_their_parts(study, metric, arm):
+def test_combinations_go_further_than_their_parts(study, arm, metric):
     return All(tuple(Further(Spectral(metric, "classifier"), (study.combination(rate, decay),),
                              (Treatment.of(Dropout(rate)), Treatment.of(WeightDecay(decay))))
                      for rate, decay in study.combinations))

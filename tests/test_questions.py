@@ -165,7 +165,7 @@ def test_a_question_survives_being_written_down(case):
     try:
         assert again.jobs() == asked.jobs()
     except NotApplicable:
-        assert not case.study.ood_domains
+        assert not case.applicable and (not case.study.ood_domains or case.study.spaces == ("embedding",))
 
 
 def test_diversity_asks_for_views_and_trains_nothing():

@@ -133,8 +133,8 @@ def test_samples_stand_beside_real_images_of_their_classes(tmp_path):
         "poor: guidance 1, temperature 0.5"]
     assert [row["seed"] for row in sheet["rows"]] == [None, 1, 1, 1] and len(sheet["classes"]) == 10
     assert sheet["rows"][1]["quality"] == {
-        "accuracy on them of a classifier trained on real images": 0.5, "… and on real images": 0.9,
-        "share nearer to one than 99 % of real images are: copies (pixel)": 0.25, "new thing": 7}
+        "accuracy on them of a classifier trained on real data": 0.5, "… and on real data": 0.9,
+        "share nearer to one than 99 % of real ones are: copies (pixel)": 0.25, "new thing": 7}
     real, first, *_ = (pixels(row["png"]) for row in sheet["rows"])
     side = study.data.side
     assert first.shape == real.shape == (2 * side, 10 * side, 3)

@@ -78,7 +78,7 @@ def test_alignment_is_of_the_same_half_with_the_reference_and_falls_with_noise(p
     assert Weighted("recall").read(plain.facts) == pytest.approx(
         plain.facts["alignment"]["recall"] * plain.facts["vendi"]["embedding"])
     with pytest.raises(ValueError, match="no alignment with the real data"):
-        Weighted().read(seen(Treatment.of(Classes(2)), n=30).facts)
+        Weighted().read(seen(Treatment.of(Classes(2)), n=20).facts)
 
 
 def test_noise_leaves_the_span_and_a_copy_of_the_real_images_does_not(plain):
