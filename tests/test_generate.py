@@ -126,7 +126,7 @@ def test_the_reference_accuracy_is_of_images_held_out():
 
 
 def test_a_judge_needs_two_images_a_class():
-    with pytest.raises(ValueError, match="at least two test images"):
+    with pytest.raises(ValueError, match="at least two test examples"):
         accuracies(NOISE.normal(size=(4, 2)), np.arange(4), NOISE.normal(size=(7, 2)), np.array([0, 1, 2, 3, 0, 1, 2]))
 
 

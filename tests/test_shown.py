@@ -73,7 +73,7 @@ def test_treatments_compose():
     assert is_synthetic(shown).sum() == 15 and not np.array_equal(shown.labels, LABELS)
     assert np.array_equal(np.sort(shown.labels), np.sort(LABELS))
     plain = training_set(dataset(), Treatment.of(part), 1000, FAKE)
-    assert np.array_equal(plain.images, shown.inputs)
+    assert np.array_equal(plain.inputs, shown.inputs)
 
 
 @pytest.mark.parametrize("share", [-0.1, 1.1])
