@@ -56,9 +56,12 @@ def vectors(inputs: np.ndarray, space: Space, embedder: Embedder, data: Data, de
             return Vectors(embed(embedder, inputs, device), f"bert {embedder.weights[:20]}",
                            f"word pieces, at most {embedder.max_tokens}; mean of the last hidden states")
         case Lsa():
+            from ddiv.diversity import black_apart
+
             weigh, axes = _lsa(data, embedder.size)
-            return Vectors(weigh.transform(inputs) @ axes.T, f"LSA {embedder.size}, fitted to the real training texts",
-                           "words in lower case; logarithmic TF-IDF of words and pairs")
+            return Vectors(black_apart(weigh.transform(inputs) @ axes.T), f"LSA {embedder.size}, fitted to the real training texts",
+                           "words in lower case; logarithmic TF-IDF of words and pairs; texts without a known word equal to each "
+                           "other, unlike all others")
 
 
 @lru_cache(maxsize=2)

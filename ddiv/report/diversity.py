@@ -26,8 +26,11 @@ def diversity(study: Study, seeds: Sequence[int], reader: Reader) -> dict[str, A
                    "table": whether it is an arm of the paper's table 2}],   # plain first
          "correlations": {"pixel/id": {"pearson", "spearman", "arms"}, ...}}
 
-    What the store lacks is left out; None where it has no view of the plain training set.
+    What the store lacks is left out; None where it has no view of the plain training set, or the study
+    no embedder.
     """
+    if not study.embedders:
+        return None
     arms = [arm for arm in study.arms if arm.is_baseline or arm.group in ("augmentation", "synthetic")]
     found = [{"label": "plain" if arm.is_baseline else arm.label, "group": group_of(study, arm), **scores,
               "table": arm in study.table_arms, **_accuracies(study, arm, seeds, reader)}
