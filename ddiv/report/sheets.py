@@ -29,7 +29,9 @@ MEASURES = {
         ("samples", "median distance to the nearest training example"), ("real", "… from held-out real ones"),
         ("copies", "share nearer to one than 99 % of real ones are: copies"),
         ("singled_out", "share that single one out as 1 % of real ones do"),
-        ("nearer_training", "share nearer to training than to test examples, .5 for fresh ones"))}}
+        ("nearer_training", "share nearer to training than to test examples, .5 for fresh ones"))},
+    "copied samples": "share of which more than half stands in one training text, word for word",
+    "copied real": "… of held-out real ones"}
 
 
 def of_study(study: Study) -> dict[str, Any]:
@@ -76,7 +78,7 @@ def of_generator(study: Study, seeds: Sequence[int], reader: Reader) -> dict[str
     rows += [{"name": _name(record), "seed": seed, "quality": _numbers(record.facts.get("quality") or {}),
               **shape(samples_of(record))} for seed, record in found]
     return {"study": study.name, "generator": study.generator.label, "classes": [data.classes[i] for i in shown],
-            "each": EACH, "rows": rows, "measures": list(dict.fromkeys(name for row in rows for name in row["quality"]))}
+            "each": EACH, "rows": rows, "measures": _in_order({name for row in rows for name in row["quality"]})}
 
 
 def _name(record: Record) -> str:
@@ -96,6 +98,12 @@ def _numbers(quality: dict, under: str = "") -> dict[str, float]:
         elif isinstance(value, (int, float)) and not isinstance(value, bool):
             found[MEASURES.get(path, path)] = value
     return found
+
+
+def _in_order(measures: set[str]) -> list[str]:
+    """Those that `MEASURES` names in its order, then the others."""
+    known = [name for name in MEASURES.values() if name in measures]
+    return known + sorted(measures - set(known))
 
 
 def _some(classes: int, columns: int = CLASSES) -> np.ndarray:
