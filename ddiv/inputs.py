@@ -7,13 +7,9 @@ import torch
 from torch import Tensor
 
 from ddiv.backbone import normalise
+from ddiv.datasets import are_texts
 from ddiv.mixing import Mixed, augmented as augmented_images
 from ddiv.study import Backbone, Bert
-
-
-def are_texts(inputs: np.ndarray) -> bool:
-    """Whether these are texts; everything else is images."""
-    return inputs.dtype == object
 
 
 def augmented(name: str, inputs: np.ndarray, draws: torch.Generator) -> tuple[np.ndarray, Mixed | None]:

@@ -171,6 +171,13 @@ def write_durably(path: Path, text: bytes, durable: bool = True) -> None:
             os.fsync(file.fileno())
 
 
+def cache_folder(variable: str, name: str) -> Path:
+    """The folder that an environment variable names, or ddiv/`name` in the user's cache folder."""
+    if own := os.environ.get(variable):
+        return Path(own)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ddiv" / name
+
+
 def write_atomically(path: Path, text: bytes, durable: bool = True) -> None:
     """Replace a file by a new one at once: readers see the old or the new, never half."""
     draft = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")

@@ -8,8 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from ddiv.datasets import load
-from ddiv.inputs import are_texts
+from ddiv.datasets import are_texts, load
 from ddiv.study import Bert, Clip, Data, Embedder, Lsa, Space
 
 
@@ -42,11 +41,10 @@ def vectors(inputs: np.ndarray, space: Space, embedder: Embedder, data: Data, de
                        "scaled to [0, 1], flattened; black images equal to each other, unlike all others")
     match embedder:
         case Clip():
-            from ddiv.backbone import clip_model
             from ddiv.generate.quality import resized
             from ddiv.models.clip import encode_images
 
-            clip = clip_model(embedder).to(device)
+            clip = _clip(embedder, device)
             side = int(np.ravel(clip.visual.image_size)[0])  # open_clip's vision transformer says (side, side), its ResNet side
             return Vectors(encode_images(clip, resized(inputs, side)), f"clip {embedder.tower} {embedder.weights[:12]}",
                            f"bilinear to {side} px, mean .5, deviation .25")
@@ -62,6 +60,13 @@ def vectors(inputs: np.ndarray, space: Space, embedder: Embedder, data: Data, de
             return Vectors(black_apart(weigh.transform(inputs) @ axes.T), f"LSA {embedder.size}, fitted to the real training texts",
                            "words in lower case; logarithmic TF-IDF of words and pairs; texts without a known word equal to each "
                            "other, unlike all others")
+
+
+@lru_cache(maxsize=2)
+def _clip(embedder: Clip, device: torch.device):
+    from ddiv.backbone import clip_model
+
+    return clip_model(embedder).to(device)
 
 
 @lru_cache(maxsize=2)

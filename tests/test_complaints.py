@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from ddiv.data.complaints import NARRATIVE_COLUMNS, clean, loaded, select
-from ddiv.data.csv_file import BadTable, NoData, digest, find, read
+from ddiv.data.csv_file import BadTable, NoData, find, read
 from ddiv.datasets import load
+from ddiv.digests import file_digest as digest
 from ddiv.study import Complaints
 
 SOME = "0" * 64

@@ -7,9 +7,9 @@ import torch
 
 from ddiv import outcome
 from ddiv.backbone import add_dropout, build
-from ddiv.datasets import load, samples_of
+from ddiv.datasets import are_texts, load, samples_of
 from ddiv.draws import generator
-from ddiv.inputs import are_texts, augmented, tensor
+from ddiv.inputs import augmented, tensor
 from ddiv.measure import measure
 from ddiv.outcome import Spectral, Weighted
 from ddiv.source import NGram, Setting

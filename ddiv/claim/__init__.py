@@ -68,5 +68,5 @@ def view(study: Study, arm: Treatment, seed: int, embedder: int = 0) -> View:
     `embedder` counts the study's embedders. Raises IndexError where it has fewer.
     """
     drawn = Treatment.of(*filter(None, map(arm.part, (Augmentation, Synthetic, Classes))))
-    size = arm.part(Classes) and study.class_view_size or study.view_size
+    size = study.class_view_size if arm.part(Classes) and study.class_view_size else study.view_size
     return View(study.data, drawn, study.embedders[embedder], size, 0 if drawn.is_baseline else arm.seed(seed))

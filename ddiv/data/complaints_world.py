@@ -18,6 +18,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ddiv.data import complaints_lexicon as lexicon
+from ddiv.data.checks import checked_labels, checked_seed
 from ddiv.data.complaints_lexicon import SYNONYMS as SYNONYMS
 from ddiv.data.complaints_registers import REGISTERS as _REGISTERS
 from ddiv.data.complaints_registers import Register
@@ -166,23 +167,12 @@ def _text(name: str, register: str, key: str) -> str:
     return manner.finish(_sentences(writer, product, issue, manner, draws), writer.say, draws)
 
 
-def _checked_seed(seed: int) -> int:
-    if not isinstance(seed, (int, np.integer)) or seed < 0:
-        raise ValueError(f"seed must be a whole number of at least 0, got {seed!r}")
-    return int(seed)
-
-
 def _checked(classes: Sequence[str], labels: Sequence[int], register: str) -> list[int]:
     if register not in REGISTERS:
         raise ValueError(f"unknown register {register!r}; the registers are {', '.join(REGISTERS)}")
     if unknown := [name for name in classes if name not in _ALL_CLASSES]:
         raise ValueError(f"unknown class {unknown[0]!r}; the classes are those of FINETUNE_CLASSES and PRETRAIN_CLASSES")
-    labels = np.asarray(labels)
-    if labels.ndim != 1 or not (labels.size == 0 or np.issubdtype(labels.dtype, np.integer)):
-        raise ValueError(f"labels must be one row of whole numbers, got shape {labels.shape}, type {labels.dtype}")
-    if labels.size and not 0 <= labels.min() <= labels.max() < len(classes):
-        raise ValueError(f"labels must lie in 0..{len(classes) - 1}, got {labels.min()}..{labels.max()}")
-    return labels.tolist()
+    return checked_labels(labels, len(classes)).tolist()
 
 
 def write(classes: Sequence[str], labels: Sequence[int], register: str, seed: int) -> np.ndarray:
@@ -193,7 +183,7 @@ def write(classes: Sequence[str], labels: Sequence[int], register: str, seed: in
     texts.  Train and test texts so need different seeds.  Raises ValueError for an unknown register or class, a label out of
     range, or a negative seed.
     """
-    labels, seed = _checked(classes, labels, register), _checked_seed(seed)
+    labels, seed = _checked(classes, labels, register), checked_seed(seed)
     seen: Counter[str] = Counter()
     texts = np.empty(len(labels), object)
     for row, label in enumerate(labels):
@@ -211,7 +201,7 @@ def pretraining_texts(n: int, seed: int) -> np.ndarray:
     """
     if n < 0:
         raise ValueError(f"the number of texts must be at least 0, got {n}")
-    seed = _checked_seed(seed)
+    seed = checked_seed(seed)
     texts = np.empty(n, object)
     for row in range(n):
         key = f"pretraining/{seed}/{row}"

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import csv
-import hashlib
 import os
 import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 
+from ddiv.digests import file_digest
 from ddiv.errors import TrialFailed
 
 FOLDER_VARIABLE = "DDIV_DATA"
@@ -24,15 +24,9 @@ class BadTable(TrialFailed):
     """A file of complaints cannot be used; the message names the cause and the remedy."""
 
 
-def digest(path: Path) -> str:
-    """The SHA-256 of a file's bytes, which names it in a `Complaints` spec."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 @lru_cache
 def _digest_of(path: Path, size: int, changed_ns: int) -> str:
-    return digest(path)
+    return file_digest(path)
 
 
 def find(wanted: str) -> Path:
@@ -40,7 +34,7 @@ def find(wanted: str) -> Path:
     folder = os.environ.get(FOLDER_VARIABLE)
     remedy = (f"let {FOLDER_VARIABLE} name the folder of that CSV file. Such files are exports of the CFPB's Consumer "
               "Complaint Database (https://www.consumerfinance.gov/data-research/consumer-complaints/); for another one put "
-              "its SHA-256 (ddiv.data.csv_file.digest) into the study")
+              "its SHA-256 (ddiv.digests.file_digest) into the study")
     if not folder or not Path(folder).is_dir():
         found = f"names {folder}, which is no folder" if folder else "is not set"
         raise NoData(f"the study reads the complaints with SHA-256 {wanted}, and {FOLDER_VARIABLE} {found}: {remedy}")

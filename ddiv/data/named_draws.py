@@ -30,6 +30,7 @@ class NamedDraws:
         return next(self._numbers) < probability * 2**32
 
     def pick(self, options: Sequence[T]) -> T:
+        """One of the options, each as likely."""
         return options[self.below(len(options))]
 
     def shuffled(self, items: Sequence[T]) -> list[T]:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ddiv.data.checks import checked_labels, checked_seed
 from ddiv.data.shapes import MOTIFS, SHAPES
 
 WORLD_VERSION = 1  # Part of every picture's seed: bump it when pictures change, and old results go stale.
@@ -294,14 +295,8 @@ _PAINTERS = {"real": _real, "clipart": _clipart, "infograph": _infograph, "paint
 def _checked(classes, labels, domain, seed) -> np.ndarray:
     if domain not in DOMAINS:
         raise ValueError(f"unknown domain {domain!r}; the domains are {', '.join(DOMAINS)}")
-    if not isinstance(seed, (int, np.integer)) or seed < 0:
-        raise ValueError(f"seed must be a whole number of at least 0, got {seed!r}")
-    labels = np.asarray(labels)
-    if labels.ndim != 1 or not (labels.size == 0 or np.issubdtype(labels.dtype, np.integer)):
-        raise ValueError(f"labels must be one row of whole numbers, got shape {labels.shape}, type {labels.dtype}")
-    if labels.size and not 0 <= labels.min() <= labels.max() < len(classes):
-        raise ValueError(f"labels must lie in 0..{len(classes) - 1}, got {labels.min()}..{labels.max()}")
-    return labels.astype(np.int64)
+    checked_seed(seed)
+    return checked_labels(labels, len(classes))
 
 
 def render(classes: Sequence[ObjectClass], labels: np.ndarray, domain: str, seed: int) -> np.ndarray:

@@ -189,5 +189,6 @@ def checked_direction(direction: int) -> int:
 
 
 def checked_alpha(alpha: float) -> None:
+    """Raises ValueError on a level outside (0, 1)."""
     if not 0 < alpha < 1:
         raise ValueError(f"alpha must be between 0 and 1, got {alpha}")

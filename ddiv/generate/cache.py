@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,16 +11,14 @@ import msgspec
 import numpy as np
 from PIL import Image
 
-from ddiv.store import write_atomically
+from ddiv.store import cache_folder, write_atomically
 
 FLAGGED = b"flagged by the safety checker\n"
 
 
 def default_folder() -> Path:
     """$DDIV_IMAGES, or ddiv/images in the user's cache folder."""
-    if own := os.environ.get("DDIV_IMAGES"):
-        return Path(own)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ddiv" / "images"
+    return cache_folder("DDIV_IMAGES", "images")
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,14 +10,12 @@ from pathlib import Path
 import msgspec
 
 from ddiv.errors import TrialFailed
-from ddiv.store import write_atomically
+from ddiv.store import cache_folder, write_atomically
 
 
 def default_folder() -> Path:
     """$DDIV_TEXTS, or ddiv/texts in the user's cache folder."""
-    if own := os.environ.get("DDIV_TEXTS"):
-        return Path(own)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ddiv" / "texts"
+    return cache_folder("DDIV_TEXTS", "texts")
 
 
 class _Kept(msgspec.Struct):

@@ -31,6 +31,7 @@ class Cost(msgspec.Struct, frozen=True):
 
     @classmethod
     def of(cls, model: str, requests: int, prompt_tokens: int, completion_tokens: int) -> Cost:
+        """The cost of so many tokens of a model, in dollars where `PRICES` has it."""
         if model not in PRICES:
             return cls(requests, prompt_tokens, completion_tokens, None)
         prompt, completion = PRICES[model]

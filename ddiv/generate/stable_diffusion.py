@@ -6,7 +6,6 @@ imported where it is needed: that takes seconds.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from importlib.metadata import version
@@ -18,8 +17,8 @@ import numpy as np
 import torch
 from PIL import Image
 
-from ddiv.digests import folder_digest
-from ddiv.errors import TrialFailed
+from ddiv.digests import is_digest, local_folder
+from ddiv.errors import NoModel
 from ddiv.generate.cache import FLAGGED, ImageCache, default_folder
 from ddiv.generate.check import BadSamples
 from ddiv.generate.prompts import Request, request
@@ -27,10 +26,6 @@ from ddiv.source import Setting, StableDiffusion
 
 REDRAWS = 5  # of an image that the safety checker flags, each with the next seed
 FOLDER_VARIABLE = "DDIV_STABLE_DIFFUSION"
-
-
-class NoModel(TrialFailed):
-    """The weights of Stable Diffusion are not at hand; the message says what to do."""
 
 
 class Drawn(NamedTuple):
@@ -142,8 +137,7 @@ def load_pipeline(model: str, device: torch.device):
     """
     from diffusers import StableDiffusionPipeline
 
-    local = len(model) == 64 and set(model) <= set("0123456789abcdef")
-    where = _local_folder(model) if local else model
+    where = _local_folder(model) if is_digest(model) else model
     try:
         pipeline = StableDiffusionPipeline.from_pretrained(where)
     except (OSError, ValueError) as error:  # huggingface_hub's errors are among them
@@ -155,12 +149,5 @@ def load_pipeline(model: str, device: torch.device):
 
 
 def _local_folder(digest: str) -> str:
-    folder = os.environ.get(FOLDER_VARIABLE)
-    if not folder or not Path(folder, "model_index.json").is_file():
-        raise NoModel(f"the generator is the local Stable Diffusion {digest[:12]}..., and {FOLDER_VARIABLE} "
-                      + (f"names {folder}, which holds no model_index.json" if folder else "is not set")
-                      + ": let it name the folder that `StableDiffusionPipeline.save_pretrained` wrote")
-    if (found := folder_digest(Path(folder))) != digest:
-        raise NoModel(f"{folder} has the digest {found}, the generator asks for {digest}: name the folder that was meant, "
-                      "or take the new digest into the study")
-    return folder
+    return local_folder(digest, FOLDER_VARIABLE, "model_index.json", f"the generator is the local Stable Diffusion {digest[:12]}...",
+                        "let it name the folder that `StableDiffusionPipeline.save_pretrained` wrote")

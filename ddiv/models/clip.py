@@ -8,23 +8,19 @@ it was made and carries its SHA-256, which is checked at every loading.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-import msgspec
 import numpy as np
 import torch
 import torch.nn.functional as F
 from open_clip.model import CLIP, CLIPTextCfg, CLIPVisionCfg
 from open_clip.tokenizer import SimpleTokenizer
-from safetensors.torch import load, save
 
 from ddiv.backbone import normalise
-from ddiv.models import Tower, provenance_path, weights_path
+from ddiv.models import Tower, checkpoint, weights_path
 
 REBUILD = "python -m ddiv.models.pretrain"
 TEMPLATES = ("a {}", "a picture of a {}", "{}")
@@ -130,12 +126,7 @@ def save_clip(model: CLIP, config: ClipConfig, token_ids: np.ndarray, path: Path
     state = {k: v.detach().float().contiguous() for k, v in model.state_dict().items()}
     ids = torch.as_tensor(token_ids, dtype=torch.int64)
     state[_EMBEDDING], state[_IDS] = state[_EMBEDDING][ids].contiguous(), ids
-    data = save(state)
-    record = provenance | {"config": asdict(config), "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(data)
-    provenance_path(path).write_text(json.dumps(record, indent=2) + "\n")
-    return record
+    return checkpoint.write(path, state, config, provenance)
 
 
 def load_embedded_clip(tower: Tower = "vit", path: Path | None = None) -> CLIP:
@@ -144,16 +135,7 @@ def load_embedded_clip(tower: Tower = "vit", path: Path | None = None) -> CLIP:
     Raises CheckpointError if the files are not as written.
     """
     path = path or weights_path(tower)
-    remedy = f"rebuild it with: {REBUILD} --tower {tower}"
-    try:
-        data, record = path.read_bytes(), json.loads(provenance_path(path).read_text())
-        config, expected = msgspec.convert(record["config"], ClipConfig), record["sha256"]
-    except (OSError, ValueError, KeyError, TypeError, msgspec.ValidationError) as error:
-        raise CheckpointError(f"cannot read the embedded CLIP at {path}: {error}; {remedy}") from error
-    found = hashlib.sha256(data).hexdigest()
-    if found != expected:
-        raise CheckpointError(f"{path} has SHA-256 {found[:12]}..., its provenance says {expected[:12]}...; {remedy}")
-    state = load(data)
+    state, config = checkpoint.read(path, ClipConfig, "CLIP", f"rebuild it with: {REBUILD} --tower {tower}", CheckpointError)
     with torch.random.fork_rng(devices=[]):  # building draws initial weights; leave the caller's generator alone
         model = build_clip(config)
     rows = torch.zeros_like(model.token_embedding.weight.data)

@@ -143,19 +143,18 @@ def definitions(outcome: Outcome, convolutions: bool = False) -> list[Outcome]:
 
     convolutions: whether the network has some, whose two matricisations are definitions too.
     """
-    if isinstance(outcome, Vendi):
-        orders = [msgspec.structs.replace(outcome, order=order) for order in VENDI_ORDERS]
-        return sorted(orders, key=lambda one: one != outcome)
-    if isinstance(outcome, Weighted):
-        named = [msgspec.structs.replace(outcome, definition=one) for one in get_args(Alignment)]
-        return sorted(named, key=lambda one: one != outcome)
-    if isinstance(outcome, Truncated):
-        tails = [msgspec.structs.replace(outcome, tail=tail) for tail in TAILS]
-        return sorted(tails, key=lambda one: one != outcome)
-    field = "metric" if isinstance(outcome, Spectral) else "kind"
-    named = getattr(outcome, field)
-    names = next((names for names in DEFINITIONS if named in names), (named,))
-    found = [msgspec.structs.replace(outcome, **{field: name}) for name in names]
-    if isinstance(outcome, Spectral) and outcome.layers != "classifier" and convolutions:
-        found += [msgspec.structs.replace(one, convolution="flat") for one in found]
+    match outcome:
+        case Vendi():
+            found = [msgspec.structs.replace(outcome, order=order) for order in VENDI_ORDERS]
+        case Weighted():
+            found = [msgspec.structs.replace(outcome, definition=one) for one in get_args(Alignment)]
+        case Truncated():
+            found = [msgspec.structs.replace(outcome, tail=tail) for tail in TAILS]
+        case _:
+            field = "metric" if isinstance(outcome, Spectral) else "kind"
+            named = getattr(outcome, field)
+            names = next((names for names in DEFINITIONS if named in names), (named,))
+            found = [msgspec.structs.replace(outcome, **{field: name}) for name in names]
+            if isinstance(outcome, Spectral) and outcome.layers != "classifier" and convolutions:
+                found += [msgspec.structs.replace(one, convolution="flat") for one in found]
     return sorted(found, key=lambda one: one != outcome)

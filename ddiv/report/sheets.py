@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ddiv.datasets import Shown, load, samples_of
+from ddiv.datasets import Shown, are_texts, load, samples_of
 from ddiv.finding import Reader
 from ddiv.source import NGram, OpenAI
 from ddiv.store import Record
@@ -37,7 +37,7 @@ MEASURES = {
 def of_study(study: Study) -> dict[str, Any]:
     """Test images of ten classes, a row a domain; of texts those of four classes: "texts": {domain: [[class, text]]}."""
     data = load(study.data)
-    if data.inputs.dtype == object:
+    if are_texts(data.inputs):
         return {"study": study.name, "caption": f"Test texts of {TEXTS} of {len(data.classes)} classes.",
                 "texts": {domain: _quoted(Shown(*pair), data.classes) for domain, pair in data.tests.items()}}
     shown = _some(len(data.classes))
@@ -67,7 +67,7 @@ def of_generator(study: Study, seeds: Sequence[int], reader: Reader) -> dict[str
     if not found:
         return None
     data = load(study.data)
-    texts = data.inputs.dtype == object
+    texts = are_texts(data.inputs)
     shown = _some(len(data.classes), TEXTS if texts else CLASSES)
 
     def shape(drawn: Shown) -> dict[str, Any]:
