@@ -179,7 +179,12 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     session, given = item.config.stash[SESSION], dict(item.callspec.params)
     if not isinstance(given["study"], Study):
         return  # no study of the profile has what the claim needs: pytest skips it, saying that
-    question, study, named = function.ask(**given), given["study"], variant(function, given)
+    study, named = given["study"], variant(function, given)
+    try:
+        question = function.ask(**given)
+    except NotApplicable as error:
+        item.add_marker(pytest.mark.skip(reason=f"not applicable: {study.name}: {error}"))
+        return
     known = ledger.entry(session.profile.name, function.claim.id, study.name, named, item.config.rootpath / ledger.FILE)
     asked = Asked(claim=function.claim, study=study, variant=named, question=question, seeds=session.run.seeds,
                   test=item.nodeid,

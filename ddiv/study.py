@@ -289,7 +289,8 @@ class Study(msgspec.Struct, frozen=True):
     def controls(self) -> tuple[Treatment, ...]:
         if not self.dropout_rates:
             return ()
-        return (self.no_op, self.other_seed, self.evaluation_dropout, self.shuffled_labels, self.early_stopped)
+        stopped = [self.early_stopped] if self.early_stop else []
+        return (self.no_op, self.other_seed, self.evaluation_dropout, self.shuffled_labels, *stopped)
 
     @property
     def arms(self) -> tuple[Treatment, ...]:

@@ -1,9 +1,17 @@
 """A user's own studies, from a Python file."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
+from ddiv.finding import Reader
 from ddiv.profiles import BadStudyFile, of_file, profile
+from ddiv.report.page import _study
+from ddiv.store import Store
 
+ROOT = Path(__file__).parents[1]
 DEFINING = "from ddiv.profiles import profile\n{name} = profile('smoke').studies{index}\n"
 
 
@@ -22,3 +30,38 @@ def test_a_file_that_defines_none_is_an_error_that_says_why(tmp_path, text, said
         (tmp_path / "mine.py").write_text(text)
     with pytest.raises(BadStudyFile, match=said):
         of_file(tmp_path / "mine.py")
+
+
+def test_a_study_of_real_complaints_can_be_described_without_its_file(tmp_path):
+    (study,) = of_file(ROOT / "benchmarks" / "complaints_study.py").studies
+    facts = dict(_study(study, [], Reader(Store(tmp_path)))["facts"])
+    assert facts["label"] == "product" and facts["epochs"] == "4" and facts["digest"] == study.data.digest
+
+
+SMALL = """
+import msgspec
+from ddiv.profiles import profile
+(SMOKE,) = profile("smoke").studies
+STUDY = msgspec.structs.replace(SMOKE, name="small", augmentations=("auto", "noise10"), extreme_augmentations=(), class_counts=(1, 3),
+                                shares=((1.0,), (1.0,)), early_stop=0.0)
+"""
+
+
+def test_a_study_with_few_arms_is_asked_what_it_can_answer(tmp_path):
+    """Two augmentations have no correlation, two numbers of classes no peak, one share no threshold: these are skipped, saying so."""
+    (tmp_path / "mine.py").write_text(SMALL)
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "claims", "--study", tmp_path / "mine.py", "--seeds", "1", "--max-seeds", "1", "--store",
+         tmp_path / "store", "--report", tmp_path / "mine.html", "-q", "-p", "no:cacheprovider",
+         "-k", "vendi-disagree or vendi-classes or mix-threshold and id or vendi-aug-pixel"],
+        cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-2000:]
+    for said in ("a correlation needs 3 arms or more, got 2", "need a ladder of 3 rungs or more, got 2", "a mixing ladder starts at 0"):
+        assert said in done.stdout
+    assert "5 skipped" in done.stdout and "2 inconclusive" in done.stdout and (tmp_path / "mine.html").stat().st_size > 100_000
+
+
+def test_the_study_of_real_complaints_is_collected():
+    done = subprocess.run([sys.executable, "-m", "pytest", "claims", "--study", "benchmarks/complaints_study.py", "--collect-only", "-q",
+                           "-p", "no:cacheprovider"], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0 and "drop-frobenius-minilm-complaints" in done.stdout, done.stdout[-2000:]

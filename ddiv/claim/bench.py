@@ -41,6 +41,10 @@ class NotApplicable(Exception):
     """A study has not what a claim needs (no domains, say); the message says what."""
 
 
+class TooFewArms(NotApplicable, ValueError):
+    """A study has fewer arms, rungs or shares than a question is about; the message says how many are needed."""
+
+
 class Unmatched(Exception):
     """No state of the baseline fits the training set as an arm does."""
 

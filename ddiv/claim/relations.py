@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from ddiv import evidence
-from ddiv.claim.bench import Bench, Effects, Measured
+from ddiv.claim.bench import Bench, Effects, Measured, TooFewArms
 from ddiv.claim.question import OneEffect
 from ddiv.evidence import RISES
 from ddiv.treatment import Treatment
@@ -16,7 +16,26 @@ from ddiv.treatment import Treatment
 Kind = Literal["spearman", "pearson"]
 
 
-class Correlation(OneEffect, frozen=True, tag="correlation"):
+class _OfStates(OneEffect, frozen=True):
+    """Read off each arm's own state; nothing is compared with the baseline, so there is no fit to match."""
+
+    @property
+    def fit_matters(self) -> bool:
+        return False
+
+
+class _OverArms(_OfStates, frozen=True):
+    """A relation of outcomes over all arms in the field `treatments`."""
+
+    def __post_init__(self):
+        if len(self.treatments) < 3:
+            raise TooFewArms(f"a correlation needs 3 arms or more, got {len(self.treatments)}")
+
+    def arms(self) -> Iterator[Treatment]:
+        return iter(self.treatments)
+
+
+class Correlation(_OverArms, frozen=True, tag="correlation"):
     """Over arms, two outcomes are correlated more (less) than `bar`, seed by seed.
 
     A seed at which one of them is the same in all arms has no correlation, which counts as no effect.
@@ -29,18 +48,8 @@ class Correlation(OneEffect, frozen=True, tag="correlation"):
     direction: int = RISES
     kind: Kind = "spearman"
 
-    def __post_init__(self):
-        enough(self.treatments)
-
-    def arms(self) -> Iterator[Treatment]:
-        return iter(self.treatments)
-
     def outcomes(self) -> Iterator[Measured]:
         return iter((self.first, self.second))
-
-    @property
-    def fit_matters(self) -> bool:
-        return False
 
     def points(self, bench: Bench) -> np.ndarray:
         """The two outcomes of each arm at this seed, (2, arms)."""
@@ -61,7 +70,7 @@ class Correlation(OneEffect, frozen=True, tag="correlation"):
         return f"correlation of {self.first.label} and {self.second.label}, minus {self.bar:g}"
 
 
-class TracksBetter(OneEffect, frozen=True, tag="tracks-better"):
+class TracksBetter(_OverArms, frozen=True, tag="tracks-better"):
     """Over arms, `outcome` is correlated with `target` more than `rival` is, seed by seed.
 
     A seed at which one of the three is the same in all arms counts as no effect.
@@ -74,18 +83,8 @@ class TracksBetter(OneEffect, frozen=True, tag="tracks-better"):
     direction: int = RISES
     kind: Kind = "spearman"
 
-    def __post_init__(self):
-        enough(self.treatments)
-
-    def arms(self) -> Iterator[Treatment]:
-        return iter(self.treatments)
-
     def outcomes(self) -> Iterator[Measured]:
         return iter((self.outcome, self.rival, self.target))
-
-    @property
-    def fit_matters(self) -> bool:
-        return False
 
     def answer(self, bench: Bench) -> Effects:
         one, other, target = values(bench, self.outcomes(), self.treatments)
@@ -102,7 +101,7 @@ class TracksBetter(OneEffect, frozen=True, tag="tracks-better"):
         return f"correlation of {self.outcome.label} and {self.target.label}, minus that of {self.rival.label}"
 
 
-class Separated(OneEffect, frozen=True, tag="separated"):
+class Separated(_OfStates, frozen=True, tag="separated"):
     """An outcome tells two groups of arms apart: whichever lies higher, a pair of one of each is in that order at a share
     of pairs above `bar`, seed by seed.
 
@@ -123,10 +122,6 @@ class Separated(OneEffect, frozen=True, tag="separated"):
 
     def arms(self) -> Iterator[Treatment]:
         return iter((*self.first, *self.second))
-
-    @property
-    def fit_matters(self) -> bool:
-        return False
 
     def answer(self, bench: Bench) -> Effects:
         one, other = (np.array([bench.value(self.outcome, arm) for arm in group]) for group in (self.first, self.second))
@@ -155,9 +150,3 @@ def correlation(first: np.ndarray, second: np.ndarray, kind: Kind) -> float | No
         return None
     correlations = evidence.rank_correlations if kind == "spearman" else evidence.linear_correlations
     return float(correlations(first[None], second[None])[0])
-
-
-def enough(treatments: Sequence[Treatment]) -> None:
-    """Raises ValueError on fewer arms than a correlation needs."""
-    if len(treatments) < 3:
-        raise ValueError(f"a correlation needs 3 arms or more, got {len(treatments)}")

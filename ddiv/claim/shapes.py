@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from ddiv import evidence
-from ddiv.claim.bench import Bench, Effects, Ladder, Measured
+from ddiv.claim.bench import Bench, Effects, Ladder, Measured, TooFewArms
 from ddiv.claim.question import Asking, Derived
 from ddiv.claim.relations import Correlation, Separated, TracksBetter
 from ddiv.claim.simple import Change, Contrast, Further, NoWorse, Threshold, Trend
@@ -54,7 +54,7 @@ class RiseThenFall(Asking, frozen=True, tag="rise-then-fall"):
 
     def __post_init__(self):
         if len(self.ladder) < 3:
-            raise ValueError(f"a rise and a fall need a ladder of 3 rungs or more, got {len(self.ladder)}")
+            raise TooFewArms(f"a rise and a fall need a ladder of 3 rungs or more, got {len(self.ladder)}")
 
     def arms(self) -> Iterator[Treatment]:
         return (treatment for _, treatment in self.ladder)
@@ -107,7 +107,7 @@ class Mixing(Asking, frozen=True, tag="mixing"):
     def __post_init__(self):
         shares = [share for share, _ in self.ladder]
         if shares != sorted(set(shares)) or shares[0] != 0 or len(self._early) < 2 or shares[-1] <= self.half:
-            raise ValueError(f"a mixing ladder starts at 0, rises, and has a share up to {self.half:g} and one beyond, "
+            raise TooFewArms(f"a mixing ladder starts at 0, rises, and has a share up to {self.half:g} and one beyond, "
                              f"got {shares}")
 
     @property

@@ -203,7 +203,9 @@ def _settings(run: runs.Run, studies: Iterable[Study]) -> list[list]:
 
 
 def _text(value: object) -> str:
-    return ", ".join(f"{one:g}" for one in value) if isinstance(value, tuple) else str(value)
+    if isinstance(value, tuple):
+        return ", ".join(one if isinstance(one, str) else f"{one:g}" for one in value)
+    return str(value)
 
 
 def _version(package: str) -> str | None:
