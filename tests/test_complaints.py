@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from ddiv.data.complaints import NARRATIVE_COLUMNS, clean, loaded, select
-from ddiv.data.csv_file import BadTable, NoData, find, read
+from ddiv.data.csv_file import BadTable, find, read
+from ddiv.data.root import NoData
 from ddiv.datasets import load
 from ddiv.digests import file_digest as digest
 from ddiv.study import Complaints
@@ -257,6 +258,7 @@ def test_a_file_is_found_by_its_bytes_wherever_it_lies(tmp_path, monkeypatch):
 @pytest.mark.parametrize("folder", [None, "nowhere"])
 def test_without_a_folder_the_error_says_what_to_set(folder, tmp_path, monkeypatch):
     monkeypatch.delenv("DDIV_DATA", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     if folder:
         monkeypatch.setenv("DDIV_DATA", str(tmp_path / folder))
     with pytest.raises(NoData, match=f"{SOME}, and DDIV_DATA (names|is not set).*consumerfinance.gov"):

@@ -3,51 +3,32 @@
 from __future__ import annotations
 
 import csv
-import os
 import re
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from pathlib import Path
 
-from ddiv.digests import file_digest
-from ddiv.errors import TrialFailed
+from ddiv.data import root
+from ddiv.data.root import BadData, NoData
 
-FOLDER_VARIABLE = "DDIV_DATA"
 LISTED = 20  # names that an error shows at most
 
 
-class NoData(TrialFailed):
-    """The file of complaints that a study asks for is not at hand; the message says what to do."""
-
-
-class BadTable(TrialFailed):
+class BadTable(BadData):
     """A file of complaints cannot be used; the message names the cause and the remedy."""
 
 
-@lru_cache
-def _digest_of(path: Path, size: int, changed_ns: int) -> str:
-    return file_digest(path)
+STANDARD = "complaints.csv"
+EXPORTS = "exports of the CFPB's Consumer Complaint Database (https://www.consumerfinance.gov/data-research/consumer-complaints/)"
 
 
 def find(wanted: str) -> Path:
-    """The CSV file of this SHA-256 anywhere below the folder that DDIV_DATA names. Raises NoData where there is none."""
-    folder = os.environ.get(FOLDER_VARIABLE)
-    remedy = (f"let {FOLDER_VARIABLE} name the folder of that CSV file. Such files are exports of the CFPB's Consumer "
-              "Complaint Database (https://www.consumerfinance.gov/data-research/consumer-complaints/); for another one put "
-              "its SHA-256 (ddiv.digests.file_digest) into the study")
-    if not folder or not Path(folder).is_dir():
-        found = f"names {folder}, which is no folder" if folder else "is not set"
-        raise NoData(f"the study reads the complaints with SHA-256 {wanted}, and {FOLDER_VARIABLE} {found}: {remedy}")
-    files = sorted(path for path in Path(folder).rglob("*") if path.suffix.lower() == ".csv" and path.is_file())
-    for path in files:
-        try:
-            status = path.stat()
-            if _digest_of(path, status.st_size, status.st_mtime_ns) == wanted:
-                return path
-        except OSError as error:
-            raise NoData(f"{path} cannot be read ({error.strerror}): allow it, or take it out of {folder}") from error
-    raise NoData(f"the study reads the complaints with SHA-256 {wanted}, and none of the {len(files)} CSV files below "
-                 f"{folder} ({FOLDER_VARIABLE}) has it: {remedy}")
+    """The CSV file of this SHA-256 anywhere below the data root. Raises NoData where there is none."""
+    if not wanted:
+        raise NoData(f"there is no {STANDARD} in {root.data_root()}: put one there; such files are {EXPORTS}")
+    return root.find(
+        wanted, ".csv", "complaints",
+        f"let {root.FOLDER_VARIABLE} name the folder of that CSV file. Such files are {EXPORTS}; for another one put its "
+        "SHA-256 (ddiv.digests.file_digest) into the study")
 
 
 def read(path: Path, columns: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:

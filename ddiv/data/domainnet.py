@@ -1,0 +1,130 @@
+"""DomainNet (Peng et al. 2019) in its cleaned version, out of the official archives or of what was unpacked from them.
+
+    ROOT/domainnet/real.zip, ...          or the folders real/CLASS/FILE; archives are read as they are
+                   real_train.txt, ...    lists with lines "real/CLASS/FILE LABEL"; real_test.txt
+
+The paper has 50,000 training images of 142 classes and doesn't say which. The list holds 120,906 training images of 345
+classes, class after class, and 345 * 50,000 / 120,906 = 142.7: so many classes are met on reading it from its start. Hence
+the classes are the first 142 by label that every domain has test images of, and the images 50,000 of theirs by the SHA-256
+of their paths (all, where they are fewer).
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import zipfile
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from PIL import Image
+
+from ddiv.data.decoded import Example, Source, dataset, of_files, ranked
+from ddiv.data.root import BadData, NoData, data_root
+from ddiv.datasets import Dataset
+from ddiv.study import DomainNet
+
+FOLDER = "domainnet"
+
+
+class Line(NamedTuple):
+    """One line of a list: a path below the folder, DOMAIN/CLASS/FILE, and the number of its class among the 345."""
+
+    path: str
+    label: int
+
+    @property
+    def name(self) -> str:
+        return self.path.split("/")[1]
+
+
+def folder() -> Path:
+    """Where DomainNet lies."""
+    return data_root() / FOLDER
+
+
+def absent(spec: DomainNet) -> str | None:
+    """Why DomainNet is not at hand, and what to do; None where it is."""
+    for domain in spec.domains:
+        lists = [f"{domain}_train.txt"] * (domain == spec.domains[0]) + [f"{domain}_test.txt"]
+        missing = [name for name in lists if not (folder() / name).is_file()]
+        if not (folder() / domain).is_dir() and not (folder() / f"{domain}.zip").is_file():
+            missing.append(f"{domain}.zip, nor a folder {domain},")
+        if missing:
+            return f"there is no {missing[0]} in {folder()}: ddiv fetch domainnet"
+    return None
+
+
+def load_domainnet(spec: DomainNet) -> Dataset:
+    """The images of DomainNet: uint8 (n, 3, side, side), labels int64 (n,), numbers into the classes in the official order.
+
+    Raises NoData where it is not at hand, BadData where its lists or archives cannot be used.
+    """
+    if reason := absent(spec):
+        raise NoData(reason)
+    training = lines(folder() / f"{spec.domains[0]}_train.txt", spec.domains[0])
+    tests = {domain: lines(folder() / f"{domain}_test.txt", domain) for domain in spec.domains}
+    chosen = choose([training, *tests.values()], spec.classes)
+    numbers = {label: number for number, label in enumerate(chosen)}
+
+    def examples(domain: str, listed: Sequence[Line], per_class: int = 0) -> list[Example]:
+        kept = [one for one in listed if one.label in numbers]
+        sources = _sources(domain, [one.path for one in kept])
+        return ranked(map(Example, sources, (numbers[one.label] for one in kept)), spec.split_seed, per_class)
+
+    return dataset(examples(spec.domains[0], training)[:spec.train],
+                   {domain: examples(domain, listed, spec.test_per_class) for domain, listed in tests.items()},
+                   [*chosen.values()], spec.side)
+
+
+def choose(lists: Sequence[Sequence[Line]], count: int) -> Mapping[int, str]:
+    """The first `count` classes by label that all lists have, and their names. Raises BadData where there are fewer."""
+    names: dict[int, str] = {}
+    for one in (one for listed in lists for one in listed):
+        if names.setdefault(one.label, one.name) != one.name:
+            raise BadData(f"DomainNet's lists call class {one.label} both {names[one.label]!r} and {one.name!r}: get the "
+                          "official ones, ddiv fetch domainnet")
+    common = sorted(set.intersection(*({one.label for one in listed} for listed in lists)))
+    if len(common) < count:
+        raise BadData(f"{len(common)} classes of DomainNet are in all lists in {folder()}, and the study asks for {count}: "
+                      "get the official lists (ddiv fetch domainnet), or ask for fewer")
+    return {label: names[label] for label in common[:count]}
+
+
+def lines(path: Path, domain: str) -> list[Line]:
+    """A list of one domain's images. Raises BadData on a line that is no such image, as one that leads out of the folder."""
+    found = []
+    for number, text in enumerate(path.read_text(encoding="utf-8").rstrip().splitlines(), start=1):
+        match = re.fullmatch(rf"({domain}/[^/]+/[^/]+) (\d+)", text)
+        if match is None or ".." in match[1].split("/"):
+            raise BadData(f"{path}, line {number}: {text[:80]!r} is not \"{domain}/CLASS/FILE LABEL\": get the official "
+                          "list, ddiv fetch domainnet")
+        found.append(Line(match[1], int(match[2])))
+    return found
+
+
+def _sources(domain: str, paths: Sequence[str]) -> Iterable[Source]:
+    if (folder() / domain).is_dir():
+        return of_files(data_root(), (f"{FOLDER}/{path}" for path in paths))
+    return of_archive(folder() / f"{domain}.zip", paths)
+
+
+def of_archive(path: Path, names: Iterable[str]) -> list[Source]:
+    """These images of a zip archive, which is not unpacked. Raises BadData where it is not whole, or not to be trusted."""
+    remedy = "delete it and get it anew, ddiv fetch domainnet"
+    try:
+        archive = zipfile.ZipFile(path)
+    except (zipfile.BadZipFile, OSError) as error:
+        raise BadData(f"{path} is no whole zip archive ({error}): {remedy}") from error
+    members = {one.filename: one for one in archive.infolist()}
+    if outside := [name for name in members if name.startswith("/") or ".." in re.split(r"[/\\]", name)]:
+        raise BadData(f"{path} holds {outside[0]!r}, which leads out of its folder, as no official one does: {remedy}")
+    found = []
+    for name in names:
+        if (one := members.get(name)) is None:
+            raise BadData(f"{path} has no {name}, which its list names: {remedy}")
+        # Archives can be read by several threads at once.
+        found.append(Source(f"{FOLDER}/{name}", f"{one.CRC} {one.file_size}",
+                            lambda one=one: Image.open(io.BytesIO(archive.read(one)))))
+    return found
