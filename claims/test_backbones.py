@@ -12,7 +12,7 @@ from claims.test_augmentation import augmented
 from ddiv.claim import Contrast, Question
 from ddiv.evidence import FALLS, RISES
 from ddiv.outcome import Score, Spectral
-from ddiv.study import Bert, Clip, ResNet18, Study
+from ddiv.study import Bert, Clip, OpenClip, ResNet18, Study, TorchvisionModel
 from ddiv.testing import claim
 
 # Those that are asked just as they are, of the classification layer.
@@ -46,7 +46,7 @@ def test_core_claims_on_a_resnet_tower(study, core):
 
 
 @claim("resnet18-scratch", "The core vision claims hold for a ResNet-18 trained from scratch.", source="v2", needs=ARMS,
-       on=lambda study: isinstance(study.backbone, ResNet18))
+       on=lambda study: isinstance(study.backbone, ResNet18) or study.backbone == TorchvisionModel("resnet18"))
 @each_core
 def test_core_claims_on_a_resnet18_from_scratch(study, core):
     return asked(study, core)
@@ -61,6 +61,6 @@ def test_core_claims_on_a_bert(study, core):
 
 @claim("control-backbones", "A treatment that does nothing shrinks the weights of an encoder as augmentation is said to.",
        source="ours: a negative control", guards="backbones", needs=("dropout_rates",),
-       on=lambda study: not isinstance(study.backbone, Clip) or study.backbone.tower == "resnet")
+       on=lambda study: not isinstance(study.backbone, Clip | OpenClip) or study.backbone.tower == "resnet")
 def test_no_op_does_not_shrink_an_encoder(study):
     return Contrast(Spectral("spectral_norm", "encoder"), (study.no_op,), FALLS)

@@ -28,7 +28,7 @@ from ddiv import rmt
 from ddiv.claim import All, Change, Contrast, Threshold, Trend
 from ddiv.evidence import FALLS, RISES
 from ddiv.outcome import Spectral, Truncated
-from ddiv.study import Bert, Clip, Study
+from ddiv.study import Bert, Clip, OpenClip, Study
 from ddiv.testing import claim
 from ddiv.treatment import BASELINE
 
@@ -52,7 +52,7 @@ def called(variant: str) -> pytest.MarkDecorator:
 
 
 def fine_tuned(study: Study) -> bool:
-    return isinstance(study.backbone, Clip | Bert)
+    return isinstance(study.backbone, Clip | OpenClip | Bert)
 
 
 def from_scratch(study: Study) -> bool:

@@ -2,28 +2,61 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
+import copy
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torchvision.models.resnet import BasicBlock
 
-from ddiv.study import Backbone, Bert, Clip, MiniAlexNet, ResNet18
+from ddiv.errors import TrialFailed
+from ddiv.study import Backbone, Bert, Clip, Embedder, MiniAlexNet, OpenClip, OwnModel, ResNet18, TorchvisionModel
 from ddiv.treatment import Dropout, EvaluationDropout
 
 
-class Network(nn.Module):
-    """An encoder of images (n, 3, h, w) or tokens (n, length) to (n, d), and a linear layer from there to (n, classes)."""
+class ImageInput(NamedTuple):
+    """How a network takes images: mean and deviation of each channel, of pixels in [0, 1], and the one side in pixels that
+    it takes (0: any). By default pixels fill [-2, 2]."""
 
-    def __init__(self, encoder: nn.Module, width: int, classes: int):
+    mean: Sequence[float] = (0.5, 0.5, 0.5)
+    deviation: Sequence[float] = (0.25, 0.25, 0.25)
+    side: int = 0
+
+
+# Of the photographs of ImageNet, by which torchvision's models are trained.
+IMAGENET = ImageInput((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+
+
+class Network(nn.Module):
+    """An encoder of images (n, 3, h, w) or tokens (n, length) to (n, d), and a linear layer from there to (n, classes).
+
+    Images are uint8 and are normalised here, batch by batch: a training set stays on the device in a quarter of the memory.
+    Raises TrialFailed on images of another side than the encoder takes.
+    """
+
+    def __init__(self, encoder: nn.Module, width: int, classes: int, images: ImageInput = ImageInput()):
         super().__init__()
         self.encoder = encoder
         self.head = nn.Linear(width, classes)
+        self.side = images.side
+        self.register_buffer("mean", torch.tensor(images.mean).view(3, 1, 1), persistent=False)
+        self.register_buffer("deviation", torch.tensor(images.deviation).view(3, 1, 1), persistent=False)
 
     def forward(self, inputs: Tensor) -> Tensor:
-        return self.head(self.encoder(inputs))
+        return self.head(self.features(inputs))
+
+    def features(self, inputs: Tensor) -> Tensor:
+        """What the classification layer is given, (n, d)."""
+        if inputs.dtype != torch.uint8:
+            return self.encoder(inputs)
+        height, width = inputs.shape[2:]
+        if self.side and (height, width) != (self.side, self.side):
+            raise TrialFailed(f"the backbone takes images of {self.side} x {self.side} pixels, the data has {width} x "
+                              f"{height}: give the study data with side={self.side}")
+        return self.encoder(normalise(inputs, self.mean, self.deviation))
 
 
 @dataclass(frozen=True)
@@ -38,40 +71,61 @@ class DropoutSites:
     attention: tuple[nn.Dropout, ...] = ()
 
 
-def build(backbone: Backbone, classes: int) -> tuple[Network, DropoutSites]:
-    """A new network, its fresh parts drawn from torch's global generator.
+def build(backbone: Backbone, classes: Sequence[str]) -> tuple[Network, DropoutSites]:
+    """A new network for classes of these names, its fresh parts drawn from torch's global generator.
 
-    CLIP: the pre-trained image tower and a random classification layer; the text tower is frozen in the paper and takes no
-    part in classification, so it is not here. BERT: the pre-trained encoder and a random classification layer on its pooled
-    output, dropout where its own configuration has it and before the classification layer. The others: everything random.
+    CLIP: the pre-trained image tower and a classification layer, random or (open_clip's models) zero-shot; the text tower is
+    frozen in the paper and takes no part in classification, so it is not here. BERT: the pre-trained encoder and a random
+    classification layer on its pooled output, dropout where its own configuration has it and before the classification
+    layer. A user's own: its function decides. The others: everything random.
     Batch norm is as torch has it, by the batch in training (where it moves the running averages) and by these in evaluation.
+    Raises NoModel where weights are missing, TrialFailed where there is no such architecture.
     """
     match backbone:
-        case Clip():
-            visual = clip_model(backbone).visual
-            network = Network(visual, visual.output_dim, classes)
-            if backbone.tower == "resnet":
+        case Clip() | OpenClip():
+            visual = image_tower(backbone)
+            network = Network(visual, visual.output_dim, len(classes), clip_input(visual))
+            if isinstance(backbone, OpenClip) and backbone.head == "zero-shot":
+                _start_zero_shot(network, backbone, tuple(classes))
+            if hasattr(visual, "layer4"):
                 return network, DropoutSites(_blocks(visual), network.head)
             # "In the hidden layers, dropout is applied after the normalization layer."
             norms = tuple(norm for block in visual.transformer.resblocks for norm in (block.ln_1, block.ln_2))
             return network, DropoutSites(norms, network.head)
         case ResNet18():
+            from ddiv.models.from_scratch import ResNetEncoder
+
             encoder = ResNetEncoder(backbone.width, backbone.stem_stride)
             # Up to a sixth faster in training on a CPU; shapes and meaning stay.
             encoder.to(memory_format=torch.channels_last)
-            network = Network(encoder, encoder.width, classes)
+            network = Network(encoder, encoder.width, len(classes))
             return network, DropoutSites(_blocks(encoder), network.head)
         case MiniAlexNet():
+            from ddiv.models.from_scratch import mini_alexnet
+
             encoder = mini_alexnet(backbone.width, backbone.hidden)
-            network = Network(encoder, backbone.hidden, classes)
+            network = Network(encoder, backbone.hidden, len(classes))
             # The last ReLU's output is the head's input, where the other kind of dropout acts.
             return network, DropoutSites((encoder.pool1, encoder.pool2, encoder.relu3), network.head)
+        case TorchvisionModel():
+            from ddiv.models.from_scratch import torchvision_classifier
+
+            encoder, head = torchvision_classifier(backbone.name, len(classes))
+            encoder.to(memory_format=torch.channels_last)
+            images = IMAGENET._replace(side=getattr(encoder, "image_size", 0))  # vision transformers take one size
+            network = Network(encoder, head.in_features, len(classes), images)
+            network.head = head
+            return network, DropoutSites(_blocks(encoder) if hasattr(encoder, "layer4") else (), head)
         case Bert():
             from ddiv.models.bert import load
 
             encoder = load(backbone).encoder
-            network = Network(encoder, encoder.width, classes)
+            network = Network(encoder, encoder.width, len(classes))
             return network, DropoutSites(encoder.hidden_dropouts, network.head, encoder.attention_dropouts)
+        case OwnModel():
+            from ddiv.models.own import build_own
+
+            return build_own(backbone, len(classes))
     raise TypeError(f"no network for {backbone!r}")
 
 
@@ -80,11 +134,53 @@ def _blocks(resnet: nn.Module) -> tuple[nn.Module, ...]:
     return (*resnet.layer1, *resnet.layer2, *resnet.layer3, *resnet.layer4)
 
 
-def clip_model(backbone: Clip) -> nn.Module:
-    """The pre-trained open_clip model that a spec names by its weights. Raises ValueError on other weights."""
+def _start_zero_shot(network: Network, backbone: OpenClip, classes: tuple[str, ...]) -> None:
+    from ddiv.models.open_clip_models import zero_shot_weights
+
+    # CLIP compares directions: without this the logits would be larger by the features' length, about ten times.
+    network.encoder.register_forward_hook(lambda module, inputs, features: F.normalize(features, dim=1))
+    with torch.no_grad():
+        network.head.weight.copy_(zero_shot_weights(backbone.model, backbone.pretrained, classes))
+        network.head.bias.zero_()
+
+
+def absent(model: Backbone | Embedder) -> str | None:
+    """In one line why a backbone or an embedder is not at hand and how to get it; None where it is. Reads no weights.
+
+    None too where it can never be had: the trial then fails and says why.
+    """
+    match model:
+        case OpenClip():
+            from ddiv.models import open_clip_models
+
+            return open_clip_models.absent(model)
+        case Bert():
+            from ddiv.models import bert_files
+
+            return bert_files.absent(model.weights)
+        case OwnModel():
+            from ddiv.models import own
+
+            return own.absent(model)
+    return None
+
+
+# --- CLIP ---------------------------------------------------------------------------------------
+
+
+def clip_model(backbone: Clip | OpenClip) -> nn.Module:
+    """The pre-trained open_clip model that a spec names, one's own copy, in evaluation mode on the CPU.
+
+    Its `visual.image_mean` and `image_std` are those of pixels. Raises ValueError on other weights than the shipped ones of
+    a Clip, NoModel where those of an OpenClip cannot be had.
+    """
     from ddiv.models import embedded_weights
     from ddiv.models.clip import load_embedded_clip
 
+    if isinstance(backbone, OpenClip):
+        from ddiv.models.open_clip_models import load_open_clip
+
+        return copy.deepcopy(load_open_clip(backbone.model, backbone.pretrained))
     shipped = embedded_weights(backbone.tower)
     if backbone.weights != shipped:
         raise ValueError(f"this ddiv ships the CLIP weights {shipped[:12]} ({backbone.tower}), the spec asks for "
@@ -92,66 +188,36 @@ def clip_model(backbone: Clip) -> nn.Module:
     return load_embedded_clip(backbone.tower)
 
 
-def mini_alexnet(width: int, hidden: int) -> nn.Sequential:
-    """The small AlexNet of Zhang et al. (2017, arXiv 1611.03530), as Martin and Mahoney train it: images to (n, hidden).
+def image_tower(backbone: Clip | OpenClip) -> nn.Module:
+    """The image tower alone, one's own copy; raises as `clip_model` does."""
+    if isinstance(backbone, OpenClip):
+        from ddiv.models.open_clip_models import load_open_clip
 
-    Two 5x5 convolutions (to `width`, then 2 * width channels), each with 3x3 max-pooling, and two fully connected layers,
-    fc1 (32 * width, hidden) and fc2 (hidden, hidden), without normalisation. The second pooling leaves 4 x 4 positions
-    whatever the image's side (at least 8). Weights start Glorot-normal: independent and Gaussian, hence Marchenko-Pastur.
-    """
-    encoder = nn.Sequential(OrderedDict(
-        conv1=nn.Conv2d(3, width, 5, padding=2), relu1=nn.ReLU(inplace=True), pool1=nn.MaxPool2d(3, stride=2, padding=1),
-        conv2=nn.Conv2d(width, 2 * width, 5, padding=2), relu2=nn.ReLU(inplace=True), pool2=nn.AdaptiveMaxPool2d(4),
-        flatten=nn.Flatten(), fc1=nn.Linear(32 * width, hidden), relu3=nn.ReLU(inplace=True),
-        fc2=nn.Linear(hidden, hidden), relu4=nn.ReLU(inplace=True)))
-    for layer in (encoder.conv1, encoder.conv2, encoder.fc1, encoder.fc2):
-        nn.init.xavier_normal_(layer.weight)
-        nn.init.zeros_(layer.bias)
-    return encoder
+        return copy.deepcopy(load_open_clip(backbone.model, backbone.pretrained).visual)  # half of the whole, or less
+    return clip_model(backbone).visual
 
 
-class ResNetEncoder(nn.Module):
-    """ResNet-18 (He et al. 2016) of torchvision's BasicBlocks, without its classification layer.
-
-    The stem is one 3x3 convolution without pooling, as is usual for images of 16 to 64 pixels; layer
-    names, block counts and initialisation are torchvision's. Output: (n, 8 * width).
-    """
-
-    def __init__(self, width: int = 64, stem_stride: int = 1):
-        super().__init__()
-        self.conv1 = nn.Conv2d(3, width, 3, stride=stem_stride, padding=1, bias=False)
-        self.bn1 = nn.BatchNorm2d(width)
-        widths = [width, width, 2 * width, 4 * width, 8 * width]
-        for i, (before, after) in enumerate(zip(widths, widths[1:]), start=1):
-            setattr(self, f"layer{i}", _stage(before, after, stride=1 if i == 1 else 2))
-        self.width = widths[-1]
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-
-    def forward(self, images: Tensor) -> Tensor:
-        x = F.relu(self.bn1(self.conv1(images)), inplace=True)
-        x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
-        return x.mean(dim=(2, 3))
+def clip_input(visual: nn.Module) -> ImageInput:
+    """How an image tower of open_clip takes images; its transformer has (side, side) as image_size, its ResNet side."""
+    return ImageInput(visual.image_mean, visual.image_std, int(np.ravel(visual.image_size)[0]))
 
 
-def _stage(before: int, after: int, stride: int) -> nn.Sequential:
-    shortcut = None
-    if stride != 1 or before != after:
-        shortcut = nn.Sequential(nn.Conv2d(before, after, 1, stride=stride, bias=False),
-                                 nn.BatchNorm2d(after))
-    return nn.Sequential(BasicBlock(before, after, stride, shortcut), BasicBlock(after, after))
+# --- dropout and pixels -------------------------------------------------------------------------
 
 
 def add_dropout(sites: DropoutSites, dropout: Dropout | EvaluationDropout | None) -> None:
     """Drop activations at the sites while training (or while not); by hooks, so that parameter names stay as they are.
 
-    Attention drops its weights while training only, whatever is asked for: its own code decides that.
+    Attention drops its weights while training only, whatever is asked for: its own code decides that. Raises TrialFailed on
+    dropout within an encoder that has no place for it.
     """
     if dropout is None:
         return
     only_evaluating = isinstance(dropout, EvaluationDropout)
     where = "all" if only_evaluating else dropout.where
+    if where == "encoder" and not sites.encoder:
+        raise TrialFailed("the backbone has no places for dropout in its encoder: leave the study's single_placement_rates "
+                          "empty, or give the encoder `dropout_sites` if it is an own model")
 
     def drop(module: nn.Module, values: Tensor) -> Tensor:
         return F.dropout(values, dropout.rate, module.training != only_evaluating)
@@ -165,6 +231,6 @@ def add_dropout(sites: DropoutSites, dropout: Dropout | EvaluationDropout | None
         sites.head.register_forward_pre_hook(lambda module, inputs: (drop(module, inputs[0]),))
 
 
-def normalise(images: Tensor) -> Tensor:
-    """uint8 (n, 3, h, w) to float32, mean .5 and deviation .25 a channel: the world's pixels fill [-2, 2]."""
-    return (images.float() / 255 - 0.5) / 0.25
+def normalise(images: Tensor, mean: Tensor | float = 0.5, deviation: Tensor | float = 0.25) -> Tensor:
+    """uint8 (n, 3, h, w) to float32, by mean and deviation of pixels in [0, 1]; by default they fill [-2, 2]."""
+    return (images.float() / 255 - mean) / deviation

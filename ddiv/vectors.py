@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -9,7 +10,7 @@ import numpy as np
 import torch
 
 from ddiv.datasets import are_texts, load
-from ddiv.study import Bert, Clip, Data, Embedder, Lsa, Space
+from ddiv.study import Bert, Clip, Data, Embedder, Lsa, OpenClip, Space
 
 
 class Vectors(NamedTuple):
@@ -31,7 +32,7 @@ def vectors(inputs: np.ndarray, space: Space, embedder: Embedder, data: Data, de
     Images that are smaller or larger than the embedder's input are resized bilinearly, for the embedding only. Raises
     ValueError where an embedder of images is given texts, or the other way round.
     """
-    if isinstance(embedder, Clip) == are_texts(inputs):
+    if isinstance(embedder, Clip | OpenClip) == are_texts(inputs):
         raise ValueError(f"the embedder {type(embedder).__name__} does not read {'texts' if are_texts(inputs) else 'images'}: "
                          "give the study one that reads its data")
     if space == "pixel":
@@ -40,14 +41,19 @@ def vectors(inputs: np.ndarray, space: Space, embedder: Embedder, data: Data, de
         return Vectors(black_apart(pixel_vectors(inputs)), "pixels",
                        "scaled to [0, 1], flattened; black images equal to each other, unlike all others")
     match embedder:
-        case Clip():
+        case Clip() | OpenClip():
+            from ddiv.backbone import clip_input
             from ddiv.generate.quality import resized
             from ddiv.models.clip import encode_images
 
             clip = _clip(embedder, device)
-            side = int(np.ravel(clip.visual.image_size)[0])  # open_clip's vision transformer says (side, side), its ResNet side
-            return Vectors(encode_images(clip, resized(inputs, side)), f"clip {embedder.tower} {embedder.weights[:12]}",
-                           f"bilinear to {side} px, mean .5, deviation .25")
+            mean, deviation, side = clip_input(clip.visual)
+            if isinstance(embedder, Clip):
+                name, pixels = f"clip {embedder.tower} {embedder.weights[:12]}", "mean .5, deviation .25"
+            else:
+                name = f"open_clip {embedder.model} {embedder.pretrained[:20]}"
+                pixels = f"mean {_numbers(mean)}, deviation {_numbers(deviation)}"
+            return Vectors(encode_images(clip, resized(inputs, side)), name, f"bilinear to {side} px, {pixels}")
         case Bert():
             from ddiv.models.bert import embed
 
@@ -62,8 +68,12 @@ def vectors(inputs: np.ndarray, space: Space, embedder: Embedder, data: Data, de
                            "other, unlike all others")
 
 
+def _numbers(channels: Sequence[float]) -> str:
+    return "/".join(f"{value:.4g}" for value in channels)
+
+
 @lru_cache(maxsize=2)
-def _clip(embedder: Clip, device: torch.device):
+def _clip(embedder: Clip | OpenClip, device: torch.device):
     from ddiv.backbone import clip_model
 
     return clip_model(embedder).to(device)

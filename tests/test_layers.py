@@ -25,7 +25,7 @@ def record_layers(rows=ROWS):
 
 def of_network(backbone) -> list[tuple[str, str, str]]:
     torch.manual_seed(0)
-    network, _ = build(backbone, 60)
+    network, _ = build(backbone, list(map(str, range(60))))
     matrices = weight_matrices(network)
     return [(one.name, one.kind, "classifier" if one.name.startswith("head") else "encoder") for one in matrices]
 

