@@ -43,6 +43,7 @@ _AUTO_BINS = 10  # written out in AutoAugment.forward, so it cannot be fetched
 _MAX_DEPTH = 3  # likewise in AugMix.forward: a chain has 1, 2 or 3 operations
 _ALPHA, _SIGMA, _FULL_SIDE = 50.0, 5.0, 32  # ElasticTransform's defaults; the side below which both shrink
 _CHUNK = 1 << 23  # pixel values per chunk, so that float copies stay near 32 MiB whatever the batch
+_CUDA_CHUNK = 1 << 27  # there a group of few images costs as much as one of many; float copies stay near 512 MiB
 
 
 class Draw(NamedTuple):
@@ -303,5 +304,5 @@ def augment(name: str, images: Tensor, generator: Generator) -> Tensor:
         raise ValueError(f"images must be (n, 3, h, w) with h, w >= 2, got {tuple(images.shape)}")
     if len(images) == 0:
         return images.clone()
-    chunks = images.split(max(1, _CHUNK // images[0].numel()))
+    chunks = images.split(max(1, (_CUDA_CHUNK if images.is_cuda else _CHUNK) // images[0].numel()))
     return torch.cat([AUGMENTATIONS[name](chunk, generator) for chunk in chunks])

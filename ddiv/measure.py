@@ -6,10 +6,19 @@ from collections.abc import Mapping
 
 import torch
 
+from ddiv.machine import usable_cores
 from ddiv.store import Record
 from ddiv.train import Progress, train
 from ddiv.trial import GeneratorFit, Job, Samples, Trial, View
 from ddiv.views import diversity
+
+
+# What a trial of a ViT-B/32 at 224 pixels may take of a GPU, estimated: weights, gradients and Adam's state 1.4 GB, the
+# captured step 2, a batch of evaluation 2, a portion under augmentation 4, CUDA itself 0.5, the rest for images.
+TRIAL_BYTES = 16 << 30
+
+# Of a trial on a GPU, for the spectra that are computed meanwhile.
+GPU_TRIAL_THREADS = 4
 
 
 class NoSuchDevice(ValueError):
@@ -21,8 +30,8 @@ def measure(job: Job, records: Mapping[Job, Record], device: str | None, progres
 
     Raises NoSuchDevice, and what the training raises.
     """
-    torch.set_num_threads(1)
     chosen = choose_device(device)
+    torch.set_num_threads(1 if chosen.type == "cpu" else min(GPU_TRIAL_THREADS, usable_cores()))
     match job:
         case Trial():
             return train(job, chosen, progress, records)
@@ -51,3 +60,15 @@ def choose_device(name: str | None) -> torch.device:
         raise NoSuchDevice(f"--device {name} cannot be used ({str(error).splitlines()[0]}); this machine has: "
                            f"{', '.join(there)}") from error
     return device
+
+
+def trials_at_once(device: torch.device) -> int:
+    """How many trials run side by side unless told otherwise: one a core; on a GPU one for each `TRIAL_BYTES` that are free.
+
+    They are processes that take turns on the GPU. Under NVIDIA's Multi-Process Service (`nvidia-cuda-mps-control -d`) their
+    kernels run at the same time, which small batches gain most from. For smaller models ask for more with --slots.
+    """
+    if device.type != "cuda":
+        return usable_cores()
+    free, _ = torch.cuda.mem_get_info(device)
+    return max(1, min(usable_cores(), free // TRIAL_BYTES))

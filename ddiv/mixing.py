@@ -15,29 +15,35 @@ MIXING = ("cutmix", "mixup")
 
 @dataclass(frozen=True)
 class Mixed:
-    """Whom each image was mixed with (n,), and the share (n,) of its own label that it keeps."""
+    """Whom each image was mixed with (n,), and the share (n,) of its own label that it keeps; on the images' device."""
 
     partner: Tensor
     weight: Tensor
 
-    def loss(self, outputs: Tensor, labels: Tensor, index: Tensor) -> Tensor:
-        """The mean cross-entropy of a batch `index` against both labels, weighted by their shares."""
-        own = F.cross_entropy(outputs, labels[index], reduction="none")
-        other = F.cross_entropy(outputs, labels[self.partner.to(labels.device)[index]], reduction="none")
-        weight = self.weight.to(labels.device)[index]
-        return (weight * own + (1 - weight) * other).mean()
+    def targets(self, labels: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
+        """Of a batch `index` (k,), given all labels (n,): the labels mixed in (k,), and the shares (k,) of its own."""
+        return labels[self.partner[index]], self.weight[index]
+
+
+def cross_entropy(outputs: Tensor, labels: Tensor, others: Tensor | None = None, weight: Tensor | None = None) -> Tensor:
+    """The mean cross-entropy of outputs (k, classes) against labels (k,); with what `Mixed.targets` gives, against both."""
+    if others is None:
+        return F.cross_entropy(outputs, labels)
+    own = F.cross_entropy(outputs, labels, reduction="none")
+    other = F.cross_entropy(outputs, others, reduction="none")
+    return (weight * own + (1 - weight) * other).mean()
 
 
 def augmented(name: str, images: Tensor, generator: Generator) -> tuple[Tensor, Mixed | None]:
     """Images uint8 (n, 3, h, w) under an augmentation, and how their labels were mixed (None where they were not).
 
-    Raises ValueError as `augment` does.
+    Draws are made on the generator's device, what is computed on the images'. Raises ValueError as `augment` does.
     """
     if name not in MIXING:
         return augment(name, images, generator), None
     n, _, height, width = images.shape
-    partner = torch.randperm(n, generator=generator)
-    weight = torch.rand(n, generator=generator)  # Beta(1, 1), as in both papers
+    partner = torch.randperm(n, generator=generator, device=generator.device).to(images.device)
+    weight = torch.rand(n, generator=generator, device=generator.device).to(images.device)  # Beta(1, 1), as in both papers
     others = images[partner]
     if name == "mixup":
         share = weight[:, None, None, None]
@@ -53,7 +59,7 @@ def _boxes(weight: Tensor, height: int, width: int, generator: Generator) -> Ten
     inside = []
     for length in (height, width):
         half = (side * length / 2)[:, None]
-        centre = torch.rand((len(weight), 1), generator=generator) * length
-        at = torch.arange(length) + 0.5
+        centre = torch.rand((len(weight), 1), generator=generator, device=generator.device).to(weight.device) * length
+        at = torch.arange(length, device=weight.device) + 0.5
         inside.append((at - centre).abs() <= half)
     return inside[0][:, :, None] & inside[1][:, None, :]

@@ -1,17 +1,21 @@
 """Train one trial and measure it: from a `Trial` to a `Record`.
 
-One loop serves all sizes and backbones. Batches are drawn from one tensor on the device; augmentation is
-drawn anew for every sample in every epoch.
+One loop serves all sizes, backbones and devices. Batches are drawn from one tensor, which lies on the device where it fits;
+augmentation is drawn anew for every sample in every epoch.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import platform
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from itertools import islice
 from types import MappingProxyType
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -20,20 +24,21 @@ from torch.nn import functional as F
 
 from ddiv import truncation
 from ddiv.backbone import Network, add_dropout, build
-from ddiv.datasets import Dataset, load
+from ddiv.datasets import Dataset, are_texts, load
 from ddiv.draws import generator, stream
 from ddiv.errors import TrialFailed
-from ddiv.inputs import augmented, tensor
+from ddiv.inputs import Examples, brought, placed, tensor
 from ddiv.machine import processor_name
 from ddiv.shown import Shown, synthetic_data, training_set
 from ddiv.spectra.eigen import eigenvalues
 from ddiv.spectra.matrices import shapes, skipped, weight_matrices
+from ddiv.steps import Steps, computing, own_stream, precision
 from ddiv.store import Record
-from ddiv.study import Recipe
 from ddiv.treatment import Augmentation, BatchSize, Dropout, EarlyStop, EvaluationDropout, NoOp, WeightDecay
 from ddiv.trial import Job, Trial
 
 Progress = Callable[[float], None]
+Spectra = Callable[[], dict[str, np.ndarray]]
 
 
 def train(trial: Trial, device: torch.device, progress: Progress = lambda share: None,
@@ -49,14 +54,13 @@ def train(trial: Trial, device: torch.device, progress: Progress = lambda share:
     with torch.random.fork_rng(devices=devices), _without_denormals():
         seed = trial.treatment.seed(trial.seed)
         torch.manual_seed(stream(seed, "init"))
-        network, sites = build(trial.backbone, len(data.classes))
-        network = network.to(device)
+        network, sites = build(trial.backbone, data.classes)
         add_dropout(sites, trial.treatment.part(Dropout))
         add_dropout(sites, trial.treatment.part(EvaluationDropout))
         torch.manual_seed(stream(seed, "dropout masks"))
-        measured = _fit(network, data, shown, trial, device, progress)
+        measured = fit(network, data, shown, trial, device, progress)
     facts = {**measured.facts, "classes": len(data.classes), "domains": list(data.tests),
-             "provenance": provenance(device, started)}
+             "provenance": {**provenance(device, started), "precision": precision(device)}}
     return Record(trial, facts, measured.arrays)
 
 
@@ -70,94 +74,123 @@ def _without_denormals() -> Iterator[None]:
         torch.set_flush_denormal(False)
 
 
-@dataclass
-class _Measured:
-    facts: dict = field(default_factory=dict)
-    arrays: dict = field(default_factory=dict)
+class Measured(NamedTuple):
+    """What a record holds of a training, but for where and when it was."""
+
+    facts: dict
+    arrays: dict[str, np.ndarray]
 
 
-def _fit(network: Network, data: Dataset, shown: Shown, trial: Trial, device: torch.device, progress: Progress) -> _Measured:
-    recipe, treatment = trial.recipe, trial.treatment
-    seed = treatment.seed(trial.seed)
-    clean, labels = tensor(shown.inputs, trial.backbone).to(device), torch.from_numpy(shown.labels).long().to(device)
-    tests = {domain: tensor(inputs, trial.backbone).to(device) for domain, (inputs, _) in data.tests.items()}
-    size = treatment.part(BatchSize).size if treatment.part(BatchSize) else recipe.batch
-    batches = -(-len(clean) // size)
-    planned = recipe.epochs * batches
-    stop = treatment.part(EarlyStop)
-    last = planned if stop is None else max(1, round(stop.fraction * planned))
-    decay = treatment.part(WeightDecay)
-    optimiser = _optimiser(network, recipe, decay.value if decay else 0.0)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, T_max=planned)
-    order = generator(seed, "no-op order" if treatment.part(NoOp) else "order")
-    draws = generator(seed, "augmentation")
-    augmentation = treatment.part(Augmentation)
-    # Only the baseline's trajectory is needed: every arm is matched against it at equal clean loss.
-    checkpoints = {round(epoch * batches) for epoch in recipe.checkpoints} if treatment.is_baseline else set()
-    before, trajectory, losses = spectrum(network), [], []
-    step = 0
-    if 0 in checkpoints:
-        trajectory.append((0.0, *_measure(network, clean, labels, tests)))
-    while step < last:
-        inputs, mixed = clean, None
-        if augmentation is not None:
-            drawn, mixed = augmented(augmentation.name, shown.inputs, draws)
-            inputs = tensor(drawn, trial.backbone).to(device)
-        total = torch.zeros((), device=device)
+class _Point(NamedTuple):
+    """A network after some epochs: eigenvalues by matrix, fit to the clean training set, log-probabilities by domain."""
+
+    epoch: float
+    spectra: Spectra
+    fit: dict[str, float]
+    outputs: dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class _Subject:
+    """A network with what it is measured on; `pool` is for spectra that are not to be waited for."""
+
+    network: Network
+    examples: Examples
+    tests: Mapping[str, Tensor]
+    pool: ThreadPoolExecutor | None
+
+    def after(self, epoch: float) -> _Point:
+        """Leaves the network in training mode."""
+        self.network.eval()
+        clean, labels = log_probabilities(self.network, self.examples.inputs), self.examples.labels
+        fit = {"loss": float(F.nll_loss(clean, labels)), "accuracy": float((clean.argmax(1) == labels).float().mean())}
+        outputs = {domain: log_probabilities(self.network, inputs).cpu().numpy() for domain, inputs in self.tests.items()}
+        self.network.train()
+        return _Point(epoch, spectra_of(self.network, self.pool), fit, outputs)
+
+
+def fit(network: Network, data: Dataset, shown: Shown, trial: Trial, device: torch.device,
+        progress: Progress = lambda share: None) -> Measured:
+    """Train a network on `shown` as the trial says and measure it, on the clean training set and on the tests of `data`.
+
+    On a GPU spectra are computed by the processor meanwhile, of copies of the weights that wait in its memory for their
+    turn. Raises TrialFailed where the loss is not finite.
+    """
+    recipe, treatment, texts = trial.recipe, trial.treatment, are_texts(shown.inputs)
+    seed, on_gpu = treatment.seed(trial.seed), device.type == "cuda"
+    with own_stream(device), ThreadPoolExecutor(1) as pool:
+        examples = Examples.of(shown, trial.backbone, device)
+        tests = {domain: placed(tensor(inputs, trial.backbone), device) for domain, (inputs, _) in data.tests.items()}
+        subject = _Subject(network, examples, tests, pool if on_gpu else None)
+        size = treatment.part(BatchSize).size if treatment.part(BatchSize) else recipe.batch
+        batches = -(-len(examples) // size)
+        planned = recipe.epochs * batches
+        stop, decay, augmentation = map(treatment.part, (EarlyStop, WeightDecay, Augmentation))
+        last = planned if stop is None else max(1, round(stop.fraction * planned))
+        # Not of texts: a BERT cuts off a batch's common padding, so hardly two batches are of one shape.
+        take_step = Steps(network, recipe, decay.value if decay else 0.0, planned, device, precision(device),
+                          capture=on_gpu and not texts)
+        order = generator(seed, "no-op order" if treatment.part(NoOp) else "order")
+        # As many draws as there are pixels are made where the pixels are.
+        draws = torch.Generator("cpu" if texts else device).manual_seed(stream(seed, "augmentation"))
+        # Only the baseline's trajectory is needed: every arm is matched against it at equal clean loss.
+        checkpoints = {round(epoch * batches) for epoch in recipe.checkpoints} if treatment.is_baseline else set()
+        before, losses, step = spectra_of(network, subject.pool), [], 0
+        trajectory = [subject.after(0.0)] if 0 in checkpoints else []
         network.train()
-        indices = torch.randperm(len(clean), generator=order).to(device)
-        for index in indices.split(size)[:last - step]:
-            outputs = network(inputs[index])
-            loss = F.cross_entropy(outputs, labels[index]) if mixed is None else mixed.loss(outputs, labels, index)
-            optimiser.zero_grad(set_to_none=True)
-            loss.backward()
-            optimiser.step()
-            schedule.step()
-            total += loss.detach() * len(index)
-            step += 1
-            if step in checkpoints:
-                trajectory.append((step / batches, *_measure(network, clean, labels, tests)))
-                network.train()
-        losses.append(float(total) / len(clean))
-        if not np.isfinite(losses[-1]):
-            raise TrialFailed(
-                f"the loss of the trial {trial.label} became {losses[-1]} in epoch {len(losses)}. Lower the "
-                f"learning rate of its recipe (now {recipe.lr:g}) or the dose of the treatment.")
-        progress(step / last)
-    after, fit, outputs = _measure(network, clean, labels, tests)
-    out = _Measured()
-    out.facts = {
-        "layers": _layers(network, before),
-        "skipped": [list(pair) for pair in skipped(network)],
-        "train_loss": losses, "clean": fit, "epochs_trained": step / batches,
-        "trajectory": [{"epoch": epoch, **clean_fit} for epoch, _, clean_fit, _ in trajectory]}
-    out.arrays = {"eigenvalues/before": _flat(before), "eigenvalues/after": _flat(after)}
+        while step < last:
+            total = torch.zeros((), device=device)
+            shuffled = torch.randperm(len(examples), generator=order)
+            for batch in islice(examples.epoch(shuffled, size, augmentation and augmentation.name, draws), last - step):
+                total += take_step(*batch) * len(batch[0])
+                step += 1
+                if step in checkpoints:
+                    trajectory.append(subject.after(step / batches))
+            losses.append(float(total) / len(examples))
+            if not np.isfinite(losses[-1]):
+                raise TrialFailed(
+                    f"the loss of the trial {trial.label} became {losses[-1]} in epoch {len(losses)}. Lower the "
+                    f"learning rate of its recipe (now {recipe.lr:g}) or the dose of the treatment.")
+            progress(step / last)
+        measured = _measured(subject, data, before(), trajectory, losses, subject.after(step / batches))
+        if treatment.is_baseline:
+            domain, (_, truth) = next(iter(data.tests.items()))
+            domains = {"train": (examples.inputs, examples.labels),
+                       "id": (tests[domain], torch.from_numpy(truth).long().to(device))}
+            measured.facts["truncated"] = truncation.measure(network, domains, generator(seed, "truncation"))
+    return measured
+
+
+def _measured(subject: _Subject, data: Dataset, before: dict[str, np.ndarray], trajectory: list[_Point], losses: list[float],
+              after: _Point) -> Measured:
+    facts = {
+        "layers": _layers(subject.network, before),
+        "skipped": [list(pair) for pair in skipped(subject.network)],
+        "train_loss": losses, "clean": after.fit, "epochs_trained": after.epoch,
+        "trajectory": [{"epoch": point.epoch, **point.fit} for point in trajectory]}
+    arrays = {"eigenvalues/before": _flat(before), "eigenvalues/after": _flat(after.spectra())}
     for domain, (_, truth) in data.tests.items():
-        out.arrays[f"labels/{domain}"] = truth.astype(np.int32)
-        out.arrays[f"log_probabilities/{domain}"] = outputs[domain]
+        arrays[f"labels/{domain}"] = truth.astype(np.int32)
+        arrays[f"log_probabilities/{domain}"] = after.outputs[domain]
         if trajectory:
-            out.arrays[f"trajectory/log_probabilities/{domain}"] = np.stack([o[domain] for *_, o in trajectory])
+            arrays[f"trajectory/log_probabilities/{domain}"] = np.stack([point.outputs[domain] for point in trajectory])
     if trajectory:
-        out.arrays["trajectory/eigenvalues"] = np.stack([_flat(s) for _, s, _, _ in trajectory])
-    if treatment.is_baseline:
-        domain, (_, truth) = next(iter(data.tests.items()))
-        domains = {"train": (clean, labels), "id": (tests[domain], torch.from_numpy(truth).long().to(device))}
-        out.facts["truncated"] = truncation.measure(network, domains, generator(seed, "truncation"))
-    return out
-
-
-def _optimiser(network: Network, recipe: Recipe, decay: float) -> torch.optim.Optimizer:
-    groups = [{"params": network.encoder.parameters(), "lr": recipe.lr},
-              {"params": network.head.parameters(), "lr": recipe.head_lr or recipe.lr}]
-    # The fused kernels are the single largest saving on a CPU at this size (1.6 times in the prototype).
-    if recipe.momentum is not None:
-        return torch.optim.SGD(groups, momentum=recipe.momentum, fused=True, weight_decay=decay)
-    return torch.optim.Adam(groups, fused=True, weight_decay=decay)
+        arrays["trajectory/eigenvalues"] = np.stack([_flat(point.spectra()) for point in trajectory])
+    return Measured(facts, arrays)
 
 
 def spectrum(network: Network) -> dict[str, np.ndarray]:
     """The eigenvalues of every weight matrix of a network, by matrix name, ascending, float64."""
     return eigenvalues(weight_matrices(network))
+
+
+def spectra_of(network: Network, pool: ThreadPoolExecutor | None) -> Spectra:
+    """The `spectrum` of a network as it is now, when it is called for; with a pool computed there, of copies on the host."""
+    if pool is None:
+        found = spectrum(network)
+        return lambda: found
+    copies = [dataclasses.replace(one, tensor=one.tensor.to("cpu", copy=True)) for one in weight_matrices(network)]
+    return pool.submit(eigenvalues, copies).result
 
 
 def _flat(spectra: dict[str, np.ndarray]) -> np.ndarray:
@@ -174,19 +207,21 @@ def _layers(network: Network, spectra: dict[str, np.ndarray]) -> list[dict]:
              "eigenvalues": len(spectra[matrix.name])} for matrix in matrices]
 
 
-def _measure(network: Network, clean: Tensor, labels: Tensor, tests: Mapping[str, Tensor]):
-    """Spectra, fit on the clean training set, and log-probabilities (n, classes) on every test domain."""
-    network.eval()
-    outputs = log_probabilities(network, clean)
-    fit = {"loss": float(F.nll_loss(outputs, labels)),
-           "accuracy": float((outputs.argmax(1) == labels).float().mean())}
-    return spectrum(network), fit, {domain: log_probabilities(network, inputs).cpu().numpy() for domain, inputs in tests.items()}
-
-
 @torch.no_grad()
-def log_probabilities(network: Network, inputs: Tensor, batch: int = 250) -> Tensor:
-    """Log-probabilities (n, classes) of what `inputs.tensor` gives, in evaluation mode of the caller's choosing."""
-    return torch.cat([F.log_softmax(network(part), dim=1) for part in inputs.split(batch)])
+def log_probabilities(network: Network, inputs: Tensor, batch: int | None = None) -> Tensor:
+    """Log-probabilities float32 (n, classes) of what `inputs.placed` gives, in evaluation mode of the caller's choosing.
+
+    In batches of 250, on a GPU of 1024, or half as many as often as its memory calls for.
+    """
+    device = network.head.weight.device
+    batch = batch or (1024 if device.type == "cuda" else 250)
+    try:
+        with computing(device, precision(device)):
+            return torch.cat([F.log_softmax(network(brought(part, device)).float(), dim=1) for part in inputs.split(batch)])
+    except torch.OutOfMemoryError:
+        if batch == 1:
+            raise
+    return log_probabilities(network, inputs, batch // 2)
 
 
 def provenance(device: torch.device, started: float) -> dict:

@@ -60,7 +60,7 @@ def without(weight: np.ndarray, directions: np.ndarray) -> np.ndarray:
 
 
 def measure(network: Network, domains: Mapping[str, tuple[Tensor, Tensor]], draws: torch.Generator) -> dict:
-    """Accuracies of a network's truncated copies on domains of (normalised images, labels), as facts for its record.
+    """Accuracies of a network's truncated copies on domains of (inputs that it takes, labels), as facts for its record.
 
     `draws` chooses the random directions. The network is left as it is. Facts: "chance"; "images", "whole" (accuracy) by
     domain; and "cut", for each definition of the tail, part of the network and thing removed, how many matrices were
@@ -81,10 +81,10 @@ def measure(network: Network, domains: Mapping[str, tuple[Tensor, Tensor]], draw
                for name, weight in whole.items()}
     domains = {name: _some(*pair) for name, pair in domains.items()}
     with torch.no_grad():
-        features = {name: cut.encoder(images) for name, (images, _) in domains.items()}
+        features = {name: cut.features(images) for name, (images, _) in domains.items()}
 
         def accuracies(part: str) -> dict[str, float]:
-            outputs = {name: cut.head(features[name] if part == "classifier" else cut.encoder(images))
+            outputs = {name: cut.head(features[name] if part == "classifier" else cut.features(images))
                        for name, (images, _) in domains.items()}
             return {name: float((outputs[name].argmax(1) == labels).float().mean()) for name, (_, labels) in domains.items()}
 
@@ -113,7 +113,7 @@ def measure(network: Network, domains: Mapping[str, tuple[Tensor, Tensor]], draw
 
 def _some(images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
     chosen = np.unique(np.linspace(0, len(labels) - 1, IMAGES).round().astype(int))
-    return images[chosen], labels[chosen]
+    return images[chosen].to(labels.device), labels[chosen]
 
 
 def _directions(vectors: np.ndarray, size: int, removed: str, draws: torch.Generator) -> np.ndarray:

@@ -144,6 +144,6 @@ def test_an_absent_device_is_refused_with_those_that_are_there():
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_a_gpu_starts_from_the_same_weights_and_order(baseline):
-    record = measure(trial(STUDY, BASELINE, 0), "cuda", lambda share: None)
+    record = measure(trial(STUDY, BASELINE, 0), {}, "cuda", lambda share: None)
     assert np.allclose(record.arrays["eigenvalues/before"], baseline.arrays["eigenvalues/before"], rtol=1e-6)
     assert record.facts["clean"]["loss"] == pytest.approx(baseline.facts["clean"]["loss"], rel=0.2)

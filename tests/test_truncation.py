@@ -6,28 +6,25 @@ import torch
 from torch import nn
 
 from ddiv import truncation
+from ddiv.backbone import Network
 from ddiv.outcome import Snapshot, Truncated, reliability, value
 
 CLASSES, WIDTH, RANK = 60, 128, 12
 
 
-class Planted(nn.Module):
+class Planted(Network):
     """An encoder that leaves its input as it is, and a head of a strong signal of rank 12 in weak noise."""
 
     def __init__(self, seed: int = 0, noise: float = 0.05):
-        super().__init__()
+        super().__init__(nn.Identity(), WIDTH, CLASSES)
         rng = np.random.default_rng(seed)
         basis = np.linalg.qr(rng.normal(size=(WIDTH, RANK)))[0]
         self.prototypes = rng.normal(size=(CLASSES, RANK))
         self.prototypes /= np.linalg.norm(self.prototypes, axis=1, keepdims=True)
         self.prototypes = self.prototypes @ basis.T
-        self.encoder, self.head = nn.Identity(), nn.Linear(WIDTH, CLASSES)
         with torch.no_grad():
             self.head.weight.copy_(torch.from_numpy(5 * self.prototypes + noise * rng.normal(size=(CLASSES, WIDTH))))
             self.head.bias.zero_()
-
-    def forward(self, images):
-        return self.head(self.encoder(images))
 
     def domain(self, n: int = 600):
         labels = np.arange(n) % CLASSES
@@ -80,15 +77,9 @@ def test_removing_the_bulk_gives_the_best_approximation_of_a_rank(shape):
 
 
 def test_a_convolution_is_cut_as_its_flat_matrix_and_the_network_is_left_alone():
-    class Convolution(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.encoder = nn.Sequential(nn.Conv2d(8, 16, 3), nn.BatchNorm2d(16), nn.ReLU(), nn.AdaptiveAvgPool2d(1),
-                                         nn.Flatten())
-            self.head = nn.Linear(16, 10)
-
     torch.manual_seed(0)
-    network = Convolution()
+    layers = nn.Conv2d(8, 16, 3), nn.BatchNorm2d(16), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten()
+    network = Network(nn.Sequential(*layers), 16, 10)
     with torch.no_grad():  # one direction far above the rest, which carries what the filters see
         network.encoder[0].weight += 3 * torch.randn(16, 1, 1, 1) * torch.randn(1, 8, 3, 3)
     network = network.to(memory_format=torch.channels_last)
