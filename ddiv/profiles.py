@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import runpy
+import tomllib
 from pathlib import Path
 
 import msgspec
 
 from ddiv.models import embedded_weights
 from ddiv.source import Flow, NGram, Setting
-from ddiv.study import Bert, Clip, ComplaintsWorld, Digits, Lsa, MiniAlexNet, Recipe, ResNet18, Study, World
+from ddiv.study import (Bert, Clip, Complaints, ComplaintsWorld, Data, Digits, Images, Lsa, MiniAlexNet, Recipe, ResNet18, Study,
+                        World)
 
 AUGMENTATIONS = ("auto", "rand", "augmix", "trivial", "noise10", "noise30", "noise50", "auto-v1", "auto-v2",
                  "auto-v3")
@@ -95,13 +97,13 @@ def embedded() -> Profile:
     bert = Bert(embedded_weights("bert"))
     complaints = Study(
         name="bert-complaints", title="Small BERT, fine-tuned on the embedded world of consumer complaints",
-        data=ComplaintsWorld(train_per_class=8, test_per_class=6, version=1), backbone=bert,
-        recipe=Recipe(epochs=9, batch=32, lr=2e-3, head_lr=2e-2, checkpoints=(0, 0.5, 1, 1.5, 2, 3, 4, 5, 6, 7, 9)),
+        data=ComplaintsWorld(train_per_class=6, test_per_class=5, version=1), backbone=bert,
+        recipe=Recipe(epochs=8, batch=24, lr=2e-3, head_lr=2e-2, checkpoints=(0, 0.5, 1, 1.5, 2, 3, 4, 5, 6, 8)),
         domains=("letter", "phone", "terse", "typos"),
         dropout_rates=(0.05, 0.1, 0.15), single_placement_rates=(0.1,), decays=(1e-3, 3e-3, 1e-2),
         augmentations=OF_TEXTS, early_stop=0.4,
         generator=NGram(order=3), settings=(Setting("variations", guidance=2, variant="variations"), Setting("additional", guidance=2)),
-        shares=(TENTHS, TENTHS), view_size=480, class_counts=(1, 2, 5, 10, 20, 40, 60), embedders=(bert, Lsa(64)))
+        shares=(TENTHS, TENTHS), view_size=360, class_counts=(1, 2, 5, 10, 20, 40, 60), embedders=(bert, Lsa(64)))
     return Profile("embedded", "Embedded studies: generated and shipped data, small models",
                    (clip_world, clip_rn_world, resnet18_world, digits, batches, complaints), seeds=3, max_seeds=7)
 
@@ -125,21 +127,56 @@ class BadStudyFile(ValueError):
 
 
 def of_file(path: Path) -> Profile:
-    """The studies that a Python file defines as STUDY or STUDIES, under the file's name. Raises BadStudyFile."""
+    """The studies that a Python file defines as STUDY or STUDIES, or a TOML file as one table or as [[studies]]; the profile
+    has the file's name. Raises BadStudyFile.
+    """
     if not path.is_file():
         raise BadStudyFile(f"there is no file {path}: give --study a Python file that defines STUDY = ddiv.study.Study(...)")
     try:
-        found = runpy.run_path(str(path))
+        studies = _of_toml(path.read_text()) if path.suffix == ".toml" else _of_python(path)
+        studies = tuple(msgspec.structs.replace(study, data=_pinned(study.data)) for study in studies)
+    except BadStudyFile:
+        raise
     except Exception as error:
-        raise BadStudyFile(f"{path} cannot be run: {type(error).__name__}: {error}") from error
+        raise BadStudyFile(f"{path} cannot be used: {type(error).__name__}: {error}") from error
+    return Profile(path.stem, f"Studies of {path.name}", studies, seeds=3, max_seeds=7)
+
+
+def _pinned(data: Data) -> Data:
+    """The data with its digest, where the study names a folder or a file by its place only: keys never hold places."""
+    match data:
+        case Images():
+            from ddiv.data.folder import pinned
+        case Complaints():
+            from ddiv.data.complaints import pinned
+        case _:
+            return data
+    return pinned(data)
+
+
+def _of_python(path: Path) -> tuple[Study, ...]:
+    found = runpy.run_path(str(path))
     studies = found.get("STUDIES", found.get("STUDY"))
     studies = (studies,) if isinstance(studies, Study) else studies
     if not isinstance(studies, (tuple, list)) or not studies or not all(isinstance(one, Study) for one in studies):
         raise BadStudyFile(f"{path} defines neither STUDY, a ddiv.study.Study, nor STUDIES, a tuple of them")
-    return Profile(path.stem, f"Studies of {path.name}", tuple(studies), seeds=3, max_seeds=7)
+    return tuple(studies)
 
 
-PROFILES = {"embedded": embedded, "smoke": smoke}
+def _of_toml(text: str) -> tuple[Study, ...]:
+    found = tomllib.loads(text)
+    return msgspec.convert(found.get("studies", [found]), tuple[Study, ...])
+
+
+def paper() -> Profile:
+    """The paper's own studies (`ddiv.paper`), for a GPU machine with the datasets and the weights."""
+    from ddiv import paper
+
+    studies = tuple(msgspec.structs.replace(study, data=_pinned(study.data)) for study in paper.studies())
+    return Profile("paper", "The paper's studies at their own size", studies, seeds=3, max_seeds=7)
+
+
+PROFILES = {"embedded": embedded, "smoke": smoke, "paper": paper}
 
 
 def profile(name: str) -> Profile:

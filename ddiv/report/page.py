@@ -28,7 +28,7 @@ from ddiv.report.pictures import pictures
 from ddiv.report.plots import plot
 from ddiv.report.render import render
 from ddiv.store import Store, StoreError, write_atomically
-from ddiv.study import Clip, Study
+from ddiv.study import Clip, OpenClip, Study
 from ddiv.treatment import BASELINE, Augmentation, Treatment
 from ddiv.trial import key, trial
 from ddiv.wording import explained, rerun
@@ -76,7 +76,7 @@ def page(store: Store, run: runs.Run) -> dict:
         "families": [{"id": name, "title": name.capitalize()} for name in dict.fromkeys(one.claim.family for one in asked)],
         "claims": _claims(findings),
         "materials": materials, "pictures": pictures(materials),
-        "contact_sheets": [sheets.of_study(study) for study in studies.values()],
+        "contact_sheets": [sheet for study in studies.values() if (sheet := sheets.of_study(study))],
         "generators": [sheet for study, seeds in at_hand if (sheet := sheets.of_generator(study, seeds, reader))],
         "settings": _settings(run, studies.values()),
         "versions": [[name, version] for name in PACKAGES if (version := _version(name))],
@@ -169,7 +169,7 @@ def _material(study: Study, seeds: list[int], asked: list[Asked], reader: Reader
         return short(float(np.mean(scores["embedding"]))) if scores else None
 
     backbone = study.backbone
-    tower = f"clip {backbone.tower}" if isinstance(backbone, Clip) else msgspec.to_builtins(backbone)["type"]
+    tower = f"clip {backbone.tower}" if isinstance(backbone, Clip | OpenClip) else msgspec.to_builtins(backbone)["type"]
     costly = _costly(one for one in asked if one.study == study)
     return {"study": study.name, "tower": tower,
             "changes": changes(study, seeds, reader, diversity=embedding, costly=costly),

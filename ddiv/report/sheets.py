@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from ddiv.datasets import Shown, are_texts, load, samples_of
+from ddiv.datasets import Dataset, Shown, are_texts, load, samples_of
+from ddiv.errors import TrialFailed
 from ddiv.finding import Reader
 from ddiv.source import NGram, OpenAI
 from ddiv.store import Record
@@ -34,9 +35,13 @@ MEASURES = {
     "copied real": "… of held-out real ones"}
 
 
-def of_study(study: Study) -> dict[str, Any]:
-    """Test images of ten classes, a row a domain; of texts those of four classes: "texts": {domain: [[class, text]]}."""
-    data = load(study.data)
+def of_study(study: Study) -> dict[str, Any] | None:
+    """Test images of ten classes, a row a domain; of texts those of four classes: "texts": {domain: [[class, text]]}.
+
+    None where the data, which no record holds, is not on this machine.
+    """
+    if (data := _loaded(study)) is None:
+        return None
     if are_texts(data.inputs):
         return {"study": study.name, "caption": f"Test texts of {TEXTS} of {len(data.classes)} classes.",
                 "texts": {domain: _quoted(Shown(*pair), data.classes) for domain, pair in data.tests.items()}}
@@ -56,7 +61,7 @@ def of_generator(study: Study, seeds: Sequence[int], reader: Reader) -> dict[str
          "measures": [name]}
 
     The first row is of real training images. Of texts a row has, in place of "png", "texts": [[class, text]]. None where
-    the store has no samples.
+    the store has no samples, or the data is not on this machine.
     """
     if study.generator is None:
         return None
@@ -64,9 +69,8 @@ def of_generator(study: Study, seeds: Sequence[int], reader: Reader) -> dict[str
                    if reader.has(job := Samples(study.data, study.generator, setting, round, seed))), None)
              for setting in study.settings for round in range(1, max(study.rounds, 1) + 1)]
     found = [one for one in found if one]
-    if not found:
+    if not found or (data := _loaded(study)) is None:
         return None
-    data = load(study.data)
     texts = are_texts(data.inputs)
     shown = _some(len(data.classes), TEXTS if texts else CLASSES)
 
@@ -79,6 +83,13 @@ def of_generator(study: Study, seeds: Sequence[int], reader: Reader) -> dict[str
               **shape(samples_of(record))} for seed, record in found]
     return {"study": study.name, "generator": study.generator.label, "classes": [data.classes[i] for i in shown],
             "each": EACH, "rows": rows, "measures": _in_order({name for row in rows for name in row["quality"]})}
+
+
+def _loaded(study: Study) -> Dataset | None:
+    try:
+        return load(study.data)
+    except TrialFailed:
+        return None
 
 
 def _name(record: Record) -> str:

@@ -1,0 +1,40 @@
+"""The README's study of a user's own, word for word."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+ROOT = Path(__file__).parents[1]
+
+
+def example() -> str:
+    section = (ROOT / "README.md").read_text().split("## A study of your own")[1]
+    return re.search(r"```python\n(.*?)```", section, re.S)[1]
+
+
+def birds(folder: Path) -> None:
+    """Four species in 300 pictures: of the classes' colours, in noise."""
+    rng = np.random.default_rng(1000)
+    for species, colour in [("crow", (40, 40, 50)), ("finch", (200, 180, 60)), ("jay", (60, 90, 200)), ("robin", (190, 70, 40))]:
+        (folder / species).mkdir(parents=True)
+        for number in range(75):
+            pixels = np.clip(rng.normal(colour, 60, (40, 48, 3)), 0, 255).astype(np.uint8)
+            Image.fromarray(pixels).save(folder / species / f"{number}.png")
+
+
+def test_the_readmes_study_is_asked_what_it_can_answer(tmp_path):
+    birds(tmp_path / "data" / "birds")
+    (tmp_path / "my_study.py").write_text(example())
+    command = [sys.executable, "-m", "pytest", "claims", "--study", tmp_path / "my_study.py", "--data-root", tmp_path / "data", "--store",
+               tmp_path / "store", "--report", tmp_path / "my_study.html", "-q", "-p", "no:cacheprovider"]
+    planned = subprocess.run([*command, "--plan"], cwd=ROOT, capture_output=True, text=True)
+    assert planned.returncode == 0 and "my-birds" in planned.stdout, planned.stdout[-2000:] + planned.stderr[-2000:]
+    assert not (tmp_path / "store" / "trials").exists()
+    asked = ["--seeds", "1", "--max-seeds", "1", "-k", "drop-frobenius or wd-frobenius or vendi-aug-pixel"]
+    done = subprocess.run([*command, *asked], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0 and re.search(r"[1-9]\d* inconclusive", done.stdout), done.stdout[-2000:] + done.stderr[-2000:]
+    assert "my-birds" in (tmp_path / "my_study.html").read_text()
