@@ -1,4 +1,4 @@
-"""The command line: `ddiv report`, `ledger`, `trials`, `doctor` and `spectra`. (Claims are run by `pytest claims`.)"""
+"""The command line: `ddiv report`, `ledger`, `trials`, `doctor`, `fetch`, `spectra`. (Claims are run by `pytest claims`.)"""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 import os
 import sys
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import date
 from pathlib import Path
@@ -59,12 +59,20 @@ def _parser() -> argparse.ArgumentParser:
     known.add_argument("--grep", metavar="TEXT", default="", help="only entries that contain this text")
     known.add_argument("--propose", action="store_true",
                        help="print the entries that a run calls for: contradicted claims that are not listed, and changes")
-    known.add_argument("--run", dest="run_id", metavar="ID", help="which run to propose from (default: the newest)")
+    known.add_argument("--run", dest="run_id", metavar="ID", help="which run to propose from or compare (default: the newest)")
+    known.add_argument("--changes", action="store_true",
+                       help="print in Markdown, as for $GITHUB_STEP_SUMMARY, which verdicts of a run are not the ledger's")
     known.add_argument("--write", action="store_true", help="with --propose: append the new entries; needs --reason")
     known.add_argument("--reason", metavar="TEXT", default="", help="why these claims do not reproduce, we think")
     trials = command("trials", _trials, "list what the store holds")
     trials.add_argument("--grep", metavar="TEXT", help="only lines that contain this text")
     command("doctor", _doctor, "say what this machine can run, and what is missing")
+    told = "bring a published dataset below the data root; without a name: list them with size, licence and state"
+    brought = commands.add_parser("fetch", help=told, description=told)
+    brought.add_argument("name", nargs="?", metavar="NAME", help="which dataset")
+    brought.add_argument("--data-root", metavar="FOLDER",
+                         help="where data lies (default: $DDIV_DATA, or ddiv/data in the user's cache folder)")
+    brought.set_defaults(run=_fetch)
     measure = commands.add_parser("spectra", help=spectra.HELP, description=spectra.HELP)
     spectra.add_options(measure)
     measure.set_defaults(run=spectra.run)
@@ -103,6 +111,8 @@ def _ledger(store, options: argparse.Namespace) -> int:
         return 2
     if options.propose:
         return _propose(store, options, known)
+    if options.changes:
+        return _changes(store, options, known)
     rows = [row for row in known.values() if options.grep in ledger.as_toml(row)]
     for row in rows:
         print(f"{row.profile}  {row.study}  {row.claim}{f' ({row.variant})' if row.variant else ''}: {row.verdict} since {row.since}")
@@ -112,21 +122,13 @@ def _ledger(store, options: argparse.Namespace) -> int:
 
 
 def _propose(store, options: argparse.Namespace, known: dict) -> int:
-    from ddiv import run as runs
-    from ddiv.finding import Reader, answer
-
     if options.write and not options.reason.strip():
         print("ddiv: --write needs --reason: an entry says why the claim does not reproduce", file=sys.stderr)
         return 2
     if (run := _run(store, options.run_id)) is None:
         return 2
-    reader, answered = Reader(store), {}
-    for asked in runs.load_asked(store, run.id):
-        if asked.claim.control or asked.not_applicable:
-            continue
-        with suppress(KeyError, StoreError):  # not run to the end: no verdict, so nothing to propose
-            place = (run.profile, asked.claim.id, asked.study.name, asked.variant)
-            answered[place] = answer(asked, reader).evidence.verdict
+    answered = {(run.profile, asked.claim.id, asked.study.name, asked.variant): finding.evidence.verdict
+                for asked, finding in _answered(store, run) if finding and not asked.claim.control}
     new, changed = ledger.proposals(answered, known, options.reason, date.today())
     for entry, verdict in changed:
         print(f"# {entry.claim} on {entry.study}{f' ({entry.variant})' if entry.variant else ''} was {entry.verdict} since "
@@ -142,6 +144,29 @@ def _propose(store, options: argparse.Namespace, known: dict) -> int:
     return 0
 
 
+def _changes(store, options: argparse.Namespace, known: dict) -> int:
+    from ddiv.report.job_summary import job_summary
+
+    if (run := _run(store, options.run_id)) is None:
+        return 2
+    print(job_summary(run, list(_answered(store, run)), known))
+    return 0
+
+
+def _answered(store, run) -> Iterator:
+    """Every question of a run with its finding; None where it is not applicable, or the run came to no verdict."""
+    from ddiv import run as runs
+    from ddiv.finding import Reader, answer
+
+    reader = Reader(store)
+    for asked in runs.load_asked(store, run.id):
+        finding = None
+        if not asked.not_applicable:
+            with suppress(KeyError, StoreError):
+                finding = answer(asked, reader)
+        yield asked, finding
+
+
 def _trials(store, options: argparse.Namespace) -> int:
     shown = total = 0
     for record in store.records():
@@ -154,6 +179,20 @@ def _trials(store, options: argparse.Namespace) -> int:
             shown += 1
             print(line)
     print(f"{shown} of {total} records in {store.root}")
+    return 0
+
+
+def _fetch(options: argparse.Namespace) -> int:
+    from ddiv.data.fetch import FetchFailed, fetch, listing
+    from ddiv.data.root import FOLDER_VARIABLE
+
+    if options.data_root:
+        os.environ[FOLDER_VARIABLE] = options.data_root
+    try:
+        print(fetch(options.name) if options.name else "\n".join(listing()))
+    except FetchFailed as error:
+        print(f"ddiv: {error}", file=sys.stderr)
+        return 1
     return 0
 
 

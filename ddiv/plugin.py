@@ -1,7 +1,7 @@
 """The pytest plugin: options, planning, progress, verdicts in the summary, and the report at the end.
 
-The only module of ddiv that imports pytest. It delegates: planning and cooperation are in `ddiv.plan`,
-answers in `ddiv.finding`, the page in `ddiv.report`.
+The only module of ddiv that imports pytest. It delegates: options are in `ddiv.options`, planning and cooperation in
+`ddiv.plan`, what a run will take in `ddiv.forecast`, answers in `ddiv.finding`, the page in `ddiv.report`.
 """
 
 from __future__ import annotations
@@ -9,29 +9,28 @@ from __future__ import annotations
 import os
 import shlex
 import time
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from ddiv import ledger, run as runs, trial as trials
+from ddiv import absent, ledger, options, run as runs, trial as trials
 from ddiv.claim import NotApplicable
-from ddiv.evidence import MOST_SEEDS
 from ddiv.finding import CONTROL_SHARE, Asked, Reader
-from ddiv.machine import usable_cores
 from ddiv.plan import Crew
-from ddiv.profiles import PROFILES, BadStudyFile, Profile, UnknownProfile, of_file, profile
+from ddiv.profiles import Profile
 from ddiv.progress import ProgressLine
 from ddiv.store import Store, StoreError
 from ddiv.study import Study
 from ddiv.testing import parameters, variant
-from ddiv.treatment import OTHER_SEEDS_BEGIN
 from ddiv.trial import Job
 from ddiv.wording import Tally, tally
 
 SESSION = pytest.StashKey["Session"]()
 ASKED = pytest.StashKey[Asked]()
+ABSENT = pytest.StashKey[tuple[str, str]]()  # a study whose data or weights are not at hand, and how to get them
 VERDICT = "ddiv verdict"
 
 
@@ -60,80 +59,42 @@ class Session:
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("ddiv", "ddiv: claims of papers, checked by training models "
                                     "(with pytest's own --strict, every claim that is not supported fails)")
-    group.addoption("--profile", default="embedded", metavar="NAME",
-                    help=f"the studies to run: {', '.join(PROFILES)} (default: embedded)")
-    group.addoption("--study", metavar="FILE", help="a Python file that defines STUDY, a ddiv.study.Study (or STUDIES, a tuple of "
-                                                    "them), to put the claims to in place of a profile's")
-    group.addoption("--seeds", type=int, metavar="N", help="seeds that every claim starts with (default: the profile's)")
-    group.addoption("--max-seeds", type=int, metavar="N",
-                    help="a claim that is still undecided gets more seeds, up to N (default: the profile's; fewer than 6 "
-                         "cannot decide)")
-    group.addoption("--first-seed", type=int, default=0, metavar="N",
-                    help="number the seeds from N: another N repeats the claims with fresh draws (default: 0; the ledger "
-                         "speaks of that block)")
-    group.addoption("--budget", metavar="TIME", help="after this time (90s, 30m, 2h) no claim gets more seeds than it has")
-    group.addoption("--store", metavar="FOLDER", help="where records are kept (default: .ddiv, or $DDIV_STORE)")
-    group.addoption("--report", metavar="FILE", help="the page to write (default: reports/PROFILE.html)")
-    group.addoption("--device", metavar="NAME", help="where to train: cpu, cuda, cuda:1 (default: CUDA if there)")
-    group.addoption("--slots", type=int, metavar="N",
-                    help="trials in flight at once over all workers (default: one a core, one thread each)")
+    options.add(group)
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "claim: a claim of a paper, put to a study")
-    try:
-        own = config.getoption("study")
-        chosen = of_file(Path(own)) if own else profile(config.getoption("profile"))
-    except (UnknownProfile, BadStudyFile) as error:
-        raise pytest.UsageError(str(error)) from None
-    try:
-        ledger.entries(config.rootpath / ledger.FILE)
-    except ledger.BadLedger as error:
-        raise pytest.UsageError(str(error)) from None
-    seeds = chosen.seeds if config.getoption("seeds") is None else config.getoption("seeds")
-    if seeds < 1:
-        raise pytest.UsageError(f"--seeds needs a number of at least 1, got {seeds}")
-    most = chosen.max_seeds if config.getoption("max_seeds") is None else config.getoption("max_seeds")
-    if config.getoption("max_seeds") is not None and most < seeds:
-        raise pytest.UsageError(f"--max-seeds is less than the {seeds} seeds to start with: give a larger one, or fewer --seeds")
-    if max(most, seeds) > MOST_SEEDS:
-        raise pytest.UsageError(f"at most {MOST_SEEDS} seeds can be weighed, got {max(most, seeds)}: lower --seeds or --max-seeds")
-    try:
-        budget = runs.seconds(config.getoption("budget"))
-    except ValueError as error:
-        raise pytest.UsageError(str(error)) from None
-    first = config.getoption("first_seed")
-    if not 0 <= first <= OTHER_SEEDS_BEGIN - MOST_SEEDS:
-        raise pytest.UsageError(f"--first-seed lies between 0 and {OTHER_SEEDS_BEGIN - MOST_SEEDS}, got {first}")
     store = Store(config.getoption("store") or os.environ.get("DDIV_STORE") or config.rootpath / ".ddiv")
     worker = getattr(config, "workerinput", {})
-    if "ddiv_run" in worker:
-        run = msgspec.json.decode(worker["ddiv_run"], type=runs.Run)
-    else:
-        run = runs.Run(
-            id=runs.new_id(), command=shlex.join(["pytest", *map(str, config.invocation_params.args)]),
-            profile=chosen.name, seeds=tuple(range(first, first + seeds)), alpha=0.05,
-            workers=len(getattr(config.option, "tx", None) or ["main"]),
-            device=config.getoption("device") or "auto", strict=bool(config.getini("strict")), started=time.time(),
-            max_seeds=max(most, seeds), budget=budget)
+    try:
+        options.set_data_root(config.option)
+        chosen = options.chosen(config.option)
+        if "ddiv_run" in worker:
+            run = msgspec.json.decode(worker["ddiv_run"], type=runs.Run)
+        else:
+            command = shlex.join(["pytest", *map(str, config.invocation_params.args)])
+            run = options.started(config.option, chosen, config.rootpath, command, bool(config.getini("strict")))
+    except ValueError as error:
+        raise pytest.UsageError(str(error)) from None
+    if config.getoption("plan"):  # one process counts and calibrates: xdist's workers, told by now, are not started
+        config.option.dist, config.option.tx = "no", []
     _limit_threads()
-    slots = config.getoption("slots") or usable_cores()
-    crew = Crew(store, runs.folder(store, run.id), _measure(config.getoption("device")), slots=slots,
+    mine = not worker and _asks_for_claims(config)
+    try:
+        if mine:
+            run = msgspec.structs.replace(run, slots=options.slots(config.option))
+            if not config.getoption("plan"):
+                store.check_writable()
+    except (StoreError, ValueError) as error:
+        raise pytest.UsageError(str(error)) from None
+    crew = Crew(store, runs.folder(store, run.id), _measure(config.getoption("device")), slots=run.slots,
                 worker=worker.get("workerid", "main"))
     page = config.getoption("report") or config.rootpath / "reports" / f"{chosen.name}.html"
     session = Session(store, chosen, run, crew, Reader(store), Path(page))
     config.stash[SESSION] = session
     config.pluginmanager.register(JUnitCounts(config), "ddiv-junit")
-    if not worker and _asks_for_claims(config):
-        try:
-            store.check_writable()
-            if run.device != "auto":
-                from ddiv.measure import choose_device
-
-                choose_device(run.device)
-        except (StoreError, ValueError) as error:
-            raise pytest.UsageError(str(error)) from None
-        session.line = ProgressLine(session.folder, slots)
+    if mine and not config.getoption("plan"):
+        session.line = ProgressLine(session.folder, run.slots)
 
 
 def _asks_for_claims(config: pytest.Config) -> bool:
@@ -180,6 +141,9 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     if not isinstance(given["study"], Study):
         return  # no study of the profile has what the claim needs: pytest skips it, saying that
     study, named = given["study"], variant(function, given)
+    if reason := absent.data_or_weights(study):
+        item.stash[ABSENT] = study.name, reason
+        return
     try:
         question = function.ask(**given)
     except NotApplicable as error:
@@ -191,10 +155,20 @@ def pytest_itemcollected(item: pytest.Item) -> None:
                   alpha=session.run.alpha / (CONTROL_SHARE if function.claim.control else 1),
                   expected=known)
     try:
-        asked.jobs()
+        jobs = asked.jobs()
+        if study.generator and (reason := absent.samples(jobs, session.store)):
+            item.stash[ABSENT] = study.name, reason
+            return
     except NotApplicable as error:
         asked = msgspec.structs.replace(asked, not_applicable=str(error))
     item.stash[ASKED] = asked
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if ABSENT in item.stash:
+        # Not by a marker: then pytest's summary would show the line once for every file.
+        pytest.skip(item.stash[ABSENT][1])
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -202,12 +176,33 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     claims = [item for item in session.items if ASKED in item.stash]
     for order, item in enumerate(claims):
         item.stash[ASKED] = msgspec.structs.replace(item.stash[ASKED], order=order)
-    if not claims or session.config.getoption("collectonly"):
+    if not claims or session.config.getoption("collectonly") or session.config.getoption("plan"):
         return
     needed = [job for asked in (item.stash[ASKED] for item in claims) if not asked.not_applicable for job in asked.jobs()]
     mine.crew.plan = trials.with_requirements(needed)
     runs.save(mine.store, mine.run)
     runs.save_plan(mine.store, mine.run.id, mine.crew.plan)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop(session: pytest.Session) -> bool | None:
+    """With --plan no test runs: what they would need is counted, estimated and printed."""
+    config = session.config
+    if not config.getoption("plan") or session.testsfailed:
+        return None
+    from ddiv import forecast
+
+    mine, reporter = config.stash[SESSION], config.pluginmanager.get_plugin("terminalreporter")
+    say = reporter.write_line if reporter else print
+    asked = [item.stash[ASKED] for item in session.items if ASKED in item.stash]
+    left_out = Counter(item.stash[ABSENT] for item in session.items if ABSENT in item.stash)
+    try:
+        found = forecast.forecast(asked, left_out, mine.run, mine.store, say)
+    except ValueError as error:
+        raise pytest.UsageError(str(error)) from None
+    for line in forecast.lines(found, mine.run, mine.store):
+        say(line)
+    return True
 
 
 # --- verdicts in pytest's words -----------------------------------------------------------------

@@ -19,9 +19,11 @@ from pathlib import Path
 import msgspec
 
 from ddiv import trial as trials
+from ddiv.evidence import MOST_SEEDS
 from ddiv.finding import Asked
 from ddiv.plan import kind
 from ddiv.store import Store, write_atomically
+from ddiv.treatment import OTHER_SEEDS_BEGIN
 from ddiv.trial import Job
 
 
@@ -29,7 +31,8 @@ class Run(msgspec.Struct, frozen=True):
     """How a run was started. `seconds` is None while it lasts, or where it was killed.
 
     `seeds` are those that every claim starts with; undecided claims get more, up to `max_seeds` in all, as long as
-    `budget` seconds (None: no limit) have not passed.
+    `budget` seconds (None: no limit) have not passed. `options` are those of pytest without which a test would ask
+    something else, paths as seen from the project's root. At most `slots` jobs are measured at once.
     """
 
     id: str
@@ -44,6 +47,8 @@ class Run(msgspec.Struct, frozen=True):
     max_seeds: int
     budget: float | None = None
     seconds: float | None = None
+    options: tuple[str, ...] = ()
+    slots: int = 1
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -61,6 +66,23 @@ def seconds(text: str | None) -> float | None:
     if match is None or float(match[1]) <= 0:
         raise ValueError(f"a budget is a time such as 90s, 30m or 2h, got {text!r}")
     return float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[match[2]]
+
+
+def block_of_seeds(first: int, count: int, most: int | None, usual: int) -> tuple[tuple[int, ...], int]:
+    """The seeds that claims start with, and the most that one may get: `most`, or where None the `usual` number.
+
+    Raises ValueError on what cannot be.
+    """
+    if count < 1:
+        raise ValueError(f"--seeds needs a number of at least 1, got {count}")
+    if most is not None and most < count:
+        raise ValueError(f"--max-seeds is less than the {count} seeds to start with: give a larger one, or fewer --seeds")
+    most = max(usual if most is None else most, count)
+    if most > MOST_SEEDS:
+        raise ValueError(f"at most {MOST_SEEDS} seeds can be weighed, got {most}: lower --seeds or --max-seeds")
+    if not 0 <= first <= OTHER_SEEDS_BEGIN - MOST_SEEDS:
+        raise ValueError(f"--first-seed lies between 0 and {OTHER_SEEDS_BEGIN - MOST_SEEDS}, got {first}")
+    return tuple(range(first, first + count)), most
 
 
 def new_id() -> str:

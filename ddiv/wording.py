@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import get_args
 
@@ -11,14 +12,14 @@ from ddiv.evidence import Verdict
 from ddiv.finding import Asked, Finding, undecided
 
 
-def in_three_lines(finding: Finding) -> str:
-    """What was claimed, what was measured, and how to look at it again."""
+def in_three_lines(finding: Finding, options: Sequence[str] = ()) -> str:
+    """What was claimed, what was measured, and how to look at it again; `options` are the run's (`ddiv.run.Run`)."""
     asked = finding.asked
     where = asked.study.name + (f", {asked.variant}" if asked.variant else "")
     beside = f"; fit-matched: {finding.matched.verdict}" if finding.matched else ""
     return (f"{asked.claim.id} is {finding.evidence.verdict} on {where}: {asked.claim.statement}\n"
             f"measured: {measured(finding)}{beside}\n"
-            f"rerun just this: {rerun(asked)}")
+            f"rerun just this: {rerun(asked, options)}")
 
 
 def measured(finding: Finding) -> str:
@@ -81,8 +82,14 @@ def properties(finding: Finding) -> dict[str, object]:
             **({"ddiv expected verdict": asked.expected.verdict} if asked.expected else {})}
 
 
-def rerun(asked: Asked) -> str:
-    return f'pytest "{asked.test}"'
+def rerun(asked: Asked, options: Sequence[str] = ()) -> str:
+    """The command that asks this again from the project's root, under the run's `options`."""
+    return with_options(f'pytest "{asked.test}"', options)
+
+
+def with_options(command: str, options: Sequence[str]) -> str:
+    """A shell command with options after it."""
+    return " ".join([command, *map(shlex.quote, options)])
 
 
 @dataclass(frozen=True)

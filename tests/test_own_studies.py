@@ -1,15 +1,19 @@
 """A user's own studies, from a Python file."""
 
+import shlex
 import subprocess
 import sys
+from argparse import Namespace
 from pathlib import Path
 
 import pytest
 
 from ddiv.finding import Reader
+from ddiv.options import asking
 from ddiv.profiles import BadStudyFile, of_file, profile
 from ddiv.report.page import _study
 from ddiv.store import Store
+from ddiv.wording import rerun
 
 ROOT = Path(__file__).parents[1]
 DEFINING = "from ddiv.profiles import profile\n{name} = profile('smoke').studies{index}\n"
@@ -24,7 +28,7 @@ def test_a_file_defines_one_study_or_several(tmp_path, name, index):
 
 @pytest.mark.parametrize("text, said", [
     (None, "there is no file"), ("STUDY = 3", "neither STUDY, a ddiv.study.Study"), ("", "neither STUDY"), ("STUDIES = ()", "neither"),
-    ("1 / 0", "cannot be run: ZeroDivisionError"), ("import nothing_of_this_name", "cannot be run: ModuleNotFoundError")])
+    ("1 / 0", "cannot be used: ZeroDivisionError"), ("import nothing_of_this_name", "cannot be used: ModuleNotFoundError")])
 def test_a_file_that_defines_none_is_an_error_that_says_why(tmp_path, text, said):
     if text is not None:
         (tmp_path / "mine.py").write_text(text)
@@ -65,3 +69,19 @@ def test_the_study_of_real_complaints_is_collected():
     done = subprocess.run([sys.executable, "-m", "pytest", "claims", "--study", "benchmarks/complaints_study.py", "--collect-only", "-q",
                            "-p", "no:cacheprovider"], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0 and "drop-frobenius-minilm-complaints" in done.stdout, done.stdout[-2000:]
+
+
+GIVEN = dict(profile="embedded", study=None, data_root=None, store=None, seeds=None, max_seeds=None, first_seed=0)
+
+
+@pytest.mark.parametrize("given, said", [
+    ({}, []), ({"profile": "smoke", "seeds": 2, "first_seed": 100}, ["--profile", "smoke", "--seeds", "2", "--first-seed", "100"]),
+    ({"study": "../mine.py", "profile": "smoke"}, ["--study", "mine.py"]), ({"study": "own study.py"}, ["--study", "sub/own study.py"]),
+    ({"data_root": "/elsewhere", "max_seeds": 9, "store": "records"}, ["--data-root", "/elsewhere", "--store", "sub/records", "--max-seeds", "9"])])
+def test_a_run_knows_the_options_that_a_rerun_from_the_projects_root_needs(tmp_path, monkeypatch, given, said):
+    (tmp_path / "sub").mkdir()
+    monkeypatch.chdir(tmp_path / "sub")
+    found = [*asking(Namespace(**GIVEN | given), tmp_path)]
+    assert found == said
+    again = rerun(Namespace(test="claims/test_x.py::test_y[a-b]"), found)
+    assert shlex.split(again) == ["pytest", "claims/test_x.py::test_y[a-b]", *said]

@@ -31,7 +31,7 @@ from ddiv.store import Store, StoreError, write_atomically
 from ddiv.study import Clip, OpenClip, Study
 from ddiv.treatment import BASELINE, Augmentation, Treatment
 from ddiv.trial import key, trial
-from ddiv.wording import explained, rerun
+from ddiv.wording import explained, rerun, with_options
 
 # The paper's order; families that are not named here follow.
 FAMILIES = ("dropout", "weight decay", "augmentation", "data diversity", "generalisation", "controls")
@@ -50,7 +50,7 @@ def page(store: Store, run: runs.Run) -> dict:
     asked.sort(key=lambda one: FAMILIES.index(one.claim.family) if one.claim.family in FAMILIES else len(FAMILIES))
     answers = {one.test: _answer(one, reader) for one in asked}
     found = [one for one in answers.values() if isinstance(one, Finding)]
-    findings = [_finding(one, answers[one.test], reader, run.max_seeds) for one in asked]
+    findings = [_finding(one, answers[one.test], reader, run) for one in asked]
     studies = {one.study.name: one.study for one in asked}
     trained = {done.key for done in journal(runs.folder(store, run.id))}
     there = [job for job in dict.fromkeys(job for one in asked for job in _jobs(one)) if reader.has(job)]
@@ -74,7 +74,7 @@ def page(store: Store, run: runs.Run) -> dict:
         "fit": summary.fit(found),
         "studies": [_study(study, seeds, reader) for study, seeds in at_hand],
         "families": [{"id": name, "title": name.capitalize()} for name in dict.fromkeys(one.claim.family for one in asked)],
-        "claims": _claims(findings),
+        "claims": _claims(findings, run),
         "materials": materials, "pictures": pictures(materials),
         "contact_sheets": [sheet for study in studies.values() if (sheet := sheets.of_study(study))],
         "generators": [sheet for study, seeds in at_hand if (sheet := sheets.of_generator(study, seeds, reader))],
@@ -108,9 +108,9 @@ def _answer(asked: Asked, reader: Reader) -> Finding | tuple[str, str]:
         return "not run", str(error)
 
 
-def _finding(asked: Asked, finding: Finding | tuple[str, str], reader: Reader, most: int) -> dict:
+def _finding(asked: Asked, finding: Finding | tuple[str, str], reader: Reader, run: runs.Run) -> dict:
     shown = {"test": asked.test, "study": asked.study.name, "variant": asked.variant,
-             "expected": msgspec.to_builtins(asked.expected), "command": rerun(asked), "claim": asked.claim,
+             "expected": msgspec.to_builtins(asked.expected), "command": rerun(asked, run.options), "claim": asked.claim,
              "direction": asked.question.direction}
     if not isinstance(finding, Finding):
         verdict, note = finding
@@ -120,7 +120,7 @@ def _finding(asked: Asked, finding: Finding | tuple[str, str], reader: Reader, m
             "evidence": _evidence(finding.evidence, asked, asked.seeds),
             "matched": _evidence(finding.matched, asked, finding.matched_seeds) if finding.matched else None,
             "matched_note": finding.matched_note, "trials": list(finding.jobs), "plot": plot(finding, reader),
-            "explained": explained(finding, most), "derived": [list(one) for one in finding.derived]}
+            "explained": explained(finding, run.max_seeds), "derived": [list(one) for one in finding.derived]}
 
 
 def _evidence(evidence: Evidence, asked: Asked, seeds: Iterable[int]) -> dict:
@@ -128,13 +128,13 @@ def _evidence(evidence: Evidence, asked: Asked, seeds: Iterable[int]) -> dict:
             "method": asked.question.method}
 
 
-def _claims(findings: list[dict]) -> list[dict]:
+def _claims(findings: list[dict], run: runs.Run) -> list[dict]:
     grouped: dict[str, list[dict]] = defaultdict(list)
     for finding in findings:
         grouped[finding["claim"].id].append(finding)
     return [{"id": name, "family": group[0]["claim"].family, "statement": group[0]["claim"].statement,
              "source": group[0]["claim"].source, "guards": group[0]["claim"].guards, "direction": _direction(group),
-             "command": f"pytest claims -k {name}",
+             "command": with_options(f"pytest claims -k {name}", run.options),
              "findings": [{**{k: v for k, v in one.items() if k not in ("claim", "direction")},
                            "statement": one["claim"].statement, "direction": _direction([one])} for one in group]}
             for name, group in grouped.items()]
