@@ -75,7 +75,7 @@ def row(finding: Finding, again: Finding | None) -> dict:
 
 
 def table(rows: list[dict], counts: Counter, same: Counter) -> str:
-    head = ("# The vision catalogue on the embedded profile\n\n`python benchmarks/catalogue.py --recheck`: "
+    head = ("# The catalogue on the embedded profile\n\n`python benchmarks/catalogue.py --recheck`: "
             + ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
             + f". Of {same.total()} that were not supported, {same[True]} came out the same with seeds {AGAIN} and on (column \"again\").\n"
             "\nA control is a claim made to fail: inconclusive or contradicted is how it should come out.\n\n"

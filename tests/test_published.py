@@ -12,8 +12,8 @@ from torchvision import datasets
 from ddiv.data import published
 from ddiv.data.published import LAYOUTS, absent, load_published
 from ddiv.data.root import BadData, NoData
+from ddiv.data.specs import Published, PublishedName
 from ddiv.datasets import absent as absent_data
-from ddiv.study import Published, PublishedName
 from tests.image_files import flat, fresh_root, noise
 
 SMALL = {"cifar10": (10, 4), "cifar100": (6, 3), "imagenette": (6, 3), "flowers102": (204, 102), "stanford-cars": (6, 3)}
