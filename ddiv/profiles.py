@@ -10,7 +10,7 @@ import msgspec
 
 from ddiv.models import embedded_weights
 from ddiv.source import Flow, NGram, Setting
-from ddiv.study import (Bert, Clip, Complaints, ComplaintsWorld, Data, Digits, Images, Lsa, MiniAlexNet, Recipe, ResNet18, Study,
+from ddiv.study import (Bert, Clip, Complaints, ComplaintsWorld, Digits, Images, Lsa, MiniAlexNet, Recipe, ResNet18, Study,
                         World)
 
 AUGMENTATIONS = ("auto", "rand", "augmix", "trivial", "noise10", "noise30", "noise50", "auto-v1", "auto-v2",
@@ -134,7 +134,7 @@ def of_file(path: Path) -> Profile:
         raise BadStudyFile(f"there is no file {path}: give --study a Python file that defines STUDY = ddiv.study.Study(...)")
     try:
         studies = _of_toml(path.read_text()) if path.suffix == ".toml" else _of_python(path)
-        studies = tuple(msgspec.structs.replace(study, data=_pinned(study.data)) for study in studies)
+        studies = tuple(map(_pinned, studies))
     except BadStudyFile:
         raise
     except Exception as error:
@@ -142,16 +142,16 @@ def of_file(path: Path) -> Profile:
     return Profile(path.stem, f"Studies of {path.name}", studies, seeds=3, max_seeds=7)
 
 
-def _pinned(data: Data) -> Data:
-    """The data with its digest, where the study names a folder or a file by its place only: keys never hold places."""
-    match data:
+def _pinned(study: Study) -> Study:
+    """The study with its data's digest, where it names a folder or a file by its place only: keys never hold places."""
+    match study.data:
         case Images():
             from ddiv.data.folder import pinned
         case Complaints():
             from ddiv.data.complaints import pinned
         case _:
-            return data
-    return pinned(data)
+            return study
+    return msgspec.structs.replace(study, data=pinned(study.data))
 
 
 def _of_python(path: Path) -> tuple[Study, ...]:
@@ -172,8 +172,7 @@ def paper() -> Profile:
     """The paper's own studies (`ddiv.paper`), for a GPU machine with the datasets and the weights."""
     from ddiv import paper
 
-    studies = tuple(msgspec.structs.replace(study, data=_pinned(study.data)) for study in paper.studies())
-    return Profile("paper", "The paper's studies at their own size", studies, seeds=3, max_seeds=7)
+    return Profile("paper", "The paper's studies at their own size", tuple(map(_pinned, paper.studies())), seeds=3, max_seeds=7)
 
 
 PROFILES = {"embedded": embedded, "smoke": smoke, "paper": paper}

@@ -1,4 +1,4 @@
-"""A user's own studies, from a Python file."""
+"""A user's own studies, from a file."""
 
 import shlex
 import subprocess
@@ -13,6 +13,7 @@ from ddiv.options import asking
 from ddiv.profiles import BadStudyFile, of_file, profile
 from ddiv.report.page import _study
 from ddiv.store import Store
+from ddiv.study import Digits, Recipe, ResNet18, Study
 from ddiv.wording import rerun
 
 ROOT = Path(__file__).parents[1]
@@ -24,6 +25,28 @@ def test_a_file_defines_one_study_or_several(tmp_path, name, index):
     (tmp_path / "mine.py").write_text(DEFINING.format(name=name, index=index))
     found = of_file(tmp_path / "mine.py")
     assert found.studies == profile("smoke").studies and found.name == "mine" and found.seeds < found.max_seeds
+
+
+TABLE = """
+name = "mine"
+title = "A ResNet-18 on digits"
+domains = ["digits"]
+dropout_rates = [0.1, 0.3]
+data = {type = "digits", train = 120}
+backbone = {type = "resnet18", width = 4}
+recipe = {epochs = 1, batch = 40, lr = 5e-3}
+"""
+
+
+def test_a_toml_file_is_one_study_or_several(tmp_path):
+    mine = Study("mine", "A ResNet-18 on digits", Digits(120), ResNet18(4), Recipe(1, 40, 5e-3), ("digits",), dropout_rates=(0.1, 0.3))
+    (tmp_path / "one.toml").write_text(TABLE)
+    (tmp_path / "two.toml").write_text(f"[[studies]]{TABLE}[[studies]]{TABLE.replace('mine', 'other')}")
+    assert of_file(tmp_path / "one.toml").studies == (mine,)
+    assert [study.name for study in of_file(tmp_path / "two.toml").studies] == ["mine", "other"]
+    (tmp_path / "bad.toml").write_text(TABLE.replace("resnet18", "resnet19"))
+    with pytest.raises(BadStudyFile, match="bad.toml cannot be used: .*resnet19"):
+        of_file(tmp_path / "bad.toml")
 
 
 @pytest.mark.parametrize("text, said", [
