@@ -25,8 +25,8 @@ from ddiv.models import embedded_weights
 from ddiv.source import Flow, Generator, NGram, Setting
 from ddiv.steps import WARM_UP, Steps, own_stream, precision
 from ddiv.study import Backbone, Bert, Clip, Data, Embedder, Recipe, Space
-from ddiv.train import log_probabilities, spectrum
-from ddiv.treatment import Augmentation, BatchSize, EarlyStop
+from ddiv.train import log_probabilities, schedule, spectrum
+from ddiv.treatment import Augmentation
 from ddiv.trial import GeneratorFit, Job, Samples, Trial, View
 from ddiv.vectors import spaces_of, vectors
 
@@ -122,25 +122,18 @@ def drawing(data: Data, backbone: Backbone, batch: int, augmentation: str | None
 
 def pace_of(job: Trial, device: torch.device) -> Pace:
     """The pace of a trial; trials that differ in what doesn't matter to it share one."""
-    recipe = msgspec.structs.replace(job.recipe, batch=_batch(job), epochs=1, checkpoints=())
+    recipe = msgspec.structs.replace(job.recipe, batch=job.batch, epochs=1, checkpoints=())
     return pace(job.data, job.backbone, recipe, device)
 
 
-def _batch(job: Trial) -> int:
-    part = job.treatment.part(BatchSize)
-    return part.size if part else job.recipe.batch
-
-
 def _trial(job: Trial, device: torch.device) -> Cost:
-    data, treatment, recipe, size = load(job.data), job.treatment, job.recipe, _batch(job)
-    one = pace_of(job, device)
-    augmentation, stop = treatment.part(Augmentation), treatment.part(EarlyStop)
-    drawn = drawing(job.data, job.backbone, size, augmentation and augmentation.name, device)
+    data, treatment = load(job.data), job.treatment
+    one, augmentation = pace_of(job, device), treatment.part(Augmentation)
+    drawn = drawing(job.data, job.backbone, job.batch, augmentation and augmentation.name, device)
     inputs, tests = len(data.inputs), sum(len(labels) for _, labels in data.tests.values())
-    batches = -(-inputs // size)
-    steps = round(recipe.epochs * batches * (stop.fraction if stop else 1))
-    points = 1 + (len({round(epoch * batches) for epoch in recipe.checkpoints}) if treatment.is_baseline else 0)
-    trained = steps * (one.step + size * drawn) + points * (inputs + tests) * one.evaluation
+    steps = schedule(job, inputs)
+    points = 1 + len(steps.checkpoints)
+    trained = steps.last * (one.step + job.batch * drawn) + points * (inputs + tests) * one.evaluation
     spectra = (points + 1) * one.spectra
     if treatment.is_baseline:  # what is left of it without parts of its spectra (`ddiv.truncation`)
         cut = 1 + len(truncation.TAILS) * len(truncation.REMOVED)

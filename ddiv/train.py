@@ -34,7 +34,7 @@ from ddiv.spectra.eigen import eigenvalues
 from ddiv.spectra.matrices import shapes, skipped, weight_matrices
 from ddiv.steps import Steps, computing, own_stream, precision
 from ddiv.store import Record
-from ddiv.treatment import Augmentation, BatchSize, Dropout, EarlyStop, EvaluationDropout, NoOp, WeightDecay
+from ddiv.treatment import Augmentation, Dropout, EarlyStop, EvaluationDropout, NoOp, WeightDecay
 from ddiv.trial import Job, Trial
 
 Progress = Callable[[float], None]
@@ -109,6 +109,29 @@ class _Subject:
         return _Point(epoch, spectra_of(self.network, self.pool), fit, outputs)
 
 
+class Schedule(NamedTuple):
+    """Steps of a trial, `batches` an epoch; the learning rate is 0 after `planned`, training ends after `last`.
+
+    After those in `checkpoints` the network is measured, before training where 0 is among them.
+    """
+
+    batches: int
+    planned: int
+    last: int
+    checkpoints: frozenset[int]
+
+
+def schedule(trial: Trial, examples: int) -> Schedule:
+    """The steps of a trial on this many training examples."""
+    recipe, stop = trial.recipe, trial.treatment.part(EarlyStop)
+    batches = -(-examples // trial.batch)
+    planned = recipe.epochs * batches
+    last = planned if stop is None else max(1, round(stop.fraction * planned))
+    # Only the baseline's trajectory is needed: every arm is matched against it at equal clean loss.
+    checkpoints = frozenset(round(epoch * batches) for epoch in recipe.checkpoints if trial.treatment.is_baseline)
+    return Schedule(batches, planned, last, checkpoints)
+
+
 def fit(network: Network, data: Dataset, shown: Shown, trial: Trial, device: torch.device,
         progress: Progress = lambda share: None) -> Measured:
     """Train a network on `shown` as the trial says and measure it, on the clean training set and on the tests of `data`.
@@ -122,26 +145,21 @@ def fit(network: Network, data: Dataset, shown: Shown, trial: Trial, device: tor
         examples = Examples.of(shown, trial.backbone, device)
         tests = {domain: placed(tensor(inputs, trial.backbone), device) for domain, (inputs, _) in data.tests.items()}
         subject = _Subject(network, examples, tests, pool if on_gpu else None)
-        size = treatment.part(BatchSize).size if treatment.part(BatchSize) else recipe.batch
-        batches = -(-len(examples) // size)
-        planned = recipe.epochs * batches
-        stop, decay, augmentation = map(treatment.part, (EarlyStop, WeightDecay, Augmentation))
-        last = planned if stop is None else max(1, round(stop.fraction * planned))
+        batches, planned, last, checkpoints = schedule(trial, len(examples))
+        decay, augmentation = map(treatment.part, (WeightDecay, Augmentation))
         # Not of texts: a BERT cuts off a batch's common padding, so hardly two batches are of one shape.
         take_step = Steps(network, recipe, decay.value if decay else 0.0, planned, device, precision(device),
                           capture=on_gpu and not texts)
         order = generator(seed, "no-op order" if treatment.part(NoOp) else "order")
         # As many draws as there are pixels are made where the pixels are.
         draws = torch.Generator("cpu" if texts else device).manual_seed(stream(seed, "augmentation"))
-        # Only the baseline's trajectory is needed: every arm is matched against it at equal clean loss.
-        checkpoints = {round(epoch * batches) for epoch in recipe.checkpoints} if treatment.is_baseline else set()
         before, losses, step = spectra_of(network, subject.pool), [], 0
         trajectory = [subject.after(0.0)] if 0 in checkpoints else []
         network.train()
         while step < last:
             total = torch.zeros((), device=device)
             shuffled = torch.randperm(len(examples), generator=order)
-            for batch in islice(examples.epoch(shuffled, size, augmentation and augmentation.name, draws), last - step):
+            for batch in islice(examples.epoch(shuffled, trial.batch, augmentation and augmentation.name, draws), last - step):
                 total += take_step(*batch) * len(batch[0])
                 step += 1
                 if step in checkpoints:

@@ -17,7 +17,7 @@ import msgspec
 
 from ddiv.source import Flow, Generator, NGram, Setting
 from ddiv.study import Backbone, Data, Embedder, Recipe, Study
-from ddiv.treatment import Synthetic, Treatment
+from ddiv.treatment import BatchSize, Synthetic, Treatment
 
 
 
@@ -33,6 +33,12 @@ class Trial(msgspec.Struct, frozen=True, tag="trial"):
     @property
     def label(self) -> str:
         return f"{self.treatment.label}, seed {self.seed}"
+
+    @property
+    def batch(self) -> int:
+        """Examples a step: the recipe's, unless the treatment says otherwise."""
+        part = self.treatment.part(BatchSize)
+        return part.size if part else self.recipe.batch
 
 
 class View(msgspec.Struct, frozen=True, tag="view"):
