@@ -88,12 +88,12 @@ def _report(store, options: argparse.Namespace) -> int:
     return 0
 
 
-def _run(store, run_id: str | None):
-    """The run of this id, or the newest; None, said on stderr, where there is none."""
+def _run(store, run_id: str | None, asked: bool = True):
+    """The run of this id, or `ddiv.run.latest`'s; None, said on stderr, where there is none."""
     from ddiv import run as runs
 
     try:
-        run = runs.load(store, run_id) if run_id else runs.latest(store)
+        run = runs.load(store, run_id) if run_id else runs.latest(store, asked)
     except FileNotFoundError:
         there = ", ".join(sorted(path.name for path in store.root.glob("runs/*"))) or "none"
         print(f"ddiv: there is no run {run_id!r} in {store.root}; there are: {there}", file=sys.stderr)
@@ -147,7 +147,7 @@ def _propose(store, options: argparse.Namespace, known: dict) -> int:
 def _changes(store, options: argparse.Namespace, known: dict) -> int:
     from ddiv.report.job_summary import job_summary
 
-    if (run := _run(store, options.run_id)) is None:
+    if (run := _run(store, options.run_id, asked=False)) is None:
         return 2
     print(job_summary(run, list(_answered(store, run)), known))
     return 0

@@ -176,7 +176,11 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     claims = [item for item in session.items if ASKED in item.stash]
     for order, item in enumerate(claims):
         item.stash[ASKED] = msgspec.structs.replace(item.stash[ASKED], order=order)
-    if not claims or session.config.getoption("collectonly") or session.config.getoption("plan"):
+    if session.config.getoption("collectonly") or session.config.getoption("plan"):
+        return
+    if not claims:
+        if any(ABSENT in item.stash for item in session.items):
+            runs.save(mine.store, mine.run)  # so that nobody takes the run before it for this one
         return
     needed = [job for asked in (item.stash[ASKED] for item in claims) if not asked.not_applicable for job in asked.jobs()]
     mine.crew.plan = trials.with_requirements(needed)

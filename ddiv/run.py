@@ -99,10 +99,10 @@ def save(store: Store, run: Run) -> None:
     write_atomically(folder(store, run.id) / "run.json", msgspec.json.encode(run))
 
 
-def latest(store: Store) -> Run | None:
-    """The newest run of the store that asked something, or None."""
+def latest(store: Store, asked: bool = True) -> Run | None:
+    """The newest run of the store that asked something, or None; without `asked` also one that had nothing to ask it of."""
     for path in sorted(store.root.glob("runs/*/run.json"), reverse=True):
-        if any(path.parent.glob("asked/*.json")):
+        if not asked or any(path.parent.glob("asked/*.json")):
             return msgspec.json.decode(path.read_bytes(), type=Run)
     return None
 

@@ -47,6 +47,10 @@ def test_without_data_all_is_skipped_in_one_line_each_that_says_how_to_get_it(tm
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     for said in ("ddiv fetch cifar10", "ddiv fetch domainnet", "complaints.csv"):
         assert said in done.stdout
+    summary = subprocess.run([sys.executable, "-m", "ddiv.cli", "ledger", "--changes", "--store", tmp_path / "store"], cwd=ROOT,
+                             capture_output=True, text=True)
+    assert summary.returncode == 0 and "## ddiv: no claim could be asked" in summary.stdout, summary.stderr
+    assert "--profile paper" in summary.stdout and "--plan</code>" in summary.stdout
 
 
 def test_the_complaints_of_the_data_root_name_themselves(tmp_path, monkeypatch):

@@ -27,10 +27,14 @@ def job_summary(run: Run, answered: Sequence[tuple[Asked, Finding | None]], know
     rows = [row for asked, finding, expected in verdicts for row in _change(run, asked, finding, expected)]
     unanswered = [asked for asked, finding in answered if not finding and not asked.not_applicable]
     differ = "verdict differs" if len(rows) == 1 else "verdicts differ"
+    title = f"{len(rows) or 'no'} {differ} from the ledger" if answered else "no claim could be asked"
     began = time.strftime("%Y-%m-%d %H:%M", time.localtime(run.started))
-    lines = [f"## ddiv: {len(rows) or 'no'} {differ} from the ledger", "",
+    lines = [f"## ddiv: {title}", "",
              f"Profile {escaped(run.profile)}, run {run.id} of {began}, {len(run.seeds)} to {run.max_seeds} seeds: {counts}.",
              ""]
+    if not answered:
+        lines += ["The data or weights of every study chosen are absent. What is missing, and how to get it: "
+                  f"<code>{escaped(run.command)} --plan</code>", ""]
     if unanswered:
         first = escaped(unanswered[0].error or "the run ended before")
         lines += [f"{len(unanswered)} claim{'s' * (len(unanswered) > 1)} came to no verdict; the first: {first}", ""]
