@@ -52,11 +52,19 @@ def tail_size(evals: np.ndarray, N: int, M: int, tail: str) -> int:
     raise ValueError(f"unknown tail {tail!r}: one of {', '.join(TAILS)}")
 
 
-def without(weight: np.ndarray, directions: np.ndarray) -> np.ndarray:
+def without(weight: Tensor, directions: Tensor) -> Tensor:
     """A matrix (rows, columns) without singular directions, given as orthonormal columns (min(rows, columns), k)."""
     if weight.shape[0] <= weight.shape[1]:
         return weight - directions @ (directions.T @ weight)
     return weight - (weight @ directions) @ directions.T
+
+
+def _singular(weight: Tensor) -> tuple[np.ndarray, Tensor]:
+    """The squared singular values of a matrix, ascending, and its singular directions on the shorter side as columns."""
+    import torch
+
+    evals, directions = torch.linalg.eigh(weight @ weight.T if weight.shape[0] <= weight.shape[1] else weight.T @ weight)
+    return evals.clamp(min=0).cpu().numpy(), directions
 
 
 def measure(network: Network, domains: Mapping[str, tuple[Tensor, Tensor]], draws: torch.Generator) -> dict:
@@ -76,9 +84,8 @@ def measure(network: Network, domains: Mapping[str, tuple[Tensor, Tensor]], draw
     for parameter in cut.parameters():  # in any other memory format a convolution's flat matrix would be a copy, not a view
         parameter.data = parameter.data.contiguous()
     matrices = [one for one in weight_matrices(cut) if one.kind not in ("conv-pooled", "embedding")]
-    whole = {one.name: one.tensor.cpu().double().numpy() for one in matrices}
-    spectra = {name: np.linalg.eigh(weight @ weight.T if weight.shape[0] <= weight.shape[1] else weight.T @ weight)
-               for name, weight in whole.items()}
+    whole = {one.name: one.tensor.detach().double() for one in matrices}
+    spectra = {name: _singular(weight) for name, weight in whole.items()}
     domains = {name: _some(*pair) for name, pair in domains.items()}
     with torch.no_grad():
         features = {name: cut.features(images) for name, (images, _) in domains.items()}
@@ -91,7 +98,7 @@ def measure(network: Network, domains: Mapping[str, tuple[Tensor, Tensor]], draw
         facts = {"chance": 1 / cut.head.out_features, "images": {name: len(labels) for name, (_, labels) in domains.items()},
                  "whole": accuracies("classifier"), "cut": []}
         for tail in TAILS:
-            sizes = {name: tail_size(np.maximum(evals, 0), max(whole[name].shape), len(evals), tail)
+            sizes = {name: tail_size(evals, max(whole[name].shape), len(evals), tail)
                      for name, (evals, _) in spectra.items()}
             for part in ("all", "classifier"):
                 own = [one for one in matrices if part == "all" or one.name.startswith("head")]
@@ -100,14 +107,14 @@ def measure(network: Network, domains: Mapping[str, tuple[Tensor, Tensor]], draw
                     count = 0
                     for one in found:
                         directions = _directions(spectra[one.name][1], sizes[one.name], removed, draws)
-                        _write(one.tensor, without(whole[one.name], directions))
+                        one.tensor.copy_(without(whole[one.name], directions))
                         count += directions.shape[1]
                     facts["cut"].append({
                         "tail": tail, "part": part, "removed": removed, "matrices": len(own), "with_tail": len(found),
                         "directions": count, "of": sum(len(spectra[one.name][0]) for one in found),
                         "accuracy": accuracies(part) if found else facts["whole"]})
                     for one in found:
-                        _write(one.tensor, whole[one.name])
+                        one.tensor.copy_(whole[one.name])
     return facts
 
 
@@ -116,20 +123,14 @@ def _some(images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
     return images[chosen].to(labels.device), labels[chosen]
 
 
-def _directions(vectors: np.ndarray, size: int, removed: str, draws: torch.Generator) -> np.ndarray:
+def _directions(vectors: Tensor, size: int, removed: str, draws: torch.Generator) -> Tensor:
     """The columns to remove of a matrix's singular directions, which are in ascending order."""
     import torch
 
     count = vectors.shape[1]
     if removed == "random":
-        return vectors[:, torch.randperm(count, generator=draws)[:size].numpy()]
+        return vectors[:, torch.randperm(count, generator=draws)[:size].to(vectors.device)]
     return vectors[:, count - size:] if removed == "tail" else vectors[:, :count - size]
-
-
-def _write(tensor: Tensor, values: np.ndarray) -> None:
-    import torch
-
-    tensor.copy_(torch.from_numpy(values))
 
 
 # --- read off the facts -------------------------------------------------------------------------

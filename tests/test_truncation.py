@@ -67,13 +67,13 @@ def test_of_noise_there_is_nothing_to_remove():
 @pytest.mark.parametrize("shape", [(20, 50), (50, 20), (30, 30)])
 def test_removing_the_bulk_gives_the_best_approximation_of_a_rank(shape):
     """Eckart and Young: the truncated singular value decomposition."""
-    weight = np.random.default_rng(0).normal(size=shape)
-    u, s, v = np.linalg.svd(weight, full_matrices=False)
+    weight = torch.from_numpy(np.random.default_rng(0).normal(size=shape))
+    u, s, v = torch.linalg.svd(weight, full_matrices=False)
     gram = weight @ weight.T if shape[0] <= shape[1] else weight.T @ weight
-    vectors = np.linalg.eigh(gram)[1]
-    assert np.allclose(truncation.without(weight, vectors[:, :-4]), u[:, :4] * s[:4] @ v[:4])
-    assert np.allclose(truncation.without(weight, vectors[:, -4:]), u[:, 4:] * s[4:] @ v[4:])
-    assert np.allclose(truncation.without(weight, vectors[:, :0]), weight)
+    vectors = torch.linalg.eigh(gram)[1]
+    torch.testing.assert_close(truncation.without(weight, vectors[:, :-4]), u[:, :4] * s[:4] @ v[:4])
+    torch.testing.assert_close(truncation.without(weight, vectors[:, -4:]), u[:, 4:] * s[4:] @ v[4:])
+    torch.testing.assert_close(truncation.without(weight, vectors[:, :0]), weight)
 
 
 def test_a_convolution_is_cut_as_its_flat_matrix_and_the_network_is_left_alone():
