@@ -48,7 +48,9 @@ def jobs(question: Question, study: Study, seeds: tuple[int, ...]) -> list[Job]:
         if isinstance(outcome, Vendi | Outside) and outcome.space not in study.spaces:
             raise NotApplicable(f"the data of {study.name} has no {outcome.space}s")
         if isinstance(outcome, OfData) and outcome.embedder >= len(study.embedders):
-            raise NotApplicable(f"{study.name} has no second embedder")
+            raise NotApplicable(f"{study.name} has no {'second ' * bool(outcome.embedder)}embedder (see its `embedders`)")
+        if isinstance(outcome, OfData) and not study.view_size:
+            raise NotApplicable(f"{study.name} has no `view_size`, the number of examples on which diversity is scored")
     return list(dict.fromkeys(job for seed in seeds for part in question.parts() for job in _of_seed(part, study, seed)))
 
 

@@ -45,8 +45,8 @@ def diversity(study: Study, seeds: Sequence[int], reader: Reader) -> dict[str, A
 
 
 def vendi(study: Study, arm: Treatment, seeds: Sequence[int], reader: Reader) -> dict[str, list[float]]:
-    """The scores of an arm's views by space, one a view that the store has; empty where it has none."""
-    views = dict.fromkeys(view(study, arm, seed) for seed in seeds)
+    """The scores of an arm's views by space, one a view that the store has; empty where it has none, or the study no embedder."""
+    views = dict.fromkeys(view(study, arm, seed) for seed in seeds) if study.embedders else ()
     scores = [reader.record(one).facts["vendi"] for one in views if reader.has(one)]
     return {space: short([score[space] for score in scores]) for space in study.spaces} if scores else {}
 
