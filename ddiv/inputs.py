@@ -10,8 +10,9 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
+from ddiv.augment import AUGMENTATIONS
 from ddiv.datasets import Shown, are_texts
-from ddiv.mixing import Mixed, augmented as augmented_images
+from ddiv.mixing import MIXING, Mixed, augmented as augmented_images
 from ddiv.study import Backbone, Bert
 
 # A set of inputs lies on a GPU as a whole where it takes at most this share of what is free there: other trials need theirs.
@@ -32,6 +33,16 @@ def augmented(name: str, inputs: np.ndarray, draws: Generator) -> tuple[np.ndarr
         return augment(name, inputs, draws), None
     images, mixed = augmented_images(name, _shared(inputs), draws)
     return images.numpy(), mixed
+
+
+def require_augmentation(name: str, texts: bool) -> None:
+    """Raise ValueError, naming those that there are, on an augmentation that is none of texts, or of images."""
+    if texts:
+        from ddiv.text.augment import require
+
+        require(name)
+    elif name not in (known := (*AUGMENTATIONS, *MIXING)):
+        raise ValueError(f"unknown augmentation {name!r}; known: {', '.join(known)}")
 
 
 def tensor(inputs: np.ndarray, backbone: Backbone) -> Tensor:

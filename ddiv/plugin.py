@@ -129,6 +129,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if claim is not None:
         names, rows = parameters(metafunc.function, metafunc.config.stash[SESSION].profile.studies)
         ids = ["-".join([claim.id, study.name, *others]) for study, *others in rows]
+        if not rows:
+            lacking = f" ({', '.join(metafunc.function.needs)})" if metafunc.function.needs else ""
+            reason = f"no study of this run has what {claim.id} needs{lacking}"
+            rows, ids = [pytest.param(*[None] * len(names), marks=pytest.mark.skip(reason=reason))], [claim.id]
         metafunc.parametrize(names, rows, ids=ids)
 
 
@@ -139,7 +143,7 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     item.add_marker(pytest.mark.claim)
     session, given = item.config.stash[SESSION], dict(item.callspec.params)
     if not isinstance(given["study"], Study):
-        return  # no study of the profile has what the claim needs: pytest skips it, saying that
+        return  # no study has what the claim needs: it is skipped, saying that
     study, named = given["study"], variant(function, given)
     if reason := absent.data_or_weights(study):
         item.stash[ABSENT] = study.name, reason

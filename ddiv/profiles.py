@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import runpy
 import tomllib
 from pathlib import Path
 
 import msgspec
 
+from ddiv.checks import checked, closest, require_known
 from ddiv.models import embedded_weights
 from ddiv.source import Flow, NGram, Setting
 from ddiv.study import (Bert, Clip, Complaints, ComplaintsWorld, Digits, Images, Lsa, MiniAlexNet, Recipe, ResNet18, Study,
@@ -134,11 +136,15 @@ def of_file(path: Path) -> Profile:
         raise BadStudyFile(f"there is no file {path}: give --study a Python file that defines STUDY = ddiv.study.Study(...)")
     try:
         studies = _of_toml(path.read_text()) if path.suffix == ".toml" else _of_python(path)
-        studies = tuple(map(_pinned, studies))
+        studies = tuple(_pinned(checked(study)) for study in studies)
+        if len({study.name for study in studies}) < len(studies):
+            raise ValueError("two of its studies have the same name")
     except BadStudyFile:
         raise
     except Exception as error:
-        raise BadStudyFile(f"{path} cannot be used: {type(error).__name__}: {error}") from error
+        strange = re.search(r"Unexpected keyword argument '(\w+)'", str(error))
+        cause = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
+        raise BadStudyFile(f"{path} cannot be used: {cause}{error}{closest(strange[1]) if strange else ''}") from error
     return Profile(path.stem, f"Studies of {path.name}", studies, seeds=3, max_seeds=7)
 
 
@@ -165,7 +171,10 @@ def _of_python(path: Path) -> tuple[Study, ...]:
 
 def _of_toml(text: str) -> tuple[Study, ...]:
     found = tomllib.loads(text)
-    return msgspec.convert(found.get("studies", [found]), tuple[Study, ...])
+    tables = found.get("studies", [found])
+    studies = msgspec.convert(tables, tuple[Study, ...])
+    require_known(tables, studies)
+    return studies
 
 
 def paper() -> Profile:

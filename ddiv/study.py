@@ -25,7 +25,8 @@ class Recipe(msgspec.Struct, frozen=True):
     """How a trial is trained: Adam (where `momentum` is given, SGD), cosine learning rate to 0, cross-entropy.
 
     `head_lr` is the learning rate of the classification layer where it is not `lr`: a random layer on a small
-    pre-trained encoder needs a larger one, or the encoder forgets before the layer has learned. `checkpoints` are the epochs (fractions allowed) at which the baseline's trajectory is measured.
+    pre-trained encoder needs a larger one, or the encoder forgets before the layer has learned. `checkpoints` are the
+    epochs (fractions allowed) at which the baseline's trajectory is measured: without them nothing is compared at equal fit.
     """
 
     epochs: int
@@ -34,6 +35,14 @@ class Recipe(msgspec.Struct, frozen=True):
     checkpoints: tuple[float, ...] = ()
     head_lr: float | None = None
     momentum: float | None = None
+
+    def __post_init__(self):
+        if self.epochs < 1 or self.batch < 1:
+            raise ValueError(f"a recipe has 1 epoch or more, of batches of 1 or more, got {self.epochs} and {self.batch}")
+        if not all(rate > 0 for rate in (self.lr, self.lr if self.head_lr is None else self.head_lr)):
+            raise ValueError(f"a learning rate is above 0, got lr={self.lr}, head_lr={self.head_lr}")
+        if outside := [epoch for epoch in self.checkpoints if not 0 <= epoch <= self.epochs]:
+            raise ValueError(f"checkpoints lie between 0 and the {self.epochs} epochs, got {outside[0]:g}")
 
 
 TABLE_SHARES = (0.15, 0.25, 0.35)

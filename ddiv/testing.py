@@ -40,6 +40,7 @@ def claim(id: str, statement: str, *, source: str, needs: tuple[str, ...] = (),
         family = ask.__module__.rpartition(".")[2].removeprefix("test_").replace("_", " ")
         test.claim = Claim(id, statement, source, family, guards)
         test.ask = ask
+        test.needs = needs
         test.applies = lambda study: all(getattr(study, name) for name in needs) and on(study)
         test.each = each
         return test

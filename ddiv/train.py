@@ -94,19 +94,27 @@ class _Point(NamedTuple):
 class _Subject:
     """A network with what it is measured on; `pool` is for spectra that are not to be waited for."""
 
+    trial: Trial
     network: Network
     examples: Examples
     tests: Mapping[str, Tensor]
     pool: ThreadPoolExecutor | None
 
     def after(self, epoch: float) -> _Point:
-        """Leaves the network in training mode."""
+        """Leaves the network in training mode. Raises TrialFailed where its loss is not finite."""
         self.network.eval()
         clean, labels = log_probabilities(self.network, self.examples.inputs), self.examples.labels
         fit = {"loss": float(F.nll_loss(clean, labels)), "accuracy": float((clean.argmax(1) == labels).float().mean())}
+        _require_finite(self.trial, epoch, fit["loss"])
         outputs = {domain: log_probabilities(self.network, inputs).cpu().numpy() for domain, inputs in self.tests.items()}
         self.network.train()
         return _Point(epoch, spectra_of(self.network, self.pool), fit, outputs)
+
+
+def _require_finite(trial: Trial, epoch: float, loss: float) -> None:
+    if not np.isfinite(loss):
+        raise TrialFailed(f"the loss of the trial {trial.label} became {loss} within {epoch:.3g} epochs. Lower the learning rate of "
+                          f"its recipe (now {trial.recipe.lr:g}) or the dose of the treatment.")
 
 
 class Schedule(NamedTuple):
@@ -144,7 +152,7 @@ def fit(network: Network, data: Dataset, shown: Shown, trial: Trial, device: tor
     with own_stream(device), ThreadPoolExecutor(1) as pool:
         examples = Examples.of(shown, trial.backbone, device)
         tests = {domain: placed(tensor(inputs, trial.backbone), device) for domain, (inputs, _) in data.tests.items()}
-        subject = _Subject(network, examples, tests, pool if on_gpu else None)
+        subject = _Subject(trial, network, examples, tests, pool if on_gpu else None)
         batches, planned, last, checkpoints = schedule(trial, len(examples))
         decay, augmentation = map(treatment.part, (WeightDecay, Augmentation))
         # Not of texts: a BERT cuts off a batch's common padding, so hardly two batches are of one shape.
@@ -165,10 +173,7 @@ def fit(network: Network, data: Dataset, shown: Shown, trial: Trial, device: tor
                 if step in checkpoints:
                     trajectory.append(subject.after(step / batches))
             losses.append(float(total) / len(examples))
-            if not np.isfinite(losses[-1]):
-                raise TrialFailed(
-                    f"the loss of the trial {trial.label} became {losses[-1]} in epoch {len(losses)}. Lower the "
-                    f"learning rate of its recipe (now {recipe.lr:g}) or the dose of the treatment.")
+            _require_finite(trial, step / batches, losses[-1])
             progress(step / last)
         measured = _measured(subject, data, before(), trajectory, losses, subject.after(step / batches))
         if treatment.is_baseline:

@@ -65,6 +65,46 @@ def test_a_study_of_real_complaints_can_be_described_without_its_file(tmp_path):
     assert facts["label"] == "product" and facts["epochs"] == "4" and facts["digest"] == study.data.digest
 
 
+STATED = """
+from ddiv.source import Setting
+from ddiv.study import Digits, Recipe, ResNet18, Study
+GIVEN = dict(name="mine", title="mine", data=Digits(120), backbone=ResNet18(4), domains=("digits",), dropout_rates=(0.1, 0.3))
+RECIPE = dict(epochs=2, batch=40, lr=5e-3)
+STUDY = Study(**GIVEN | dict({given}), recipe=Recipe(**RECIPE | dict({recipe})))
+"""
+
+
+@pytest.mark.parametrize("given, recipe, said", [
+    ("augmentation=('auto',)", "", "did you mean 'augmentations'?"), ("augmentations=('autoo',)", "", "unknown augmentation 'autoo'; known: auto,.*mixup"),
+    ("augmentations='auto'", "", "Expected `array`, got `str` - at `.*augmentations"), ("dropout_rates=0.1", "", "got `float` - at .*dropout_rates"),
+    ("dropout_rates=(0.1, 1.5)", "", "a dropout rate lies in"), ("dropout_rates=(0.3, 0.1)", "", "`dropout_rates` has to rise"),
+    ("decays=(0.0, 0.1)", "", "`decays` has to rise from above 0"), ("early_stop=2.0", "", "fraction of epochs"),
+    ("extreme_augmentations=('auto',)", "", "some of the `augmentations`, got auto"), ("settings=(Setting('good'),)", "", "`shares` holds"),
+    ("", "epochs=0", "1 epoch or more"), ("", "batch=0", "of batches of 1 or more"), ("", "lr=0.0", "a learning rate is above 0"),
+    ("", "checkpoints=(0, 3)", "checkpoints lie between 0 and the 2 epochs, got 3"), ("", "epoch=1", "did you mean 'epochs'?")])
+def test_what_is_wrong_with_a_study_is_said_before_anything_is_trained(tmp_path, given, recipe, said):
+    (tmp_path / "mine.py").write_text(STATED.format(given=given, recipe=recipe))
+    with pytest.raises(BadStudyFile, match=f"mine.py cannot be used: .*{said}"):
+        of_file(tmp_path / "mine.py")
+
+
+def test_lists_serve_as_tuples_and_names_are_told_apart(tmp_path):
+    (tmp_path / "mine.py").write_text(STATED.format(given="augmentations=['auto', 'cutmix']", recipe="") + "STUDIES = [STUDY]")
+    assert of_file(tmp_path / "mine.py").studies[0].augmentations == ("auto", "cutmix")
+    (tmp_path / "mine.py").write_text(STATED.format(given="", recipe="") + "STUDIES = [STUDY, STUDY]")
+    with pytest.raises(BadStudyFile, match="the same name"):
+        of_file(tmp_path / "mine.py")
+
+
+@pytest.mark.parametrize("there, written, said", [
+    ("dropout_rates", "dropout_rate", "Study has no field 'dropout_rate'; did you mean 'dropout_rates'"), ("lr =", "rate =", "Recipe|lr"),
+    ("width = 4", "width = 4, layers = 3", "ResNet18 has no field 'layers'; there are: width")])
+def test_a_misspelt_field_of_a_table_is_no_default(tmp_path, there, written, said):
+    (tmp_path / "mine.toml").write_text(TABLE.replace(there, written))
+    with pytest.raises(BadStudyFile, match=said):
+        of_file(tmp_path / "mine.toml")
+
+
 SMALL = """
 import msgspec
 from ddiv.profiles import profile

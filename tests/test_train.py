@@ -112,9 +112,10 @@ def test_predictions_are_probabilities_and_progress_ends_at_one():
     assert shares[-1] == 1 and shares == sorted(shares)
 
 
-def test_a_loss_that_is_not_finite_is_one_clear_error():
-    study = msgspec.structs.replace(STUDY, recipe=Recipe(3, 40, 1e30))
-    with pytest.raises(TrialFailed, match="loss of the trial baseline, seed 0 became nan in epoch .*Lower the learning rate"):
+@pytest.mark.parametrize("checkpoints", [(), (0, 0.5, 1, 3)])
+def test_a_loss_that_is_not_finite_is_one_clear_error(checkpoints):
+    study = msgspec.structs.replace(STUDY, recipe=Recipe(3, 40, 1e30, checkpoints))
+    with pytest.raises(TrialFailed, match="loss of the trial baseline, seed 0 became nan within .*Lower the learning rate"):
         trained(study=study)
 
 

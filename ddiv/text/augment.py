@@ -110,6 +110,12 @@ def parse(name: str) -> Edit | None:
     return Edit(found["operation"], int(found["percent"]), WORDNET if found["wordnet"] else THESAURUS)
 
 
+def require(name: str) -> None:
+    """Raise ValueError as `augment` does on a name of no augmentation."""
+    if parse(name) is None:
+        _plugin(name)
+
+
 def augment(name: str, texts: np.ndarray, generator: torch.Generator) -> np.ndarray:
     """Every text of an object array (n,) of str edited with its own random draws, as a new array of the same kind.
 
