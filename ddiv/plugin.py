@@ -31,6 +31,7 @@ from ddiv.wording import Tally, tally
 SESSION = pytest.StashKey["Session"]()
 ASKED = pytest.StashKey[Asked]()
 ABSENT = pytest.StashKey[tuple[str, str]]()  # a study whose data or weights are not at hand, and how to get them
+SKIPPED = pytest.StashKey[str]()  # why. Not by a marker: then pytest's summary would show the line once for every test
 VERDICT = "ddiv verdict"
 
 
@@ -129,11 +130,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if claim is not None:
         names, rows = parameters(metafunc.function, metafunc.config.stash[SESSION].profile.studies)
         ids = ["-".join([claim.id, study.name, *others]) for study, *others in rows]
-        if not rows:
-            lacking = f" ({', '.join(metafunc.function.needs)})" if metafunc.function.needs else ""
-            reason = f"no study of this run has what {claim.id} needs{lacking}"
-            rows, ids = [pytest.param(*[None] * len(names), marks=pytest.mark.skip(reason=reason))], [claim.id]
-        metafunc.parametrize(names, rows, ids=ids)
+        metafunc.parametrize(names, rows or [(None,) * len(names)], ids=ids or [claim.id])
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
@@ -143,15 +140,18 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     item.add_marker(pytest.mark.claim)
     session, given = item.config.stash[SESSION], dict(item.callspec.params)
     if not isinstance(given["study"], Study):
-        return  # no study has what the claim needs: it is skipped, saying that
+        lacking = [name for name in function.needs if not any(getattr(one, name) for one in session.profile.studies)]
+        item.stash[SKIPPED] = (f"no study of this run has {', '.join(lacking)}" if lacking
+                               else "about studies of another kind than this run has")
+        return
     study, named = given["study"], variant(function, given)
     if reason := absent.data_or_weights(study):
-        item.stash[ABSENT] = study.name, reason
+        _leave_out(item, study, reason)
         return
     try:
         question = function.ask(**given)
     except NotApplicable as error:
-        item.add_marker(pytest.mark.skip(reason=f"not applicable: {study.name}: {error}"))
+        item.stash[SKIPPED] = f"not applicable: {study.name}: {error}"
         return
     known = ledger.entry(session.profile.name, function.claim.id, study.name, named, item.config.rootpath / ledger.FILE)
     asked = Asked(claim=function.claim, study=study, variant=named, question=question, seeds=session.run.seeds,
@@ -161,18 +161,21 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     try:
         jobs = asked.jobs()
         if study.generator and (reason := absent.samples(jobs, session.store)):
-            item.stash[ABSENT] = study.name, reason
+            _leave_out(item, study, reason)
             return
     except NotApplicable as error:
         asked = msgspec.structs.replace(asked, not_applicable=str(error))
     item.stash[ASKED] = asked
 
 
+def _leave_out(item: pytest.Item, study: Study, reason: str) -> None:
+    item.stash[ABSENT], item.stash[SKIPPED] = (study.name, reason), reason
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    if ABSENT in item.stash:
-        # Not by a marker: then pytest's summary would show the line once for every file.
-        pytest.skip(item.stash[ABSENT][1])
+    if SKIPPED in item.stash:
+        pytest.skip(item.stash[SKIPPED])
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

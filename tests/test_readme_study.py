@@ -37,4 +37,5 @@ def test_the_readmes_study_is_asked_what_it_can_answer(tmp_path):
     asked = ["--seeds", "1", "--max-seeds", "1", "-k", "drop-frobenius or wd-frobenius or aug-frobenius or vendi-aug-pixel"]
     done = subprocess.run([*command, *asked], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0 and re.search(r"[1-9]\d* inconclusive", done.stdout), done.stdout[-2000:] + done.stderr[-2000:]
+    assert "no study of this run has single_placement_rates" in done.stdout and "empty parameter set" not in done.stdout
     assert "my-birds" in (tmp_path / "my_study.html").read_text()
