@@ -39,6 +39,16 @@ def _ladders(study: Study) -> Iterator[tuple[str, Sequence[float]]]:
     yield from (("shares", ladder) for ladder in study.shares)
 
 
+def types_hint(error: str) -> str:
+    """What to add to an error about the `type` of data or of a backbone in a table: those that there are."""
+    for part, union in (("data", Data), ("backbone", Backbone)):
+        if ("type" in error or "`source`" in error) and f".{part}" in error:
+            tags = [one.__struct_config__.tag for one in get_args(union)]
+            there = [tag for tag in tags if not tag.startswith("own-")]
+            return f"; types of {part}: {', '.join(there)} (a function of your own takes a Python file)"
+    return ""
+
+
 def require_known(table: object, made: object) -> None:
     """Raise ValueError on a field of a table, as TOML has it, of which the struct made of it knows nothing."""
     if isinstance(table, Mapping) and isinstance(made, msgspec.Struct):

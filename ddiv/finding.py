@@ -5,7 +5,7 @@ The same code answers inside pytest and for `ddiv report`; it never trains.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import mean
 from typing import Literal
@@ -14,6 +14,7 @@ import msgspec
 import numpy as np
 
 from ddiv import outcome as outcomes
+from ddiv.caveats import RELIABLE_SHARE, hardly_trained, of_fits, of_gaps, of_training
 from ddiv.claim import Bench, Claim, Derived, Effects, Measured, OfData, Question, Unmatched, jobs, view
 from ddiv.evidence import Evidence, Verdict
 from ddiv.ledger import Entry
@@ -21,11 +22,8 @@ from ddiv.outcome import Match, Score, Snapshot, Spectral, Trained
 from ddiv.span import HELD, Outside
 from ddiv.store import Record, Store, StoreError
 from ddiv.study import Study
-from ddiv.treatment import BASELINE, Treatment
-from ddiv.trial import Job, key, trial
-
-# A verdict on a fitted metric needs at least half of the fits behind it (over layers, arms and seeds) to be reliable.
-RELIABLE_SHARE = 0.5
+from ddiv.treatment import BASELINE, EvaluationDropout, ShuffledLabels, Treatment
+from ddiv.trial import Job, Trial, key, trial
 
 # A control that comes out supported fails the run, so each is judged at a fiftieth of the level: a run with up to fifty
 # controls then raises a false alarm with probability alpha at most. Twelve seeds that agree reach that bar.
@@ -62,6 +60,7 @@ class Finding:
     `definitions`: (name, verdict) under every named definition of the outcome, that of the claim first (empty where
     there is one only). `matched_note` says where the fit could not be matched; `caveats` are sentences. `withheld`:
     the power-law fits behind the outcome cannot be relied on, so the verdict is inconclusive whatever the effects say.
+    `hardly_trained`: arms, or the baseline, hardly fit their training set.
     `effects` are those of the question, a row a seed; `derived` are further numbers that they tell, such as a threshold.
     """
 
@@ -76,6 +75,7 @@ class Finding:
     withheld: bool = False
     derived: tuple[Derived, ...] = ()
     jobs: tuple[str, ...] = field(default=(), repr=False)
+    hardly_trained: bool = False
 
 
 class Reader:
@@ -150,7 +150,13 @@ class SeedBench:
 
 
 def answer(asked: Asked, reader: Reader) -> Finding:
-    """Answer a question from the store. Raises KeyError where a record is missing."""
+    """Answer a question from the store.
+
+    Raises KeyError where a record is missing, StoreError where one is damaged or not of the study's domains.
+    """
+    for job in asked.jobs():
+        if isinstance(job, Trial):
+            require_domains(asked.study, reader.record(job).facts["domains"])
     seats = [SeedBench(reader, asked.study, seed) for seed in asked.seeds]
     benches = [seat.bench() for seat in seats]
     shares = _reliable_shares(asked.question, benches)
@@ -162,20 +168,40 @@ def answer(asked: Asked, reader: Reader) -> Finding:
     matched, seeds, note = _fit_matched(narrowed, seats) if question.fit_matters else (None, (), None)
     if unreliable(shares) and matched:
         matched = withheld(matched)
-    caveats = (*_caveats(shares), *_gaps(answers))
-    return Finding(asked, evidence, effects, matched, seeds, note, tuple(_definitions(asked, benches, evidence)),
-                   caveats, unreliable(shares), question.derived(effects), tuple(map(key, asked.jobs())))
+    accuracies = _training_accuracies(asked, reader)
+    untrained = hardly_trained(accuracies, _chance(asked, reader)) if accuracies else []
+    said = (*of_fits(shares), *of_gaps(answers), *of_training(untrained, accuracies))
+    return Finding(asked, evidence, effects, matched, seeds, note, tuple(_definitions(asked, benches, evidence)), said,
+                   unreliable(shares), question.derived(effects), tuple(map(key, asked.jobs())), bool(untrained))
+
+
+def require_domains(study: Study, found: Iterable[str]) -> None:
+    """Raise StoreError where the data of a study was found to have other domains than the study says."""
+    if (found := tuple(found)) != study.domains:
+        raise StoreError(f"the data of the study {study.name} has the domains {found}, and the study says {study.domains}: name "
+                         "them in the data's order, that of the training set first. What is trained stays good")
+
+
+def _training_accuracies(asked: Asked, reader: Reader) -> dict[Treatment, float]:
+    """Mean accuracy on the clean training set of the baseline and of each arm that is asked of, but for those that are meant
+    not to fit it; empty where nothing is trained for the question, or the store has no baseline."""
+    if all(isinstance(outcome, OfData) for outcome in asked.question.outcomes()):
+        return {}
+    arms = [arm for arm in dict.fromkeys((BASELINE, *asked.question.arms()))
+            if not arm.part(ShuffledLabels) and not arm.part(EvaluationDropout)]
+    trained = {arm: [trial(asked.study, arm, seed) for seed in asked.seeds] for arm in arms}
+    found = {arm: mean(reader.record(job).facts["clean"]["accuracy"] for job in jobs)
+             for arm, jobs in trained.items() if all(map(reader.has, jobs))}
+    return found if BASELINE in found else {}
+
+
+def _chance(asked: Asked, reader: Reader) -> float:
+    return 1 / reader.record(trial(asked.study, BASELINE, asked.seeds[0])).facts["classes"]
 
 
 def _known(effects: Effects) -> Effects:
     """What has no value at a seed (a phase that cannot be told, an exponent of five eigenvalues) is no effect there."""
     return tuple(np.nan_to_num(effects).tolist())
-
-
-def _gaps(answers: Sequence[Effects]) -> Iterator[str]:
-    gaps = sum(any(map(np.isnan, effects)) for effects in answers)
-    if gaps:
-        yield f"At {gaps} of {len(answers)} seeds the outcome has no value in any layer, which counts as no effect."
 
 
 def replicate(asked: Asked, obtain: Callable[[Asked], Finding], most: int, in_time: Callable[[], bool] = lambda: True) -> Finding:
@@ -259,16 +285,6 @@ def _reliable_shares(question: Question, benches: Sequence[Bench]) -> dict[Measu
             if not isinstance(outcome, OfData | Score):
                 found += [outcomes.reliability(outcome, *pair) for bench in benches for pair in part.compared(bench)]
     return {outcome: mean(found) if found else 1.0 for outcome, found in shares.items()}
-
-
-def _caveats(shares: Mapping[Measured, float]) -> Iterator[str]:
-    """A sentence for every outcome of which some fits cannot be relied on."""
-    for outcome, share in shares.items():
-        if share < RELIABLE_SHARE:
-            yield (f"Only {share:.0%} of the fits behind {outcome.label} can be relied on (all layers, arms "
-                   f"and seeds), so it decides nothing here.")
-        elif share < 1:
-            yield f"{share:.0%} of the fits behind {outcome.label} can be relied on (all layers, arms and seeds)."
 
 
 def _definitions(asked: Asked, benches: Sequence[Bench], evidence: Evidence) -> Iterator[tuple[str, Verdict]]:

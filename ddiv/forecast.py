@@ -20,12 +20,15 @@ from typing import NamedTuple
 import msgspec
 
 from ddiv import trial as trials
+from ddiv.data.root import BadData
+from ddiv.datasets import load
 from ddiv.errors import TrialFailed
-from ddiv.finding import CONTROL_SEEDS, Asked
+from ddiv.finding import CONTROL_SEEDS, Asked, require_domains
 from ddiv.plan import kind
 from ddiv.progress import duration
 from ddiv.run import Run
 from ddiv.store import Store
+from ddiv.study import Own
 from ddiv.treatment import BASELINE, Augmentation, BatchSize, Classes, EarlyStop, NoOp, Treatment
 from ddiv.trial import GeneratorFit, Job, Samples, Trial, View
 
@@ -135,8 +138,14 @@ class Forecast:
 
 def forecast(asked: Sequence[Asked], absent: Mapping[tuple[str, str], int], run: Run, store: Store,
              say: Callable[[str], None] = lambda line: None) -> Forecast:
-    """The forecast of a run; `say` is told what is being calibrated. Raises ValueError where there is no such device."""
+    """The forecast of a run; `say` is told what is being calibrated.
+
+    Raises ValueError where there is no such device, BadData or StoreError where a study's own data is not what it should be.
+    """
     asked = [one for one in asked if not one.not_applicable]
+    for study in {one.study.name: one.study for one in asked}.values():
+        if isinstance(study.data, Own):
+            require_domains(study, load(study.data).tests)
     widened = {f"{len(run.seeds)}": asked, f"up to {run.max_seeds}": [at_most(one, run.max_seeds) for one in asked]}
     needs = {seeds: _by_study(some) for seeds, some in widened.items()}
     most = trials.with_requirements(job for jobs in needs[f"up to {run.max_seeds}"].values() for job in jobs)
@@ -178,6 +187,8 @@ def _costs(missing: Mapping[Job, int], run: Run, store: Store, say: Callable[[st
                 else:
                     cost = calibration.cost(job, device)
                     costs[job] = cost._replace(bytes=found[job].bytes) if job in found else cost
+            except BadData:
+                raise
             except (TrialFailed, ValueError, ImportError) as error:
                 if job not in costs:
                     unknown[f"{KINDS[type(job)]}: {error}"] += missing[job]

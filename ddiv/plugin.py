@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shlex
 import time
+import traceback
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ import pytest
 
 from ddiv import absent, ledger, options, run as runs, trial as trials
 from ddiv.claim import NotApplicable
+from ddiv.data.root import BadData
 from ddiv.finding import CONTROL_SHARE, Asked, Reader
 from ddiv.plan import Crew
 from ddiv.profiles import Profile
@@ -46,6 +48,7 @@ class Session:
     reader: Reader
     report: Path
     line: ProgressLine | None = None
+    unwritten: str = ""  # why the report is not there
 
     @property
     def binding(self) -> bool:
@@ -206,10 +209,13 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
     mine, reporter = config.stash[SESSION], config.pluginmanager.get_plugin("terminalreporter")
     say = reporter.write_line if reporter else print
     asked = [item.stash[ASKED] for item in session.items if ASKED in item.stash]
+    if not any(ASKED in item.stash or ABSENT in item.stash for item in session.items):
+        say("No claim is chosen that a study of this run can answer: nothing to plan")
+        return True
     left_out = Counter(item.stash[ABSENT] for item in session.items if ABSENT in item.stash)
     try:
         found = forecast.forecast(asked, left_out, mine.run, mine.store, say)
-    except ValueError as error:
+    except (ValueError, BadData, StoreError) as error:
         raise pytest.UsageError(str(error)) from None
     for line in forecast.lines(found, mine.run, mine.store):
         say(line)
@@ -246,10 +252,14 @@ def _verdict(report: pytest.TestReport) -> str | None:
 
 
 def _tally(config: pytest.Config) -> Tally:
+    return tally((_verdict(report), hasattr(report, "wasxfail")) for report in _claim_reports(config))
+
+
+def _claim_reports(config: pytest.Config) -> list[pytest.TestReport]:
+    """Those of tests that came to a verdict."""
     terminal = config.pluginmanager.get_plugin("terminalreporter")
-    reports = [report for group in terminal.stats.values() for report in group
-               if isinstance(report, pytest.TestReport) and report.when == "call" and _verdict(report)] if terminal else []
-    return tally((_verdict(report), hasattr(report, "wasxfail")) for report in reports)
+    return [report for group in terminal.stats.values() for report in group
+            if isinstance(report, pytest.TestReport) and report.when == "call" and _verdict(report)] if terminal else []
 
 
 class JUnitCounts:
@@ -273,7 +283,12 @@ def pytest_terminal_summary(terminalreporter, config: pytest.Config) -> None:
         return
     terminalreporter.section("claims")
     terminalreporter.write_line(str(counted))
-    if mine.report.exists() and mine.report.stat().st_mtime >= mine.run.started:
+    if hardly := sum("ddiv hardly trained" in dict(report.user_properties) for report in _claim_reports(config)):
+        terminalreporter.write_line(f"{hardly} of these rest, at least in part, on arms that hardly fit their training set: their effects may be those of "
+                                    "not learning (see the caveats in the report)")
+    if mine.unwritten:
+        terminalreporter.write_line(f"The report was not written, the verdicts and all records stand: {mine.unwritten}", red=True)
+    elif mine.report.exists() and mine.report.stat().st_mtime >= mine.run.started:
         terminalreporter.write_line(f"report: {mine.report}")
 
 
@@ -312,5 +327,9 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
         runs.save(mine.store, msgspec.structs.replace(mine.run, seconds=time.time() - mine.run.started))
         write(mine.store, mine.run.id, mine.report)
     except (StoreError, OSError) as error:
-        raise pytest.UsageError(f"the report was not written: {error}") from None
+        mine.unwritten = str(error)
+    except Exception:
+        mine.unwritten = f"this is a fault of ddiv's own, please report it:\n{traceback.format_exc()}"
+    if mine.unwritten:
+        session.exitstatus = session.exitstatus or pytest.ExitCode.INTERNAL_ERROR
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from ddiv.checks import checked, closest, require_known
+from ddiv.checks import checked, closest, require_known, types_hint
 from ddiv.models import embedded_weights
 from ddiv.source import Flow, NGram, Setting
 from ddiv.study import (Bert, Clip, Complaints, ComplaintsWorld, Digits, Images, Lsa, MiniAlexNet, Recipe, ResNet18, Study,
@@ -139,8 +139,6 @@ def of_file(path: Path) -> Profile:
         studies = tuple(_pinned(checked(study)) for study in studies)
         if len({study.name for study in studies}) < len(studies):
             raise ValueError("two of its studies have the same name")
-    except BadStudyFile:
-        raise
     except Exception as error:
         strange = re.search(r"Unexpected keyword argument '(\w+)'", str(error))
         cause = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
@@ -165,16 +163,20 @@ def _of_python(path: Path) -> tuple[Study, ...]:
     studies = found.get("STUDIES", found.get("STUDY"))
     studies = (studies,) if isinstance(studies, Study) else studies
     if not isinstance(studies, (tuple, list)) or not studies or not all(isinstance(one, Study) for one in studies):
-        raise BadStudyFile(f"{path} defines neither STUDY, a ddiv.study.Study, nor STUDIES, a tuple of them")
+        raise BadStudyFile(f"it defines neither STUDY, a ddiv.study.Study, nor STUDIES, a tuple of them")
     return tuple(studies)
 
 
 def _of_toml(text: str) -> tuple[Study, ...]:
     found = tomllib.loads(text)
-    tables = found.get("studies", [found])
-    studies = msgspec.convert(tables, tuple[Study, ...])
-    require_known(tables, studies)
-    return studies
+    studies = []
+    for table in found.get("studies", [found]):
+        try:
+            studies.append(msgspec.convert(table, Study))
+        except msgspec.ValidationError as error:
+            raise BadStudyFile(f"{error}{types_hint(str(error))}") from error
+        require_known(table, studies[-1])
+    return tuple(studies)
 
 
 def paper() -> Profile:

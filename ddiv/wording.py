@@ -79,6 +79,7 @@ def properties(finding: Finding) -> dict[str, object]:
             "ddiv effect": evidence.effect, "ddiv unit": asked.question.unit, "ddiv seeds": evidence.n,
             "ddiv evidence for": evidence.e_for, "ddiv evidence against": evidence.e_against,
             **({"ddiv fit-matched verdict": finding.matched.verdict} if finding.matched else {}),
+            **({"ddiv hardly trained": "yes"} if finding.hardly_trained else {}),
             **({"ddiv expected verdict": asked.expected.verdict} if asked.expected else {})}
 
 

@@ -66,7 +66,7 @@ def record(job: Job, study: Study, levels: Levels) -> Record:
         return view_record(job, levels)
     layers = [{"name": name, "kind": kind, "shape": [ROWS, EIGENVALUES], "view": view, "eigenvalues": EIGENVALUES}
               for name, kind, view in LAYERS]
-    facts = {"layers": layers, "clean": {"loss": 0.01, "accuracy": 1.0}, "domains": list(study.domains),
+    facts = {"layers": layers, "clean": {"loss": 0.01, "accuracy": 1.0}, "domains": list(study.domains), "classes": 10,
              "trajectory": []}
     spectrum, exponent = levels.start
     arrays = {"eigenvalues/before": eigenvalues(Levels(spectrum=spectrum, exponent=exponent)),

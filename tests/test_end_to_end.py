@@ -128,6 +128,15 @@ def test_four_workers_say_what_one_process_says(alone, tmp_path):
     assert done.returncode == alone[1].returncode
 
 
+def test_a_page_that_cannot_be_written_hides_no_verdict(alone, tmp_path):
+    (tmp_path / "file").write_text("")
+    command = [sys.executable, "-m", "pytest", "claims", "--profile", "smoke", "-p", "no:cacheprovider", "-k", SUBJECT,
+               "--store", str(alone[0] / "store"), "--report", str(tmp_path / "file" / "page.html")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
+    assert done.returncode != 0 and "INTERNALERROR" not in done.stdout + done.stderr
+    assert re.search(r"\d+ supported, \d+ contradicted", done.stdout) and "The report was not written, the verdicts" in done.stdout
+
+
 def test_the_report_command_writes_the_same_page_without_pytest(alone, tmp_path):
     code = ("import sys; from ddiv.cli import main; status = main(sys.argv[1:]);"
             "assert 'pytest' not in sys.modules and 'torch' not in sys.modules; sys.exit(status)")

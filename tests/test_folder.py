@@ -133,10 +133,10 @@ def test_files_that_are_no_images_and_hidden_folders_are_passed_over(root):
 # --- the digest -----------------------------------------------------------------------------------
 
 
-def test_a_digest_is_that_of_the_listing_wherever_it_lies(root, tmp_path, monkeypatch):
+def test_a_digest_is_that_of_names_and_contents_wherever_they_lie(root, tmp_path, monkeypatch):
     fill(root / "pets", 3)
     spec = pinned(Images("pets", side=8))
-    lines = [f"{name}/{number}.png\n{(root / 'pets' / name / f'{number}.png').stat().st_size}\n"
+    lines = [f"{name}/{number}.png\n{hashlib.sha256((root / 'pets' / name / f'{number}.png').read_bytes()).hexdigest()}\n"
              for name in CLASSES for number in range(3)]
     assert spec.digest == hashlib.sha256("".join(lines).encode()).hexdigest() and pinned(spec) is spec
     shutil.copytree(root / "pets", tmp_path / "elsewhere" / "pets")
@@ -155,6 +155,15 @@ def test_a_folder_that_changed_is_refused_with_both_remedies(root, change):
     now = pinned(Images("pets")).digest
     with pytest.raises(BadData, match=f"{spec.digest}, and what lies there has {now}: put the files .*take the new digest"):
         load_images(spec)
+
+
+def test_an_image_replaced_by_one_of_its_size_is_another_and_digests_are_kept(root):
+    fill(root / "pets", 3)
+    flat(root / "pets" / "cat" / "x.bmp", (0, 9, 0))
+    before = pinned(Images("pets"))
+    flat(root / "pets" / "cat" / "x.bmp", (0, 8, 0))
+    after = pinned(Images("pets"))
+    assert before != after and {one.read_text() for one in Path(os.environ["DDIV_CACHE"]).glob("*.digest")} == {before.digest, after.digest}
 
 
 def test_a_spec_without_a_digest_is_not_loaded(root):

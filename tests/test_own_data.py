@@ -1,10 +1,16 @@
 """Data of the user's own: a study file registers it, what it returns is checked, its source names it."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import msgspec
 import numpy as np
 import pytest
+import torch
+from PIL import Image
 
-from ddiv.data.own import absent, checked, load_own, own_data
+from ddiv.data.own import absent, checked, load_own, of_torch, own_data
 from ddiv.data.root import BadData, NoData
 from ddiv.datasets import Dataset, absent as absent_data, load
 from ddiv.profiles import of_file, profile
@@ -29,6 +35,7 @@ def stripes() -> Dataset:
 
 STUDY = msgspec.structs.replace(profile("smoke").studies[0], name="mine", data=own_data(stripes), domains=("stripes",))
 '''
+ROOT = Path(__file__).parents[1]
 SPEC, TEXTS = Own("mine", "0" * 64), Own("mine", "0" * 64, texts=True)
 IMAGES, LABELS = np.zeros((6, 3, 8, 8), np.uint8), np.array([0, 1, 2] * 2)
 
@@ -121,3 +128,48 @@ def test_what_is_no_such_dataset_is_told(made, said):
 def test_what_are_no_texts_is_told(inputs, said):
     with pytest.raises(BadData, match=said):
         checked(dataset(inputs), TEXTS)
+
+
+class Squares(torch.utils.data.Dataset):
+    def __init__(self, kind):
+        self.kind = kind
+
+    def __len__(self):
+        return 6
+
+    def __getitem__(self, index):
+        pixels = np.full((8, 8, 3), index, np.uint8)
+        tensor = torch.from_numpy(pixels).permute(2, 0, 1)
+        return {"pil": Image.fromarray(pixels), "grey": Image.fromarray(pixels[..., 0]), "tensor": tensor,
+                "float": tensor / 255, "last": torch.from_numpy(pixels)}[self.kind], torch.tensor(index % 3)
+
+
+@pytest.mark.parametrize("kind", ["pil", "grey", "tensor"])
+def test_torchs_datasets_become_arrays(kind):
+    made = checked(of_torch(Squares(kind), {"d": Squares("pil")}, ("a", "b", "c")), SPEC)
+    assert made.inputs.shape == (6, 3, 8, 8) and made.inputs[:, 0, 0, 0].tolist() == [*range(6)] and made.labels.tolist() == [0, 1, 2] * 2
+    assert (made.tests["d"][0] == made.inputs).all()
+
+
+@pytest.mark.parametrize("kind", ["float", "last"])
+def test_images_that_others_normalised_are_refused(kind):
+    with pytest.raises(ValueError, match="leave ToTensor, Normalize and augmentations out"):
+        of_torch(Squares(kind), {}, ("a", "b", "c"))
+
+
+def test_a_plan_and_a_run_say_that_the_domains_are_others(tmp_path):
+    (tmp_path / "mine.py").write_text(FILE.replace('domains=("stripes",)', 'domains=("squares",)'))
+    command = [sys.executable, "-m", "pytest", "claims", "--study", tmp_path / "mine.py", "--store", tmp_path / "store", "--report",
+               tmp_path / "mine.html", "-q", "-p", "no:cacheprovider", "-k", "drop-frobenius and classifier and not scratch"]
+    planned = subprocess.run([*command, "--plan"], cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run([*command, "--seeds", "1", "--max-seeds", "1"], cwd=ROOT, capture_output=True, text=True)
+    said = "has the domains ('stripes',), and the study says ('squares',)"
+    assert planned.returncode != 0 and said in planned.stderr + planned.stdout and "INTERNALERROR" not in planned.stdout
+    assert done.returncode == 1 and said in done.stdout and "Traceback" not in done.stdout and (tmp_path / "mine.html").exists()
+
+
+def test_a_plan_of_data_that_cannot_be_made_is_an_error(tmp_path):
+    (tmp_path / "mine.py").write_text(FILE.replace("return Dataset", "return list"))
+    command = [sys.executable, "-m", "pytest", "claims", "--study", tmp_path / "mine.py", "--store", tmp_path / "store", "-q", "--plan"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode != 0 and "of the study file failed: TypeError" in done.stderr + done.stdout

@@ -200,7 +200,7 @@ def test_pixels_are_normalised_as_the_encoder_says(monkeypatch):
     (lambda: nn.Linear(3, 3), "got Linear with width None"),
     (lambda: Encoder(width=0), "with width 0"),
     (lambda: Encoder(width="6"), "with width '6'"),
-    (lambda: Encoder(dropout_sites=(nn.ReLU(),)), "dropout_sites of the own model mine have to be modules of its encoder"),
+    (lambda: Encoder(dropout_sites=(nn.ReLU(),)), "dropout_sites of the own model mine have to be a tuple of modules of its encoder"),
     (lambda: Encoder(mean=(0.5,)), "mean and deviation of the own model mine have to be three numbers"),
     (lambda: Encoder(deviation=(0.5, 0.0, 1.0)), "no deviation 0")])
 def test_a_factory_that_fails_or_gives_no_encoder_is_told_so(monkeypatch, factory, why):

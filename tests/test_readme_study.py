@@ -8,12 +8,15 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from ddiv.profiles import of_file
+from ddiv.study import ResNet18
+
 ROOT = Path(__file__).parents[1]
 
 
-def example() -> str:
+def example(language: str) -> str:
     section = (ROOT / "README.md").read_text().split("## A study of your own")[1]
-    return re.search(r"```python\n(.*?)```", section, re.S)[1]
+    return re.search(rf"```{language}\n(.*?)```", section, re.S)[1]
 
 
 def birds(folder: Path) -> None:
@@ -28,7 +31,7 @@ def birds(folder: Path) -> None:
 
 def test_the_readmes_study_is_asked_what_it_can_answer(tmp_path):
     birds(tmp_path / "data" / "birds")
-    (tmp_path / "my_study.py").write_text(example())
+    (tmp_path / "my_study.py").write_text(example("python"))
     command = [sys.executable, "-m", "pytest", "claims", "--study", tmp_path / "my_study.py", "--data-root", tmp_path / "data", "--store",
                tmp_path / "store", "--report", tmp_path / "my_study.html", "-q", "-p", "no:cacheprovider"]
     planned = subprocess.run([*command, "--plan"], cwd=ROOT, capture_output=True, text=True)
@@ -39,3 +42,11 @@ def test_the_readmes_study_is_asked_what_it_can_answer(tmp_path):
     assert done.returncode == 0 and re.search(r"[1-9]\d* inconclusive", done.stdout), done.stdout[-2000:] + done.stderr[-2000:]
     assert "no study of this run has single_placement_rates" in done.stdout and "empty parameter set" not in done.stdout
     assert "my-birds" in (tmp_path / "my_study.html").read_text()
+
+
+def test_the_readmes_table_is_a_study(tmp_path, monkeypatch):
+    birds(tmp_path / "birds")
+    monkeypatch.setenv("DDIV_DATA", str(tmp_path))
+    (tmp_path / "mine.toml").write_text(example("toml"))
+    (study,) = of_file(tmp_path / "mine.toml").studies
+    assert (study.dropout_rates, study.backbone, study.data.digest != "") == ((0.1, 0.3), ResNet18(16), True)

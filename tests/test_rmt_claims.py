@@ -109,7 +109,7 @@ def cases() -> list[Case]:
 
 def record(case: Case, arm: Treatment, seed: int, says: Says) -> Record:
     rng = np.random.default_rng([seed, *map(ord, arm.label)])
-    facts = {"layers": LAYERS, "clean": {"loss": 0.01, "accuracy": 1.0}, "domains": list(case.study.domains),
+    facts = {"layers": LAYERS, "clean": {"loss": 0.01, "accuracy": 1.0}, "domains": list(case.study.domains), "classes": 10,
              "trajectory": []}
     before, after = (np.concatenate([kind(rng) for _ in LAYERS]) for kind in (says.before, says.after))
     arrays = {"eigenvalues/before": before, "eigenvalues/after": after}

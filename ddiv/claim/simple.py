@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Literal
 
 from ddiv import outcome as outcomes
-from ddiv.claim.bench import Bench, Effects, Ladder, Measured, Unmatched
+from ddiv.claim.bench import Bench, Effects, Ladder, Measured, TooFewArms, Unmatched
 from ddiv.claim.question import OneEffect, mean_effect
 from ddiv.evidence import RISES, trend
 from ddiv.outcome import Outcome, Snapshot
@@ -19,6 +19,10 @@ class Trend(OneEffect, frozen=True, tag="trend"):
     outcome: Measured
     ladder: Ladder
     direction: int
+
+    def __post_init__(self):
+        if len(self.ladder) < 2:
+            raise TooFewArms(f"a trend needs a ladder of 2 rungs or more, got {len(self.ladder)}")
 
     def arms(self) -> Iterator[Treatment]:
         # The baseline even where the ladder leaves it out: each dose is matched with it.

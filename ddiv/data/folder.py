@@ -10,13 +10,18 @@ import hashlib
 import os
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from multiprocessing.pool import ThreadPool
 from typing import NamedTuple
 
 import msgspec
 
-from ddiv.data.decoded import Example, dataset, of_files, ranked
+from ddiv.data.decoded import VARIABLE, Example, dataset, of_files, ranked
 from ddiv.data.root import FOLDER_VARIABLE, BadData, NoData, data_root
 from ddiv.datasets import Dataset
+from ddiv.digests import file_digest, is_digest
+from ddiv.machine import usable_cores
+from ddiv.store import cache_folder, write_atomically
 from ddiv.study import Images
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm")
@@ -25,10 +30,11 @@ DEEPEST = 5  # levels that are looked into; no layout has more than three
 
 
 class Listed(NamedTuple):
-    """An image file: its path from the folder on, its size in bytes."""
+    """An image file: its path from the folder on, its size in bytes, when it was last changed."""
 
     name: str
     size: int
+    changed: int
 
 
 class Layout(NamedTuple):
@@ -38,13 +44,8 @@ class Layout(NamedTuple):
     tests: Mapping[str, Mapping[str, Sequence[Listed]]]
 
     @property
-    def digest(self) -> str:
-        """SHA-256 over the paths and sizes of all files."""
-        files = (one for part in (self.training, *self.tests.values()) for ones in part.values() for one in ones)
-        total = hashlib.sha256()
-        for name, size in sorted(files):
-            total.update(os.fsencode(f"{name}\n{size}\n"))
-        return total.hexdigest()
+    def files(self) -> list[Listed]:
+        return sorted(one for part in (self.training, *self.tests.values()) for ones in part.values() for one in ones)
 
 
 def absent(spec: Images) -> str | None:
@@ -62,7 +63,32 @@ def pinned(spec: Images) -> Images:
 
     Raises BadData where the folder has none of the layouts.
     """
-    return spec if spec.digest or absent(spec) else msgspec.structs.replace(spec, digest=layout(spec).digest)
+    return spec if spec.digest or absent(spec) else msgspec.structs.replace(spec, digest=digest(spec, layout(spec)))
+
+
+def digest(spec: Images, found: Layout) -> str:
+    """SHA-256 over the paths and contents of all files of a folder.
+
+    They are read once: the digest is kept beside the decoded images, under paths, sizes and times of change. Raises
+    BadData on a file that cannot be read.
+    """
+    folder, files = data_root() / spec.folder, found.files
+    stamps = hashlib.sha256("".join(f"{part}\n" for part in (folder.absolute(), *files)).encode("utf-8", "surrogateescape"))
+    kept = cache_folder(VARIABLE, "decoded").expanduser() / f"{stamps.hexdigest()[:32]}.digest"
+    with suppress(OSError):
+        if is_digest(text := kept.read_text("ascii", "replace")):
+            return text
+    try:
+        with ThreadPool(usable_cores()) as pool:
+            contents = pool.map(lambda one: file_digest(folder / one.name), files)
+    except OSError as error:
+        raise BadData(f"{error.filename} cannot be read ({error.strerror}): look at the disk and at its permissions") from error
+    total = hashlib.sha256()
+    for one, content in zip(files, contents):
+        total.update(os.fsencode(f"{one.name}\n{content}\n"))
+    with suppress(OSError):  # what is not kept is computed again
+        write_atomically(kept, total.hexdigest().encode(), durable=False)
+    return total.hexdigest()
 
 
 def load_images(spec: Images) -> Dataset:
@@ -73,9 +99,9 @@ def load_images(spec: Images) -> Dataset:
     if reason := absent(spec):
         raise NoData(reason)
     found = layout(spec)
-    if spec.digest != found.digest:
+    if spec.digest != (now := digest(spec, found)):
         raise BadData(f"the study names the images in {data_root() / spec.folder} by the digest {spec.digest or '(none)'}, "
-                      f"and what lies there has {found.digest}: put the files back as they were, or take the new digest "
+                      f"and what lies there has {now}: put the files back as they were, or take the new digest "
                       "into the study (all its trials are then made anew)")
     classes = sorted({name for part in (found.training, *found.tests.values()) for name in part})
     numbers = {name: number for number, name in enumerate(classes)}
@@ -121,7 +147,7 @@ def layout(spec: Images) -> Layout:
         return Layout(parts[first], {first: {}, **{domain: parts[domain] for domain in others}})
     (domain,) = spec.test_domains
     # Folders that hold folders: a class that is called "train" holds images.
-    splits = {name.split("/")[0] for name, _ in files if name.count("/") > 1}
+    splits = {one.name.split("/")[0] for one in files if one.name.count("/") > 1}
     training, testing = ([name for word in words for name in sorted(splits) if name.casefold() == word]
                          for words in (TRAINING, TESTING))
     if len(training) > 1:
@@ -140,7 +166,8 @@ def _images(folder: str, before: str, levels: int) -> Iterator[Listed]:
                 if levels > 1:
                     yield from _images(entry.path, f"{before}{entry.name}/", levels - 1)
             elif entry.name.lower().endswith(SUFFIXES):
-                yield Listed(before + entry.name, entry.stat().st_size)
+                status = entry.stat()
+                yield Listed(before + entry.name, status.st_size, status.st_mtime_ns)
 
 
 def _by_class(folder: os.PathLike, files: Iterable[Listed], part: str = "") -> dict[str, list[Listed]]:

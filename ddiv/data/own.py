@@ -1,17 +1,20 @@
 """Data of the user's own: a function in a study file that returns a `ddiv.datasets.Dataset`.
 
-    def birds() -> Dataset: ...
-    STUDY = Study(..., data=own_data(birds), ...)
+    def birds() -> Dataset:
+        return of_torch(MyBirds(train=True), {"photo": MyBirds(train=False), "sketch": MySketches()}, classes=NAMES)
 
-Every process of a run reads the study file, so every process has the function.
+    STUDY = Study(..., data=own_data(birds), domains=("photo", "sketch"), ...)
+
+Without torch's datasets: `Dataset(inputs, labels, tests, classes)`, images as arrays uint8 (n, 3, h, w). Every process of a run reads the study file, so every process has the function.
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
+from PIL import Image
 
 from ddiv.data.decoded import require_all
 from ddiv.data.root import BadData, NoData
@@ -67,7 +70,8 @@ def checked(made: Dataset, spec: Own) -> Dataset:
         if not right:
             raise BadData(f"the data {spec.name!r} of the study file: {text}")
 
-    require(isinstance(made, Dataset), f"the function returned {type(made).__name__}, and a ddiv.datasets.Dataset is needed")
+    require(isinstance(made, Dataset), f"the function returned {type(made).__name__}, and a ddiv.datasets.Dataset is needed, "
+            "which ddiv.data.own.of_torch makes of torch's datasets")
     classes = tuple(made.classes)
     require(all(isinstance(name, str) for name in classes) and len(set(classes)) == len(classes),
             f"classes are different names, got {classes!r:.200}")
@@ -95,3 +99,26 @@ def checked(made: Dataset, spec: Own) -> Dataset:
     require(len(shapes) < 2, f"all images have one size, got {sorted(shapes)}")
     tests = {name: (inputs, labels.astype(np.int64)) for name, (inputs, labels) in made.tests.items()}
     return Dataset(made.inputs, made.labels.astype(np.int64), tests, classes)
+
+
+def of_torch(train: Sequence, tests: Mapping[str, Sequence], classes: Sequence[str]) -> Dataset:
+    """A dataset of torch's map-style datasets, or of any sequences of pairs (image, number of its class).
+
+    Images are PIL's, or arrays or tensors uint8 (3, h, w), all of one size: ddiv normalises and augments them itself. Raises
+    ValueError on others.
+    """
+    def arrays(pairs: Sequence) -> tuple[np.ndarray, np.ndarray]:
+        images, labels = zip(*(pairs[i] for i in range(len(pairs))))
+        return np.stack(list(map(_pixels, images))), np.array([int(label) for label in labels])
+
+    return Dataset(*arrays(train), {name: arrays(pairs) for name, pairs in tests.items()}, tuple(classes))
+
+
+def _pixels(image: object) -> np.ndarray:
+    if isinstance(image, Image.Image):
+        return np.asarray(image.convert("RGB")).transpose(2, 0, 1)
+    found = np.asarray(image)
+    if found.dtype != np.uint8 or found.ndim != 3 or len(found) != 3:
+        raise ValueError(f"an image is PIL's or uint8 (3, h, w), got {found.dtype} {found.shape}: leave ToTensor, Normalize and "
+                         "augmentations out of the dataset")
+    return found

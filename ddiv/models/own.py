@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import torch
 from torch import Tensor, nn
@@ -78,10 +78,10 @@ def build_own(spec: OwnModel, classes: int) -> tuple[OwnNetwork, DropoutSites]:
     if not isinstance(encoder, nn.Module) or not isinstance(width, int) or width < 1:
         raise TrialFailed(f"the own model's function {spec.name} has to return a torch.nn.Module whose attribute `width` is "
                           f"the number of its features, got {type(encoder).__name__} with width {width!r}")
-    sites = tuple(getattr(encoder, "dropout_sites", ()))
-    if not set(sites) <= set(encoder.modules()):
-        raise TrialFailed(f"dropout_sites of the own model {spec.name} have to be modules of its encoder: on others dropout "
-                          "would do nothing")
+    sites = getattr(encoder, "dropout_sites", ())
+    if not isinstance(sites, Iterable) or not set(sites := tuple(sites)) <= set(encoder.modules()):
+        raise TrialFailed(f"dropout_sites of the own model {spec.name} have to be a tuple of modules of its encoder: on "
+                          "others dropout would do nothing")
     default = ImageInput()
     numbers = [tuple(torch.as_tensor(getattr(encoder, name, getattr(default, name))).flatten().tolist())
                for name in ("mean", "deviation")]

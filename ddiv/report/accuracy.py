@@ -14,7 +14,7 @@ from ddiv import outcome as outcomes
 from ddiv.finding import Reader
 from ddiv.outcome import Score
 from ddiv.report.changes import group_of
-from ddiv.study import Study
+from ddiv.study import Clip, DomainNet, OpenClip, Study
 from ddiv.treatment import BASELINE, Synthetic, Treatment
 from ddiv.trial import trial
 
@@ -34,7 +34,7 @@ def table(study: Study, seeds: Sequence[int], reader: Reader) -> dict[str, Any]:
         pairs = [(reader.trained(mine).after, reader.trained(base).after) for mine, base in jobs
                  if reader.has(mine) and reader.has(base)]
         if pairs:
-            cells = [_cell(Score(*column), pairs, arm) | printed(arm, *column)
+            cells = [_cell(Score(*column), pairs, arm) | (printed(arm, *column) if comparable(study) else {})
                      for column in [*columns, ("accuracy", "train")]]
             rows.append({"arm": arm.label, "group": group_of(study, arm), "cells": cells})
     return {"study": study.name, "rows": [row for row in rows if row["group"] in IN_TABLE_2],
@@ -53,6 +53,11 @@ def mean(values: Iterable[float]) -> dict[str, float | None]:
 def _cell(score: Score, pairs: list, arm: Treatment) -> dict[str, Any]:
     delta = None if arm.is_baseline else float(np.mean([outcomes.effect(score, state, base) for state, base in pairs]))
     return {**mean(outcomes.value(score, state) for state, _ in pairs), "delta": delta}
+
+
+def comparable(study: Study) -> bool:
+    """Whether a study is of the kind of the paper's table 2: a CLIP on the domains of DomainNet."""
+    return isinstance(study.backbone, Clip | OpenClip) and study.domains == DomainNet().domains
 
 
 def printed(arm: Treatment, kind: str, place: str) -> dict[str, float]:

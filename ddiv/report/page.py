@@ -6,6 +6,7 @@ import platform
 import time
 from collections import defaultdict
 from collections.abc import Iterable
+from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 
@@ -14,8 +15,9 @@ import numpy as np
 
 from ddiv import rmt, run as runs
 from ddiv.claim import NotApplicable
+from ddiv.digests import is_digest
 from ddiv.evidence import Evidence
-from ddiv.finding import Asked, Finding, Reader, answer
+from ddiv.finding import Asked, Finding, Reader, answer, require_domains
 from ddiv.machine import processor_name, usable_cores
 from ddiv.outcome import Spectral
 from ddiv.plan import journal
@@ -30,7 +32,7 @@ from ddiv.report.render import render
 from ddiv.store import Store, StoreError, write_atomically
 from ddiv.study import Clip, OpenClip, Study
 from ddiv.treatment import BASELINE, Augmentation, Treatment
-from ddiv.trial import key, trial
+from ddiv.trial import Trial, key, trial
 from ddiv.wording import explained, rerun, with_options
 
 # The paper's order; families that are not named here follow.
@@ -58,7 +60,7 @@ def page(store: Store, run: runs.Run) -> dict:
     seconds = [record.facts["provenance"]["seconds"] for record in records]
     device = sorted({record.facts["provenance"]["device_name"] for record in records})
     at_hand = [(study, [seed for seed in sorted({seed for one in asked if one.study == study for seed in one.seeds})
-                        if reader.has(trial(study, BASELINE, seed))]) for study in studies.values()]
+                        if _whole(study, trial(study, BASELINE, seed), reader)]) for study in studies.values()]
     materials = [_material(study, seeds, asked, reader) for study, seeds in at_hand if seeds]
     return {
         "title": "ddiv: which claims hold",
@@ -94,6 +96,15 @@ def _jobs(asked: Asked) -> list:
         return asked.jobs()
     except NotApplicable:
         return []
+
+
+def _whole(study: Study, job: Trial, reader: Reader) -> bool:
+    """Whether the store has a trial whole, and of the domains that the study says."""
+    with suppress(StoreError):
+        if reader.has(job):
+            require_domains(study, reader.record(job).facts["domains"])
+            return True
+    return False
 
 
 def _answer(asked: Asked, reader: Reader) -> Finding | tuple[str, str]:
@@ -150,8 +161,9 @@ def _direction(findings: list[dict]) -> str | None:
 
 
 def _study(study: Study, seeds: list[int], reader: Reader) -> dict:
-    facts = [[name, _text(value)] for part in (study.data, study.recipe)
-             for name, value in msgspec.structs.asdict(part).items() if name != "checkpoints" and value is not None]
+    model = [["model", type(study.backbone).__name__], *msgspec.structs.asdict(study.backbone).items()]
+    given = [*msgspec.structs.asdict(study.data).items(), *model, *msgspec.structs.asdict(study.recipe).items()]
+    facts = [[name, _text(value)] for name, value in given if name != "checkpoints" and value not in (None, False, ())]
     places = ["train", *study.domains] if seeds else []
     states = [reader.trained(trial(study, BASELINE, seed)).after for seed in seeds]
     names = {"train": "training set", study.domains[0]: f"{study.domains[0]} (in domain)"}
@@ -204,8 +216,8 @@ def _settings(run: runs.Run, studies: Iterable[Study]) -> list[list]:
 
 def _text(value: object) -> str:
     if isinstance(value, tuple):
-        return ", ".join(one if isinstance(one, str) else f"{one:g}" for one in value)
-    return str(value)
+        return ", ".join(f"{one:g}" if isinstance(one, float) else str(one) for one in value)
+    return f"{value[:12]}..." if isinstance(value, str) and is_digest(value) else str(value)
 
 
 def _version(package: str) -> str | None:
