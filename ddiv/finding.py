@@ -183,12 +183,11 @@ def require_domains(study: Study, found: Iterable[str]) -> None:
 
 
 def _training_accuracies(asked: Asked, reader: Reader) -> dict[Treatment, float]:
-    """Mean accuracy on the clean training set of the baseline and of each arm that is asked of, but for those that are meant
-    not to fit it; empty where nothing is trained for the question, or the store has no baseline."""
+    """Mean accuracy on the clean training set of each arm that is asked of, but for those that are meant not to fit it; empty
+    where nothing is trained for the question, or the baseline is not among them."""
     if all(isinstance(outcome, OfData) for outcome in asked.question.outcomes()):
         return {}
-    arms = [arm for arm in dict.fromkeys((BASELINE, *asked.question.arms()))
-            if not arm.part(ShuffledLabels) and not arm.part(EvaluationDropout)]
+    arms = [arm for arm in dict.fromkeys(asked.question.arms()) if not arm.part(ShuffledLabels) and not arm.part(EvaluationDropout)]
     trained = {arm: [trial(asked.study, arm, seed) for seed in asked.seeds] for arm in arms}
     found = {arm: mean(reader.record(job).facts["clean"]["accuracy"] for job in jobs)
              for arm, jobs in trained.items() if all(map(reader.has, jobs))}

@@ -163,7 +163,7 @@ def _of_python(path: Path) -> tuple[Study, ...]:
     studies = found.get("STUDIES", found.get("STUDY"))
     studies = (studies,) if isinstance(studies, Study) else studies
     if not isinstance(studies, (tuple, list)) or not studies or not all(isinstance(one, Study) for one in studies):
-        raise BadStudyFile(f"it defines neither STUDY, a ddiv.study.Study, nor STUDIES, a tuple of them")
+        raise BadStudyFile("it defines neither STUDY, a ddiv.study.Study, nor STUDIES, a tuple of them")
     return tuple(studies)
 
 
