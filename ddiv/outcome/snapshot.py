@@ -47,7 +47,7 @@ class Snapshot:
         mask = self._mask(outcome)
         if outcome.metric in rmt.GROUP_OF:
             return ~np.isnan(self._column(outcome)[mask])
-        if outcome.metric not in FITTED:
+        if not can_fail(outcome):
             return np.ones(mask.sum(), dtype=bool)
         return self.table["reliable"][mask] > 0.5
 
@@ -67,6 +67,11 @@ class Snapshot:
 
     def _mask(self, outcome: Spectral) -> np.ndarray:
         return layers.chosen(outcome.layers, outcome.convolution, self.views, self.further)
+
+
+def can_fail(outcome: Spectral) -> bool:
+    """Whether a layer may have no value of a metric that can be relied on: it rests on a fit, or on random matrix theory."""
+    return outcome.metric in FITTED or outcome.metric in rmt.GROUP_OF
 
 
 class LayerValue(NamedTuple):
@@ -92,8 +97,8 @@ def value(outcome: Spectral | Score | Truncated, state: Snapshot) -> float:
         return state.scores[f"{outcome.kind}/{outcome.where}"]
     if isinstance(outcome, Truncated):
         return truncation.kept(state.truncated, outcome.removed, outcome.part, outcome.where, outcome.tail)
-    mask = _usable(state.reliable(outcome))
-    return _over_layers(outcome, state.layers(outcome)[mask])
+    values = state.layers(outcome)
+    return _over_layers(outcome, values[_usable(state.reliable(outcome))] if can_fail(outcome) else values)
 
 
 def effect(outcome: Spectral | Score | Truncated, arm: Snapshot, base: Snapshot) -> float:
@@ -103,6 +108,8 @@ def effect(outcome: Spectral | Score | Truncated, arm: Snapshot, base: Snapshot)
     """
     if isinstance(outcome, Score | Truncated):
         return value(outcome, arm) - value(outcome, base)
+    if not can_fail(outcome):
+        return _over_layers(outcome, arm.layers(outcome) - base.layers(outcome))
     mask = _usable(arm.reliable(outcome) & base.reliable(outcome))
     return _over_layers(outcome, arm.layers(outcome)[mask] - base.layers(outcome)[mask])
 
@@ -116,7 +123,7 @@ def reliability(outcome: Outcome, arm: Snapshot, base: Snapshot) -> float:
     if isinstance(outcome, Truncated):
         return min(0.0 if np.isnan(value(outcome, state)) else truncation.share(state.truncated, outcome.part, outcome.tail)
                    for state in (arm, base))
-    if not isinstance(outcome, Spectral):
+    if not isinstance(outcome, Spectral) or not can_fail(outcome):
         return 1.0
     return float((arm.reliable(outcome) & base.reliable(outcome)).mean())
 
@@ -127,6 +134,6 @@ def _usable(mask: np.ndarray) -> np.ndarray:
 
 def _over_layers(outcome: Spectral, values: np.ndarray) -> float:
     if outcome.metric not in MEDIAN:
-        return float(np.mean(values))
+        return float(values.mean())
     there = values[~np.isnan(values)]
     return float(np.median(there)) if len(there) else float("nan")
