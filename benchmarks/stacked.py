@@ -24,11 +24,11 @@ from torch import Tensor
 from torch.func import functional_call, stack_module_state, vmap
 from torch.nn import functional as F
 from torch.nn.attention import SDPBackend, sdpa_kernel
-from training_gpu import Scale
+from training_gpu import Scale, settled
 
 from ddiv.backbone import Network, build
 from ddiv.datasets import load
-from ddiv.machine import processor_name
+from ddiv.machine import device_name
 from ddiv.profiles import profile
 from ddiv.steps import Steps, computing, own_stream, precision
 from ddiv.study import Recipe
@@ -113,13 +113,11 @@ def seconds(step: Callable[[], Tensor], device: torch.device, count: int) -> flo
     clock = time.process_time if device.type == "cpu" else time.perf_counter
     for _ in range(10):
         step()
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
+    settled(device)
     started = clock()
     for _ in range(count):
         step()
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
+    settled(device)
     return (clock() - started) / count
 
 
@@ -149,9 +147,8 @@ def main() -> None:
     with own_stream(device):
         subjects = [embedded(0), embedded(2)] if device.type == "cpu" else [vit(device)]
         found = {one.name: compared(one, device, options.repetitions, options.steps) for one in subjects}
-    card = torch.cuda.get_device_name(device) if device.type == "cuda" else processor_name()
     told = {"command": " ".join(["python", "benchmarks/stacked.py", *sys.argv[1:]]), "date": time.strftime("%Y-%m-%d", time.gmtime()),
-            "device": card, "precision": precision(device), "torch": str(torch.__version__), "found": found}
+            "device": device_name(device), "precision": precision(device), "torch": str(torch.__version__), "found": found}
     text = json.dumps(told, indent=2) + "\n"
     (RESULTS / f"stacked-{device.type}.json").write_text(text)
     print(text)

@@ -40,7 +40,7 @@ from training_plain import plain
 
 from ddiv.backbone import add_dropout, build
 from ddiv.datasets import Shown, load
-from ddiv.machine import processor_name, usable_cores
+from ddiv.machine import device_name, processor_name, usable_cores
 from ddiv.measure import measure
 from ddiv.profiles import profile
 from ddiv.spectra.watcher import weightwatcher
@@ -187,7 +187,7 @@ def on_gpu(options: argparse.Namespace) -> dict:
     weightwatcher()
     speeds = {arm.label: round(stepping(scale, data, arm, device, count)) for arm in arms}
     evaluated, flops = evaluating(scale, data, device), flops_an_image(scale, data, device)
-    card = torch.cuda.get_device_name(device) if device.type == "cuda" else processor_name()
+    card = device_name(device)
     peak = options.peak or next((peak for name, peak in PEAKS.items() if name in card), None)
     workers = {}
     for number in (1, 2) if options.tiny else (1, 2, 4, 8):

@@ -19,7 +19,7 @@ from ddiv.backbone import build
 from ddiv.datasets import Shown, are_texts, load
 from ddiv.forecast import Cost
 from ddiv.inputs import Examples, augmented
-from ddiv.machine import processor_name, usable_cores
+from ddiv.machine import usable_cores
 from ddiv.measure import GPU_TRIAL_THREADS
 from ddiv.models import embedded_weights
 from ddiv.source import Flow, Generator, NGram, Setting
@@ -224,11 +224,6 @@ def _drawn(data: Data, spec: Generator, setting: Setting, device: torch.device) 
 
 
 # --- the machine --------------------------------------------------------------------------------
-
-
-def device_name(device: torch.device) -> str:
-    """What the processor or the GPU calls itself, as `ddiv.train.provenance` has it."""
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else processor_name()
 
 
 def peak_memory(jobs: Iterable[Job]) -> int:

@@ -19,9 +19,8 @@ TRAINED_SHARE = 0.5
 
 def hardly_trained(accuracies: Mapping[Treatment, float], chance: float) -> list[Treatment]:
     """The arms with less than `TRAINED_SHARE` of the baseline's accuracy on the clean training set, both above chance; the
-    baseline itself where it is less than `LEAST_ABOVE_CHANCE` above it. `accuracies` are means over seeds."""
-    if not accuracies:
-        return []
+    baseline itself where it is less than `LEAST_ABOVE_CHANCE` above it. `accuracies` are means over seeds, the baseline's
+    among them."""
     base = accuracies[BASELINE] - chance
     if base < LEAST_ABOVE_CHANCE:
         return [BASELINE]

@@ -154,7 +154,8 @@ def answer(asked: Asked, reader: Reader) -> Finding:
 
     Raises KeyError where a record is missing, StoreError where one is damaged or not of the study's domains.
     """
-    for job in asked.jobs():
+    needed = asked.jobs()
+    for job in needed:
         if isinstance(job, Trial):
             require_domains(asked.study, reader.record(job).facts["domains"])
     seats = [SeedBench(reader, asked.study, seed) for seed in asked.seeds]
@@ -172,7 +173,7 @@ def answer(asked: Asked, reader: Reader) -> Finding:
     untrained = hardly_trained(accuracies, _chance(asked, reader)) if accuracies else []
     said = (*of_fits(shares), *of_gaps(answers), *of_training(untrained, accuracies))
     return Finding(asked, evidence, effects, matched, seeds, note, tuple(_definitions(asked, benches, evidence)), said,
-                   unreliable(shares), question.derived(effects), tuple(map(key, asked.jobs())), bool(untrained))
+                   unreliable(shares), question.derived(effects), tuple(map(key, needed)), bool(untrained))
 
 
 def require_domains(study: Study, found: Iterable[str]) -> None:

@@ -24,6 +24,7 @@ from ddiv.data.root import BadData
 from ddiv.datasets import load
 from ddiv.errors import TrialFailed
 from ddiv.finding import CONTROL_SEEDS, Asked, require_domains
+from ddiv.machine import device_name
 from ddiv.plan import kind
 from ddiv.progress import duration
 from ddiv.run import Run
@@ -173,8 +174,8 @@ def _costs(missing: Mapping[Job, int], run: Run, store: Store, say: Callable[[st
     from ddiv.measure import choose_device
 
     device = choose_device(None if run.device == "auto" else run.device)
-    device_name = calibration.device_name(device)
-    found = recorded(store, missing, device_name)
+    name = device_name(device)
+    found = recorded(store, missing, name)
     costs = {job: cost for job, cost in found.items() if cost.seconds is not None}
     known, unknown, started = len(costs), Counter(), time.time()
     tried = sorted((job for job in missing if job not in costs or isinstance(job, Trial)), key=kind)
@@ -192,7 +193,7 @@ def _costs(missing: Mapping[Job, int], run: Run, store: Store, say: Callable[[st
             except (TrialFailed, ValueError, ImportError) as error:
                 if job not in costs:
                     unknown[f"{KINDS[type(job)]}: {error}"] += missing[job]
-    return costs, {"device_name": device_name, "known": known, "calibrated": len(costs) - known, "unknown": unknown,
+    return costs, {"device_name": name, "known": known, "calibrated": len(costs) - known, "unknown": unknown,
                    "calibration_seconds": time.time() - started, "memory": calibration.peak_memory(costs),
                    "card": calibration.peak_on_card(device)}
 

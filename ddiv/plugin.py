@@ -284,8 +284,8 @@ def pytest_terminal_summary(terminalreporter, config: pytest.Config) -> None:
     terminalreporter.section("claims")
     terminalreporter.write_line(str(counted))
     if hardly := sum("ddiv hardly trained" in dict(report.user_properties) for report in _claim_reports(config)):
-        terminalreporter.write_line(f"{hardly} of these rest, at least in part, on arms that hardly fit their training set: their effects may be those of "
-                                    "not learning (see the caveats in the report)")
+        terminalreporter.write_line(f"{hardly} of these rest, at least in part, on arms that hardly fit their training set: their "
+                                    "effects may be those of not learning (see the caveats in the report)")
     if mine.unwritten:
         terminalreporter.write_line(f"The report was not written, the verdicts and all records stand: {mine.unwritten}", red=True)
     elif mine.report.exists() and mine.report.stat().st_mtime >= mine.run.started:

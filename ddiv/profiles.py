@@ -163,7 +163,7 @@ def _of_python(path: Path) -> tuple[Study, ...]:
     studies = found.get("STUDIES", found.get("STUDY"))
     studies = (studies,) if isinstance(studies, Study) else studies
     if not isinstance(studies, (tuple, list)) or not studies or not all(isinstance(one, Study) for one in studies):
-        raise BadStudyFile("it defines neither STUDY, a ddiv.study.Study, nor STUDIES, a tuple of them")
+        raise ValueError("it defines neither STUDY, a ddiv.study.Study, nor STUDIES, a tuple of them")
     return tuple(studies)
 
 
@@ -174,7 +174,7 @@ def _of_toml(text: str) -> tuple[Study, ...]:
         try:
             studies.append(msgspec.convert(table, Study))
         except msgspec.ValidationError as error:
-            raise BadStudyFile(f"{error}{types_hint(str(error))}") from error
+            raise ValueError(f"{error}{types_hint(str(error))}") from error
         require_known(table, studies[-1])
     return tuple(studies)
 

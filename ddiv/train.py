@@ -28,7 +28,7 @@ from ddiv.datasets import Dataset, are_texts, load
 from ddiv.draws import generator, stream
 from ddiv.errors import TrialFailed
 from ddiv.inputs import Examples, brought, placed, tensor
-from ddiv.machine import processor_name
+from ddiv.machine import device_name
 from ddiv.shown import Shown, synthetic_data, training_set
 from ddiv.spectra.eigen import eigenvalues
 from ddiv.spectra.matrices import shapes, skipped, weight_matrices
@@ -253,8 +253,7 @@ def provenance(device: torch.device, started: float) -> dict:
     import torchvision
     import transformers
 
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else processor_name()
-    return {"started": started, "seconds": time.time() - started, "device": device.type, "device_name": name,
+    return {"started": started, "seconds": time.time() - started, "device": device.type, "device_name": device_name(device),
             "threads": torch.get_num_threads(), "python": platform.python_version(),
             "torch": str(torch.__version__), "torchvision": str(torchvision.__version__),
             "open_clip": str(open_clip.__version__), "transformers": str(transformers.__version__)}

@@ -97,7 +97,7 @@ def test_lists_serve_as_tuples_and_names_are_told_apart(tmp_path):
 
 
 @pytest.mark.parametrize("there, written, said", [
-    ("dropout_rates", "dropout_rate", "Study has no field 'dropout_rate'; did you mean 'dropout_rates'"), ("lr =", "rate =", "Recipe|lr"),
+    ("dropout_rates", "dropout_rate", "Study has no field 'dropout_rate'; did you mean 'dropout_rates'"), ("lr =", "rate =", "missing required field `lr`"),
     ('type = "digits"', 'type = "Digits"', r"Invalid value 'Digits' - at `\$\.data\.type`; types of data: world, digits, .*a function of your own"),
     ('type = "resnet18"', 'kind = "resnet18"', "missing required field `type` - at .*; types of backbone: clip, resnet18"),
     ("width = 4", "width = 4, layers = 3", "ResNet18 has no field 'layers'; there are: width")])

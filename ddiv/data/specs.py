@@ -75,7 +75,7 @@ class Complaints(msgspec.Struct, frozen=True, tag="complaints"):
 class Images(msgspec.Struct, frozen=True, tag="images"):
     """A folder of images below the data root: CLASS/FILE, SPLIT/CLASS/FILE or DOMAIN/CLASS/FILE (`ddiv.data.folder`).
 
-    `folder` is its name there ("pacs96", "mine/birds"), `digest` the SHA-256 of its listing (`ddiv.data.folder.pinned`
+    `folder` is its name there ("pacs96", "mine/birds"), `digest` the SHA-256 of names and contents (`ddiv.data.folder.pinned`
     fills it in). Of `domains` the first is trained on, the others are out of distribution; without them there is one, called
     as the folder. Where the folder has no split of its own, `test_share` of each class is for testing. At most `per_class`
     images of a class train, and at most `test_per_class` of each in each domain test (0: all). The shorter side is resized to

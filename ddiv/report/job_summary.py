@@ -33,7 +33,7 @@ def job_summary(run: Run, answered: Sequence[tuple[Asked, Finding | None]], know
              f"Profile {escaped(run.profile)}, run {run.id} of {began}, {len(run.seeds)} to {run.max_seeds} seeds: {counts}.",
              ""]
     if not answered:
-        lines += ["The data or weights of every study chosen are absent. What is missing, and how to get it: "
+        lines += ["The data or weights of every study chosen are absent, or the run ended before. What is missing, and how to get it: "
                   f"<code>{escaped(run.command)} --plan</code>", ""]
     if unanswered:
         first = escaped(unanswered[0].error or "the run ended before")
