@@ -3,12 +3,13 @@
 "Compared with the baseline, on multiple test datasets, dropout tends to increase the value of alpha, reduce
 the Frobenius Norm, and increase the matrix entropy with an increasing dropout rate." The summary adds that
 dropout and weight decay "diminish the largest eigenvalue". Figure 8: "combinations with dropout and weight decay, as
-well as the very large dropout can make more intense changes in both scale and shape side."
+well as the very large dropout can make more intense changes in both scale and shape side": that they can somewhere, not
+that they do everywhere.
 """
 
 import pytest
 
-from ddiv.claim import All, Further, Opposite, Trend
+from ddiv.claim import Further, Opposite, Trend
 from ddiv.evidence import FALLS, RISES
 from ddiv.outcome import Spectral
 from ddiv.testing import claim
@@ -18,6 +19,11 @@ layers = pytest.mark.parametrize("layers", ["classifier", "encoder"])
 one_place = pytest.mark.parametrize("where", ["head-only", "encoder-only"])
 # Shape and scale.
 each_metric = pytest.mark.parametrize("metric", ["alpha", "entropy_raw", "frobenius_norm", "spectral_norm"])
+
+
+def combinations(study):
+    """Rates of dropout and decays of the combined arms, by the arms' names."""
+    return {study.combination(rate, decay).label: (rate, decay) for rate, decay in study.combinations}
 
 
 @claim("drop-alpha", "More dropout, larger power-law exponent: a less heavy-tailed spectrum.",
@@ -69,7 +75,7 @@ def test_dropout_and_decay_oppose_in_shape(study, metric, layers):
 
 @claim("drop-very-large", "Very large dropout before the classification layer moves its scale and shape further than the "
        "largest ordinary rate there.", source="v1 appendix, figure 8",
-       needs=("very_large_dropout", "single_placement_rates"))
+       needs=("very_large_dropout", "single_placement_rates"), somewhere=True)
 @each_metric
 @pytest.mark.parametrize("arm", ["very large"])
 def test_very_large_dropout_goes_further(study, arm, metric):
@@ -78,10 +84,9 @@ def test_very_large_dropout_goes_further(study, arm, metric):
 
 
 @claim("drop-very-large", "Dropout and weight decay together move the classification layer's scale and shape further than "
-       "either alone, in every combination.", source="v1 appendix, figure 8", needs=("combinations",))
+       "either alone.", source="v1 appendix, figure 8", needs=("combinations",), somewhere=True, each={"arm": combinations})
 @each_metric
-@pytest.mark.parametrize("arm", ["combinations"])
 def test_combinations_go_further_than_their_parts(study, arm, metric):
-    return All(tuple(Further(Spectral(metric, "classifier"), (study.combination(rate, decay),),
-                             (Treatment.of(Dropout(rate)), Treatment.of(WeightDecay(decay))))
-                     for rate, decay in study.combinations))
+    rate, decay = combinations(study)[arm]
+    return Further(Spectral(metric, "classifier"), (study.combination(rate, decay),),
+                   (Treatment.of(Dropout(rate)), Treatment.of(WeightDecay(decay))))

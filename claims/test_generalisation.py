@@ -20,33 +20,33 @@ STRONG = 0.5
 
 
 @claim("aug-ood", "Augmentation improves accuracy out of distribution (mean over the domains).",
-       source="v1 3.4, table 2", needs=("augmentations",), each=lambda study: study.moderate_augmentations)
+       source="v1 3.4, table 2", needs=("augmentations",), each={"augmentation": lambda study: study.moderate_augmentations})
 def test_augmentation_raises_ood_accuracy(study, augmentation):
     return Contrast(Score("accuracy", "ood"), (study.augmentation(augmentation),), RISES)
 
 
 @claim("aug-ood", "Cutout, CutMix and mixup improve accuracy out of distribution too (mean over the domains).",
-       source="v1 2.1.1 names mixup; v2", needs=("further_augmentations",), each=lambda study: study.further_augmentations)
+       source="ours, after v1 3.4", needs=("further_augmentations",), each={"augmentation": lambda study: study.further_augmentations})
 def test_further_augmentation_raises_ood_accuracy(study, augmentation):
     return Contrast(Score("accuracy", "ood"), (study.augmentation(augmentation),), RISES)
 
 
 @claim("aug-ece", "Augmentation lowers the calibration error, in and out of distribution.", source="v1 3.4, table 2",
-       needs=("augmentations",), each=lambda study: study.augmentations)
+       needs=("augmentations",), each={"augmentation": lambda study: study.augmentations})
 @id_and_ood
 def test_augmentation_lowers_calibration_error(study, augmentation, where):
     return Contrast(Score("ece", where), (study.augmentation(augmentation),), FALLS)
 
 
 @claim("aug-ece", "Cutout, CutMix and mixup lower the calibration error too, in and out of distribution.",
-       source="v1 2.1.1 names mixup; v2", needs=("further_augmentations",), each=lambda study: study.further_augmentations)
+       source="ours, after v1 3.4", needs=("further_augmentations",), each={"augmentation": lambda study: study.further_augmentations})
 @id_and_ood
 def test_further_augmentation_lowers_calibration_error(study, augmentation, where):
     return Contrast(Score("ece", where), (study.augmentation(augmentation),), FALLS)
 
 
 @claim("aug-extreme-hurts", "The extreme augmentations auto-v2 and auto-v3 cost accuracy, in and out of distribution.",
-       source="v1 3.4, table 2", needs=("extreme_augmentations",), each=lambda study: study.extreme_augmentations)
+       source="v1 3.4, table 2", needs=("extreme_augmentations",), each={"augmentation": lambda study: study.extreme_augmentations})
 @id_and_ood
 def test_extreme_augmentation_lowers_accuracy(study, augmentation, where):
     return Contrast(Score("accuracy", where), (study.augmentation(augmentation),), FALLS)

@@ -218,7 +218,7 @@ def replicate(asked: Asked, obtain: Callable[[Asked], Finding], most: int, in_ti
 
 def unreliable(shares: Mapping[Measured, float]) -> bool:
     """Whether all that was measured is what the fits cannot tell. With other metrics beside it, that is a caveat."""
-    return len(shares) == 1 and min(shares.values()) < RELIABLE_SHARE
+    return max(shares.values()) < RELIABLE_SHARE
 
 
 def _weigh(question: Question, effects: Sequence[Effects], shares: Mapping[Measured, float], alpha: float) -> Evidence:

@@ -139,7 +139,8 @@ def _directions(vectors: Tensor, size: int, removed: str, draws: torch.Generator
 def scores(facts: Mapping | None) -> dict[str, float]:
     """What `measure` left in a record, by name: the share of the accuracy above chance that is kept, and `share`.
 
-    NaN where the whole network is less than `LEAST_ABOVE_CHANCE` above chance; nothing where nothing was measured.
+    NaN where no tail was found, so that nothing was removed, and where the whole network is less than `LEAST_ABOVE_CHANCE`
+    above chance; nothing where nothing was measured.
     """
     if facts is None:
         return {}
@@ -148,7 +149,7 @@ def scores(facts: Mapping | None) -> dict[str, float]:
         found[f"{cut['tail']}/{cut['part']}/share"] = cut["with_tail"] / cut["matrices"]
         for where, accuracy in cut["accuracy"].items():
             above = facts["whole"][where] - facts["chance"]
-            kept = (accuracy - facts["chance"]) / above if above >= LEAST_ABOVE_CHANCE else np.nan
+            kept = (accuracy - facts["chance"]) / above if cut["with_tail"] and above >= LEAST_ABOVE_CHANCE else np.nan
             found[f"{cut['tail']}/{cut['part']}/{cut['removed']}/{where}"] = kept
     return found
 

@@ -85,8 +85,9 @@ def turns(question: Asking, study: Study, side: int, way: int) -> Turns:
                     for knob, sign in ((first, up), (second, along * way))}
         case TracksBetter():
             levers = [lever(outcome, study) for outcome in question.outcomes()]
-            return {(arm, knob): sign * 0.1 * along * i for i, arm in enumerate(question.treatments)
-                    for (knob, sign), along in zip(levers, (side, -side, 1))}
+            # The weighted score is the plain one times alignment, so this has to move more.
+            return {(arm, knob): sign * along * i for i, arm in enumerate(question.treatments)
+                    for (knob, sign), along in zip(levers, (0.3 * side, -0.1 * side, 0.1))}
         case Separated():
             knob, sign = lever(question.outcome, study)
             if side > 0:

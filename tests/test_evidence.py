@@ -126,6 +126,13 @@ def test_a_claim_over_one_study_has_the_verdict_of_that_study():
         assert over_studies([one])[0] == one.verdict
 
 
+def test_what_is_said_to_be_so_somewhere_needs_one_study():
+    assert over_studies([YES, NO, NO, NO, NO], somewhere=True)[0] == "inconclusive"
+    assert over_studies([judge([1.0] * 12), *[OPEN] * 4, NO], somewhere=True)[0] == "supported"
+    verdict, e_for, e_against = over_studies([NO, NO], somewhere=True)
+    assert (verdict, e_for, e_against) == ("contradicted", NO.e_for, NO.e_against)
+
+
 def test_a_verdict_over_studies_keeps_alpha():
     """No effect in any of three studies, 20 seeds each, whose noise is partly the same."""
     rng, wrong = np.random.default_rng(21), 0

@@ -29,6 +29,14 @@ def test_somewhere_opposed_follows_the_pair_that_opposes():
         somewhere_opposed([CLEAR], [CLEAR, CLEAR])
 
 
+def test_which_pair_is_followed_is_no_matter_of_units():
+    """Both oppose at two seeds, the second more strongly, the first more steadily; then the first alone goes on."""
+    second = np.array([1.0, 9.0, -1.0, -1.0, -1.0, -1.0, -1.0])
+    for unit in (1e-6, 1, 1e6):
+        found = somewhere_opposed([CLEAR, unit * second], [minus(CLEAR), minus(unit * second)])
+        assert found.verdict == "supported" and found.effects == pytest.approx(CLEAR)
+
+
 def curves(heights, n=7):
     """The same curve at n seeds, give or take a constant."""
     return np.array(heights, dtype=float)[:, None] + np.arange(n)

@@ -316,8 +316,10 @@ def test_one_outcome_tracks_a_third_better_than_another():
     vendi = {arm: {"pixel": 5.0 + i, "embedding": 5.0 + by} for i, (arm, by) in enumerate(zip(arms, (0, 1, 9, 3)))}
     states = {arm: state(alpha=3 + i**3) for i, arm in enumerate(arms)}
     question = TracksBetter(Vendi("pixel"), Vendi("embedding"), Score("accuracy", "id"), arms)
-    assert question.answer(bench(states, vendi)) == pytest.approx((0.2,))
-    assert question.answer(bench({}, vendi)) == (0.0,) and not question.fit_matters
+    assert question.answer(bench(states, vendi)) == pytest.approx((1.0, 0.2))
+    assert question.judge([(0.1, 0.2)] * 6, 0.05).verdict == "supported"
+    assert question.judge([(-0.1, 0.2)] * 7, 0.05).verdict == "contradicted"  # further from it than the rival, yet against it
+    assert question.answer(bench({}, vendi)) == (0.0, 0.0) and not question.fit_matters
     assert len(jobs(question, WORLD, (0,))) == 8
     with pytest.raises(ValueError, match="3 arms or more"):
         TracksBetter(Vendi("pixel"), Vendi("embedding"), Score("accuracy", "id"), arms[:2])
@@ -369,20 +371,20 @@ def mixing(differences) -> tuple:
 
 @pytest.mark.parametrize("differences, verdict", [
     ((0.01, 0.02, 0.0, 0.0, -0.05, -0.2), "supported"), ((-0.01, -0.01, -0.01, -0.01, -0.05, -0.2), "supported"),
-    ((-0.1, -0.1, -0.1, -0.1, -0.2, -0.3), "contradicted"), ((0.0, 0.0, 0.0, 0.01, 0.02, 0.05), "contradicted")])
+    ((-0.1, -0.1, -0.1, -0.1, -0.2, -0.3), "contradicted"), ((0.02, 0.02, 0.02, -0.03, -0.05, -0.2), "contradicted"), ((0.0, 0.0, 0.0, 0.01, 0.02, 0.05), "contradicted")])
 def test_mixing_is_flat_at_first_and_lower_in_the_end(differences, verdict):
     question, effects = mixing(differences)
     assert effects == pytest.approx(differences) and question.judge([effects] * 7, 0.05).verdict == verdict
 
 
 def test_mixing_tells_the_share_from_which_accuracy_falls():
-    """Linear between .5, where it is .01 above, and .7, where it is .01 below."""
-    question, effects = mixing((0.01, 0.01, 0.01, 0.01, -0.01, -0.2))
+    """By more than the margin of .02: linear between .5, where it is .01 above that, and .7, where it is .01 below."""
+    question, effects = mixing((0.01, 0.01, 0.01, -0.01, -0.03, -0.2))
     (derived,) = question.derived([effects] * 3)
     assert derived[1:] == pytest.approx((0.6, 0.6, 0.6))
-    (wider,) = question.derived([effects, mixing((0.01, 0.01, 0.01, 0.01, 0.01, -0.2))[1]] * 3)
+    (wider,) = question.derived([effects, mixing((0.01, 0.01, 0.01, -0.01, -0.01, -0.2))[1]] * 3)
     assert 0.6 < wider.value < 0.8 and wider.low < wider.value < wider.high
-    assert mixing((-0.1,) * 6)[0].derived([(-0.1,) * 6])[0].value == 0 and question.derived([(0.1,) * 6])[0].value == 1
+    assert question.derived([(-0.1,) * 6])[0].value == pytest.approx(0.15 / 5) and question.derived([(0.1,) * 6])[0].value == 1
 
 
 @pytest.mark.parametrize("shares", [(0.15, 0.5, 1.0), (0.0, 0.7, 1.0), (0.0, 0.15, 0.5), (0.0, 0.5, 0.15, 1.0)])

@@ -87,6 +87,8 @@ def test_the_list_is_starred_and_counted():
     assert marks(page) == [{"data-starred"}, set(), {"data-starred"}]
     parsed = parse(page)
     assert len(parsed.all("span", class_="star")) == 2
+    again = parse(page | {"listed": page["listed"] | {"repeats": 2}}).text
+    assert "for which 2 findings that put another claim's very question (to the same study) did not count again." in again
     assert ("1 of the 2 supported, and 1 finding not supported alone, are on the list that keeps false discoveries at 5 %"
             in parsed.text)
 
@@ -120,6 +122,8 @@ def test_studies_together_have_a_column_and_a_line():
     titles = [a["title"] for a in parsed.all("span") if "for every study" in a.get("title", "")]
     assert titles == ["s: supported; r: supported; evidence 20.5 for every study, 0.030 against",
                       "s: inconclusive; evidence 0.400 for every study, 1.50 against"]
+    somewhere = parse(page | {"over_studies": [row | {"somewhere": True} for row in rows]})
+    assert "for some study" in str([a.get("title") for a in somewhere.all("span")]) and "somewhere" in somewhere.text
     assert "w ? inconclusive (1 study)" in parsed.text and "every study supports it on its own" in parsed.text
     alone = parse(of(one("supported"), over_studies=rows[:1]))
     assert not alone.all("td", class_="over") and not alone.all("p", class_="over") and "All studies." not in alone.text

@@ -22,9 +22,9 @@ FALLING, RISING = [-1.0, -1.1, -1.2, -1.3, -1.4, -1.5], [1.0, 1.1, 1.2, 1.3, 1.4
 
 
 def found(effects, claim="a", study="one", outcome=NORM, matched=None, unreliable=False, guards="", test="t",
-          variant=""):
+          variant="", somewhere=False):
     """A finding on effects of which the claim says that they fall."""
-    asked = Asked(Claim(claim, "a statement", "a source", "a family", guards),
+    asked = Asked(Claim(claim, "a statement", "a source", "a family", guards, somewhere),
                   msgspec.structs.replace(STUDY, name=study), variant, Contrast(outcome, (STRONG,), FALLS),
                   tuple(range(len(effects))), 0.05, test)
     evidence = judge(effects, FALLS)
@@ -58,12 +58,24 @@ def test_variants_and_claims_are_kept_apart_and_controls_left_out():
 
 
 def test_the_list_leaves_out_what_is_withheld_and_controls():
-    findings = [found(FALLING, test="good"), found(FALLING, test="withheld", unreliable=True), found(RISING, test="wrong"),
-                found(FALLING, test="control", guards="a family")]
+    findings = [found(FALLING, test="good"), found(FALLING, test="withheld", study="two", unreliable=True),
+                found(RISING, test="wrong", study="three"), found(FALLING, test="control", study="four", guards="a family")]
     # One e-value of 41 among three needs 3 / alpha; a second like it makes that 3 / (2 alpha).
-    assert summary.listed(findings, 0.05) == {"alpha": 0.05, "of": 3, "tests": []}
-    assert summary.listed([*findings, found(FALLING, test="other")], 0.1)["tests"] == ["good", "other"]
-    assert summary.listed([], 0.05) == {"alpha": 0.05, "of": 0, "tests": []}
+    assert summary.listed(findings, 0.05) == {"alpha": 0.05, "of": 3, "repeats": 0, "tests": []}
+    assert summary.listed([*findings, found(FALLING, test="other", study="five")], 0.1)["tests"] == ["good", "other"]
+    assert summary.listed([], 0.05) == {"alpha": 0.05, "of": 0, "repeats": 0, "tests": []}
+
+
+def test_a_question_that_two_claims_put_to_a_study_is_one_discovery():
+    twice = [found(FALLING, test="good"), found(FALLING, claim="b", test="again")]
+    listed = summary.listed([*twice, found(RISING, test="wrong", study="two")], 0.1)
+    assert listed == {"alpha": 0.1, "of": 2, "repeats": 1, "tests": ["good", "again"]}
+    assert summary.listed([*twice, found(RISING, test="wrong", study="two")], 0.04)["tests"] == []
+
+
+def test_what_is_said_to_be_so_somewhere_is_judged_so_over_studies():
+    (row,) = summary.over_studies([found(FALLING + [-1.0] * 3, somewhere=True), found(RISING, study="two", somewhere=True)], 0.05)
+    assert row["verdict"] == "supported" and row["somewhere"]
 
 
 def test_controls_are_counted_by_the_family_that_they_guard():

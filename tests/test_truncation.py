@@ -136,6 +136,12 @@ def test_what_is_kept_is_a_share_of_the_accuracy_above_chance():
     assert reliability(Truncated("tail", "all", tail="mp-edge"), found, found) == 6 / 8
 
 
+def test_without_a_tail_nothing_was_removed_so_nothing_was_kept():
+    found = state(facts(0.9, 0.9, 0.9, with_tail=0))
+    assert np.isnan(value(Truncated("tail", "all", tail="mp-edge"), found))
+    assert reliability(Truncated("tail", "all", tail="mp-edge"), found, found) == 0
+
+
 def test_a_network_at_chance_has_nothing_to_keep():
     found = state(facts(0.12, 0.1, 0.1, 6))
     assert np.isnan(value(Truncated("tail", "all", tail="mp-edge"), found))

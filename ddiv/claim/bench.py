@@ -23,7 +23,8 @@ class Claim(msgspec.Struct, frozen=True):
     """What a paper says: an id of the catalogue, the statement in our words, and where it stands.
 
     A control is a claim that we make in order to see it fail: its tests must not come out supported. `guards`
-    names the family of claims that it is a control of ("" for a claim that is none).
+    names the family of claims that it is a control of ("" for a claim that is none). What is said to be so
+    `somewhere` holds over all studies where it holds on one of them.
     """
 
     id: str
@@ -31,6 +32,7 @@ class Claim(msgspec.Struct, frozen=True):
     source: str
     family: str
     guards: str = ""
+    somewhere: bool = False
 
     @property
     def control(self) -> bool:

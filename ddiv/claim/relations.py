@@ -10,7 +10,7 @@ import numpy as np
 from ddiv import evidence
 from ddiv.claim.bench import Bench, Effects, Measured, TooFewArms
 from ddiv.claim.question import OneEffect
-from ddiv.evidence import RISES
+from ddiv.evidence import RISES, Evidence
 from ddiv.treatment import Treatment
 
 Kind = Literal["spearman", "pearson"]
@@ -71,16 +71,16 @@ class Correlation(_OverArms, frozen=True, tag="correlation"):
 
 
 class TracksBetter(_OverArms, frozen=True, tag="tracks-better"):
-    """Over arms, `outcome` is correlated with `target` more than `rival` is, seed by seed.
+    """Over arms, `outcome` is correlated with `target`, and more than `rival` is, seed by seed.
 
-    A seed at which one of the three is the same in all arms counts as no effect.
+    Both must hold: one that hardly follows the target doesn't track it by being less far from it than another. A seed at
+    which one of the three is the same in all arms counts as no effect.
     """
 
     outcome: Measured
     rival: Measured
     target: Measured
     treatments: tuple[Treatment, ...]
-    direction: int = RISES
     kind: Kind = "spearman"
 
     def outcomes(self) -> Iterator[Measured]:
@@ -88,17 +88,26 @@ class TracksBetter(_OverArms, frozen=True, tag="tracks-better"):
 
     def answer(self, bench: Bench) -> Effects:
         one, other, target = values(bench, self.outcomes(), self.treatments)
-        found = [correlation(score, target, self.kind) for score in (one, other)]
-        return (0.0 if None in found else found[0] - found[1],)
+        own, its = (correlation(score, target, self.kind) for score in (one, other))
+        return (0.0, 0.0) if own is None or its is None else (own, own - its)
+
+    def judge(self, effects: Sequence[Effects], alpha: float) -> Evidence:
+        return evidence.every(list(zip(*effects)), alpha=alpha)
+
+    @property
+    def direction(self) -> int:
+        """Of both comparisons, which are positive as the claim has them."""
+        return RISES
 
     @property
     def method(self) -> str:
         named = f"{self.kind.capitalize()} correlations over {len(self.treatments)} arms"
-        return f"sign e-process on per-seed {named}, less those of the {self.rival.label}"
+        return f"sign e-process on per-seed {named}, and on the same less those of the {self.rival.label}; both must hold"
 
     @property
     def unit(self) -> str:
-        return f"correlation of {self.outcome.label} and {self.target.label}, minus that of {self.rival.label}"
+        return (f"correlation of {self.outcome.label} and {self.target.label}, or that minus the one of {self.rival.label} "
+                "(the weaker)")
 
 
 class Separated(_OfStates, frozen=True, tag="separated"):

@@ -8,7 +8,7 @@ import numpy as np
 from ddiv import evidence
 from ddiv.claim.bench import Bench, Effects, Ladder, Measured, TooFewArms
 from ddiv.claim.question import Asking, Derived
-from ddiv.claim.relations import Correlation, Separated, TracksBetter
+from ddiv.claim.relations import Correlation, Separated
 from ddiv.claim.simple import Change, Contrast, Further, NoWorse, Threshold, Trend
 from ddiv.evidence import RISES, Evidence
 from ddiv.outcome import Snapshot
@@ -94,9 +94,8 @@ class RiseThenFall(Asking, frozen=True, tag="rise-then-fall"):
 class Mixing(Asking, frozen=True, tag="mixing"):
     """Over a ladder of synthetic shares accuracy is flat or rising at first, and lower in the end.
 
-    Per seed: the difference from the baseline at each share. Two comparisons are made of them, and both must hold: the mean
-    over shares up to `half` is not below the baseline by more than `margin`, and the last share is below the mean of
-    all up to `half`, the baseline among them.
+    Per seed: the difference from the baseline at each share. Of them all of these must hold: none up to `half` is below the
+    baseline by more than `margin`, and the last share is below the mean of all up to `half`, the baseline among them.
     """
 
     outcome: Measured
@@ -123,7 +122,7 @@ class Mixing(Asking, frozen=True, tag="mixing"):
     def judge(self, effects: Sequence[Effects], alpha: float) -> Evidence:
         curves = self._curves(effects)
         early = curves[self._early]
-        return evidence.every([early[1:].mean(axis=0) + self.margin, early.mean(axis=0) - curves[-1]], alpha=alpha)
+        return evidence.every([*(early[1:] + self.margin), early.mean(axis=0) - curves[-1]], alpha=alpha)
 
     def extremes(self, effects: Sequence[Effects]) -> Iterator[Effects]:
         size, early, rungs = 1 + 10 * float(np.abs(effects).max()), len(self._early) - 1, len(self.ladder) - 1
@@ -132,8 +131,8 @@ class Mixing(Asking, frozen=True, tag="mixing"):
 
     def derived(self, effects: Sequence[Effects]) -> tuple[Derived, ...]:
         shares = np.array([share for share, _ in self.ladder])
-        return (Derived("largest synthetic share at which the mean is not below that of real images only",
-                        *evidence.last_share(shares, self._curves(effects))),)
+        return (Derived(f"largest synthetic share at which the mean is at most {self.margin:g} below that of real data only",
+                        *evidence.last_share(shares, self._curves(effects) + self.margin)),)
 
     def _curves(self, effects: Sequence[Effects]) -> np.ndarray:
         """(rungs, seeds) differences from the baseline, its own 0 first."""
@@ -142,20 +141,20 @@ class Mixing(Asking, frozen=True, tag="mixing"):
 
     @property
     def direction(self) -> int:
-        """Of both comparisons, which are positive as the claim has them."""
+        """Of all comparisons, which are positive as the claim has them."""
         return RISES
 
     @property
     def method(self) -> str:
-        return (f"sign e-process on two per-seed comparisons, not lower at first (margin {self.margin:g}) and lower in the "
-                "end; both must hold")
+        return (f"sign e-process on per-seed comparisons, not lower at any share up to {self.half:g} (margin {self.margin:g}) "
+                "and lower in the end; all must hold")
 
     @property
     def unit(self) -> str:
-        return f"{self.outcome.label}, the weaker of the two comparisons"
+        return f"{self.outcome.label}, the weakest of the comparisons"
 
 
-Single = Trend | Contrast | NoWorse | Change | Threshold | Further | Correlation | TracksBetter | Separated
+Single = Trend | Contrast | NoWorse | Change | Threshold | Further | Correlation | Separated
 
 
 class All(Asking, frozen=True, tag="all"):

@@ -36,20 +36,24 @@ def product(evalues: Sequence[float]) -> float:
     return result
 
 
-def over_studies(findings: Sequence[Evidence], alpha: float = 0.05) -> tuple[Verdict, float, float]:
+def over_studies(findings: Sequence[Evidence], alpha: float = 0.05, somewhere: bool = False) -> tuple[Verdict, float, float]:
     """The claim that an effect has its direction on EVERY study, from the evidence on each: verdict, e_for, e_against.
 
     Supported where each study supports it on its own (an intersection-union test: Berger, Technometrics 1982), so `e_for` is the
     smallest of theirs. Contradicted where the mean of their capitals against it reaches 1/alpha: it fails on some study,
-    with the error kept at alpha however the studies depend on each other. Raises ValueError on no studies.
+    with the error kept at alpha however the studies depend on each other. `somewhere`, the claim that it has it on at least
+    ONE, is judged in the same way with both sides exchanged. Raises ValueError on no studies.
     """
     if not findings:
         raise ValueError("no study to combine")
-    e_for, e_against = min(one.e_for for one in findings), average([one.e_against for one in findings])
-    if all(one.verdict == "supported" for one in findings):
-        return "supported", e_for, e_against
-    # A capital that reaches the bar exactly falls short of it by rounding, as in ``verdicts``.
-    return ("contradicted" if e_against * (1 + 1e-12) >= 1 / alpha else "inconclusive"), e_for, e_against
+    sides = [("supported", [one.e_for for one in findings]), ("contradicted", [one.e_against for one in findings])]
+    (on_each, all_of_these), (on_any, any_of_these) = reversed(sides) if somewhere else sides
+    least, mean = min(all_of_these), average(any_of_these)
+    if all(one.verdict == on_each for one in findings):
+        verdict = on_each
+    else:  # a capital that reaches the bar exactly falls short of it by rounding, as in ``verdicts``
+        verdict = on_any if mean * (1 + 1e-12) >= 1 / alpha else "inconclusive"
+    return verdict, *((mean, least) if somewhere else (least, mean))
 
 
 def ebh(evalues: Sequence[float], alpha: float = 0.05) -> tuple[int, ...]:

@@ -7,7 +7,7 @@ the seeds before suggest, is fair if it is on an event that each part it can fol
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -43,8 +43,9 @@ def alike(first: Sequence[float], second: Sequence[float], *, alpha: float = 0.0
 def somewhere_opposed(first: np.ndarray, second: np.ndarray, *, alpha: float = 0.05, method: Method = "sign") -> Evidence:
     """The claim that in at least one of k pairs of paired effects, (k, n) and (k, n), the two oppose in sign.
 
-    Supported by a bet, at every seed, that the pair which opposed most often at the seeds before opposes again: where no
-    pair opposes at more than half of the seeds, no such choice gains on average. Nothing is staked at the first seed.
+    Supported by a bet, at every seed, that the pair which opposed most often at the seeds before opposes again (of several
+    the one that did so most steadily: pairs have units of their own, so their sizes say nothing): where no pair opposes at
+    more than half of the seeds, no such choice gains on average. Nothing is staked at the first seed.
     Contradicted once each pair is known to go the same way, as in `opposed`. What is shown is the signed root of minus
     the product of the pair that opposes most. Errors as `judge`.
     """
@@ -53,11 +54,11 @@ def somewhere_opposed(first: np.ndarray, second: np.ndarray, *, alpha: float = 0
     if one.shape != two.shape:
         raise ValueError(f"pairs of effects (k, n) are needed, got {one.shape} and {two.shape}")
     roots = _root(one, two)
-    log_for = log_capital(_followed(roots), method) if roots.shape[1] > 1 else np.zeros(0)
+    log_for = log_capital(_followed(roots, _steadiness), method) if roots.shape[1] > 1 else np.zeros(0)
     log_for = np.concatenate([[0.0], log_for])
     same = np.array([_apart(a, -b, method) for a, b in zip(one, two)])
     at_against = first_reached(np.maximum.accumulate(same, axis=1).min(axis=0) >= log_bar(alpha))
-    most = roots[max(range(len(roots)), key=lambda row: ((roots[row] > 0).sum(), roots[row].sum()))]
+    most = roots[_leader(roots, _steadiness)]
     return evidence_of(log_for, same.min(axis=0), first_reached(log_for >= log_bar(alpha)), at_against, most,
                        interval_of(most[None], alpha, method), alpha, method)
 
@@ -77,7 +78,7 @@ def peaked(curves: np.ndarray, *, alpha: float = 0.05, method: Method = "sign") 
     if len(values) < 3:
         raise ValueError(f"a peak inside needs curves of 3 rungs or more, got {len(values)}")
     heights = values[1:-1] - np.maximum(values[0], values[-1])
-    own, bet_on, bar = heights.max(axis=0), _followed(heights), log_bar(alpha)
+    own, bet_on, bar = heights.max(axis=0), _followed(heights, _size), log_bar(alpha)
     log_for = np.concatenate([[0.0], log_capital(bet_on, method) if len(bet_on) else []])
     log_against = log_capital(-own, method)
     low = lower_bound(bet_on, bar, method) if len(bet_on) else -math.inf
@@ -97,10 +98,21 @@ def _root(one: np.ndarray, two: np.ndarray) -> np.ndarray:
     return np.sign(product) * np.sqrt(np.abs(product))
 
 
-def _followed(values: np.ndarray) -> np.ndarray:
-    """At every seed but the first, the value in the row of (k, n) that led before it: most often positive, then largest."""
-    wins, sums = (values > 0).cumsum(axis=1), values.cumsum(axis=1)
-    seeds = range(1, values.shape[1])
-    leaders = [max(range(len(values)), key=lambda row, t=t: (wins[row, t - 1], sums[row, t - 1])) for t in seeds]
-    return values[leaders, list(seeds)]
+def _followed(values: np.ndarray, among_equals: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    """At every seed but the first, the value in the row of (k, n) that led before it."""
+    return np.array([values[_leader(values[:, :seed], among_equals), seed] for seed in range(1, values.shape[1])])
 
+
+def _leader(values: np.ndarray, among_equals: Callable[[np.ndarray], np.ndarray]) -> int:
+    """The row of (k, n) that is most often positive; of several that of the largest `among_equals` (k,), then the first."""
+    wins, rank = (values > 0).sum(axis=1), among_equals(values)
+    return max(range(len(values)), key=lambda row: (wins[row], rank[row]))
+
+
+def _size(values: np.ndarray) -> np.ndarray:
+    return values.sum(axis=1)
+
+
+def _steadiness(values: np.ndarray) -> np.ndarray:
+    """The mean of each row in units of its root mean square; 0 where all is 0."""
+    return values.mean(axis=1) / np.maximum(np.sqrt((values**2).mean(axis=1)), np.finfo(float).tiny)

@@ -32,7 +32,14 @@ def _listed(page: dict, findings: list[dict]) -> str:
     verb = "is" if on == 1 and not beside else "are"
     return ((f" All {on:,} supported" if on == len(supported) > 1 else f" {on:,} of the {len(supported):,} supported")
             + (f", and {count(beside, 'finding')} not supported alone," if beside else "")
-            + f" {verb} on the list that keeps false discoveries at {percent(listed['alpha'])} (★).")
+            + f" {verb} on the list that keeps false discoveries at {percent(listed['alpha'])} (★)" + _repeats(listed) + ".")
+
+
+def _repeats(listed: dict) -> str:
+    if not is_number(again := listed.get("repeats")) or not again:
+        return ""
+    return (f", for which {count(again, 'finding')} that {'puts' if again == 1 else 'put'} another claim's very question "
+            "(to the same study) did not count again")
 
 
 def _kept(findings: list[dict]) -> str:

@@ -30,8 +30,8 @@ def render(page: dict[str, Any]) -> str:
                       "guards": the family that it is a negative control of, or "",
                       "findings": [FINDING, ...]}],
           "controls": {family: {"held", "of"}},                      # its negative controls
-          "listed": {"alpha", "of", "tests": [test, ...]},           # selected together (e-BH)
-          "over_studies": [{"claim", "variant", "verdict", "e_for", "e_against", "studies": {study: verdict}}],
+          "listed": {"alpha", "of", "repeats", "tests": [test, ...]},  # selected together (e-BH); findings that repeat a question
+          "over_studies": [{"claim", "variant", "verdict", "e_for", "e_against", "somewhere", "studies": {study: verdict}}],
           "spent": {"first", "most", "budget" (seconds), "trials", "fixed",   # seeds and trials
                     "by_seeds": [[seeds, how many findings], ...]},
           "fit": [{"claim", "study", "variant", "test", "family", "unit", "note",

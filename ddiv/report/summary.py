@@ -24,15 +24,23 @@ def spent(run: runs.Run, findings: Iterable[Finding]) -> dict:
 
 
 def listed(findings: Iterable[Finding], alpha: float) -> dict:
-    """The claims that e-BH lists as supported: of these at most a share `alpha` is expected to be listed wrongly."""
-    claims = [finding for finding in findings if not finding.asked.claim.control]
-    evalues = [0.0 if finding.withheld else finding.evidence.evalue for finding in claims]
-    chosen = evidence.ebh(evalues, alpha) if claims else ()
-    return {"alpha": alpha, "of": len(claims), "tests": [claims[i].asked.test for i in chosen]}
+    """The claims that e-BH lists as supported: of these at most a share `alpha` is expected to be listed wrongly.
+
+    Where two claims put the same question to the same study, one discovery isn't counted as two: `repeats` tells how often.
+    """
+    same: dict[tuple, list[Finding]] = defaultdict(list)
+    for finding in findings:
+        if not finding.asked.claim.control:
+            same[finding.asked.study.name, finding.asked.question].append(finding)
+    groups = list(same.values())
+    evalues = [0.0 if group[0].withheld else group[0].evidence.evalue for group in groups]
+    chosen = evidence.ebh(evalues, alpha) if groups else ()
+    return {"alpha": alpha, "of": len(groups), "repeats": sum(map(len, groups)) - len(groups),
+            "tests": [finding.asked.test for i in chosen for finding in groups[i]]}
 
 
 def over_studies(findings: Iterable[Finding], alpha: float) -> list[dict]:
-    """One verdict over the studies of the run for every claim and variant: that it holds on all of them.
+    """One verdict over the studies of the run for every claim and variant: that it holds on all of them, or somewhere.
 
     What a study withheld as unreliable is evidence of nothing: it counts 0 for and 0 against.
     """
@@ -42,8 +50,9 @@ def over_studies(findings: Iterable[Finding], alpha: float) -> list[dict]:
             grouped[finding.asked.claim.id, finding.asked.variant].append(finding)
     rows = []
     for (claim, variant), group in grouped.items():
-        verdict, e_for, e_against = evidence.over_studies([_reliable(finding) for finding in group], alpha)
-        rows.append({"claim": claim, "variant": variant, "verdict": verdict, "e_for": e_for, "e_against": e_against,
+        verdict, e_for, e_against = evidence.over_studies([_reliable(finding) for finding in group], alpha,
+                                                          somewhere := group[0].asked.claim.somewhere)
+        rows.append({"claim": claim, "variant": variant, "verdict": verdict, "e_for": e_for, "e_against": e_against, "somewhere": somewhere,
                      "studies": {finding.asked.study.name: finding.evidence.verdict for finding in group}})
     return rows
 
