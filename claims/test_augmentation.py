@@ -63,6 +63,15 @@ def test_augmentation_resembles_dropout(study, layers):
     return Resemblance(METRICS, layers, group=augmented(study), like=dropped_out(study), unlike=decayed(study))
 
 
+@claim("aug-like-dropout", "Augmentation and dropout move each metric of the classification layer the same way.",
+       source="v1 3.3, figures 3 and 4", needs=("augmentations", "dropout_rates"))
+@pytest.mark.parametrize("metric", ["alpha", "entropy_raw", "frobenius_norm"])
+@pytest.mark.parametrize("said", ["agree"])
+def test_augmentation_and_dropout_agree_on_each_metric(study, said, metric):
+    """Both in one quadrant of the figures, whose axes are a metric of shape and the norm."""
+    return Alike(Spectral(metric, "classifier"), augmented(study), dropped_out(study))
+
+
 @claim("aug-magnitude", "The size of augmentation's effect on the spectrum is comparable with that of dropout: augmentations on "
        "average move it further than the least of the dropout arms, and less far than the one that moves it furthest.",
        source="v1 3.3", needs=("augmentations", "dropout_rates"))
