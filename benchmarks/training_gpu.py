@@ -29,6 +29,8 @@ GRID = {"CIFAR-10": (50_000, 10_000), "CIFAR-100": (50_000, 10_000), "Imagenette
         "Flowers102": (2_040, 6_149), "Stanford Cars": (8_144, 8_041), "DomainNet": (50_000, 75_000)}
 ARMS, SEEDS, EPOCHS = 23, 3, 5
 
+WAITED = 300  # seconds for processes that start together
+
 # Dense bf16 TFLOP/s from the makers' data sheets, by what the card calls itself.
 PEAKS = {"H200": 989.0, "H100 PCIe": 756.0, "H100 NVL": 835.0, "H100": 989.0, "A100": 312.0, "L40S": 362.0, "L40": 181.0,
          "L4": 121.0, "RTX 4090": 165.0, "RTX 3090": 71.0}
@@ -136,12 +138,12 @@ def one_of_several(scale: Scale, device: str, count: int, start, speeds) -> None
 def side_by_side(scale: Scale, device: torch.device, workers: int, count: int) -> float:
     """Images a second of so many processes together."""
     context = torch.multiprocessing.get_context("spawn")
-    start, speeds = context.Barrier(workers), context.Queue()
+    start, speeds = context.Barrier(workers, timeout=WAITED), context.Queue()  # one that dies leaves none waiting for ever
     work = scale, str(device), count, start, speeds
-    processes = [context.Process(target=one_of_several, args=work) for _ in range(workers)]
+    processes = [context.Process(target=one_of_several, args=work, daemon=True) for _ in range(workers)]
     for process in processes:
         process.start()
-    found = [speeds.get(timeout=600) for _ in processes]
+    found = [speeds.get(timeout=2 * WAITED) for _ in processes]
     for process in processes:
         process.join()
     return sum(found)

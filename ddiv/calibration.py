@@ -6,6 +6,7 @@ import resource
 import sys
 import time
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from statistics import median
 from typing import NamedTuple
@@ -19,16 +20,15 @@ from ddiv.backbone import build
 from ddiv.datasets import Shown, are_texts, load
 from ddiv.forecast import Cost
 from ddiv.inputs import Examples, augmented
-from ddiv.machine import usable_cores
-from ddiv.measure import GPU_TRIAL_THREADS
+from ddiv.measure import prepare
 from ddiv.models import embedded_weights
 from ddiv.source import Flow, Generator, NGram, Setting
 from ddiv.steps import WARM_UP, Steps, own_stream, precision
 from ddiv.study import Backbone, Bert, Clip, Data, Embedder, Recipe, Space
-from ddiv.train import log_probabilities, schedule, spectrum
+from ddiv.train import log_probabilities, schedule, spectra_of
 from ddiv.treatment import Augmentation
 from ddiv.trial import GeneratorFit, Job, Samples, Trial, View
-from ddiv.vectors import spaces_of, vectors
+from ddiv.vectors import scored_on, spaces_of, vectors
 
 # Work is repeated until it took this long, but for what takes longer at once.
 ENOUGH_SECONDS = 0.15
@@ -44,7 +44,7 @@ class NotCalibrated(ValueError):
 
 def cost(job: Job, device: torch.device) -> Cost:
     """What a job costs where nothing else runs. Raises NotCalibrated, and what loading its data or its model raises."""
-    torch.set_num_threads(1 if device.type == "cpu" else min(GPU_TRIAL_THREADS, usable_cores()))  # as `ddiv.measure` does
+    prepare(device)
     match job:
         case Trial():
             return _trial(job, device)
@@ -95,7 +95,7 @@ def pace(data: Data, backbone: Backbone, recipe: Recipe, device: torch.device) -
     network, _ = build(backbone, loaded.classes)
     built = _now(device) - started
     on_gpu, count = device.type == "cuda", max(recipe.batch, EVALUATED)
-    with own_stream(device):
+    with own_stream(device), ThreadPoolExecutor(1) as pool:
         examples = Examples.of(Shown(loaded.inputs[:count], loaded.labels[:count]), backbone, device)
         batch = next(examples.epoch(torch.arange(len(examples)), recipe.batch, None, torch.Generator(device)))
         take_step = Steps(network, recipe, 0.0, 1_000_000, device, precision(device),
@@ -106,8 +106,9 @@ def pace(data: Data, backbone: Backbone, recipe: Recipe, device: torch.device) -
         step = _timed(lambda: take_step(*batch), device)
         network.eval()
         evaluation = _timed(lambda: log_probabilities(network, examples.inputs), device) / len(examples)
-        spectra = _timed(lambda: spectrum(network), device)
-        return Pace(built, step, evaluation, spectra, sum(map(len, spectrum(network).values())))
+        beside = pool if on_gpu else None  # as in a trial
+        spectra = _timed(lambda: spectra_of(network, beside)(), device)
+        return Pace(built, step, evaluation, spectra, sum(map(len, spectra_of(network, beside)().values())))
 
 
 @lru_cache
@@ -116,7 +117,7 @@ def drawing(data: Data, backbone: Backbone, batch: int, augmentation: str | None
     loaded = load(data)
     count = max(batch, DRAWN_BYTES[device.type] // loaded.inputs[0].nbytes if loaded.inputs.dtype != object else WRITTEN)
     examples = Examples.of(Shown(loaded.inputs[:count], loaded.labels[:count]), backbone, device)
-    order, draws = torch.arange(len(examples)), torch.Generator(device)
+    order, draws = torch.arange(len(examples)), torch.Generator(examples.drawn_on)
     return _timed(lambda: [None for _ in examples.epoch(order, batch, augmentation, draws)], device) / len(examples)
 
 
@@ -155,7 +156,7 @@ def scoring(data: Data, space: Space, embedder: Embedder, n: int, device: torch.
     some = load(data).inputs[:min(n, SCORED)]
     rows = vectors(some, space, embedder, data, device).rows
     made = _timed(lambda: vectors(some, space, embedder, data, device), device)
-    scored = _timed(lambda: spectrum(rows, "cosine", None, None, backend("auto")), device)
+    scored = _timed(lambda: spectrum(rows, "cosine", None, None, backend(scored_on(device))), device)
     size = rows.shape[1]
     return made * n / len(some) + scored * n * min(n, size) / (len(some) * min(len(some), size))
 

@@ -190,9 +190,10 @@ def _costs(missing: Mapping[Job, int], run: Run, store: Store, say: Callable[[st
                     costs[job] = cost._replace(bytes=found[job].bytes) if job in found else cost
             except BadData:
                 raise
-            except (TrialFailed, ValueError, ImportError) as error:
+            except (TrialFailed, ValueError, ImportError, RuntimeError) as error:  # RuntimeError: torch's, of memory too
                 if job not in costs:
-                    unknown[f"{KINDS[type(job)]}: {error}"] += missing[job]
+                    cause, *_ = str(error).splitlines() or [type(error).__name__]
+                    unknown[f"{KINDS[type(job)]}: {cause}"] += missing[job]
     return costs, {"device_name": name, "known": known, "calibrated": len(costs) - known, "unknown": unknown,
                    "calibration_seconds": time.time() - started, "memory": calibration.peak_memory(costs),
                    "card": calibration.peak_on_card(device)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,8 +15,9 @@ from ddiv.datasets import Shown, are_texts
 from ddiv.mixing import MIXING, Mixed, augmented as augmented_images
 from ddiv.study import Backbone, Bert
 
-# A set of inputs lies on a GPU as a whole where it takes at most this share of what is free there: other trials need theirs.
-RESIDENT_SHARE = 0.25
+# What the inputs of one trial, all its sets together, may take of a GPU's memory, and of what is free there at most this
+# share: other trials need theirs (`ddiv.measure.TRIAL_BYTES`). 50,000 images of 224 pixels are 7.5e9 bytes.
+RESIDENT_BYTES, RESIDENT_SHARE = 8 << 30, 1 / 3
 
 # So much of a training set is gathered and augmented at once: a second, augmented copy of a large set would be too much.
 PORTION_BYTES = 1 << 27
@@ -65,13 +66,23 @@ def _shared(inputs: np.ndarray) -> Tensor:
         return torch.from_numpy(inputs)
 
 
-def placed(inputs: Tensor, device: torch.device) -> Tensor:
-    """The inputs on the device, or where they are if they would take more than `RESIDENT_SHARE` of a GPU's free memory."""
-    if device.type == "cuda":
-        kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)  # by torch: free to this process
-        if inputs.nbytes > RESIDENT_SHARE * (torch.cuda.mem_get_info(device)[0] + kept):
-            return inputs
-    return inputs.to(device)
+def placed(sets: Iterable[Tensor], device: torch.device, beside: Sequence[Tensor] = ()) -> list[Tensor]:
+    """Sets of inputs of a trial on the device; `beside` are those of the trial that have been placed before.
+
+    One by one: what would exceed what they may take of a GPU (`RESIDENT_BYTES`) stays where it is.
+    """
+    found = list(beside)
+    for inputs in sets:
+        fits = device.type != "cuda" or _fits(inputs, found, device)
+        found.append(inputs.to(device) if fits else inputs)
+    return found[len(beside):]
+
+
+def _fits(inputs: Tensor, beside: Sequence[Tensor], device: torch.device) -> bool:
+    taken = sum(one.nbytes for one in beside if one.device.type == "cuda")
+    kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)  # by torch: free to this process
+    free = torch.cuda.mem_get_info(device)[0] + kept
+    return taken + inputs.nbytes <= min(RESIDENT_BYTES, RESIDENT_SHARE * (taken + free))
 
 
 def brought(inputs: Tensor, device: torch.device) -> Tensor:
@@ -93,11 +104,16 @@ class Examples:
     @classmethod
     def of(cls, shown: Shown, backbone: Backbone, device: torch.device) -> Examples:
         """Raises ValueError where the backbone does not read such inputs."""
-        inputs = placed(tensor(shown.inputs, backbone), device)
+        (inputs,) = placed([tensor(shown.inputs, backbone)], device)
         return cls(shown.inputs, inputs, torch.from_numpy(shown.labels).long().to(device), backbone)
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    @property
+    def drawn_on(self) -> torch.device:
+        """Where `epoch` draws augmentations: of images, with as many draws as there are pixels, where the pixels are."""
+        return torch.device("cpu") if are_texts(self.raw) else self.labels.device
 
     def epoch(self, order: Tensor, batch: int, augmentation: str | None, draws: Generator) -> Iterator[tuple[Tensor, ...]]:
         """The examples in this order (n,) as batches of tensors on the device: (inputs, labels), and with an augmentation

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import torch
 
+from ddiv.inputs import RESIDENT_BYTES
 from ddiv.machine import usable_cores
 from ddiv.store import Record
 from ddiv.train import Progress, train
@@ -14,8 +15,8 @@ from ddiv.views import diversity
 
 
 # What a trial of a ViT-B/32 at 224 pixels may take of a GPU, estimated: weights, gradients and Adam's state 1.4 GB, the
-# captured step 2, a batch of evaluation 2, a portion under augmentation 4, CUDA itself 0.5, the rest for images.
-TRIAL_BYTES = 16 << 30
+# captured step 2, a batch of evaluation 2, a portion under augmentation 4, CUDA itself 0.5; and images.
+TRIAL_BYTES = (10 << 30) + RESIDENT_BYTES
 
 # Of a trial on a GPU, for the spectra that are computed meanwhile.
 GPU_TRIAL_THREADS = 4
@@ -31,7 +32,7 @@ def measure(job: Job, records: Mapping[Job, Record], device: str | None, progres
     Raises NoSuchDevice, and what the training raises.
     """
     chosen = choose_device(device)
-    torch.set_num_threads(1 if chosen.type == "cpu" else min(GPU_TRIAL_THREADS, usable_cores()))
+    prepare(chosen)
     match job:
         case Trial():
             return train(job, chosen, progress, records)
@@ -46,6 +47,12 @@ def measure(job: Job, records: Mapping[Job, Record], device: str | None, progres
 
             return sample(job, chosen, progress, records)
     raise TypeError(f"no way to measure {job!r}")
+
+
+def prepare(device: torch.device) -> None:
+    """Set what holds for all of torch in a process that measures on this device: its threads, and fp32 that is fp32."""
+    torch.set_num_threads(1 if device.type == "cpu" else min(GPU_TRIAL_THREADS, usable_cores()))
+    torch.backends.cudnn.allow_tf32 = False  # torch allows it for convolutions, though not for products of matrices
 
 
 def choose_device(name: str | None) -> torch.device:

@@ -3,7 +3,7 @@
 At batch 32 a step of a ViT-B/32 is a thousand kernels of a few microseconds, which Python launches more slowly than a large
 GPU computes them. So forward pass, loss, backward pass and optimiser are captured once in a CUDA graph and then replayed.
 bf16 is autocast's: weights, gradients, Adam's state, normalisations and the loss stay in fp32, and so do the weights that
-spectra are of. What is left in fp32 multiplies no matrices: there is nothing for TF32 to do.
+spectra are of. fp32 is never TF32 (`ddiv.measure.prepare`).
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ import os
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from functools import partial
+from functools import lru_cache, partial
 from typing import Literal, get_args
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ddiv.backbone import Network
 from ddiv.errors import TrialFailed
@@ -64,8 +64,8 @@ class Steps:
     def __init__(self, network: Network, recipe: Recipe, decay: float, planned: int, device: torch.device,
                  precision: Precision, capture: bool):
         network.to(device)
-        if device.type == "cuda":  # its tensor cores read convolutions so; shapes and meaning stay
-            network.to(memory_format=torch.channels_last)
+        if device.type == "cuda":
+            channels_last(network)
         rates = recipe.lr, recipe.head_lr or recipe.lr
         self.optimiser = _optimiser(network, rates, recipe.momentum, decay, device)
         self._rates = [cosine(rate, planned) for rate in rates]
@@ -109,13 +109,26 @@ def _optimiser(network: Network, rates: tuple[float, float], momentum: float | N
     return torch.optim.Adam(groups, fused=True, weight_decay=decay, capturable=on_gpu)
 
 
+def channels_last(network: nn.Module) -> None:
+    """Lay convolutions out as a GPU's tensor cores read them; shapes and meaning stay."""
+    # torch refuses tensors of five dimensions, such as weights of 3-d convolutions.
+    if all(one.ndim != 5 for one in (*network.parameters(), *network.buffers())):
+        network.to(memory_format=torch.channels_last)
+
+
+@lru_cache
+def _stream(device: torch.device) -> torch.cuda.Stream:
+    """One a process and device: torch keeps freed memory for the stream that had it, so each trial's own would add its own."""
+    return torch.cuda.Stream(device)
+
+
 @contextmanager
 def own_stream(device: torch.device) -> Iterator[None]:
-    """On a GPU a stream of one's own, as nothing can be captured on the default one."""
+    """On a GPU a stream beside the default one, on which nothing can be captured."""
     if device.type != "cuda":
         yield
         return
-    own = torch.cuda.Stream(device)
+    own = _stream(device)
     own.wait_stream(torch.cuda.current_stream(device))
     with torch.cuda.stream(own):
         yield

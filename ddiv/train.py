@@ -151,7 +151,8 @@ def fit(network: Network, data: Dataset, shown: Shown, trial: Trial, device: tor
     seed, on_gpu = treatment.seed(trial.seed), device.type == "cuda"
     with own_stream(device), ThreadPoolExecutor(1) as pool:
         examples = Examples.of(shown, trial.backbone, device)
-        tests = {domain: placed(tensor(inputs, trial.backbone), device) for domain, (inputs, _) in data.tests.items()}
+        tests = placed((tensor(inputs, trial.backbone) for inputs, _ in data.tests.values()), device, [examples.inputs])
+        tests = dict(zip(data.tests, tests))
         subject = _Subject(trial, network, examples, tests, pool if on_gpu else None)
         batches, planned, last, checkpoints = schedule(trial, len(examples))
         decay, augmentation = map(treatment.part, (WeightDecay, Augmentation))
@@ -159,8 +160,7 @@ def fit(network: Network, data: Dataset, shown: Shown, trial: Trial, device: tor
         take_step = Steps(network, recipe, decay.value if decay else 0.0, planned, device, precision(device),
                           capture=on_gpu and not texts)
         order = generator(seed, "no-op order" if treatment.part(NoOp) else "order")
-        # As many draws as there are pixels are made where the pixels are.
-        draws = torch.Generator("cpu" if texts else device).manual_seed(stream(seed, "augmentation"))
+        draws = torch.Generator(examples.drawn_on).manual_seed(stream(seed, "augmentation"))
         before, losses, step = spectra_of(network, subject.pool), [], 0
         trajectory = [subject.after(0.0)] if 0 in checkpoints else []
         network.train()
@@ -175,12 +175,15 @@ def fit(network: Network, data: Dataset, shown: Shown, trial: Trial, device: tor
             losses.append(float(total) / len(examples))
             _require_finite(trial, step / batches, losses[-1])
             progress(step / last)
-        measured = _measured(subject, data, before(), trajectory, losses, subject.after(step / batches))
+        after, further = subject.after(step / batches), {}
         if treatment.is_baseline:
             domain, (_, truth) = next(iter(data.tests.items()))
             domains = {"train": (examples.inputs, examples.labels),
                        "id": (tests[domain], torch.from_numpy(truth).long().to(device))}
-            measured.facts["truncated"] = truncation.measure(network, domains, generator(seed, "truncation"))
+            further["truncated"] = truncation.measure(network, domains, generator(seed, "truncation"))
+        # Last, as it waits for the spectra that the pool has still to compute.
+        measured = _measured(subject, data, before(), trajectory, losses, after)
+        measured.facts.update(further)
     return measured
 
 

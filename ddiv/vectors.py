@@ -26,6 +26,11 @@ def spaces_of(inputs: np.ndarray) -> tuple[Space, ...]:
     return ("embedding",) if are_texts(inputs) else ("pixel", "embedding")
 
 
+def scored_on(device: torch.device) -> torch.device | str:
+    """Where `ddiv.diversity` computes for a job on this device: on its GPU, else with numpy."""
+    return device if device.type == "cuda" else "numpy"
+
+
 def vectors(inputs: np.ndarray, space: Space, embedder: Embedder, data: Data, device: torch.device) -> Vectors:
     """Images uint8 (n, 3, h, w) or texts (n,) as vectors of a space; `data` is what an Lsa is fitted to.
 

@@ -23,7 +23,7 @@ from ddiv.study import Data, Embedder, Space
 from ddiv.train import provenance
 from ddiv.treatment import Augmentation, Classes
 from ddiv.trial import Job, View
-from ddiv.vectors import spaces_of, vectors
+from ddiv.vectors import scored_on, spaces_of, vectors
 
 
 class Seen(NamedTuple):
@@ -50,12 +50,12 @@ def diversity(view: View, device: torch.device, records: Mapping[Job, Record] = 
     from ddiv.outcome import VENDI_ORDERS, Vendi
     from ddiv.outcome.kinds import Alignment
 
-    started = time.time()
+    started, where = time.time(), scored_on(device)
     seen = _seen(view, records)
     scores, settings, arrays, outside, aligned = {}, {}, {}, {}, {}
     for space in spaces_of(seen.inputs):
         rows, embedder, preprocessing = vectors(seen.inputs, space, view.embedder, view.data, device)
-        found = kernel_spectrum(rows, "cosine", None, None, backend("auto"))
+        found = kernel_spectrum(rows, "cosine", None, None, backend(where))
         scores |= {Vendi(space, order).key: score_of(found.p, order) for order in VENDI_ORDERS}
         settings[space] = asdict(VendiResult(scores[space], found.n, 1.0, found.kernel, embedder, preprocessing))
         arrays[f"eigenvalues/{space}"] = found.p[found.p > 0]
@@ -66,7 +66,8 @@ def diversity(view: View, device: torch.device, records: Mapping[Job, Record] = 
         if space == "embedding":
             for definition in get_args(Alignment):
                 labels = {"labels": seen.labels[seen.fresh], "original_labels": reference.labels}
-                found = alignment(shown, reference.rows, definition, **labels if definition == "centroid" else {})
+                found = alignment(shown, reference.rows, definition, device=where,
+                                  **labels if definition == "centroid" else {})
                 aligned[definition] = found.rho
     facts = {"vendi": scores, "outside": outside, "alignment": aligned, "settings": settings,
              "provenance": provenance(device, started)}

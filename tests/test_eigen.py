@@ -1,6 +1,7 @@
 """Eigenvalues of weight matrices, against direct float64 SVDs."""
 
 import dataclasses
+import threading
 
 import numpy as np
 import pytest
@@ -108,6 +109,20 @@ def test_bad_weights_are_named():
     nn.init.ones_(rank_one.weight)
     evals = eigenvalues(weight_matrices(rank_one))["weight"]
     assert evals[-1] == pytest.approx(600, rel=1e-13) and 0 <= evals[0] <= evals[-2] < 1e-10
+
+
+def test_a_gpu_s_solvers_are_called_in_the_thread_that_asks(threads, monkeypatch):
+    """With a CPU in a GPU's place."""
+    model, solved_in = nn.Sequential(*[nn.Linear(8 * side, 8 * side) for side in range(1, 6)]), []
+    matrices = weight_matrices(model)
+    expected, to, solve = eigenvalues(matrices), torch.Tensor.to, torch.linalg.eigvalsh
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.Tensor, "to", lambda self, *rest, **how: self if rest == (torch.device("cuda"),) else to(self, *rest, **how))
+    monkeypatch.setattr(torch.linalg, "eigvalsh", lambda grams: solved_in.append(threading.get_ident()) or solve(grams))
+    found = eigenvalues(matrices, device="cuda")
+    assert set(solved_in) == {threading.get_ident()} and len(solved_in) == 5
+    for name, evals in found.items():
+        np.testing.assert_allclose(evals, expected[name], rtol=0, atol=1e-13 * expected[name].max())
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")

@@ -200,6 +200,47 @@ def test_every_kind_of_job_is_calibrated(tmp_path, kind, name):
     assert 0 < told.seconds < 600 and told.bytes > 1000
 
 
+def test_augmentations_of_texts_are_calibrated_wherever_texts_train():
+    import torch
+
+    from ddiv.calibration import drawing
+
+    study = next(one for one in profile("embedded").studies if one.name == "bert-complaints")
+    assert 0 < drawing(study.data, study.backbone, 8, "swap30", torch.device("meta")) < 1  # meta has no generator, as CUDA no CPU's
+
+
+def without_memory():
+    import torch
+
+    class Encoder(torch.nn.Linear):
+        width = 4
+
+        def forward(self, images):
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 1 TB\nand more")
+
+    return Encoder(1, 4)
+
+
+def test_what_a_gpu_has_no_memory_for_is_left_out_of_the_times(tmp_path):
+    from ddiv.models.own import own_model
+
+    study = msgspec.structs.replace(STUDY, name="large", backbone=own_model(without_memory))
+    found = forecast([asked(Contrast(NORM, (STUDY.no_op,), RISES), study=study)], {}, run(), Store(tmp_path))
+    text = "\n".join(lines(found, run(), Store(tmp_path)))
+    assert re.search(r"^Not known, and not in the times: 14 trials: CUDA out of memory. Tried to allocate 1 TB$", text, re.MULTILINE)
+
+
+def test_a_view_is_calibrated_on_the_processor_where_there_is_a_gpu_too(monkeypatch):
+    import torch
+
+    from ddiv import calibration
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    calibration.scoring.cache_clear()
+    job = View(STUDY.data, BASELINE, STUDY.embedders[0], STUDY.view_size, 0)
+    assert calibration.cost(alike(job), torch.device("cpu")).seconds > 0
+
+
 # --- pytest claims --plan -----------------------------------------------------------------------
 
 

@@ -150,6 +150,14 @@ def test_resizing_leaves_the_right_size_alone():
     assert resized(given, 32) is given and resized(given, 16).shape == (3, 3, 16, 16)
 
 
+def test_a_large_set_is_resized_in_batches_to_the_same_pixels(monkeypatch):
+    given, sizes, interpolate = images(70, 20), [], torch.nn.functional.interpolate
+    whole = resized(given, 32)
+    monkeypatch.setattr("ddiv.generate.quality.BATCH", 32)
+    monkeypatch.setattr(torch.nn.functional, "interpolate", lambda some, *rest, **how: sizes.append(len(some)) or interpolate(some, *rest, **how))
+    assert np.array_equal(resized(given, 32), whole) and sizes == [32, 32, 6]
+
+
 # --- jobs ---------------------------------------------------------------------------------------
 
 
@@ -178,6 +186,13 @@ def test_samples_have_the_training_sets_classes_and_size(rounds):
         assert record.facts["provenance"]["device"] == "cpu"
     first, second = (records[one].arrays["images"] for one in asked)
     assert not np.array_equal(first, second)
+
+
+def test_samples_on_the_processor_leave_a_gpu_alone(rounds, monkeypatch):
+    records, asked, _ = rounds
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    again = jobs.sample(asked[0], torch.device("cpu"), lambda share: None, records)
+    assert again.facts["quality"] == records[asked[0]].facts["quality"]
 
 
 def test_a_later_round_learns_from_samples_and_not_from_real_images(rounds):

@@ -14,7 +14,7 @@ from ddiv.models.own import own_model
 from ddiv.own_source import source_digest
 from ddiv.profiles import of_file
 from ddiv.study import Digits, OwnModel, Recipe
-from ddiv.train import train
+from ddiv.train import log_probabilities, train
 from ddiv.treatment import BASELINE, Dropout, EvaluationDropout, Treatment
 from ddiv.trial import Trial, canonical, decode, trial
 
@@ -227,6 +227,29 @@ def test_features_of_a_wrong_shape_are_told_at_the_first_batch(monkeypatch, fact
 
     network, _ = network_of(monkeypatch, wide)
     with pytest.raises(TrialFailed, match=why or r"gives features of shape \(4, 6, 14, 14\)"):
+        network(IMAGES)
+
+
+class Large(Encoder):
+    def forward(self, images):
+        if len(images) > 1:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return super().forward(images)
+
+
+def test_evaluation_goes_on_in_smaller_batches_without_memory(monkeypatch):
+    network, _ = network_of(monkeypatch, Large)
+    assert log_probabilities(network.eval(), IMAGES).shape == (4, len(NAMES))
+
+
+def test_what_cannot_be_captured_is_not_the_model_s_fault(monkeypatch):
+    network, _ = network_of(monkeypatch, lambda: Encoder(fc=nn.Linear(5, 6)))
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_current_stream_capturing", lambda: True)
+    with pytest.raises(RuntimeError, match="mat1 and mat2"):
+        network(IMAGES)
+    monkeypatch.setattr(torch.cuda, "is_current_stream_capturing", lambda: False)
+    with pytest.raises(TrialFailed, match="the own model mine failed"):
         network(IMAGES)
 
 

@@ -54,6 +54,13 @@ def test_fresh_texts_are_judged_as_real(real, embed):
     msgspec.json.encode(found)
 
 
+def test_texts_are_scored_on_the_device_asked_for(real, embed, monkeypatch):
+    labels = balanced(5)
+    expected = quality(texts_of(labels, 2), labels, real, embed)
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    assert quality(texts_of(labels, 2), labels, real, embed, "numpy") == expected
+
+
 def test_planted_copies_are_found_by_words_and_by_embedding(real, embed):
     labels = balanced(30)
     samples = texts_of(labels, 2)

@@ -103,6 +103,12 @@ def test_noise_leaves_the_span_and_a_copy_of_the_real_images_does_not(plain):
     assert synthetic(inside) < 0.07 < synthetic(noise)
 
 
+def test_a_view_on_the_processor_leaves_a_gpu_alone(plain, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    facts = seen().facts
+    assert facts["vendi"] == plain.facts["vendi"] and facts["alignment"] == plain.facts["alignment"]
+
+
 def test_half_of_every_class_fits_the_span():
     labels = np.array([0, 1, 0, 1, 1, 0, 2])
     assert fitting_half(labels).tolist() == [True, True, False, False, True, True, True]

@@ -20,6 +20,7 @@ from ddiv.store import Record
 from ddiv.study import Bert, Clip
 from ddiv.train import Progress, provenance
 from ddiv.trial import GeneratorFit, Job, Samples, requires
+from ddiv.vectors import scored_on
 
 
 def fit(job: GeneratorFit, device: torch.device, progress: Progress, records: Mapping[Job, Record]) -> Record:
@@ -80,7 +81,7 @@ def _images(job: Samples, data: Dataset, labels: np.ndarray, device: torch.devic
                                  device, progress)
     images = checked(images, len(labels), side)
     # The shipped model judges every study's samples, so that qualities can be compared.
-    facts["quality"] = quality(images, labels, data, clip_model(Clip(embedded_weights())).to(device))
+    facts["quality"] = quality(images, labels, data, clip_model(Clip(embedded_weights())).to(device), scored_on(device))
     return {"images": images, "labels": labels}, facts
 
 
@@ -106,5 +107,6 @@ def _texts(job: Samples, data: Dataset, labels: np.ndarray, device: torch.device
             (fitted,) = requires(job)
             texts = ngram.sample(records[fitted].arrays, job.setting, labels, real, job.seed, progress)
     texts = checked(texts, len(labels))
-    facts["quality"] = quality(texts, labels, data, partial(embed, Bert(embedded_weights("bert")), device=device))
+    facts["quality"] = quality(texts, labels, data, partial(embed, Bert(embedded_weights("bert")), device=device),
+                               scored_on(device))
     return pack(texts) | {"labels": labels}, facts

@@ -5,6 +5,8 @@ All against the study's real images; a record keeps these numbers beside the sam
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from ddiv.datasets import Dataset
@@ -12,15 +14,17 @@ from ddiv.diversity import black_apart, pixel_vectors, vendi_score
 
 FOLDS = 5
 COPY_QUANTILE = 0.01
+BATCH = 512  # images that are resized at once: as floats they take four times the memory
 
 
-def quality(samples: np.ndarray, labels: np.ndarray, data: Dataset, clip) -> dict[str, dict[str, float]]:
+def quality(samples: np.ndarray, labels: np.ndarray, data: Dataset, clip,
+            device: Any = "auto") -> dict[str, dict[str, float]]:
     """Accuracy, Vendi Scores and distances of samples uint8 (m, 3, h, w) with labels (m,), by pixels and `clip` embeddings.
 
     "accuracy": of a linear classifier (linear discriminant analysis with Ledoit-Wolf shrinkage) trained on embeddings of
     in-domain test images, which no generator has seen: one that knew the training images would take copies for skill.
     `FOLDS`-fold: each classifier judges the real images that it was not trained on ("real") and all samples ("samples").
-    "vendi": order 1, cosine kernel, of samples and of real training images, at equal n.
+    "vendi": order 1, cosine kernel, of samples and of real training images, at equal n, on `device` (`diversity.vendi_score`).
     "nearest": per space, medians of the distance to the nearest training image, from samples and from held-out test images;
     "copies", the share of samples nearer to one than all but COPY_QUANTILE of the test images are; "singled_out", the same
     for the ratio of the distances to the nearest and the second nearest training image; and "nearer_training", the share of
@@ -40,7 +44,7 @@ def quality(samples: np.ndarray, labels: np.ndarray, data: Dataset, clip) -> dic
     out = {"accuracy": accuracies(embedded["samples"], labels, embedded["test"], truth)}
     for space, vectors in {"pixel": pixels, "embedding": embedded}.items():
         scored = {"samples": vectors["samples"][chosen["samples"]], "real": vectors["training"][chosen["real"]]}
-        out[f"vendi/{space}"] = {name: float(vendi_score(black_apart(rows))) for name, rows in scored.items()}
+        out[f"vendi/{space}"] = {name: float(vendi_score(black_apart(rows), device=device)) for name, rows in scored.items()}
         if space == "embedding":
             vectors = {name: rows / np.linalg.norm(rows, axis=1, keepdims=True) for name, rows in vectors.items()}
         out[f"nearest/{space}"] = copying(**vectors)
@@ -93,4 +97,8 @@ def resized(images: np.ndarray, side: int) -> np.ndarray:
 
     if images.shape[2:] == (side, side):
         return images
-    return F.interpolate(torch.from_numpy(images).float(), (side, side), mode="bilinear").round().to(torch.uint8).numpy()
+    out = np.empty((len(images), 3, side, side), np.uint8)
+    for start in range(0, len(images), BATCH):
+        part = torch.from_numpy(images[start:start + BATCH]).float()
+        out[start:start + BATCH] = F.interpolate(part, (side, side), mode="bilinear").round().to(torch.uint8).numpy()
+    return out

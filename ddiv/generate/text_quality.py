@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -19,12 +20,13 @@ Embed = Callable[[np.ndarray], np.ndarray]
 WORD = re.compile(r"\w+")
 
 
-def quality(samples: np.ndarray, labels: np.ndarray, data: Dataset, embed: Embed) -> dict[str, dict[str, float]]:
+def quality(samples: np.ndarray, labels: np.ndarray, data: Dataset, embed: Embed,
+            device: Any = "auto") -> dict[str, dict[str, float]]:
     """Accuracy, Vendi Score and distances of texts (m,) with labels (m,); `embed` makes float (n, d) of texts (n,).
 
-    "accuracy", "vendi/embedding" and "nearest/embedding" as `ddiv.generate.quality.quality` describes them. "copied": the
-    share of samples, and of held-out test texts ("real"), of which a run of more than half the words stands in a training
-    text; letters' case, punctuation and white space don't count.
+    "accuracy", "vendi/embedding" (on `device`) and "nearest/embedding" as `ddiv.generate.quality.quality` describes them.
+    "copied": the share of samples, and of held-out test texts ("real"), of which a run of more than half the words stands in
+    a training text; letters' case, punctuation and white space don't count.
     """
     tests, truth = next(iter(data.tests.values()))
     embedded = {name: embed(texts) for name, texts in {"samples": samples, "training": data.inputs, "test": tests}.items()}
@@ -34,7 +36,7 @@ def quality(samples: np.ndarray, labels: np.ndarray, data: Dataset, embed: Embed
               "real": embedded["training"][rng.permutation(len(data.inputs))[:n]]}
     unit = {name: rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12) for name, rows in embedded.items()}
     return {"accuracy": accuracies(embedded["samples"], labels, embedded["test"], truth),
-            "vendi/embedding": {name: float(vendi_score(black_apart(rows))) for name, rows in scored.items()},
+            "vendi/embedding": {name: float(vendi_score(black_apart(rows), device=device)) for name, rows in scored.items()},
             "nearest/embedding": copying(**unit),
             "copied": {"samples": copied(samples, data.inputs), "real": copied(tests, data.inputs)}}
 

@@ -96,11 +96,11 @@ def encode_images(model: CLIP, images: np.ndarray, batch: int = 512, normalise: 
     The model is put in evaluation mode while this runs and put back afterwards.
     """
     was_training, device = model.training, model.logit_scale.device
-    scale = [torch.tensor(channels).view(3, 1, 1) for channels in clip_input(model.visual)[:2]]
+    scale = [torch.tensor(channels, device=device).view(3, 1, 1) for channels in clip_input(model.visual)[:2]]
     model.eval()
     try:
-        parts = [model.encode_image(preprocess(images[i:i + batch], *scale).to(device), normalize=normalise).float().cpu()
-                 for i in range(0, len(images), batch)]
+        parts = [model.encode_image(preprocess(torch.as_tensor(images[i:i + batch]).to(device), *scale),
+                                    normalize=normalise).float().cpu() for i in range(0, len(images), batch)]
     finally:
         model.train(was_training)
     return torch.cat(parts).numpy() if parts else np.empty((0, model.visual.output_dim), np.float32)

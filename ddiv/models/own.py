@@ -51,9 +51,11 @@ class OwnNetwork(Network):
         expected = len(inputs), self.head.in_features
         try:
             found = super().features(inputs)
-        except TrialFailed:
-            raise
         except Exception as error:
+            # Without memory evaluation goes on in smaller batches, and where no graph can be captured training without.
+            capturing = torch.cuda.is_available() and torch.cuda.is_current_stream_capturing()
+            if isinstance(error, (TrialFailed, torch.OutOfMemoryError)) or capturing and isinstance(error, RuntimeError):
+                raise
             raise TrialFailed(f"the own model {self.name} failed on images of shape {tuple(inputs.shape)}: "
                               f"{type(error).__name__}: {error}") from error
         if not isinstance(found, Tensor) or found.shape != expected:

@@ -6,14 +6,16 @@ below 1e-13 times the LARGEST eigenvalue, so an eigenvalue's own relative error 
 below 1e-13 times the largest is round-off. `method="svd"` gives every eigenvalue to full relative accuracy at an SVD's price.
 
 On the CPU matrices are handed to as many threads as torch may use, one LAPACK call at a time in each with
-one BLAS thread: at 768 eigenvalues that is 1.4 times as fast as one call after another with threaded BLAS.
+one BLAS thread: at 768 eigenvalues that is 1.4 times as fast as one call after another with threaded BLAS. On a GPU calls
+are made one after another in the thread that asks: torch loads its solvers at the first, and several at once would race.
 """
 
 import time
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from functools import cache
+from functools import cache, partial
+from itertools import chain
 
 import numpy as np
 import torch
@@ -23,6 +25,7 @@ from ddiv.spectra.matrices import WeightMatrix, shape_of
 
 METHODS = ("gram", "svd")
 Progress = Callable[[int, int, str], None]
+Solver = Callable[[list[WeightMatrix], str, int | None], list[np.ndarray]]
 
 # Small matrices share a LAPACK call up to this size of their Gram matrices; one of 768 has a call of its own.
 _CALL_BYTES = 4 * 2**20
@@ -56,13 +59,15 @@ def eigenvalues(
         if m.tensor.numel() == 0:
             raise ValueError(f"{m.name} is empty: it has no spectrum")
 
-    def solve(call: list[WeightMatrix]) -> dict[str, np.ndarray]:
-        where = _where(call[0], method, device)
-        spectra = (_on_cpu if where == "cpu" else _on_cuda)(call, method, permute)
+    def solve(solver: Solver, call: list[WeightMatrix]) -> dict[str, np.ndarray]:
+        spectra = solver(call, method, permute)
         return {m.name: np.sort(np.maximum(evals, 0.0), axis=None) for m, evals in zip(call, spectra)}
 
     solved: dict[str, np.ndarray] = {}
-    for done in _in_threads(solve, sorted(_calls(matrices), key=_work, reverse=True)):
+    calls: dict[str, list] = {"cpu": [], "cuda": []}
+    for call in sorted(_calls(matrices), key=_work, reverse=True):
+        calls[_where(call[0], method, device)].append(call)
+    for done in chain(map(partial(solve, _on_cuda), calls["cuda"]), _in_threads(partial(solve, _on_cpu), calls["cpu"])):
         solved.update(done)
         if progress:
             progress(len(solved), len(names), next(iter(done)))
@@ -111,7 +116,9 @@ def _on_cpu(call: list[WeightMatrix], method: str, permute: int | None) -> list[
 
 
 def _on_cuda(call: list[WeightMatrix], method: str, permute: int | None) -> list[np.ndarray]:
-    weights = [torch.from_numpy(_weights(m, permute)).cuda() if permute is not None or m.tensor.device.type == "cpu"
+    home = call[0].tensor.device  # that of all (`_calls`)
+    device = home if home.type == "cuda" else torch.device("cuda")
+    weights = [torch.from_numpy(_weights(m, permute)).to(device) if permute is not None or home != device
                else _checked(m, _tall(m.tensor.detach().double())) for m in call]
     if method == "svd":
         return [torch.linalg.svdvals(w).square().cpu().numpy() for w in weights]
@@ -163,18 +170,19 @@ def _where(m: WeightMatrix, method: str, device: str) -> str:
     if m.tensor.device.type != "cuda":
         return "cpu"
     shape = shape_of(m.tensor)
-    return _faster(shape.N, shape.M, method, torch.cuda.get_device_name(m.tensor.device))
+    return _faster(shape.N, shape.M, method, m.tensor.device)
 
 
 @cache
-def _faster(N: int, M: int, method: str, device_name: str) -> str:
-    """Where a call of matrices N x M is solved sooner. The CPU's time is shared among its threads."""
+def _faster(N: int, M: int, method: str, device: torch.device) -> str:
+    """Where a call of matrices N x M on a GPU is solved sooner. The CPU's time is shared among its threads."""
     side = max(1, min(16, _CALL_BYTES // (8 * M * M)))
-    probe = [WeightMatrix(str(i), "other", torch.randn(N, M, device="cuda"), "") for i in range(side)]
+    probe = [WeightMatrix(str(i), "other", torch.randn(N, M, device=device), "") for i in range(side)]
     seconds = {}
     for name, solver, share in (("cpu", _on_cpu, torch.get_num_threads()), ("cuda", _on_cuda, 1)):
-        solver(probe[:1], method, None)
-        start = time.perf_counter()
-        solver(probe, method, None)
-        seconds[name] = (time.perf_counter() - start) / share
+        with threadpool_limits(1, user_api="blas"):  # as `_in_threads` has it
+            solver(probe[:1], method, None)
+            start = time.perf_counter()
+            solver(probe, method, None)
+            seconds[name] = (time.perf_counter() - start) / share
     return min(seconds, key=seconds.__getitem__)
