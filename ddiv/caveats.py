@@ -49,6 +49,13 @@ def of_fits(shares: Mapping[Measured, float]) -> Iterator[str]:
             yield f"{share:.0%} of the fits behind {outcome.label} can be relied on (all layers, arms and seeds)."
 
 
+def of_tails(sizes: Mapping[str, float]) -> Iterator[str]:
+    """A sentence on how much the tail is that a network is left without, by part of the network."""
+    for part, size in sizes.items():
+        where = "all matrices" if part == "all" else f"the {part}"
+        yield f"The tail is {size:.0%} of the singular directions of {where}, where one is found (mean over seeds)."
+
+
 def of_gaps(answers: Sequence[Effects]) -> Iterator[str]:
     """A sentence where the outcome had no value at some seeds."""
     gaps = sum(any(map(np.isnan, effects)) for effects in answers)

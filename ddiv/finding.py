@@ -13,12 +13,12 @@ from typing import Literal
 import msgspec
 import numpy as np
 
-from ddiv import outcome as outcomes
-from ddiv.caveats import RELIABLE_SHARE, hardly_trained, of_fits, of_gaps, of_training
+from ddiv import outcome as outcomes, truncation
+from ddiv.caveats import RELIABLE_SHARE, hardly_trained, of_fits, of_gaps, of_tails, of_training
 from ddiv.claim import Bench, Claim, Derived, Effects, Measured, OfData, Question, Unmatched, jobs, view
 from ddiv.evidence import Evidence, Verdict
 from ddiv.ledger import Entry
-from ddiv.outcome import Match, Score, Snapshot, Spectral, Trained
+from ddiv.outcome import Match, Score, Snapshot, Spectral, Trained, Truncated
 from ddiv.span import HELD, Outside
 from ddiv.store import Record, Store, StoreError
 from ddiv.study import Study
@@ -171,7 +171,7 @@ def answer(asked: Asked, reader: Reader) -> Finding:
         matched = withheld(matched)
     accuracies = _training_accuracies(asked, reader)
     untrained = hardly_trained(accuracies, _chance(asked, reader)) if accuracies else []
-    said = (*of_fits(shares), *of_gaps(answers), *of_training(untrained, accuracies))
+    said = (*of_fits(shares), *of_tails(_tails(asked.question, benches)), *of_gaps(answers), *of_training(untrained, accuracies))
     return Finding(asked, evidence, effects, matched, seeds, note, tuple(_definitions(asked, benches, evidence)), said,
                    unreliable(shares), question.derived(effects), tuple(map(key, needed)), bool(untrained))
 
@@ -285,6 +285,13 @@ def _reliable_shares(question: Question, benches: Sequence[Bench]) -> dict[Measu
             if not isinstance(outcome, OfData | Score):
                 found += [outcomes.reliability(outcome, *pair) for bench in benches for pair in part.compared(bench)]
     return {outcome: mean(found) if found else 1.0 for outcome, found in shares.items()}
+
+
+def _tails(question: Question, benches: Sequence[Bench]) -> dict[str, float]:
+    """By part of the network, the mean over seeds of the share of directions that are the tail, where one is found."""
+    asked = {outcome.part: outcome.tail for outcome in question.outcomes() if isinstance(outcome, Truncated)}
+    sizes = {part: [truncation.size(bench.state(BASELINE).truncated, part, tail) for bench in benches] for part, tail in asked.items()}
+    return {part: float(np.nanmean(found)) for part, found in sizes.items() if not np.isnan(found).all()}
 
 
 def _definitions(asked: Asked, benches: Sequence[Bench], evidence: Evidence) -> Iterator[tuple[str, Verdict]]:

@@ -137,7 +137,7 @@ def _directions(vectors: Tensor, size: int, removed: str, draws: torch.Generator
 
 
 def scores(facts: Mapping | None) -> dict[str, float]:
-    """What `measure` left in a record, by name: the share of the accuracy above chance that is kept, and `share`.
+    """What `measure` left in a record, by name: the share of the accuracy above chance that is kept, `share`, and `size`.
 
     NaN where no tail was found, so that nothing was removed, and where the whole network is less than `LEAST_ABOVE_CHANCE`
     above chance; nothing where nothing was measured.
@@ -147,6 +147,8 @@ def scores(facts: Mapping | None) -> dict[str, float]:
     found = {}
     for cut in facts["cut"]:
         found[f"{cut['tail']}/{cut['part']}/share"] = cut["with_tail"] / cut["matrices"]
+        if cut["removed"] == "tail":
+            found[f"{cut['tail']}/{cut['part']}/size"] = cut["directions"] / cut["of"] if cut["of"] else np.nan
         for where, accuracy in cut["accuracy"].items():
             above = facts["whole"][where] - facts["chance"]
             kept = (accuracy - facts["chance"]) / above if cut["with_tail"] and above >= LEAST_ABOVE_CHANCE else np.nan
@@ -165,6 +167,11 @@ def kept(scores: Mapping[str, float], removed: str, part: str, where: str, tail:
 def share(scores: Mapping[str, float], part: str, tail: str) -> float:
     """The share of matrices in which a tail was found. Raises ValueError as `kept`."""
     return _score(scores, f"{tail}/{part}/share")
+
+
+def size(scores: Mapping[str, float], part: str, tail: str) -> float:
+    """The share of singular directions that are the tail, of matrices with one; NaN where none has. Raises ValueError as `kept`."""
+    return _score(scores, f"{tail}/{part}/size")
 
 
 def _score(scores: Mapping[str, float], name: str) -> float:

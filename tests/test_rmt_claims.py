@@ -122,7 +122,8 @@ def record(case: Case, arm: Treatment, seed: int, says: Says) -> Record:
         for domain in case.study.domains:
             arrays[f"trajectory/log_probabilities/{domain}"] = np.stack([outputs] * 2)
         facts["truncated"] = {"chance": 0.1, "whole": {"id": 0.9}, "cut": [
-            {"tail": tail, "part": part, "removed": removed, "matrices": 3, "with_tail": 3, "accuracy": {"id": left}}
+            {"tail": tail, "part": part, "removed": removed, "matrices": 3, "with_tail": 3, "directions": 30, "of": 120,
+             "accuracy": {"id": left}}
             for tail in ("power-law", "mp-edge") for part in ("all", "classifier")
             for removed, left in zip(("tail", "bulk", "random"), says.left)]}
     return Record(trial(case.study, arm, seed), facts, arrays)
@@ -165,6 +166,16 @@ def test_a_layer_without_a_tail_decides_nothing(tmp_path):
         reader.add({one.job: one})
     finding = answer(case.asked(SEEDS), reader)
     assert finding.withheld and finding.evidence.verdict == "inconclusive" and "33%" in finding.caveats[0]
+
+
+def test_how_much_the_tail_is_stands_beside_what_its_loss_costs(tmp_path):
+    case = next(case for case in cases() if case.variant == "without the tail, all")
+    reader = Reader(Store(tmp_path))
+    for seed in SEEDS:
+        one = record(case, BASELINE, seed, Says())
+        reader.add({one.job: one})
+    assert "The tail is 25% of the singular directions of all matrices, where one is found (mean over seeds)." in answer(
+        case.asked(SEEDS), reader).caveats
 
 
 def test_a_bound_means_the_same_under_every_definition():

@@ -124,6 +124,7 @@ def state(facts) -> Snapshot:
 def facts(whole: float, tail: float, random: float, with_tail: int) -> dict:
     def row(removed, accuracy):
         return {"tail": "mp-edge", "part": "all", "removed": removed, "matrices": 8, "with_tail": with_tail,
+                "directions": 5 * with_tail, "of": 20 * with_tail,
                 "accuracy": {"id": accuracy}}
 
     return {"chance": 0.1, "whole": {"id": whole}, "cut": [row("tail", tail), row("random", random)]}
@@ -134,12 +135,14 @@ def test_what_is_kept_is_a_share_of_the_accuracy_above_chance():
     assert value(Truncated("tail", "all", tail="mp-edge"), found) == pytest.approx(0.25)
     assert value(Truncated("tail rather than random", "all", tail="mp-edge"), found) == pytest.approx(0.25 - 0.75)
     assert reliability(Truncated("tail", "all", tail="mp-edge"), found, found) == 6 / 8
+    assert truncation.size(found.truncated, "all", "mp-edge") == 1 / 4
 
 
 def test_without_a_tail_nothing_was_removed_so_nothing_was_kept():
     found = state(facts(0.9, 0.9, 0.9, with_tail=0))
     assert np.isnan(value(Truncated("tail", "all", tail="mp-edge"), found))
     assert reliability(Truncated("tail", "all", tail="mp-edge"), found, found) == 0
+    assert np.isnan(truncation.size(found.truncated, "all", "mp-edge"))
 
 
 def test_a_network_at_chance_has_nothing_to_keep():
