@@ -34,8 +34,7 @@ def test_augmentation_raises_embedding_diversity(study, augmentation):
 
 
 @claim("vendi-strongest", "auto-v3 raises the Vendi Score most of all augmentations (the paper: more than others).",
-       source="v1 2.1.2",
-       needs=("augmentations", "class_counts"), on=lambda study: "auto-v3" in study.augmentations)
+       source="v1 2.1.2", needs=("augmentations", "class_counts"), on=lambda study: "auto-v3" in study.augmentations)
 @each_space
 def test_auto_v3_is_most_diverse(study, space):
     others = tuple(study.augmentation(name) for name in study.augmentations if name != "auto-v3")
@@ -56,7 +55,8 @@ def test_pixel_and_embedding_diversity_disagree(study):
 
 
 @claim("vendi-domain", "On the data of several domains augmentation raises pixel diversity but not embedding diversity "
-       "(means over augmentations), as the paper has it of DomainNet, not of CIFAR-10.", source="v1 3.4", needs=("augmentations", "class_counts"), on=lambda study: study.ood_domains)
+       "(means over augmentations), as the paper has it of DomainNet, not of CIFAR-10.", source="v1 3.4",
+       needs=("augmentations", "class_counts"), on=lambda study: study.ood_domains)
 def test_only_pixel_diversity_rises_on_data_of_several_domains(study):
     ten = tuple(map(study.augmentation, study.augmentations))
     return All((Contrast(Vendi("pixel"), ten, RISES), Contrast(Vendi("embedding"), ten, FALLS)))

@@ -107,8 +107,8 @@ def test_power_law_beats_exponential(study, called, layers):
     return Threshold(Spectral("llr_exponential", layers), BASELINE, 0.0, RISES)
 
 
-@claim("heavy-tail-trained", "After training a log-normal does not fit the tail significantly better than a power law, as it "
-       "need not on spectra of noise either.", source="v1 2.1.3; MM")
+@claim("heavy-tail-trained", "After training a log-normal does not fit the tail significantly better than a power law "
+       "(which spectra of noise can pass too).", source="v1 2.1.3; MM")
 @each_place
 @called("against log-normal")
 def test_log_normal_does_not_beat_power_law(study, called, layers):

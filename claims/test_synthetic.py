@@ -47,7 +47,8 @@ def test_mixed_images_are_more_diverse(study, space, setting, mixed, share):
 
 
 @claim("synth-new-information", "More of the energy of synthetic data lies outside the span of the real data than of "
-       "augmented data (mean over the augmentations).", source="v2, mechanism 3", needs=("settings", "augmentations", "view_size"), each=SETTINGS)
+       "augmented data (mean over the augmentations).", source="v2, mechanism 3",
+       needs=("settings", "augmentations", "view_size"), each=SETTINGS)
 @each_space
 def test_synthetic_images_leave_the_span_of_real_ones(study, space, setting):
     synthetic = study.synthetic(1.0, setting)

@@ -27,7 +27,8 @@ APART = 0.9
 
 
 @claim("wvendi-separates", "The weighted Vendi Score tells training sets with synthetic data from those with traditional "
-       f"augmentation: more than {APART:.0%} of pairs of the two lie in one order.", source="v2, mechanism 3", needs=ARMS, each=SETTINGS)
+       f"augmentation: more than {APART:.0%} of pairs of the two lie in one order.", source="v2, mechanism 3", needs=ARMS,
+       each=SETTINGS)
 def test_weighted_score_tells_synthetic_from_augmented(study, setting):
     mixed = tuple(arm for _, arm in study.mixing(setting)[1:])
     return Separated(Weighted(), mixed, tuple(map(study.augmentation, study.augmentations)), APART)

@@ -107,8 +107,9 @@ def pace(data: Data, backbone: Backbone, recipe: Recipe, device: torch.device) -
         network.eval()
         evaluation = _timed(lambda: log_probabilities(network, examples.inputs), device) / len(examples)
         beside = pool if on_gpu else None  # as in a trial
-        spectra = _timed(lambda: spectra_of(network, beside)(), device)
-        return Pace(built, step, evaluation, spectra, sum(map(len, spectra_of(network, beside)().values())))
+        found: dict[str, np.ndarray] = {}
+        spectra = _timed(lambda: found.update(spectra_of(network, beside)()), device)
+        return Pace(built, step, evaluation, spectra, sum(map(len, found.values())))
 
 
 @lru_cache

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -39,12 +39,12 @@ def of_training(arms: Sequence[Treatment], accuracies: Mapping[Treatment, float]
                "of not learning. Lower their doses or train longer.")
 
 
-def of_fits(shares: Mapping[Measured, float]) -> Iterator[str]:
-    """A sentence for every outcome of which some fits cannot be relied on."""
+def of_fits(shares: Mapping[Measured, float], deciding: Collection[Measured] = ()) -> Iterator[str]:
+    """A sentence for every outcome of which some fits cannot be relied on; those of `deciding` have a part in the verdict."""
     for outcome, share in shares.items():
         if share < RELIABLE_SHARE:
-            yield (f"Only {share:.0%} of the fits behind {outcome.label} can be relied on (all layers, arms "
-                   f"and seeds), so it decides nothing here.")
+            so = "; it is one of several outcomes that decide here" if outcome in deciding else ", so it decides nothing here"
+            yield f"Only {share:.0%} of the fits behind {outcome.label} can be relied on (all layers, arms and seeds){so}."
         elif share < 1:
             yield f"{share:.0%} of the fits behind {outcome.label} can be relied on (all layers, arms and seeds)."
 

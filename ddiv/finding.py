@@ -171,7 +171,9 @@ def answer(asked: Asked, reader: Reader) -> Finding:
         matched = withheld(matched)
     accuracies = _training_accuracies(asked, reader)
     untrained = hardly_trained(accuracies, _chance(asked, reader)) if accuracies else []
-    said = (*of_fits(shares), *of_tails(_tails(asked.question, benches)), *of_gaps(answers), *of_training(untrained, accuracies))
+    deciding = () if unreliable(shares) else tuple(question.outcomes())
+    said = (*of_fits(shares, deciding), *of_tails(_tails(asked.question, benches)), *of_gaps(answers),
+            *of_training(untrained, accuracies))
     return Finding(asked, evidence, effects, matched, seeds, note, tuple(_definitions(asked, benches, evidence)), said,
                    unreliable(shares), question.derived(effects), tuple(map(key, needed)), bool(untrained))
 

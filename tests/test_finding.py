@@ -89,6 +89,8 @@ def test_beside_other_metrics_an_unreliable_fit_is_a_caveat(reader):
     question = Resemblance(("alpha", "frobenius_norm"), "classifier", (STOPPED,), (STUDY.dropout()[1][1],), (STRONG,))
     finding = answer(ask(question), reader)
     assert not finding.withheld and "alpha (classifier)" in finding.caveats[0] and not any("alpha" in text for text in finding.caveats[1:])
+    # It is in the vectors whose directions are compared, so it isn't said to decide nothing.
+    assert finding.caveats[0].endswith("; it is one of several outcomes that decide here.")
 
 
 @pytest.mark.parametrize("share, said", [
@@ -288,3 +290,4 @@ def test_a_fit_that_cannot_be_relied_on_is_no_alternative_that_decides(whole, ve
     finding = answer(ask(SomewhereOpposed(shape, (STRONG,), (other,)), seeds=SEEDS + (6,)), Reader(None, records))
     assert finding.evidence.verdict == verdict and len(finding.effects[0]) == (4 if whole else 2)
     assert bool(finding.caveats) == (not whole)
+    assert whole or "decides nothing here" in finding.caveats[0]

@@ -72,13 +72,19 @@ def test_stored_records_are_not_measured_again(tmp_path):
 
 def test_two_workers_share_the_plan_and_measure_each_job_once(tmp_path):
     run = tmp_path / "run"
-    helpers = [start(tmp_path, run, JOBS, 2, among_two(run), f"w{i}") for i in range(2)]
+    both = multiprocessing.get_context("fork").Barrier(2, timeout=60)
+
+    def in_pairs(job, records, report) -> Record:
+        both.wait()
+        return Record(job, {}, {})
+
+    helpers = [start(tmp_path, run, JOBS, 2, in_pairs, f"w{i}") for i in range(2)]
     for helper in helpers:
         helper.join()
     lines = journal(run)
     assert sorted(line.key for line in lines) == sorted(map(key, JOBS))
     # Both worked: a worker whose next job is taken goes on to the one after it.
-    assert {line.worker for line in lines} == {"w0", "w1"}
+    assert min(sum(line.worker == f"w{i}" for line in lines) for i in range(2)) == len(JOBS) / 2
 
 
 def test_a_worker_that_wants_a_taken_job_helps_with_another(tmp_path):

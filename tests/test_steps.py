@@ -239,8 +239,6 @@ def test_a_cuda_graph_trains_as_single_kernels_do():
 
 
 @needs_cuda
-@pytest.mark.xfail(tuple(map(int, torch.__version__.split(".")[:2])) < (2, 13), strict=False,
-                   reason="torch counts a failed capture as going on (pytorch#180395), and then no other succeeds")
 def test_a_network_that_cannot_be_captured_trains_and_the_next_is_captured():
     device, captured = torch.device("cuda"), []
     for hook in (lambda module, given, out: out + 0 * out.sum().item(), lambda module, given, out: out):
@@ -253,7 +251,10 @@ def test_a_network_that_cannot_be_captured_trains_and_the_next_is_captured():
                 losses = [float(take_step(*batch)) for batch in batches(device=device)]
             captured.append(take_step._run._replay is not None)
             assert np.isfinite(losses).all() and any("could not be captured" in str(one.message) for one in told) != captured[-1]
-    assert captured == [False, True]
+    assert not captured[0]
+    if not captured[1] and tuple(map(int, torch.__version__.split(".")[:2])) < (2, 13):
+        pytest.xfail("torch counts a failed capture as going on (pytorch#180395), and then no other succeeds")
+    assert captured[1]
 
 
 @needs_cuda

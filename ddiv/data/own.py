@@ -5,7 +5,8 @@
 
     STUDY = Study(..., data=own_data(birds), domains=("photo", "sketch"), ...)
 
-Without torch's datasets: `Dataset(inputs, labels, tests, classes)`, images as arrays uint8 (n, 3, h, w). Every process of a run reads the study file, so every process has the function.
+Without torch's datasets: `Dataset(inputs, labels, tests, classes)`, images as arrays uint8 (n, 3, h, w). Every process of a
+run reads the study file, so every process has the function.
 """
 
 from __future__ import annotations

@@ -50,9 +50,10 @@ def over_studies(findings: Iterable[Finding], alpha: float) -> list[dict]:
             grouped[finding.asked.claim.id, finding.asked.variant].append(finding)
     rows = []
     for (claim, variant), group in grouped.items():
-        verdict, e_for, e_against = evidence.over_studies([_reliable(finding) for finding in group], alpha,
-                                                          somewhere := group[0].asked.claim.somewhere)
-        rows.append({"claim": claim, "variant": variant, "verdict": verdict, "e_for": e_for, "e_against": e_against, "somewhere": somewhere,
+        somewhere = group[0].asked.claim.somewhere
+        verdict, e_for, e_against = evidence.over_studies([_reliable(finding) for finding in group], alpha, somewhere)
+        rows.append({"claim": claim, "variant": variant, "verdict": verdict, "e_for": e_for, "e_against": e_against,
+                     "somewhere": somewhere,
                      "studies": {finding.asked.study.name: finding.evidence.verdict for finding in group}})
     return rows
 
