@@ -1,8 +1,10 @@
-"""A/A: twenty trials of the embedded CLIP study's baseline, taken for treatments at random, and every claim asked of them.
+"""A/A: twenty trials of the embedded CLIP study's baseline, taken for treatments at random, and
+every claim asked of them.
 
-Nothing was treated, so every verdict but inconclusive is false. In each repetition the trials are split into ten for the
-baseline and ten for the arms; every arm draws its own order of its ten, so no trial is compared with itself. Then each
-claim on trained networks is asked as a run asks it, seed by seed with the same stopping rule.
+Nothing was treated, so every verdict but inconclusive is false. In each repetition the trials are
+split into ten for the baseline and ten for the arms; every arm draws its own order of its ten, so
+no trial is compared with itself. Then each claim on trained networks is asked as a run asks it,
+seed by seed with the same stopping rule.
 
     python benchmarks/aa.py [--repetitions 200] [--store FOLDER]
 """
@@ -57,7 +59,7 @@ class Shuffled:
     def __init__(self, trained: list, rng: np.random.Generator):
         order = rng.permutation(len(trained))
         self.half, self.rng, self.trained_ones = len(order) // 2, rng, trained
-        self.base, self.others = order[:self.half], order[self.half:]
+        self.base, self.others = order[: self.half], order[self.half :]
         self.orders = defaultdict(lambda: self.rng.permutation(self.others))
 
     def trained(self, job):
@@ -67,17 +69,28 @@ class Shuffled:
 
 def train(store: Store, jobs: list, worker: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        crew = Crew(store, Path(folder), lambda job, records, report: measure(job, records, None, report), slots=usable_cores(), worker=worker)
+        crew = Crew(
+            store,
+            Path(folder),
+            lambda job, records, report: measure(job, records, None, report),
+            slots=usable_cores(),
+            worker=worker,
+        )
         crew.obtain(jobs)
 
 
 def ask(asked: Asked, reader: Shuffled, first: int, most: int) -> Finding:
-    return replicate(msgspec.structs.replace(asked, seeds=tuple(range(first))), lambda asked: answer(asked, reader),
-                     min(most, reader.half))
+    return replicate(
+        msgspec.structs.replace(asked, seeds=tuple(range(first))),
+        lambda asked: answer(asked, reader),
+        min(most, reader.half),
+    )
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--repetitions", type=int, default=200)
     parser.add_argument("--store", type=Path, default=ROOT / ".ddiv")
     parser.add_argument("--train-only", nargs=2, type=int, help=argparse.SUPPRESS)
@@ -90,16 +103,46 @@ def main() -> None:
         return train(store, jobs[part::parts], f"aa-{part}")
     started = time.time()
     cores = usable_cores()
-    helpers = [subprocess.Popen([sys.executable, __file__, "--store", str(options.store), "--train-only", str(i), str(cores)])
-               for i in range(cores)]
+    helpers = [
+        subprocess.Popen(
+            [
+                sys.executable,
+                __file__,
+                "--store",
+                str(options.store),
+                "--train-only",
+                str(i),
+                str(cores),
+            ]
+        )
+        for i in range(cores)
+    ]
     if any(helper.wait() for helper in helpers):
         sys.exit("a trial could not be trained; see above")
     collected = Collected()
     with contextlib.redirect_stdout(io.StringIO()):
-        pytest.main(["claims", "--collect-only", "-q", "--store", str(options.store), "--rootdir", str(ROOT), "-p", "no:cacheprovider"],
-                    plugins=[collected])
-    claims = [one for one in collected.asked if one.study == study and not one.claim.control and not one.not_applicable
-              and one.question.fit_matters]
+        pytest.main(
+            [
+                "claims",
+                "--collect-only",
+                "-q",
+                "--store",
+                str(options.store),
+                "--rootdir",
+                str(ROOT),
+                "-p",
+                "no:cacheprovider",
+            ],
+            plugins=[collected],
+        )
+    claims = [
+        one
+        for one in collected.asked
+        if one.study == study
+        and not one.claim.control
+        and not one.not_applicable
+        and one.question.fit_matters
+    ]
     reader = Reader(store)
     trained = [reader.trained(job) for job in jobs]
     decided, matched, seeds = defaultdict(int), defaultdict(int), []
@@ -112,23 +155,54 @@ def main() -> None:
             decided[name] += found.evidence.verdict != "inconclusive"
             matched[name] += found.matched is not None and found.matched.verdict != "inconclusive"
             seeds.append(len(found.asked.seeds))
-        print(f"{repetition + 1} of {options.repetitions}: {sum(decided.values()) / len(seeds):.4f} decided", file=sys.stderr)
-    OUT.write_text(json.dumps({
-        "command": " ".join(["python", "benchmarks/aa.py", *sys.argv[1:]]), "study": study.name, "trials": TRIALS,
-        "repetitions": options.repetitions, "claims": len(claims), "alpha": claims[0].alpha,
-        "decided": rate(sum(decided.values()), len(seeds)), "fit_matched_decided": rate(sum(matched.values()), len(seeds)),
-        "mean_seeds": float(np.mean(seeds)),
-        "largest_rate_of_a_claim": dict(itertools.islice(sorted(
-            ((name, count / options.repetitions) for name, count in decided.items()), key=lambda pair: -pair[1]), 5)),
-        "seconds": time.time() - started}, indent=2) + "\n")
+        print(
+            f"{repetition + 1} of {options.repetitions}: {sum(decided.values()) / len(seeds):.4f} decided",
+            file=sys.stderr,
+        )
+    OUT.write_text(
+        json.dumps(
+            {
+                "command": " ".join(["python", "benchmarks/aa.py", *sys.argv[1:]]),
+                "study": study.name,
+                "trials": TRIALS,
+                "repetitions": options.repetitions,
+                "claims": len(claims),
+                "alpha": claims[0].alpha,
+                "decided": rate(sum(decided.values()), len(seeds)),
+                "fit_matched_decided": rate(sum(matched.values()), len(seeds)),
+                "mean_seeds": float(np.mean(seeds)),
+                "largest_rate_of_a_claim": dict(
+                    itertools.islice(
+                        sorted(
+                            (
+                                (name, count / options.repetitions)
+                                for name, count in decided.items()
+                            ),
+                            key=lambda pair: -pair[1],
+                        ),
+                        5,
+                    )
+                ),
+                "seconds": time.time() - started,
+            },
+            indent=2,
+        )
+        + "\n"
+    )
     print(OUT.read_text())
 
 
 def rate(count: int, n: int) -> dict:
     """A share, and its exact 95 % binomial interval as if the repetitions were independent."""
-    return {"count": count, "of": n, "share": count / n,
-            "interval": [float(beta.ppf(0.025, count, n - count + 1)) if count else 0.0,
-                         float(beta.ppf(0.975, count + 1, n - count))]}
+    return {
+        "count": count,
+        "of": n,
+        "share": count / n,
+        "interval": [
+            float(beta.ppf(0.025, count, n - count + 1)) if count else 0.0,
+            float(beta.ppf(0.975, count + 1, n - count)),
+        ],
+    }
 
 
 if __name__ == "__main__":

@@ -1,4 +1,6 @@
-"""Vendi scores: ours against vendi-score's at equal results, with peak memory; and approximate against exact."""
+"""Vendi scores: ours against vendi-score's at equal results, with peak memory; and approximate
+against exact.
+"""
 
 import json
 import subprocess
@@ -19,16 +21,22 @@ IMAGES, SIDES = 50_000, 3_072
 
 @pytest.fixture(scope="module")
 def embeddings() -> np.ndarray:
-    """5,000 vectors of 512 dimensions with a common mean and a falling spectrum, as an encoder gives."""
+    """5,000 vectors of 512 dimensions with a common mean and a falling spectrum, as an encoder
+    gives.
+    """
     rng = np.random.default_rng(0)
-    return (rng.standard_normal((5000, 512)) / np.sqrt(np.arange(1, 513)) + 0.2 * rng.standard_normal(512))
+    return rng.standard_normal((5000, 512)) / np.sqrt(
+        np.arange(1, 513)
+    ) + 0.2 * rng.standard_normal(512)
 
 
 @pytest.fixture(scope="module")
 def wide() -> np.ndarray:
     """8,000 float32 vectors of 2,500 dimensions."""
     rng = np.random.default_rng(0)
-    return rng.standard_normal((8000, 2500), dtype=np.float32) / np.arange(1, 2501, dtype=np.float32)
+    return rng.standard_normal((8000, 2500), dtype=np.float32) / np.arange(
+        1, 2501, dtype=np.float32
+    )
 
 
 def _same(ours: float, theirs: float) -> None:
@@ -36,22 +44,39 @@ def _same(ours: float, theirs: float) -> None:
 
 
 def test_score_of_5000_x_512(versus, embeddings):
-    versus(lambda: vendi_score(embeddings), lambda: vendi.score_X(embeddings), peer_name="vendi_score.score_X",
-           check=_same, rounds=1, target=50)
+    versus(
+        lambda: vendi_score(embeddings),
+        lambda: vendi.score_X(embeddings),
+        peer_name="vendi_score.score_X",
+        check=_same,
+        rounds=1,
+        target=50,
+    )
 
 
 def test_score_of_5000_x_512_against_the_dual(versus, embeddings):
-    versus(lambda: vendi_score(embeddings), lambda: vendi.score_dual(embeddings), peer_name="vendi_score.score_dual",
-           check=_same, rounds=5, note="the peer's own d x d form: a fair comparison")
+    versus(
+        lambda: vendi_score(embeddings),
+        lambda: vendi.score_dual(embeddings),
+        peer_name="vendi_score.score_dual",
+        check=_same,
+        rounds=5,
+        note="the peer's own d x d form: a fair comparison",
+    )
 
 
 def test_weighted_samples(versus, embeddings):
     few = embeddings[:2000]
     weights = np.random.default_rng(1).uniform(size=2000)
     p = weights / weights.sum()
-    versus(lambda: vendi_score(few, weights=weights), lambda: vendi.score_X(few, p=p),
-           peer_name="vendi_score.score_X", check=_same, rounds=1,
-           note="n = 2,000, d = 512; the peer's dual takes no weights")
+    versus(
+        lambda: vendi_score(few, weights=weights),
+        lambda: vendi.score_X(few, p=p),
+        peer_name="vendi_score.score_X",
+        check=_same,
+        rounds=1,
+        note="n = 2,000, d = 512; the peer's dual takes no weights",
+    )
 
 
 def image_batches(size: int = 500):
@@ -67,34 +92,63 @@ def _pixels() -> float:
 
 def test_pixel_score_of_50000_x_3072(versus):
     """In a process of its own first, for its peak memory as a whole; then here."""
-    code = ("import json, resource, bench_diversity as b; s = b._pixels();"
-            "print(json.dumps([s, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024]))")
-    told = subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parent, capture_output=True, text=True,
-                          check=True).stdout
+    code = (
+        "import json, resource, bench_diversity as b; s = b._pixels();"
+        "print(json.dumps([s, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024]))"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=Path(__file__).parent,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
     score, peak = json.loads(told.splitlines()[-1])
-    versus(_pixels, None, check=lambda ours, _: _same(ours, score), rounds=1,
-           note=f"uint8 in batches of 500; a process of its own peaks at {peak:,.0f} MB (target: under 2,000)")
+    versus(
+        _pixels,
+        None,
+        check=lambda ours, _: _same(ours, score),
+        rounds=1,
+        note=f"uint8 in batches of 500; a process of its own peaks at {peak:,.0f} MB (target: under 2,000)",
+    )
 
 
 def _error(versus, approximated, exact, what: str) -> None:
-    """Times both, with the error of the estimate and of its bounds, in per cent of the exact score, in the note."""
+    """Times both, with the error of the estimate and of its bounds, in per cent of the exact score,
+    in the note.
+    """
     ours, score = approximated(), exact().score
     errors = [f"{100 * (value / score - 1):+.2g}" for value in (ours.score, ours.lower, ours.upper)]
 
     def within(ours, theirs):
         assert ours.lower <= theirs.score <= ours.upper
 
-    versus(approximated, exact, peer_name="our exact score", check=within, rounds=1,
-           note="{}: estimate {} % off, bounds {} to {} %".format(what, *errors))
+    versus(
+        approximated,
+        exact,
+        peer_name="our exact score",
+        check=within,
+        rounds=1,
+        note="{}: estimate {} % off, bounds {} to {} %".format(what, *errors),
+    )
 
 
 @pytest.mark.parametrize("rank", [100, 400])
 def test_sketch(versus, wide, rank):
-    _error(versus, lambda: approximate(wide, rank=rank, **NAMES), lambda: measure(wide, **NAMES),
-           "n = 8,000, d = 2,500")
+    _error(
+        versus,
+        lambda: approximate(wide, rank=rank, **NAMES),
+        lambda: measure(wide, **NAMES),
+        "n = 8,000, d = 2,500",
+    )
 
 
 @pytest.mark.parametrize("rank", [100, 400])
 def test_landmarks(versus, embeddings, rank):
     rbf, few = {"kernel": "rbf", "bandwidth": "median", **NAMES}, embeddings[:4000]
-    _error(versus, lambda: approximate(few, rank=rank, **rbf), lambda: measure(few, **rbf), "RBF, n = 4,000, d = 512")
+    _error(
+        versus,
+        lambda: approximate(few, rank=rank, **rbf),
+        lambda: measure(few, **rbf),
+        "RBF, n = 4,000, d = 512",
+    )

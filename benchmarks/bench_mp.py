@@ -1,9 +1,10 @@
-"""Marchenko-Pastur fits: ours in WeightWatcher's definition against WeightWatcher's, and the default's time.
+"""Marchenko-Pastur fits: ours in WeightWatcher's definition against WeightWatcher's, and the
+default's time.
 
     OMP_NUM_THREADS=2 python -m pytest benchmarks/bench_mp.py
 
-Both fit the same eigenvalues; WeightWatcher's function is called as its `analyze` calls it. 74 spectra of 768 are as
-many as the matrices of a ViT-B/32 image tower.
+Both fit the same eigenvalues; WeightWatcher's function is called as its `analyze` calls it. 74
+spectra of 768 are as many as the matrices of a ViT-B/32 image tower.
 """
 
 import warnings
@@ -29,22 +30,44 @@ def test_fit_of_one_spectrum(versus, ww, N, M, kind):
     def theirs():
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return ww.WeightWatcher().mp_fit(evals, N, M, 1, "", 0, 0, False, False, "", "", 1, True, evals)
+            return ww.WeightWatcher().mp_fit(
+                evals, N, M, 1, "", 0, 0, False, False, "", "", 1, True, evals
+            )
 
     def check(ours, peer):
-        found = (ours.num_spikes, ours.sigma_mp, ours.soft_rank, ours.bulk_min, ours.bulk_max, ours.w_scale)
+        found = (
+            ours.num_spikes,
+            ours.sigma_mp,
+            ours.soft_rank,
+            ours.bulk_min,
+            ours.bulk_max,
+            ours.w_scale,
+        )
         np.testing.assert_allclose(found, peer, rtol=1e-9)
 
-    versus(lambda: mp.fit(evals, N, M, 1, "weightwatcher"), theirs, peer_name="WeightWatcher.mp_fit", check=check,
-           rounds=5)
+    versus(
+        lambda: mp.fit(evals, N, M, 1, "weightwatcher"),
+        theirs,
+        peer_name="WeightWatcher.mp_fit",
+        check=check,
+        rounds=5,
+    )
 
 
 @pytest.mark.parametrize("definition", mp.DEFINITIONS)
 def test_fit_of_74_spectra(versus, definition):
-    spectra = [spectrum(768, 768, "gaussian" if i % 2 else "heavy-tailed", i % 8) for i in range(74)]
+    spectra = [
+        spectrum(768, 768, "gaussian" if i % 2 else "heavy-tailed", i % 8) for i in range(74)
+    ]
     versus(lambda: [mp.fit(evals, 768, 768, 1, definition) for evals in spectra], None, rounds=5)
 
 
 def test_phase_of_74_spectra(versus):
-    spectra = [spectrum(768, 768, "gaussian" if i % 2 else "heavy-tailed", i % 8) for i in range(74)]
-    versus(lambda: [phase(evals, 768, 768) for evals in spectra], None, note="MP fits; power-law fits where they do not decide")
+    spectra = [
+        spectrum(768, 768, "gaussian" if i % 2 else "heavy-tailed", i % 8) for i in range(74)
+    ]
+    versus(
+        lambda: [phase(evals, 768, 768) for evals in spectra],
+        None,
+        note="MP fits; power-law fits where they do not decide",
+    )

@@ -1,7 +1,7 @@
 """Power-law fits against WeightWatcher's, comparisons against the `powerlaw` package.
 
-    pytest benchmarks/bench_powerlaw.py        ratios, identical candidates checked
-    python -m benchmarks.bench_powerlaw        how often noise and true power laws are called reliable
+pytest benchmarks/bench_powerlaw.py        ratios, identical candidates checked
+python -m benchmarks.bench_powerlaw        how often noise and true power laws are called reliable
 """
 
 import warnings
@@ -40,8 +40,14 @@ def test_fit(versus, ww, kind, m):
         reported = [theirs.alpha, theirs.D, theirs.sigma]
         np.testing.assert_allclose([ours.alpha, ours.D, ours.sigma], reported, rtol=1e-9)
 
-    versus(lambda: powerlaw.fit(evals), lambda: WWFit(evals[evals > powerlaw.FLOOR]), peer_name="WeightWatcher WWFit",
-           check=same, rounds=7, target=3.0)
+    versus(
+        lambda: powerlaw.fit(evals),
+        lambda: WWFit(evals[evals > powerlaw.FLOOR]),
+        peer_name="WeightWatcher WWFit",
+        check=same,
+        rounds=7,
+        target=3.0,
+    )
 
 
 def test_fit_batch(versus):
@@ -59,14 +65,24 @@ def test_compare(versus):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             found = package.Fit(evals, xmin=fit.xmin, verbose=0)
-            return [found.distribution_compare("power_law", name)[0]
-                    for name in ("exponential", "lognormal", "truncated_power_law")]
+            return [
+                found.distribution_compare("power_law", name)[0]
+                for name in ("exponential", "lognormal", "truncated_power_law")
+            ]
 
     def same(ours, R):
-        np.testing.assert_allclose([ours.exponential.R, ours.log_normal.R, ours.truncated_power_law.R], R, atol=5e-3)
+        np.testing.assert_allclose(
+            [ours.exponential.R, ours.log_normal.R, ours.truncated_power_law.R], R, atol=5e-3
+        )
 
-    versus(lambda: compare(evals, fit), theirs, peer_name="powerlaw distribution_compare", check=same, rounds=5,
-           note="768 eigenvalues; under 20 ms")
+    versus(
+        lambda: compare(evals, fit),
+        theirs,
+        peer_name="powerlaw distribution_compare",
+        check=same,
+        rounds=5,
+        note="768 eigenvalues; under 20 ms",
+    )
 
 
 def test_alpha_interval(versus):
@@ -75,9 +91,14 @@ def test_alpha_interval(versus):
 
 
 def passing(spectra: np.ndarray) -> tuple[float, float]:
-    """Shares of B spectra (B, M) that are called reliable, and that are so after the alternatives were asked."""
+    """Shares of B spectra (B, M) that are called reliable, and that are so after the alternatives
+    were asked.
+    """
     fits = [powerlaw.fit(x) for x in spectra]
-    kept = [flag_alternatives(fit, compare(x, fit)).reliable for x, fit in zip(spectra, fits, strict=True)]
+    kept = [
+        flag_alternatives(fit, compare(x, fit)).reliable
+        for x, fit in zip(spectra, fits, strict=True)
+    ]
     return float(np.mean([fit.reliable for fit in fits])), float(np.mean(kept))
 
 
@@ -86,11 +107,18 @@ def main() -> None:
     for rows, m, count in ((512, 10, 300), (64, 20, 300), (96, 64, 300), (768, 768, 24)):
         matrices = [rng.normal(size=(rows, m)) / np.sqrt(rows) for _ in range(count)]
         noise = np.stack([np.linalg.svd(w, compute_uv=False) ** 2 for w in matrices])
-        print(f"Gaussian {rows} x {m}: reliable %.3f, and no alternative better %.3f" % passing(noise), flush=True)
+        print(
+            f"Gaussian {rows} x {m}: reliable %.3f, and no alternative better %.3f"
+            % passing(noise),
+            flush=True,
+        )
     for alpha in (2.0, 3.0, 4.5):
         for n in (100, 300, 1000):
             x = (1 - rng.random((300, n))) ** (-1 / (alpha - 1))
-            print(f"power law alpha {alpha:g}, n {n}: reliable %.3f, and no alternative better %.3f" % passing(x))
+            print(
+                f"power law alpha {alpha:g}, n {n}: reliable %.3f, and no alternative better %.3f"
+                % passing(x)
+            )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,6 @@
-"""The `versus` fixture: our code and a peer's, timed by turns on one input in one run, with the ratio and peak memory."""
+"""The `versus` fixture: our code and a peer's, timed by turns on one input in one run, with the
+ratio and peak memory.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,9 @@ def _reset_peak() -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def every_core():
-    """ddiv's plugin gives every process one thread, as claims are trained side by side; here both sides get every core."""
+    """ddiv's plugin gives every process one thread, as claims are trained side by side; here both
+    sides get every core.
+    """
     import torch
 
     from ddiv.machine import usable_cores
@@ -42,11 +46,13 @@ def every_core():
 
 @pytest.fixture
 def versus(benchmark, request):
-    """versus(ours, peer, *, peer_name, check=None, rounds=3, target=None, note=""): time both, by turns.
+    """versus(ours, peer, *, peer_name, check=None, rounds=3, target=None, note=""): time both, by
+    turns.
 
     peer: what is compared, None where there is none. check(ours' result, peer's result) raises
-    AssertionError where they differ: a ratio counts only at equal results. target: the ratio to reach, told beside the one
-    reached and never asserted. Peak memory is what the process needed above its size before the call.
+    AssertionError where they differ: a ratio counts only at equal results. target: the ratio to
+    reach, told beside the one reached and never asserted. Peak memory is what the process needed
+    above its size before the call.
     """
 
     def run(ours, peer, *, peer_name="", check=None, rounds=3, target=None, note=""):
@@ -80,10 +86,14 @@ def versus(benchmark, request):
             check(results["ours"], results.get("peer"))
         median = benchmark.stats.stats.median if benchmark.stats else None
         figures = {
-            "what": request.node.name.removeprefix("test_").removeprefix("bench_"), "ours_s": median,
-            "peer": peer_name, "peer_s": statistics.median(seconds) if seconds else None,
-            "ratio": statistics.median(seconds) / median if seconds and median else None, "target": target,
-            "ours_peak_mb": max(peaks["ours"], default=None), "peer_peak_mb": max(peaks["peer"], default=None),
+            "what": request.node.name.removeprefix("test_").removeprefix("bench_"),
+            "ours_s": median,
+            "peer": peer_name,
+            "peer_s": statistics.median(seconds) if seconds else None,
+            "ratio": statistics.median(seconds) / median if seconds and median else None,
+            "target": target,
+            "ours_peak_mb": max(peaks["ours"], default=None),
+            "peer_peak_mb": max(peaks["peer"], default=None),
             "note": note,
         }
         benchmark.extra_info.update(figures)

@@ -1,10 +1,12 @@
-"""Which generator the embedded studies should train: the project's own beside diffusers' networks and a conditional autoencoder.
+"""Which generator the embedded studies should train: the project's own beside diffusers' networks
+and a conditional autoencoder.
 
     python benchmarks/generator.py [--seconds 60]
 
-All are trained on the image world's 720 training images (of a seed that no study has), brought to 16 pixels, on one thread: ddiv's
-flow model for its own number of steps, the others for --seconds each; the flow ones predict the clean image and are sampled alike.
-Their samples are judged by `ddiv.generate.quality`. Writes benchmarks/results/generator.json.
+All are trained on the image world's 720 training images (of a seed that no study has), brought to
+16 pixels, on one thread: ddiv's flow model for its own number of steps, the others for --seconds
+each; the flow ones predict the clean image and are sampled alike. Their samples are judged by
+`ddiv.generate.quality`. Writes benchmarks/results/generator.json.
 """
 
 from __future__ import annotations
@@ -37,12 +39,21 @@ class UNet(nn.Module):
         super().__init__()
         from diffusers import UNet2DModel
 
-        self.net = UNet2DModel(sample_size=SIDE, block_out_channels=(32, 64), layers_per_block=1, norm_num_groups=8,
-                               down_block_types=("DownBlock2D", "AttnDownBlock2D"), num_class_embeds=classes + 1,
-                               up_block_types=("AttnUpBlock2D", "UpBlock2D"), attention_head_dim=16)
+        self.net = UNet2DModel(
+            sample_size=SIDE,
+            block_out_channels=(32, 64),
+            layers_per_block=1,
+            norm_num_groups=8,
+            down_block_types=("DownBlock2D", "AttnDownBlock2D"),
+            num_class_embeds=classes + 1,
+            up_block_types=("AttnUpBlock2D", "UpBlock2D"),
+            attention_head_dim=16,
+        )
 
     def forward(self, noisy: Tensor, level: Tensor, labels: Tensor) -> Tensor:
-        return self.net(noisy.unflatten(1, (3, SIDE, SIDE)), 1000 * level, class_labels=labels).sample.flatten(1)
+        return self.net(
+            noisy.unflatten(1, (3, SIDE, SIDE)), 1000 * level, class_labels=labels
+        ).sample.flatten(1)
 
 
 class Transformer(nn.Module):
@@ -52,8 +63,17 @@ class Transformer(nn.Module):
         super().__init__()
         from diffusers import DiTTransformer2DModel
 
-        self.net = DiTTransformer2DModel(num_attention_heads=4, attention_head_dim=16, in_channels=3, out_channels=3, num_layers=3,
-                                         sample_size=SIDE, patch_size=4, num_embeds_ada_norm=classes + 1, norm_num_groups=1)
+        self.net = DiTTransformer2DModel(
+            num_attention_heads=4,
+            attention_head_dim=16,
+            in_channels=3,
+            out_channels=3,
+            num_layers=3,
+            sample_size=SIDE,
+            patch_size=4,
+            num_embeds_ada_norm=classes + 1,
+            norm_num_groups=1,
+        )
 
     def forward(self, noisy: Tensor, level: Tensor, labels: Tensor) -> Tensor:
         images = noisy.unflatten(1, (3, SIDE, SIDE))
@@ -61,30 +81,60 @@ class Transformer(nn.Module):
 
 
 class Autoencoder(nn.Module):
-    """A conditional variational autoencoder (Sohn et al. 2015) of linear layers: 32 latent dimensions, Gaussian decoder."""
+    """A conditional variational autoencoder (Sohn et al. 2015) of linear layers: 32 latent
+    dimensions, Gaussian decoder.
+    """
 
-    def __init__(self, classes: int, pixels: int = 3 * SIDE * SIDE, width: int = 256, latent: int = 32):
+    def __init__(
+        self, classes: int, pixels: int = 3 * SIDE * SIDE, width: int = 256, latent: int = 32
+    ):
         super().__init__()
         self.latent, self.classes = latent, classes
-        self.encoder = nn.Sequential(nn.Linear(pixels + classes, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU(),
-                                     nn.Linear(width, 2 * latent))
-        self.decoder = nn.Sequential(nn.Linear(latent + classes, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU(),
-                                     nn.Linear(width, pixels))
+        self.encoder = nn.Sequential(
+            nn.Linear(pixels + classes, width),
+            nn.SiLU(),
+            nn.Linear(width, width),
+            nn.SiLU(),
+            nn.Linear(width, 2 * latent),
+        )
+        self.decoder = nn.Sequential(
+            nn.Linear(latent + classes, width),
+            nn.SiLU(),
+            nn.Linear(width, width),
+            nn.SiLU(),
+            nn.Linear(width, pixels),
+        )
 
     def decode(self, hidden: Tensor, labels: Tensor) -> Tensor:
         return self.decoder(torch.cat([hidden, F.one_hot(labels, self.classes).float()], dim=1))
 
     def loss(self, images: Tensor, labels: Tensor) -> Tensor:
-        mean, log_variance = self.encoder(torch.cat([images, F.one_hot(labels, self.classes).float()], dim=1)).chunk(2, dim=1)
+        mean, log_variance = self.encoder(
+            torch.cat([images, F.one_hot(labels, self.classes).float()], dim=1)
+        ).chunk(2, dim=1)
         hidden = mean + torch.randn_like(mean) * (log_variance / 2).exp()
         kl = (mean**2 + log_variance.exp() - 1 - log_variance).sum(1).mean() / 2
         # A Gaussian of deviation .1 about what is decoded.
-        return F.mse_loss(self.decode(hidden, labels), images, reduction="none").sum(1).mean() / (2 * 0.1**2) + kl
+        return (
+            F.mse_loss(self.decode(hidden, labels), images, reduction="none").sum(1).mean()
+            / (2 * 0.1**2)
+            + kl
+        )
 
 
-def train(model: nn.Module, loss: Callable[[Tensor, Tensor], Tensor], images: Tensor, labels: Tensor, seconds: float) -> int:
+def train(
+    model: nn.Module,
+    loss: Callable[[Tensor, Tensor], Tensor],
+    images: Tensor,
+    labels: Tensor,
+    seconds: float,
+) -> int:
     """Adam for this long on random batches; returns the number of steps."""
-    optimiser, started, steps = torch.optim.AdamW(model.parameters(), lr=1e-3, fused=True), time.process_time(), 0
+    optimiser, started, steps = (
+        torch.optim.AdamW(model.parameters(), lr=1e-3, fused=True),
+        time.process_time(),
+        0,
+    )
     while time.process_time() - started < seconds:
         rows = torch.randint(len(images), (BATCH,))
         value = loss(images[rows], labels[rows])
@@ -122,7 +172,12 @@ def follow(model: nn.Module, labels: Tensor, classes: int, guidance: float, step
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seconds", type=float, default=60, help="processor time for each alternative (default: 60)")
+    parser.add_argument(
+        "--seconds",
+        type=float,
+        default=60,
+        help="processor time for each alternative (default: 60)",
+    )
     seconds = parser.parse_args().seconds
     torch.set_num_threads(1)
     study = profile("embedded").studies[0]
@@ -133,26 +188,75 @@ def main() -> None:
 
     def judge(name: str, spent: float, steps: int, parameters: int, drawn: np.ndarray) -> None:
         found = quality(drawn, data.labels, data, clip)
-        rows.append({"generator": name, "parameters": parameters, "seconds": round(spent, 1), "steps": steps, **found})
-        print(name, f"{spent:.0f} s, {steps} steps, accuracy {found['accuracy']['samples']:.3f}", flush=True)
+        rows.append(
+            {
+                "generator": name,
+                "parameters": parameters,
+                "seconds": round(spent, 1),
+                "steps": steps,
+                **found,
+            }
+        )
+        print(
+            name,
+            f"{spent:.0f} s, {steps} steps, accuracy {found['accuracy']['samples']:.3f}",
+            flush=True,
+        )
 
     started = time.process_time()
     fitted = fit(data.inputs, data.labels, classes, study.generator, torch.device("cpu"))
     spent = time.process_time() - started
-    drawn = sample(fitted.weights, classes, study.generator, setting, data.labels, side, SEED + 1, torch.device("cpu"))
-    judge("ddiv's flow", spent, study.generator.steps, sum(array.size for array in fitted.weights.values()), drawn)
-    for name, make in {"diffusers UNet2DModel": UNet, "diffusers DiTTransformer2DModel": Transformer,
-                       "conditional variational autoencoder": Autoencoder}.items():
+    drawn = sample(
+        fitted.weights,
+        classes,
+        study.generator,
+        setting,
+        data.labels,
+        side,
+        SEED + 1,
+        torch.device("cpu"),
+    )
+    judge(
+        "ddiv's flow",
+        spent,
+        study.generator.steps,
+        sum(array.size for array in fitted.weights.values()),
+        drawn,
+    )
+    for name, make in {
+        "diffusers UNet2DModel": UNet,
+        "diffusers DiTTransformer2DModel": Transformer,
+        "conditional variational autoencoder": Autoencoder,
+    }.items():
         torch.manual_seed(SEED)
         model = make(classes)
-        steps = train(model, model.loss if make is Autoencoder else flow_loss(model, classes), images, labels, seconds)
+        steps = train(
+            model,
+            model.loss if make is Autoencoder else flow_loss(model, classes),
+            images,
+            labels,
+            seconds,
+        )
         with torch.no_grad():
-            state = (model.decode(torch.randn(len(labels), model.latent), labels) if make is Autoencoder
-                     else follow(model, labels, classes, setting.guidance, setting.steps))
+            state = (
+                model.decode(torch.randn(len(labels), model.latent), labels)
+                if make is Autoencoder
+                else follow(model, labels, classes, setting.guidance, setting.steps)
+            )
         drawn = (decode(state, SIDE, side) * 255).round().to(torch.uint8).numpy()
         judge(name, seconds, steps, sum(one.numel() for one in model.parameters()), drawn)
-    OUT.write_text(json.dumps({"command": f"python benchmarks/generator.py --seconds {seconds:g}", "classes": classes,
-                               "images": len(data.inputs), "rows": rows}, indent=2) + "\n")
+    OUT.write_text(
+        json.dumps(
+            {
+                "command": f"python benchmarks/generator.py --seconds {seconds:g}",
+                "classes": classes,
+                "images": len(data.inputs),
+                "rows": rows,
+            },
+            indent=2,
+        )
+        + "\n"
+    )
 
 
 if __name__ == "__main__":

@@ -1,7 +1,10 @@
-"""Draws benchmarks/results/power.svg from results/eprocess.json: seeds needed against effect size. `python benchmarks/power.py`
+"""Draws benchmarks/results/power.svg from results/eprocess.json: seeds needed against effect size.
 
-Sequential methods: the seeds by which 80 % of sequences are decided. Fixed n: the fewest seeds with 80 % power, which must be
-chosen before the effect is known and looked at once. Needs matplotlib, which WeightWatcher brings.
+`python benchmarks/power.py`
+
+Sequential methods: the seeds by which 80 % of sequences are decided. Fixed n: the fewest seeds with
+80 % power, which must be chosen before the effect is known and looked at once. Needs matplotlib,
+which WeightWatcher brings.
 """
 
 from __future__ import annotations
@@ -16,9 +19,15 @@ matplotlib.rcParams["svg.hashsalt"] = "ddiv"  # the same data, the same file
 import matplotlib.pyplot as plt  # noqa: E402
 
 RESULTS = Path(__file__).parent / "results"
-LINES = {"sign": ("sign e-process (ddiv's default)", "#0b5394", "-"), "signed-rank": ("signed-rank e-process", "#0b5394", "--"),
-         "t-test": ("t-test e-process", "#b45309", "-")}
-FIXED = {"sign test": ("sign test, fixed n", "#0b5394", ":"), "paired t-test": ("paired t-test, fixed n", "#b45309", ":")}
+LINES = {
+    "sign": ("sign e-process (ddiv's default)", "#0b5394", "-"),
+    "signed-rank": ("signed-rank e-process", "#0b5394", "--"),
+    "t-test": ("t-test e-process", "#b45309", "-"),
+}
+FIXED = {
+    "sign test": ("sign test, fixed n", "#0b5394", ":"),
+    "paired t-test": ("paired t-test, fixed n", "#b45309", ":"),
+}
 
 
 def main() -> None:
@@ -27,12 +36,33 @@ def main() -> None:
     x = [float(size) for size in sizes]
     figure, axes = plt.subplots(figsize=(7, 4.2), layout="constrained")
     for name, (label, colour, style) in LINES.items():
-        axes.plot(x, [figures[size][name]["80%"] for size in sizes], style, color=colour, label=label, marker="o", markersize=3)
+        axes.plot(
+            x,
+            [figures[size][name]["80%"] for size in sizes],
+            style,
+            color=colour,
+            label=label,
+            marker="o",
+            markersize=3,
+        )
     for name, (label, colour, style) in FIXED.items():
-        axes.plot(x, [figures[size]["fixed n, 80 % power"][name] for size in sizes], style, color=colour, label=label)
-    axes.set(xscale="log", yscale="log", xlabel="effect over its seed-to-seed deviation (Gaussian effects)",
-             ylabel="seeds for a verdict in 80 % of cases", xticks=x, xticklabels=sizes, yticks=[5, 6, 7, 10, 20, 50, 100, 200, 400],
-             yticklabels=[5, 6, 7, 10, 20, 50, 100, 200, 400])
+        axes.plot(
+            x,
+            [figures[size]["fixed n, 80 % power"][name] for size in sizes],
+            style,
+            color=colour,
+            label=label,
+        )
+    axes.set(
+        xscale="log",
+        yscale="log",
+        xlabel="effect over its seed-to-seed deviation (Gaussian effects)",
+        ylabel="seeds for a verdict in 80 % of cases",
+        xticks=x,
+        xticklabels=sizes,
+        yticks=[5, 6, 7, 10, 20, 50, 100, 200, 400],
+        yticklabels=[5, 6, 7, 10, 20, 50, 100, 200, 400],
+    )
     axes.minorticks_off()
     axes.grid(alpha=0.3)
     axes.legend(frameon=False)

@@ -1,12 +1,14 @@
-"""Arms trained at once in one process, with stacked parameters under torch.func.vmap, against ddiv's step of one arm.
+"""Arms trained at once in one process, with stacked parameters under torch.func.vmap, against
+ddiv's step of one arm.
 
     python benchmarks/stacked.py                  on the CPU: the embedded CLIP and ResNet-18, one thread
     python benchmarks/stacked.py --device cuda    on a GPU: ViT-B/32, random weights, 224 pixels, batch 32, bf16
 
-First both train one network for three steps on the same batch: their losses have to agree to 1e-4 (in bf16 to 2e-2). It prints,
-and writes to benchmarks/results/stacked-DEVICE.json, milliseconds a step and arm, by turns and their medians (on the CPU of the
-processor's time), for 1 arm as ddiv steps it and for 2, 4 and 8 stacked. On a GPU neither is captured as a CUDA graph, as in a
-trial ddiv's steps are: both are launched kernel by kernel. Several workers on a card: `training.py`.
+First both train one network for three steps on the same batch: their losses have to agree to 1e-4
+(in bf16 to 2e-2). It prints, and writes to benchmarks/results/stacked-DEVICE.json, milliseconds a
+step and arm, by turns and their medians (on the CPU of the processor's time), for 1 arm as ddiv
+steps it and for 2, 4 and 8 stacked. On a GPU neither is captured as a CUDA graph, as in a trial
+ddiv's steps are: both are launched kernel by kernel. Several workers on a card: `training.py`.
 """
 
 from __future__ import annotations
@@ -54,30 +56,50 @@ def embedded(index: int) -> Subject:
     study = profile("embedded").studies[index]
     data, batch = load(study.data), study.recipe.batch
     recipe = Recipe(1, batch, study.recipe.lr)
-    return Subject(study.name, lambda: build(study.backbone, data.classes)[0], recipe, torch.from_numpy(data.inputs[:batch].copy()),
-                   torch.from_numpy(data.labels[:batch]).long())
+    return Subject(
+        study.name,
+        lambda: build(study.backbone, data.classes)[0],
+        recipe,
+        torch.from_numpy(data.inputs[:batch].copy()),
+        torch.from_numpy(data.labels[:batch]).long(),
+    )
 
 
 def vit(device: torch.device) -> Subject:
     scale = Scale(224, 32, 1)
     data = scale.data()
-    return Subject("ViT-B-32", lambda: scale.network(BASELINE), scale.study(1).recipe, torch.from_numpy(data.inputs).to(device),
-                   torch.from_numpy(data.labels).to(device))
+    return Subject(
+        "ViT-B-32",
+        lambda: scale.network(BASELINE),
+        scale.study(1).recipe,
+        torch.from_numpy(data.inputs).to(device),
+        torch.from_numpy(data.labels).to(device),
+    )
 
 
 def one_arm(subject: Subject, device: torch.device) -> Callable[[], Tensor]:
-    step = Steps(subject.make().train(), subject.recipe, 0.0, 10**9, device, precision(device), capture=False)
+    step = Steps(
+        subject.make().train(), subject.recipe, 0.0, 10**9, device, precision(device), capture=False
+    )
     return lambda: step(subject.inputs, subject.labels)
 
 
 def stacked(subject: Subject, arms: int, device: torch.device) -> Callable[[], Tensor]:
-    """A step of so many networks, each with a copy of the batch and a loss of its own: their losses (arms,)."""
+    """A step of so many networks, each with a copy of the batch and a loss of its own: their losses
+    (arms,).
+    """
     networks = [subject.make().train().to(device) for _ in range(arms)]
     state, buffers = stack_module_state(networks)
-    trained = {name: state[name].detach().requires_grad_() for name, one in networks[0].named_parameters() if one.requires_grad}
+    trained = {
+        name: state[name].detach().requires_grad_()
+        for name, one in networks[0].named_parameters()
+        if one.requires_grad
+    }
     frozen = {name: one.detach() for name, one in state.items() if name not in trained}
     optimiser = torch.optim.Adam(trained.values(), lr=subject.recipe.lr, fused=True)
-    inputs, labels = (one.expand(arms, *one.shape).contiguous() for one in (subject.inputs, subject.labels))
+    inputs, labels = (
+        one.expand(arms, *one.shape).contiguous() for one in (subject.inputs, subject.labels)
+    )
 
     def loss(trained, frozen, buffers, inputs, labels):
         outputs = functional_call(networks[0], ({**trained, **frozen}, buffers), (inputs,))
@@ -102,7 +124,9 @@ def agreement(subject: Subject, device: torch.device) -> float:
     network = subject.make()
     same = subject._replace(make=lambda: _copy(subject.make(), network))
     alone, together = one_arm(same, device), stacked(same, 2, device)
-    return max(float((together() - alone().detach().clone()).abs().max()) for _ in range(AGREEMENT_STEPS))
+    return max(
+        float((together() - alone().detach().clone()).abs().max()) for _ in range(AGREEMENT_STEPS)
+    )
 
 
 def _copy(made: Network, original: Network) -> Network:
@@ -125,30 +149,51 @@ def seconds(step: Callable[[], Tensor], device: torch.device, count: int) -> flo
 def compared(subject: Subject, device: torch.device, repetitions: int, count: int) -> dict:
     apart, allowed = agreement(subject, device), 2e-2 if precision(device) == "bf16" else 1e-4
     if apart > allowed:
-        sys.exit(f"{subject.name}: stacked arms' losses are {apart:g} from those of one alone, more than {allowed:g}")
+        sys.exit(
+            f"{subject.name}: stacked arms' losses are {apart:g} from those of one alone, more than {allowed:g}"
+        )
     found: dict[str, list[float]] = {}
     for _ in range(repetitions):
         for arms in (1, *STACKS):
             step = one_arm(subject, device) if arms == 1 else stacked(subject, arms, device)
-            found.setdefault(str(arms), []).append(1e3 * seconds(step, device, max(count // arms, 10)) / arms)
+            found.setdefault(str(arms), []).append(
+                1e3 * seconds(step, device, max(count // arms, 10)) / arms
+            )
     medians = {arms: round(statistics.median(times), 3) for arms, times in found.items()}
-    return {"losses_apart": apart, "milliseconds_a_step_and_arm": medians,
-            "one_arm_over_stacked": {arms: round(medians["1"] / medians[arms], 2) for arms in map(str, STACKS)}}
+    return {
+        "losses_apart": apart,
+        "milliseconds_a_step_and_arm": medians,
+        "one_arm_over_stacked": {
+            arms: round(medians["1"] / medians[arms], 2) for arms in map(str, STACKS)
+        },
+    }
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--device", default="cpu", help="cpu (default), cuda or cuda:1")
     parser.add_argument("--repetitions", type=int, default=3, help="turns of each (default: 3)")
-    parser.add_argument("--steps", type=int, default=160, help="steps of one arm a turn (default: 160)")
+    parser.add_argument(
+        "--steps", type=int, default=160, help="steps of one arm a turn (default: 160)"
+    )
     options = parser.parse_args()
     device = torch.device(options.device)
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
     subjects = [embedded(0), embedded(2)] if device.type == "cpu" else [vit(device)]
-    found = {one.name: compared(one, device, options.repetitions, options.steps) for one in subjects}
-    told = {"command": " ".join(["python", "benchmarks/stacked.py", *sys.argv[1:]]), "date": time.strftime("%Y-%m-%d", time.gmtime()),
-            "device": device_name(device), "precision": precision(device), "torch": str(torch.__version__), "found": found}
+    found = {
+        one.name: compared(one, device, options.repetitions, options.steps) for one in subjects
+    }
+    told = {
+        "command": " ".join(["python", "benchmarks/stacked.py", *sys.argv[1:]]),
+        "date": time.strftime("%Y-%m-%d", time.gmtime()),
+        "device": device_name(device),
+        "precision": precision(device),
+        "torch": str(torch.__version__),
+        "found": found,
+    }
     text = json.dumps(told, indent=2) + "\n"
     (RESULTS / f"stacked-{device.type}.json").write_text(text)
     print(text)

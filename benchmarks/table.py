@@ -1,4 +1,6 @@
-"""Rewrites the table of ratios in benchmarks/README.md from benchmarks/results/*.json: `python benchmarks/table.py`."""
+"""Rewrites the table of ratios in benchmarks/README.md from benchmarks/results/*.json: `python
+benchmarks/table.py`.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,10 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 BEGIN, END = "<!-- table: python benchmarks/table.py -->", "<!-- end of table -->"
-HEAD = ["| what | ours | peer | ratio | target | peak memory, ours (peer) |", "|---|---|---|---|---|---|"]
+HEAD = [
+    "| what | ours | peer | ratio | target | peak memory, ours (peer) |",
+    "|---|---|---|---|---|---|",
+]
 
 
 def rows(figures: list[dict]) -> list[str]:
@@ -19,7 +24,9 @@ def _row(f: dict) -> str:
     peer = f"{_seconds(f['peer_s'])} ({f['peer']})" if f["peer_s"] is not None else "-"
     ratio = f"**{f['ratio']:.3g}**" if f["ratio"] is not None else "-"
     target = f"{f['target']:g}" if f["target"] is not None else "-"
-    memory = _megabytes(f["ours_peak_mb"]) + (f" ({_megabytes(f['peer_peak_mb'])})" if f["peer_s"] is not None else "")
+    memory = _megabytes(f["ours_peak_mb"]) + (
+        f" ({_megabytes(f['peer_peak_mb'])})" if f["peer_s"] is not None else ""
+    )
     what = f["what"].replace("_", " ") + (f": {f['note']}" if f["note"] else "")
     return f"| {what} | {_seconds(f['ours_s'])} | {peer} | {ratio} | {target} | {memory} |"
 
@@ -41,10 +48,15 @@ def table(folder: Path = HERE / "results") -> str:
             continue
         machine, versions = kept["machine_info"], kept["versions"]
         told = ", ".join(f"{name} {version}" for name, version in versions.items())
-        parts += [f"### {path.stem}", f"`{kept['command']}`, {kept['datetime'][:10]}, "
-                  f"{machine['cpu']['count']} cores ({machine['cpu'].get('brand_raw', 'unknown')}), "
-                  f"Python {machine['python_version']}, {told}", "",
-                  *rows([b["extra_info"] for b in kept["benchmarks"]]), ""]
+        parts += [
+            f"### {path.stem}",
+            f"`{kept['command']}`, {kept['datetime'][:10]}, "
+            f"{machine['cpu']['count']} cores ({machine['cpu'].get('brand_raw', 'unknown')}), "
+            f"Python {machine['python_version']}, {told}",
+            "",
+            *rows([b["extra_info"] for b in kept["benchmarks"]]),
+            "",
+        ]
     return "\n".join(parts)
 
 
@@ -54,7 +66,9 @@ def rewrite(readme: Path = HERE / "README.md") -> None:
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not (begin and end):
-        raise ValueError(f"{readme} has lost the lines {BEGIN} and {END} between which the table goes")
+        raise ValueError(
+            f"{readme} has lost the lines {BEGIN} and {END} between which the table goes"
+        )
     readme.write_text(f"{before}{BEGIN}\n\n{table()}\n{END}{after}")
 
 

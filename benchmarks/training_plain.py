@@ -23,7 +23,9 @@ from ddiv.treatment import Augmentation
 
 
 class Pictures(torch.utils.data.Dataset):
-    """PIL images in memory with a transform that is applied when one is asked for, as torchvision's data sets are."""
+    """PIL images in memory with a transform that is applied when one is asked for, as torchvision's
+    data sets are.
+    """
 
     def __init__(self, images: np.ndarray, labels: np.ndarray, transform: Callable):
         self.images = [Image.fromarray(image.transpose(1, 2, 0)) for image in images]
@@ -36,22 +38,47 @@ class Pictures(torch.utils.data.Dataset):
         return self.transform(self.images[i]), self.labels[i]
 
 
-def loader(images: np.ndarray, labels: np.ndarray, augmentation: Augmentation | None, batch: int, shuffle: bool,
-           device: torch.device) -> DataLoader:
-    plain = [v2.PILToTensor(), v2.ToDtype(torch.float32, scale=True), v2.Normalize([0.5] * 3, [0.25] * 3)]
-    transform = v2.Compose(([torchvision_transform(augmentation.name)] if augmentation else []) + plain)
+def loader(
+    images: np.ndarray,
+    labels: np.ndarray,
+    augmentation: Augmentation | None,
+    batch: int,
+    shuffle: bool,
+    device: torch.device,
+) -> DataLoader:
+    plain = [
+        v2.PILToTensor(),
+        v2.ToDtype(torch.float32, scale=True),
+        v2.Normalize([0.5] * 3, [0.25] * 3),
+    ]
+    transform = v2.Compose(
+        ([torchvision_transform(augmentation.name)] if augmentation else []) + plain
+    )
     on_gpu = device.type == "cuda"
     workers = min(8, usable_cores()) if on_gpu else 0
-    return DataLoader(Pictures(images, labels, transform), batch_size=batch, shuffle=shuffle, num_workers=workers,
-                      pin_memory=on_gpu, persistent_workers=workers > 0)
+    return DataLoader(
+        Pictures(images, labels, transform),
+        batch_size=batch,
+        shuffle=shuffle,
+        num_workers=workers,
+        pin_memory=on_gpu,
+        persistent_workers=workers > 0,
+    )
 
 
-def plain(network: Network, data: Dataset, recipe: Recipe, augmentation: Augmentation | None,
-          device: torch.device) -> list[float]:
+def plain(
+    network: Network,
+    data: Dataset,
+    recipe: Recipe,
+    augmentation: Augmentation | None,
+    device: torch.device,
+) -> list[float]:
     """Train, evaluate and analyse; the accuracy on each domain's tests."""
     network.to(device)
-    groups = [{"params": network.encoder.parameters(), "lr": recipe.lr},
-              {"params": network.head.parameters(), "lr": recipe.head_lr or recipe.lr}]
+    groups = [
+        {"params": network.encoder.parameters(), "lr": recipe.lr},
+        {"params": network.head.parameters(), "lr": recipe.head_lr or recipe.lr},
+    ]
     optimiser = torch.optim.Adam(groups)
     batches = loader(data.inputs, data.labels, augmentation, recipe.batch, True, device)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, recipe.epochs * len(batches))
@@ -67,8 +94,10 @@ def plain(network: Network, data: Dataset, recipe: Recipe, augmentation: Augment
     found = []
     with torch.no_grad():
         for inputs, truth in data.tests.values():
-            right = [(network(images.to(device)).argmax(1).cpu() == labels).float().sum()
-                     for images, labels in loader(inputs, truth, None, 128, False, device)]
+            right = [
+                (network(images.to(device)).argmax(1).cpu() == labels).float().sum()
+                for images, labels in loader(inputs, truth, None, 128, False, device)
+            ]
             found.append(float(sum(right)) / len(truth))
     with contextlib.redirect_stdout(io.StringIO()):
         weightwatcher().WeightWatcher(model=network.cpu()).analyze()

@@ -1,13 +1,14 @@
 """Data augmentation and the weight spectrum (v1 section 3.3, figures 4 and 9 to 12).
 
-"Diverse data can reduce the Frobenius norm and increase the matrix entropy, thus shrinking the size of weight
-matrix in the same fashion of dropout and weight decay. Moreover, its change magnitude is comparable with that of dropout.
-... Overall, more resembling behaviors of shape metrics have been seen in the pair of data diversity and dropout than in
-the pair of data diversity and weight decay. ... However, diverse data sometimes has opposite effects on shape metrics as
-compared with those of weight decay." Figure 9: "More metrics from both scale and shape sides to compare dropout with
-data augmentations. These plots strengthen our conclusion". Figure 10, averaged over the vision encoder's layers: "Even
-though the way they shape the distribution of eigenvalues is similar, diverse data changes of scale side to a larger value
-than dropout."
+"Diverse data can reduce the Frobenius norm and increase the matrix entropy, thus shrinking the size
+of weight matrix in the same fashion of dropout and weight decay. Moreover, its change magnitude is
+comparable with that of dropout. ... Overall, more resembling behaviors of shape metrics have been
+seen in the pair of data diversity and dropout than in the pair of data diversity and weight decay.
+... However, diverse data sometimes has opposite effects on shape metrics as compared with those of
+weight decay." Figure 9: "More metrics from both scale and shape sides to compare dropout with data
+augmentations. These plots strengthen our conclusion". Figure 10, averaged over the vision encoder's
+layers: "Even though the way they shape the distribution of eigenvalues is similar, diverse data
+changes of scale side to a larger value than dropout."
 """
 
 import pytest
@@ -20,9 +21,16 @@ from ddiv.testing import claim
 layers = pytest.mark.parametrize("layers", ["classifier", "encoder"])
 
 # Scale and shape, as in figures 3 and 4 (and 9 for the further ones).
-METRICS = ("alpha", "entropy_raw", "frobenius_norm", "spectral_norm", "stable_rank", "num_pl_spikes")
-# Figures 9, 11 and 12 add these to the metrics that have claims of their own. Of one layer the norms' logarithms move as the
-# norms do, so these are not asked about once more.
+METRICS = (
+    "alpha",
+    "entropy_raw",
+    "frobenius_norm",
+    "spectral_norm",
+    "stable_rank",
+    "num_pl_spikes",
+)
+# Figures 9, 11 and 12 add these to the metrics that have claims of their own. Of one layer the
+# norms' logarithms move as the norms do, so these are not asked about once more.
 PANEL = ("stable_rank", "mp_soft_rank", "num_pl_spikes", "log_norm", "log_spectral_norm")
 
 
@@ -38,33 +46,64 @@ def decayed(study):
     return tuple(arm for _, arm in study.decay()[1:])
 
 
-@claim("aug-frobenius", "Augmentation lowers the Frobenius norm of the classification layer.",
-       source="v1 3.3, figure 4", needs=("augmentations",), each={"augmentation": lambda study: study.augmentations})
+@claim(
+    "aug-frobenius",
+    "Augmentation lowers the Frobenius norm of the classification layer.",
+    source="v1 3.3, figure 4",
+    needs=("augmentations",),
+    each={"augmentation": lambda study: study.augmentations},
+)
 def test_augmentation_lowers_frobenius_norm(study, augmentation):
-    return Contrast(Spectral("frobenius_norm", "classifier"), (study.augmentation(augmentation),), FALLS)
+    return Contrast(
+        Spectral("frobenius_norm", "classifier"), (study.augmentation(augmentation),), FALLS
+    )
 
 
-@claim("aug-frobenius", "Cutout, CutMix and mixup lower the Frobenius norm of the classification layer too.",
-       source="ours, after v1 3.3", needs=("further_augmentations",), each={"augmentation": lambda study: study.further_augmentations})
+@claim(
+    "aug-frobenius",
+    "Cutout, CutMix and mixup lower the Frobenius norm of the classification layer too.",
+    source="ours, after v1 3.3",
+    needs=("further_augmentations",),
+    each={"augmentation": lambda study: study.further_augmentations},
+)
 def test_further_augmentation_lowers_frobenius_norm(study, augmentation):
-    return Contrast(Spectral("frobenius_norm", "classifier"), (study.augmentation(augmentation),), FALLS)
+    return Contrast(
+        Spectral("frobenius_norm", "classifier"), (study.augmentation(augmentation),), FALLS
+    )
 
 
-@claim("aug-entropy", "Augmentation raises the matrix entropy of the classification layer.", source="v1 3.3",
-       needs=("augmentations",), each={"augmentation": lambda study: study.augmentations})
+@claim(
+    "aug-entropy",
+    "Augmentation raises the matrix entropy of the classification layer.",
+    source="v1 3.3",
+    needs=("augmentations",),
+    each={"augmentation": lambda study: study.augmentations},
+)
 def test_augmentation_raises_entropy(study, augmentation):
-    return Contrast(Spectral("entropy_raw", "classifier"), (study.augmentation(augmentation),), RISES)
+    return Contrast(
+        Spectral("entropy_raw", "classifier"), (study.augmentation(augmentation),), RISES
+    )
 
 
-@claim("aug-like-dropout", "Augmentation moves the spectrum more like dropout than like weight decay.",
-       source="v1 3.3; v2", needs=("augmentations", "dropout_rates", "decays"))
+@claim(
+    "aug-like-dropout",
+    "Augmentation moves the spectrum more like dropout than like weight decay.",
+    source="v1 3.3; v2",
+    needs=("augmentations", "dropout_rates", "decays"),
+)
 @layers
 def test_augmentation_resembles_dropout(study, layers):
-    return Resemblance(METRICS, layers, group=augmented(study), like=dropped_out(study), unlike=decayed(study))
+    return Resemblance(
+        METRICS, layers, group=augmented(study), like=dropped_out(study), unlike=decayed(study)
+    )
 
 
-@claim("aug-like-dropout", "Augmentation and dropout move each metric of the classification layer the same way.",
-       source="v1 3.3, figures 3 and 4", needs=("augmentations", "dropout_rates"))
+@claim(
+    "aug-like-dropout",
+    "Augmentation and dropout move each metric of the classification layer the same way.",
+    source="v1 3.3, figures 3 and 4",
+    needs=("augmentations", "dropout_rates"),
+)
 @pytest.mark.parametrize("metric", ["alpha", "entropy_raw", "frobenius_norm"])
 @pytest.mark.parametrize("said", ["agree"])
 def test_augmentation_and_dropout_agree_on_each_metric(study, said, metric):
@@ -72,47 +111,82 @@ def test_augmentation_and_dropout_agree_on_each_metric(study, said, metric):
     return Alike(Spectral(metric, "classifier"), augmented(study), dropped_out(study))
 
 
-@claim("aug-magnitude", "The size of augmentation's effect on the spectrum is comparable with that of dropout: augmentations on "
-       "average move it further than the least of the dropout arms, and less far than the one that moves it furthest.",
-       source="v1 3.3", needs=("augmentations", "dropout_rates"))
+@claim(
+    "aug-magnitude",
+    "The size of augmentation's effect on the spectrum is comparable with that of dropout: augmentations on "
+    "average move it further than the least of the dropout arms, and less far than the one that moves it furthest.",
+    source="v1 3.3",
+    needs=("augmentations", "dropout_rates"),
+)
 @layers
 def test_augmentation_moves_as_far_as_dropout(study, layers):
     return AsFar(METRICS, layers, group=augmented(study), family=dropped_out(study))
 
 
-@claim("aug-opposes-decay", "Augmentation and weight decay have opposite effects on a shape metric somewhere: alpha or "
-       "entropy, of the classification layer or over the encoder.", source="v1 3.3, summary", needs=("augmentations", "decays"),
-       somewhere=True)
+@claim(
+    "aug-opposes-decay",
+    "Augmentation and weight decay have opposite effects on a shape metric somewhere: alpha or "
+    "entropy, of the classification layer or over the encoder.",
+    source="v1 3.3, summary",
+    needs=("augmentations", "decays"),
+    somewhere=True,
+)
 def test_augmentation_sometimes_opposes_decay(study):
-    shape = tuple(Spectral(metric, place) for metric in ("alpha", "entropy_raw") for place in ("classifier", "encoder"))
+    shape = tuple(
+        Spectral(metric, place)
+        for metric in ("alpha", "entropy_raw")
+        for place in ("classifier", "encoder")
+    )
     return SomewhereOpposed(shape, augmented(study), decayed(study))
 
 
-@claim("enc-average", "Averaged over the encoder's layers, augmentation and dropout move the spectrum the same way: the "
-       "cosine of their effects is positive.", source="v1 appendix, figure 10", needs=("augmentations", "dropout_rates"))
+@claim(
+    "enc-average",
+    "Averaged over the encoder's layers, augmentation and dropout move the spectrum the same way: the "
+    "cosine of their effects is positive.",
+    source="v1 appendix, figure 10",
+    needs=("augmentations", "dropout_rates"),
+)
 @pytest.mark.parametrize("said", ["cosine"])
 def test_augmentation_and_dropout_agree_over_the_encoder(study, said):
-    return Agreement(METRICS, "encoder", group=augmented(study), like=dropped_out(study), replicate=study.no_op)
+    return Agreement(
+        METRICS, "encoder", group=augmented(study), like=dropped_out(study), replicate=study.no_op
+    )
 
 
-@claim("enc-average", "Averaged over the encoder's layers, augmentation and dropout move each metric the same way.",
-       source="v1 appendix, figure 10", needs=("augmentations", "dropout_rates"))
+@claim(
+    "enc-average",
+    "Averaged over the encoder's layers, augmentation and dropout move each metric the same way.",
+    source="v1 appendix, figure 10",
+    needs=("augmentations", "dropout_rates"),
+)
 @pytest.mark.parametrize("metric", ["alpha", "entropy_raw", "frobenius_norm", "spectral_norm"])
 @pytest.mark.parametrize("said", ["agree"])
 def test_augmentation_and_dropout_agree_on_each_metric_over_the_encoder(study, said, metric):
     return Alike(Spectral(metric, "encoder"), augmented(study), dropped_out(study))
 
 
-@claim("enc-average", "Averaged over the encoder's layers, augmentation moves its scale further than dropout does.",
-       source="v1 appendix, figure 10", needs=("augmentations", "dropout_rates"))
+@claim(
+    "enc-average",
+    "Averaged over the encoder's layers, augmentation moves its scale further than dropout does.",
+    source="v1 appendix, figure 10",
+    needs=("augmentations", "dropout_rates"),
+)
 @pytest.mark.parametrize("metric", ["frobenius_norm", "spectral_norm"])
 @pytest.mark.parametrize("said", ["further"])
 def test_augmentation_moves_scale_further_over_the_encoder(study, said, metric):
-    return Further(Spectral(metric, "encoder"), augmented(study), dropped_out(study), against="mean")
+    return Further(
+        Spectral(metric, "encoder"), augmented(study), dropped_out(study), against="mean"
+    )
 
 
-@claim("metric-panel", "Augmentation and dropout move the further scale and shape metrics of the classification layer the "
-       "same way.", source="v1 appendix, figures 9, 11 and 12", needs=("augmentations", "dropout_rates"))
+@claim(
+    "metric-panel",
+    "Augmentation and dropout move the further scale and shape metrics of the classification layer the "
+    "same way.",
+    source="v1 appendix, figures 9, 11 and 12",
+    needs=("augmentations", "dropout_rates"),
+)
 @pytest.mark.parametrize("metric", PANEL)
 def test_augmentation_and_dropout_agree_on_further_metrics(study, metric):
     return Alike(Spectral(metric, "classifier"), augmented(study), dropped_out(study))

@@ -1,8 +1,9 @@
 """The core claims asked again on other backbones (v1 figures 6 and 7; v2).
 
-Figures 6 and 7 repeat figures 3 and 4: "The results above are based on the ResNet50 backbone." v2: "training from
-scratch (ResNet-18), observing similar spectral patterns". One test for each core claim; those about single augmentations are
-asked of the mean over the ten. Claims about data alone do not depend on the backbone and are not asked again.
+Figures 6 and 7 repeat figures 3 and 4: "The results above are based on the ResNet50 backbone." v2:
+"training from scratch (ResNet-18), observing similar spectral patterns". One test for each core
+claim; those about single augmentations are asked of the mean over the ten. Claims about data alone
+do not depend on the backbone and are not asked again.
 """
 
 import pytest
@@ -17,10 +18,14 @@ from ddiv.testing import claim
 
 # Those that are asked just as they are, of the classification layer.
 AS_THEY_ARE = {
-    "drop-alpha": test_dropout.test_dropout_raises_alpha, "drop-entropy": test_dropout.test_dropout_raises_entropy,
-    "drop-frobenius": test_dropout.test_dropout_lowers_frobenius_norm, "wd-alpha": test_weight_decay.test_decay_lowers_alpha,
-    "wd-entropy": test_weight_decay.test_decay_lowers_entropy, "wd-frobenius": test_weight_decay.test_decay_lowers_frobenius_norm,
-    "aug-like-dropout": test_augmentation.test_augmentation_resembles_dropout}
+    "drop-alpha": test_dropout.test_dropout_raises_alpha,
+    "drop-entropy": test_dropout.test_dropout_raises_entropy,
+    "drop-frobenius": test_dropout.test_dropout_lowers_frobenius_norm,
+    "wd-alpha": test_weight_decay.test_decay_lowers_alpha,
+    "wd-entropy": test_weight_decay.test_decay_lowers_entropy,
+    "wd-frobenius": test_weight_decay.test_decay_lowers_frobenius_norm,
+    "aug-like-dropout": test_augmentation.test_augmentation_resembles_dropout,
+}
 ON_AVERAGE = ("aug-frobenius", "aug-entropy", "aug-ood")
 
 each_core = pytest.mark.parametrize("core", [*AS_THEY_ARE, *ON_AVERAGE])
@@ -35,32 +40,60 @@ def asked(study: Study, core: str) -> Question:
         return Contrast(Spectral("frobenius_norm", "classifier"), augmented(study), FALLS)
     if core == "aug-entropy":
         return Contrast(Spectral("entropy_raw", "classifier"), augmented(study), RISES)
-    return Contrast(Score("accuracy", "ood"), tuple(map(study.augmentation, study.moderate_augmentations)), RISES)
+    return Contrast(
+        Score("accuracy", "ood"),
+        tuple(map(study.augmentation, study.moderate_augmentations)),
+        RISES,
+    )
 
 
-@claim("backbone-rn50", "The core vision claims hold for a CLIP model whose image tower is a ResNet.",
-       source="v1 appendix, figures 6 and 7", needs=ARMS, on=lambda study: getattr(study.backbone, "tower", "") == "resnet")
+@claim(
+    "backbone-rn50",
+    "The core vision claims hold for a CLIP model whose image tower is a ResNet.",
+    source="v1 appendix, figures 6 and 7",
+    needs=ARMS,
+    on=lambda study: getattr(study.backbone, "tower", "") == "resnet",
+)
 @each_core
 def test_core_claims_on_a_resnet_tower(study, core):
     return asked(study, core)
 
 
-@claim("resnet18-scratch", "The core vision claims hold for a ResNet-18 trained from scratch.", source="v2", needs=ARMS,
-       on=lambda study: isinstance(study.backbone, ResNet18) or study.backbone == TorchvisionModel("resnet18"))
+@claim(
+    "resnet18-scratch",
+    "The core vision claims hold for a ResNet-18 trained from scratch.",
+    source="v2",
+    needs=ARMS,
+    on=lambda study: (
+        isinstance(study.backbone, ResNet18) or study.backbone == TorchvisionModel("resnet18")
+    ),
+)
 @each_core
 def test_core_claims_on_a_resnet18_from_scratch(study, core):
     return asked(study, core)
 
 
-@claim("bert-text", "The core claims hold for a BERT fine-tuned on consumer complaints, with augmentation of texts.", source="v2",
-       needs=ARMS, on=lambda study: isinstance(study.backbone, Bert))
+@claim(
+    "bert-text",
+    "The core claims hold for a BERT fine-tuned on consumer complaints, with augmentation of texts.",
+    source="v2",
+    needs=ARMS,
+    on=lambda study: isinstance(study.backbone, Bert),
+)
 @each_core
 def test_core_claims_on_a_bert(study, core):
     return asked(study, core)
 
 
-@claim("control-backbones", "A treatment that does nothing shrinks the weights of an encoder as augmentation is said to.",
-       source="ours: a negative control", guards="backbones", needs=("dropout_rates",),
-       on=lambda study: not isinstance(study.backbone, Clip | OpenClip) or study.backbone.tower == "resnet")
+@claim(
+    "control-backbones",
+    "A treatment that does nothing shrinks the weights of an encoder as augmentation is said to.",
+    source="ours: a negative control",
+    guards="backbones",
+    needs=("dropout_rates",),
+    on=lambda study: (
+        not isinstance(study.backbone, Clip | OpenClip) or study.backbone.tower == "resnet"
+    ),
+)
 def test_no_op_does_not_shrink_an_encoder(study):
     return Contrast(Spectral("spectral_norm", "encoder"), (study.no_op,), FALLS)

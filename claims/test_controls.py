@@ -1,8 +1,10 @@
-"""Controls (ours): what must not come out supported, and what a spectrum does by under-fitting alone.
+"""Controls (ours): what must not come out supported, and what a spectrum does by under-fitting
+alone.
 
-A small trial run showed that stopping the baseline early moves the classification layer's spectrum as the paper
-says that augmentation and dropout do, because all of them slow down fitting. So each study has an early-stopped
-arm, every trained claim has a fit-matched verdict beside the paper's, and this file asks about that arm itself.
+A small trial run showed that stopping the baseline early moves the classification layer's spectrum
+as the paper says that augmentation and dropout do, because all of them slow down fitting. So each
+study has an early-stopped arm, every trained claim has a fit-matched verdict beside the paper's,
+and this file asks about that arm itself.
 """
 
 import pytest
@@ -16,51 +18,94 @@ from ddiv.treatment import OtherSeed, ShuffledLabels
 each_space = pytest.mark.parametrize("space", ["pixel", "embedding"])
 
 
-@claim("control-dropout", "Dropout at evaluation only changes the trained spectrum as dropout does.",
-       source="ours: a negative control", guards="dropout", needs=("dropout_rates",))
-@pytest.mark.parametrize("metric, direction", [("alpha", RISES), ("entropy_raw", RISES), ("frobenius_norm", FALLS),
-                                               ("spectral_norm", FALLS)], ids=["alpha", "entropy", "frobenius", "spectral"])
+@claim(
+    "control-dropout",
+    "Dropout at evaluation only changes the trained spectrum as dropout does.",
+    source="ours: a negative control",
+    guards="dropout",
+    needs=("dropout_rates",),
+)
+@pytest.mark.parametrize(
+    "metric, direction",
+    [("alpha", RISES), ("entropy_raw", RISES), ("frobenius_norm", FALLS), ("spectral_norm", FALLS)],
+    ids=["alpha", "entropy", "frobenius", "spectral"],
+)
 def test_dropout_that_training_never_sees(study, metric, direction):
     return Contrast(Spectral(metric, "classifier"), (study.evaluation_dropout,), direction)
 
 
-@claim("control-decay", "The baseline from another seed differs from the baseline as weight decay makes it differ.",
-       source="ours: a negative control", guards="weight decay", needs=("decays", "dropout_rates"))
+@claim(
+    "control-decay",
+    "The baseline from another seed differs from the baseline as weight decay makes it differ.",
+    source="ours: a negative control",
+    guards="weight decay",
+    needs=("decays", "dropout_rates"),
+)
 @pytest.mark.parametrize("metric", ["alpha", "entropy_raw", "frobenius_norm", "spectral_norm"])
 def test_replicates_in_broken_pairs(study, metric):
     return Contrast(Spectral(metric, "classifier"), (study.other_seed,), FALLS)
 
 
-@claim("control-no-op", "A treatment that does nothing lowers the Frobenius norm, raises entropy and accuracy and lowers "
-       "the calibration error.", source="ours: a negative control", guards="augmentation", needs=("augmentations",))
-@pytest.mark.parametrize("name, outcome, direction", [
-    ("frobenius", Spectral("frobenius_norm", "classifier"), FALLS), ("entropy", Spectral("entropy_raw", "classifier"), RISES),
-    ("accuracy", Score("accuracy", "id"), RISES), ("ece", Score("ece", "id"), FALLS)],
-    ids=["frobenius", "entropy", "accuracy", "ece"])
+@claim(
+    "control-no-op",
+    "A treatment that does nothing lowers the Frobenius norm, raises entropy and accuracy and lowers "
+    "the calibration error.",
+    source="ours: a negative control",
+    guards="augmentation",
+    needs=("augmentations",),
+)
+@pytest.mark.parametrize(
+    "name, outcome, direction",
+    [
+        ("frobenius", Spectral("frobenius_norm", "classifier"), FALLS),
+        ("entropy", Spectral("entropy_raw", "classifier"), RISES),
+        ("accuracy", Score("accuracy", "id"), RISES),
+        ("ece", Score("ece", "id"), FALLS),
+    ],
+    ids=["frobenius", "entropy", "accuracy", "ece"],
+)
 def test_no_op_does_not_look_like_a_treatment(study, name, outcome, direction):
     return Contrast(outcome, (study.no_op,), direction)
 
 
-@claim("control-diversity", "One draw of an augmentation is more diverse than another draw of the same.",
-       source="ours: a negative control", guards="data diversity", needs=("augmentations", "class_counts"))
+@claim(
+    "control-diversity",
+    "One draw of an augmentation is more diverse than another draw of the same.",
+    source="ours: a negative control",
+    guards="data diversity",
+    needs=("augmentations", "class_counts"),
+)
 @each_space
 def test_two_draws_of_one_augmentation(study, space):
     drawn = study.augmentation(study.augmentations[0])
     return Contrast(Vendi(space), (drawn + OtherSeed(),), RISES, base=drawn)
 
 
-@claim("control-shuffled-labels", "Augmentation improves accuracy where the training labels are random.",
-       source="ours: a negative control", guards="generalisation", needs=("augmentations",),
-       on=lambda study: len(study.augmentations) > 1)
+@claim(
+    "control-shuffled-labels",
+    "Augmentation improves accuracy where the training labels are random.",
+    source="ours: a negative control",
+    guards="generalisation",
+    needs=("augmentations",),
+    on=lambda study: len(study.augmentations) > 1,
+)
 @pytest.mark.parametrize("where", ["id", "ood"])
 def test_nothing_generalises_from_random_labels(study, where):
     augmented = study.augmentation(study.augmentations[1]) + ShuffledLabels()
     return Contrast(Score("accuracy", where), (augmented,), RISES, base=study.shuffled_labels)
 
 
-@claim("q-fit-or-regularisation", "Stopping the baseline early moves the classification layer's spectrum as "
-       "augmentation and dropout are said to.", source="ours; design, decision 8", needs=("early_stop",))
-@pytest.mark.parametrize("metric, direction", [("alpha", RISES), ("entropy_raw", RISES), ("frobenius_norm", FALLS)],
-                         ids=["alpha", "entropy", "frobenius"])
+@claim(
+    "q-fit-or-regularisation",
+    "Stopping the baseline early moves the classification layer's spectrum as "
+    "augmentation and dropout are said to.",
+    source="ours; design, decision 8",
+    needs=("early_stop",),
+)
+@pytest.mark.parametrize(
+    "metric, direction",
+    [("alpha", RISES), ("entropy_raw", RISES), ("frobenius_norm", FALLS)],
+    ids=["alpha", "entropy", "frobenius"],
+)
 def test_early_stopping_looks_like_regularisation(study, metric, direction):
     return Contrast(Spectral(metric, "classifier"), (study.early_stopped,), direction)

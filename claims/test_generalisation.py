@@ -1,9 +1,9 @@
 """Augmentation, accuracy and calibration (v1 section 3.4, table 2, figure 5).
 
-"Both traditional data augmentation methods and the synthetic data method can result in better OOD performance,
-i.e., higher top-1 accuracy and lower ECE on average compared with the baseline. Extremely augmented data such as
-auto-v2 and auto-v3 may harm the model's learning ability. Figure 5 shows that Vendi Score has a strong correlation with
-both ID and OOD average performance."
+"Both traditional data augmentation methods and the synthetic data method can result in better OOD
+performance, i.e., higher top-1 accuracy and lower ECE on average compared with the baseline.
+Extremely augmented data such as auto-v2 and auto-v3 may harm the model's learning ability. Figure 5
+shows that Vendi Score has a strong correlation with both ID and OOD average performance."
 """
 
 import pytest
@@ -19,41 +19,71 @@ id_and_ood = pytest.mark.parametrize("where", ["id", "ood"])
 STRONG = 0.5
 
 
-@claim("aug-ood", "Augmentation improves accuracy out of distribution (mean over the domains).",
-       source="v1 3.4, table 2", needs=("augmentations",), each={"augmentation": lambda study: study.moderate_augmentations})
+@claim(
+    "aug-ood",
+    "Augmentation improves accuracy out of distribution (mean over the domains).",
+    source="v1 3.4, table 2",
+    needs=("augmentations",),
+    each={"augmentation": lambda study: study.moderate_augmentations},
+)
 def test_augmentation_raises_ood_accuracy(study, augmentation):
     return Contrast(Score("accuracy", "ood"), (study.augmentation(augmentation),), RISES)
 
 
-@claim("aug-ood", "Cutout, CutMix and mixup improve accuracy out of distribution too (mean over the domains).",
-       source="ours, after v1 3.4", needs=("further_augmentations",), each={"augmentation": lambda study: study.further_augmentations})
+@claim(
+    "aug-ood",
+    "Cutout, CutMix and mixup improve accuracy out of distribution too (mean over the domains).",
+    source="ours, after v1 3.4",
+    needs=("further_augmentations",),
+    each={"augmentation": lambda study: study.further_augmentations},
+)
 def test_further_augmentation_raises_ood_accuracy(study, augmentation):
     return Contrast(Score("accuracy", "ood"), (study.augmentation(augmentation),), RISES)
 
 
-@claim("aug-ece", "Augmentation lowers the calibration error, in and out of distribution.", source="v1 3.4, table 2",
-       needs=("augmentations",), each={"augmentation": lambda study: study.augmentations})
+@claim(
+    "aug-ece",
+    "Augmentation lowers the calibration error, in and out of distribution.",
+    source="v1 3.4, table 2",
+    needs=("augmentations",),
+    each={"augmentation": lambda study: study.augmentations},
+)
 @id_and_ood
 def test_augmentation_lowers_calibration_error(study, augmentation, where):
     return Contrast(Score("ece", where), (study.augmentation(augmentation),), FALLS)
 
 
-@claim("aug-ece", "Cutout, CutMix and mixup lower the calibration error too, in and out of distribution.",
-       source="ours, after v1 3.4", needs=("further_augmentations",), each={"augmentation": lambda study: study.further_augmentations})
+@claim(
+    "aug-ece",
+    "Cutout, CutMix and mixup lower the calibration error too, in and out of distribution.",
+    source="ours, after v1 3.4",
+    needs=("further_augmentations",),
+    each={"augmentation": lambda study: study.further_augmentations},
+)
 @id_and_ood
 def test_further_augmentation_lowers_calibration_error(study, augmentation, where):
     return Contrast(Score("ece", where), (study.augmentation(augmentation),), FALLS)
 
 
-@claim("aug-extreme-hurts", "The extreme augmentations auto-v2 and auto-v3 cost accuracy, in and out of distribution.",
-       source="v1 3.4, table 2", needs=("extreme_augmentations",), each={"augmentation": lambda study: study.extreme_augmentations})
+@claim(
+    "aug-extreme-hurts",
+    "The extreme augmentations auto-v2 and auto-v3 cost accuracy, in and out of distribution.",
+    source="v1 3.4, table 2",
+    needs=("extreme_augmentations",),
+    each={"augmentation": lambda study: study.extreme_augmentations},
+)
 @id_and_ood
 def test_extreme_augmentation_lowers_accuracy(study, augmentation, where):
     return Contrast(Score("accuracy", where), (study.augmentation(augmentation),), FALLS)
 
 
-@claim("vendi-predicts", f"The Vendi Score of the training set correlates strongly (above {STRONG:g} over the arms of table "
-       "2) with accuracy, in and out of distribution.", source="v1 3.4, figure 5", needs=("augmentations", "view_size"))
+@claim(
+    "vendi-predicts",
+    f"The Vendi Score of the training set correlates strongly (above {STRONG:g} over the arms of table "
+    "2) with accuracy, in and out of distribution.",
+    source="v1 3.4, figure 5",
+    needs=("augmentations", "view_size"),
+)
 @id_and_ood
 @pytest.mark.parametrize("space", ["pixel", "embedding"])
 @pytest.mark.parametrize("kind", ["spearman", "pearson"])

@@ -1,13 +1,15 @@
 """Synthetic data in place of real data (v1 sections 2.1.2, 3.4 and 4, table 2; v2).
 
-"Synthetic training datasets are created by replacing a certain proportion (15%, 25%, and 35%) of real images with
-SD-generated images." 2.1.2: "synthetic data itself is less diverse than real data but when it is combined with real data,
-the combined dataset can often reach a higher diversity score." 3.4: "infusing a larger proportion of synthetic data into
-the training dataset may not bring additional benefits; instead, it can decrease the model's performance ... The more
-iterations of retraining, the less diverse the generated synthetic data will be." 4: "models trained solely on synthetic
-data do not outperform those trained on real data." v2: "mixing ratios above 0.5 begin to hurt accuracy with some synthetic
-datasets, but thresholds vary (up to 0.7 for Dvf and 1.0 for Dadd)"; "synthetic data augmentation introduces genuinely new
-information while traditional augmentations recombine existing data".
+"Synthetic training datasets are created by replacing a certain proportion (15%, 25%, and 35%) of
+real images with SD-generated images." 2.1.2: "synthetic data itself is less diverse than real data
+but when it is combined with real data, the combined dataset can often reach a higher diversity
+score." 3.4: "infusing a larger proportion of synthetic data into the training dataset may not bring
+additional benefits; instead, it can decrease the model's performance ... The more iterations of
+retraining, the less diverse the generated synthetic data will be." 4: "models trained solely on
+synthetic data do not outperform those trained on real data." v2: "mixing ratios above 0.5 begin to
+hurt accuracy with some synthetic datasets, but thresholds vary (up to 0.7 for Dvf and 1.0 for
+Dadd)"; "synthetic data augmentation introduces genuinely new information while traditional
+augmentations recombine existing data".
 
 Each is asked of every setting of a study's generator.
 """
@@ -31,96 +33,174 @@ SETTINGS = {"setting": lambda study: [setting.name for setting in study.settings
 MARGIN = 0.02
 
 
-@claim("synth-less-diverse", "Synthetic data alone is less diverse than real data.", source="v1 2.1.2",
-       needs=("settings", "view_size"), each=SETTINGS)
+@claim(
+    "synth-less-diverse",
+    "Synthetic data alone is less diverse than real data.",
+    source="v1 2.1.2",
+    needs=("settings", "view_size"),
+    each=SETTINGS,
+)
 @each_space
 def test_synthetic_images_are_less_diverse(study, space, setting):
     return Contrast(Vendi(space), (study.synthetic(1.0, setting),), FALLS)
 
 
-@claim("synth-less-diverse", "Real data mixed with synthetic data is more diverse than real data alone.",
-       source="v1 2.1.2", needs=("settings", "view_size"), each=SETTINGS)
-@pytest.mark.parametrize("mixed, share", [("15 % mixed in", 0.15), ("50 % mixed in", 0.5)], ids=["15-percent", "50-percent"])
+@claim(
+    "synth-less-diverse",
+    "Real data mixed with synthetic data is more diverse than real data alone.",
+    source="v1 2.1.2",
+    needs=("settings", "view_size"),
+    each=SETTINGS,
+)
+@pytest.mark.parametrize(
+    "mixed, share",
+    [("15 % mixed in", 0.15), ("50 % mixed in", 0.5)],
+    ids=["15-percent", "50-percent"],
+)
 @each_space
 def test_mixed_images_are_more_diverse(study, space, setting, mixed, share):
     return Contrast(Vendi(space), (study.synthetic(share, setting),), RISES)
 
 
-@claim("synth-new-information", "More of the energy of synthetic data lies outside the span of the real data than of "
-       "augmented data (mean over the augmentations).", source="v2, mechanism 3",
-       needs=("settings", "augmentations", "view_size"), each=SETTINGS)
+@claim(
+    "synth-new-information",
+    "More of the energy of synthetic data lies outside the span of the real data than of "
+    "augmented data (mean over the augmentations).",
+    source="v2, mechanism 3",
+    needs=("settings", "augmentations", "view_size"),
+    each=SETTINGS,
+)
 @each_space
 def test_synthetic_images_leave_the_span_of_real_ones(study, space, setting):
     synthetic = study.synthetic(1.0, setting)
-    return Contrast(Outside(space), tuple(map(study.augmentation, study.augmentations)), FALLS, base=synthetic)
+    return Contrast(
+        Outside(space), tuple(map(study.augmentation, study.augmentations)), FALLS, base=synthetic
+    )
 
 
-@claim("synth-15-ood", "15 % synthetic data in place of real data improves accuracy out of distribution.",
-       source="v1 3.4, table 2", needs=("settings",), each=SETTINGS)
+@claim(
+    "synth-15-ood",
+    "15 % synthetic data in place of real data improves accuracy out of distribution.",
+    source="v1 3.4, table 2",
+    needs=("settings",),
+    each=SETTINGS,
+)
 def test_few_synthetic_images_raise_ood_accuracy(study, setting):
     return Contrast(Score("accuracy", "ood"), (study.synthetic(0.15, setting),), RISES)
 
 
-@claim("synth-15-id", f"15 % synthetic data does not cost more than {100 * MARGIN:g} points of accuracy in distribution.",
-       source="v1 3.4, table 2", needs=("settings",), each=SETTINGS)
+@claim(
+    "synth-15-id",
+    f"15 % synthetic data does not cost more than {100 * MARGIN:g} points of accuracy in distribution.",
+    source="v1 3.4, table 2",
+    needs=("settings",),
+    each=SETTINGS,
+)
 def test_few_synthetic_images_cost_no_accuracy(study, setting):
     return NoWorse(Score("accuracy", "id"), (study.synthetic(0.15, setting),), MARGIN)
 
 
-@claim("synth-15-ece", "15 % synthetic data lowers the calibration error out of distribution.", source="v1 3.4, table 2",
-       needs=("settings",), each=SETTINGS)
+@claim(
+    "synth-15-ece",
+    "15 % synthetic data lowers the calibration error out of distribution.",
+    source="v1 3.4, table 2",
+    needs=("settings",),
+    each=SETTINGS,
+)
 def test_few_synthetic_images_lower_calibration_error(study, setting):
     return Contrast(Score("ece", "ood"), (study.synthetic(0.15, setting),), FALLS)
 
 
-@claim("synth-more-is-less", "Out of distribution accuracy falls as the synthetic share rises from 15 to 25 and 35 %.",
-       source="v1 3.4, table 2", needs=("settings",), each=SETTINGS)
+@claim(
+    "synth-more-is-less",
+    "Out of distribution accuracy falls as the synthetic share rises from 15 to 25 and 35 %.",
+    source="v1 3.4, table 2",
+    needs=("settings",),
+    each=SETTINGS,
+)
 @pytest.mark.parametrize("said", ["trend"])
 def test_more_synthetic_images_are_worse(study, setting, said):
     ladder = tuple((share, study.synthetic(share, setting)) for share in TABLE_SHARES)
     return Trend(Score("accuracy", "ood"), ladder, FALLS)
 
 
-@claim("synth-more-is-less", "Out of distribution 15 % synthetic data is better than 25 %, and that better than 35 %.",
-       source="v1 3.4, table 2", needs=("settings",), each=SETTINGS)
+@claim(
+    "synth-more-is-less",
+    "Out of distribution 15 % synthetic data is better than 25 %, and that better than 35 %.",
+    source="v1 3.4, table 2",
+    needs=("settings",),
+    each=SETTINGS,
+)
 @pytest.mark.parametrize("said", ["each step"])
 def test_each_step_of_synthetic_share_is_worse(study, setting, said):
     less, some, more = (study.synthetic(share, setting) for share in TABLE_SHARES)
-    return All((Contrast(Score("accuracy", "ood"), (some,), FALLS, base=less),
-                Contrast(Score("accuracy", "ood"), (more,), FALLS, base=some)))
+    return All(
+        (
+            Contrast(Score("accuracy", "ood"), (some,), FALLS, base=less),
+            Contrast(Score("accuracy", "ood"), (more,), FALLS, base=some),
+        )
+    )
 
 
-@claim("synth-only-loses", "Training on synthetic data alone is worse than on real data.", source="v1 4; He et al. 2022",
-       needs=("settings",), each=SETTINGS)
+@claim(
+    "synth-only-loses",
+    "Training on synthetic data alone is worse than on real data.",
+    source="v1 4; He et al. 2022",
+    needs=("settings",),
+    each=SETTINGS,
+)
 @id_and_ood
 def test_synthetic_images_alone_lose(study, setting, where):
     return Contrast(Score("accuracy", where), (study.synthetic(1.0, setting),), FALLS)
 
 
-@claim("synth-collapse", "The samples of a generator retrained on its own output are less diverse round after round.",
-       source="v1 3.4; Alemohammad et al. 2023", needs=("settings", "rounds", "view_size"), each=SETTINGS)
+@claim(
+    "synth-collapse",
+    "The samples of a generator retrained on its own output are less diverse round after round.",
+    source="v1 3.4; Alemohammad et al. 2023",
+    needs=("settings", "rounds", "view_size"),
+    each=SETTINGS,
+)
 @each_space
 def test_retrained_generators_lose_diversity(study, space, setting):
-    ladder = tuple((round, study.synthetic(1.0, setting, round)) for round in range(1, study.rounds + 1))
+    ladder = tuple(
+        (round, study.synthetic(1.0, setting, round)) for round in range(1, study.rounds + 1)
+    )
     return Trend(Vendi(space), ladder, FALLS)
 
 
-@claim("mix-threshold", "Over the synthetic share accuracy is flat or rising up to a half, and falls in the end.",
-       source="v2, open question 2", needs=("settings", "shares"), each=SETTINGS)
+@claim(
+    "mix-threshold",
+    "Over the synthetic share accuracy is flat or rising up to a half, and falls in the end.",
+    source="v2, open question 2",
+    needs=("settings", "shares"),
+    each=SETTINGS,
+)
 @id_and_ood
 def test_accuracy_falls_past_a_mixing_ratio(study, setting, where):
     return Mixing(Score("accuracy", where), study.mixing(setting), MARGIN)
 
 
-@claim("q-optimal-mix", "Some mixture of real and synthetic data is more accurate than real data alone and than synthetic data "
-       "alone; the best share is reported.", source="v2, open question 2", needs=("settings", "shares"), each=SETTINGS)
+@claim(
+    "q-optimal-mix",
+    "Some mixture of real and synthetic data is more accurate than real data alone and than synthetic data "
+    "alone; the best share is reported.",
+    source="v2, open question 2",
+    needs=("settings", "shares"),
+    each=SETTINGS,
+)
 @id_and_ood
 def test_a_mixture_is_best(study, setting, where):
     return RiseThenFall(Score("accuracy", where), study.mixing(setting))
 
 
-@claim("control-synthetic", "One draw of samples is more diverse than another draw from the same generator and setting.",
-       source="ours: a negative control", guards="synthetic", needs=("settings", "view_size"))
+@claim(
+    "control-synthetic",
+    "One draw of samples is more diverse than another draw from the same generator and setting.",
+    source="ours: a negative control",
+    guards="synthetic",
+    needs=("settings", "view_size"),
+)
 @each_space
 def test_two_draws_of_samples(study, space):
     drawn = study.synthetic(1.0)

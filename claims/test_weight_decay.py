@@ -1,8 +1,9 @@
 """Weight decay and the weight spectrum (v1 section 3.2, figure 3).
 
-"Increasing weight decay leads to a drop of alpha significantly, and it decreases the matrix entropy, which
-causes a more heavy-tailed ESD. Similar to dropout, weight decay reduces the size of the weight matrix. Smaller weight
-decay values make the overall size of the weight matrix shrink more effectively."
+"Increasing weight decay leads to a drop of alpha significantly, and it decreases the matrix
+entropy, which causes a more heavy-tailed ESD. Similar to dropout, weight decay reduces the size of
+the weight matrix. Smaller weight decay values make the overall size of the weight matrix shrink
+more effectively."
 """
 
 import pytest
@@ -15,33 +16,54 @@ from ddiv.testing import claim
 layers = pytest.mark.parametrize("layers", ["classifier", "encoder"])
 
 
-@claim("wd-alpha", "More weight decay, smaller power-law exponent: a heavier tail.", source="v1 3.2, figure 3",
-       needs=("decays",))
+@claim(
+    "wd-alpha",
+    "More weight decay, smaller power-law exponent: a heavier tail.",
+    source="v1 3.2, figure 3",
+    needs=("decays",),
+)
 @layers
 def test_decay_lowers_alpha(study, layers):
     return Trend(Spectral("alpha", layers), study.decay(), FALLS)
 
 
-@claim("wd-entropy", "More weight decay, smaller matrix entropy.", source="v1 3.2", needs=("decays",))
+@claim(
+    "wd-entropy", "More weight decay, smaller matrix entropy.", source="v1 3.2", needs=("decays",)
+)
 @layers
 def test_decay_lowers_entropy(study, layers):
     return Trend(Spectral("entropy_raw", layers), study.decay(), FALLS)
 
 
-@claim("wd-frobenius", "Weight decay shrinks the weights: the Frobenius norm falls.", source="v1 3.2", needs=("decays",))
+@claim(
+    "wd-frobenius",
+    "Weight decay shrinks the weights: the Frobenius norm falls.",
+    source="v1 3.2",
+    needs=("decays",),
+)
 @layers
 def test_decay_lowers_frobenius_norm(study, layers):
     return Trend(Spectral("frobenius_norm", layers), study.decay(), FALLS)
 
 
-@claim("wd-spectral", "Weight decay diminishes the largest eigenvalue.", source="v1 3.2, summary", needs=("decays",))
+@claim(
+    "wd-spectral",
+    "Weight decay diminishes the largest eigenvalue.",
+    source="v1 3.2, summary",
+    needs=("decays",),
+)
 @layers
 def test_decay_lowers_spectral_norm(study, layers):
     return Trend(Spectral("spectral_norm", layers), study.decay(), FALLS)
 
 
-@claim("wd-small-shrinks-more", "Among weight decays above 0 the smaller ones shrink the weights more: the Frobenius norm "
-       "rises with decay.", source="v1 3.2", needs=("decays",))
+@claim(
+    "wd-small-shrinks-more",
+    "Among weight decays above 0 the smaller ones shrink the weights more: the Frobenius norm "
+    "rises with decay.",
+    source="v1 3.2",
+    needs=("decays",),
+)
 @layers
 def test_smaller_decay_shrinks_more(study, layers):
     return Trend(Spectral("frobenius_norm", layers), study.decay()[1:], RISES)

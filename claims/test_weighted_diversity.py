@@ -1,10 +1,12 @@
 """The weighted Vendi Score: alignment with the real data times diversity (v2).
 
-"The weighted Vendi Score effectively distinguishes between synthetic and traditional augmentation strategies and correlates
-with model performance." "synthetic data augmentation introduces genuinely new information, while traditional augmentations
-recombine existing data, affecting the weighted Vendi Score differently". "Evaluate the weighted Vendi Score on a broader
-range of datasets and augmentation strategies ... to validate its effectiveness". The texts at hand don't say how alignment
-is computed: the definitions are named (`ddiv.diversity.weighted`), and one of them is the default.
+"The weighted Vendi Score effectively distinguishes between synthetic and traditional augmentation
+strategies and correlates with model performance." "synthetic data augmentation introduces genuinely
+new information, while traditional augmentations recombine existing data, affecting the weighted
+Vendi Score differently". "Evaluate the weighted Vendi Score on a broader range of datasets and
+augmentation strategies ... to validate its effectiveness". The texts at hand don't say how
+alignment is computed: the definitions are named (`ddiv.diversity.weighted`), and one of them is the
+default.
 """
 
 from typing import get_args
@@ -22,35 +24,58 @@ from ddiv.treatment import OtherSeed
 
 ARMS = ("augmentations", "settings", "view_size", "embedders")
 
-# Of ten pairs nine in the right order: what Hosmer and Lemeshow (2000) call outstanding discrimination.
+# Of ten pairs nine in the right order: what Hosmer and Lemeshow (2000) call outstanding
+# discrimination.
 APART = 0.9
 
 
-@claim("wvendi-separates", "The weighted Vendi Score tells training sets with synthetic data from those with traditional "
-       f"augmentation: more than {APART:.0%} of pairs of the two lie in one order.", source="v2, mechanism 3", needs=ARMS,
-       each=SETTINGS)
+@claim(
+    "wvendi-separates",
+    "The weighted Vendi Score tells training sets with synthetic data from those with traditional "
+    f"augmentation: more than {APART:.0%} of pairs of the two lie in one order.",
+    source="v2, mechanism 3",
+    needs=ARMS,
+    each=SETTINGS,
+)
 def test_weighted_score_tells_synthetic_from_augmented(study, setting):
     mixed = tuple(arm for _, arm in study.mixing(setting)[1:])
     return Separated(Weighted(), mixed, tuple(map(study.augmentation, study.augmentations)), APART)
 
 
-@claim("wvendi-predicts", "The weighted Vendi Score tracks accuracy better than the plain one, over augmentations and shares of "
-       "synthetic data: its rank correlation is positive and higher.", source="v2, key results", needs=ARMS)
+@claim(
+    "wvendi-predicts",
+    "The weighted Vendi Score tracks accuracy better than the plain one, over augmentations and shares of "
+    "synthetic data: its rank correlation is positive and higher.",
+    source="v2, key results",
+    needs=ARMS,
+)
 @id_and_ood
 def test_weighted_score_tracks_accuracy_better(study, where):
     return TracksBetter(Weighted(), Vendi("embedding"), Score("accuracy", where), study.data_arms)
 
 
-@claim("q-metric-validity", f"The weighted Vendi Score correlates strongly (above {STRONG:g}) with accuracy under every definition "
-       "of alignment, and with another embedder.", source="v2, next check 2", needs=ARMS)
-@pytest.mark.parametrize("embedding, embedder", [("own embedder", 0), ("another embedder", 1)], ids=["own", "another"])
+@claim(
+    "q-metric-validity",
+    f"The weighted Vendi Score correlates strongly (above {STRONG:g}) with accuracy under every definition "
+    "of alignment, and with another embedder.",
+    source="v2, next check 2",
+    needs=ARMS,
+)
+@pytest.mark.parametrize(
+    "embedding, embedder", [("own embedder", 0), ("another embedder", 1)], ids=["own", "another"]
+)
 @pytest.mark.parametrize("rho", get_args(Alignment))
 def test_weighted_score_is_valid_under_other_definitions(study, rho, embedding, embedder):
     return Correlation(Weighted(rho, embedder), Score("accuracy", "id"), study.data_arms, STRONG)
 
 
-@claim("control-weighted", "One draw of an augmentation has a larger weighted Vendi Score than another draw of the same.",
-       source="ours: a negative control", guards="weighted diversity", needs=ARMS)
+@claim(
+    "control-weighted",
+    "One draw of an augmentation has a larger weighted Vendi Score than another draw of the same.",
+    source="ours: a negative control",
+    guards="weighted diversity",
+    needs=ARMS,
+)
 def test_two_draws_have_equal_weighted_scores(study):
     drawn = study.augmentation(study.augmentations[0])
     return Contrast(Weighted(), (drawn + OtherSeed(),), RISES, base=drawn)

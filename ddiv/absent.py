@@ -1,4 +1,7 @@
-"""What is not on this machine, told before anything is trained: data, weights, a key. Nothing is loaded for it."""
+"""What is not on this machine, told before anything is trained: data, weights, a key.
+
+Nothing is loaded for it.
+"""
 
 from __future__ import annotations
 
@@ -18,12 +21,20 @@ from ddiv.trial import Job, Samples, requires
 
 @lru_cache
 def data_or_weights(study: Study) -> str | None:
-    """One line that says what a study's data or models lack here and how to get it; None where nothing is lacking."""
+    """One line that says what a study's data or models lack here and how to get it; None where
+    nothing is lacking.
+    """
     if reason := datasets.absent(study.data):
         return reason
-    # What ddiv ships is there; asking of it would cost every worker the seconds that torch's import takes.
-    models = [one for one in dict.fromkeys((study.backbone, *study.embedders))
-              if isinstance(one, OpenClip | OwnModel) or isinstance(one, Bert) and one.weights != embedded_weights("bert")]
+    # What ddiv ships is there; asking of it would cost every worker the seconds that torch's import
+    # takes.
+    models = [
+        one
+        for one in dict.fromkeys((study.backbone, *study.embedders))
+        if isinstance(one, OpenClip | OwnModel)
+        or isinstance(one, Bert)
+        and one.weights != embedded_weights("bert")
+    ]
     if not models:
         return None
     from ddiv.backbone import absent
@@ -32,9 +43,15 @@ def data_or_weights(study: Study) -> str | None:
 
 
 def samples(jobs: Iterable[Job], store: Store) -> str | None:
-    """One line that says what a generator lacks here whose samples jobs read and the store doesn't hold; None where none does."""
-    wanted = dict.fromkeys(needed for job in jobs for needed in requires(job) if isinstance(needed, Samples))
-    return next(filter(None, (_generator(one.generator) for one in wanted if one not in store)), None)
+    """One line that says what a generator lacks here whose samples jobs read and the store doesn't
+    hold; None where none does.
+    """
+    wanted = dict.fromkeys(
+        needed for job in jobs for needed in requires(job) if isinstance(needed, Samples)
+    )
+    return next(
+        filter(None, (_generator(one.generator) for one in wanted if one not in store)), None
+    )
 
 
 def _generator(generator: Generator) -> str | None:
@@ -44,15 +61,27 @@ def _generator(generator: Generator) -> str | None:
         case StableDiffusion(model=model) if is_digest(model):
             from ddiv.generate.stable_diffusion import FOLDER_VARIABLE
 
-            return None if os.environ.get(FOLDER_VARIABLE) else f"let {FOLDER_VARIABLE} name the folder of Stable Diffusion {model[:12]}"
+            return (
+                None
+                if os.environ.get(FOLDER_VARIABLE)
+                else f"let {FOLDER_VARIABLE} name the folder of Stable Diffusion {model[:12]}"
+            )
         case StableDiffusion(model=model):
             from ddiv.models.hub import cached
 
-            return None if cached(model, "model_index.json") else f"Stable Diffusion is not on this machine: hf download {model}"
+            return (
+                None
+                if cached(model, "model_index.json")
+                else f"Stable Diffusion is not on this machine: hf download {model}"
+            )
         case OpenAI() if find_spec("openai") is None:
             return "texts from OpenAI's models need the package openai: pip install -e '.[openai]'"
         case OpenAI(model=model):
             from ddiv.generate.openai_client import KEY
 
-            return None if os.environ.get(KEY, "").strip() else f"texts from {model} cost money, and {KEY} is not set"
+            return (
+                None
+                if os.environ.get(KEY, "").strip()
+                else f"texts from {model} cost money, and {KEY} is not set"
+            )
     return None

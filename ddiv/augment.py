@@ -10,13 +10,13 @@ then gathered, and torchvision's own kernel is applied once to each such group. 
 the magnitudes and the kernels stay torchvision's; the tests check that a kernel gives the same bits
 on a batch as image by image, and that the draws follow torchvision's distribution.
 
-Sizes.  ElasticTransform's blur kernel (8 sigma + 1 = 41 wide) needs reflect padding smaller than the
-image, so it cannot run as published on small ones.  For images whose shorter side is below 32 pixels
-alpha and sigma are both multiplied by side / 32.  The displacement then keeps its size in pixels
-(about 1 RMS, as it does with torchvision at any size), and its smoothness its share of the image.
-TrivialAugment's translations reach 32 pixels, the side of the images that it was published for (one move in
-31 shifts such an image out of sight); on smaller images they are scaled by side / 32 too, since half of the
-translated 16-pixel images would else be black.
+Sizes.  ElasticTransform's blur kernel (8 sigma + 1 = 41 wide) needs reflect padding smaller than
+the image, so it cannot run as published on small ones.  For images whose shorter side is below 32
+pixels alpha and sigma are both multiplied by side / 32.  The displacement then keeps its size in
+pixels (about 1 RMS, as it does with torchvision at any size), and its smoothness its share of the
+image. TrivialAugment's translations reach 32 pixels, the side of the images that it was published
+for (one move in 31 shifts such an image out of sight); on smaller images they are scaled by side /
+32 too, since half of the translated 16-pixel images would else be black.
 """
 
 from __future__ import annotations
@@ -33,21 +33,27 @@ from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional as F
 
 _PRIVATE = ("_AUGMENTATION_SPACE", "_apply_image_or_video_transform", "_fill", "interpolation")
-_AUTOMATIC: Mapping[str, tuple[Callable[[], Any], tuple[str, ...]]] = MappingProxyType({
-    "auto": (v2.AutoAugment, (*_PRIVATE, "_policies")),
-    "rand": (v2.RandAugment, (*_PRIVATE, "num_ops", "magnitude", "num_magnitude_bins")),
-    "augmix": (v2.AugMix, (*_PRIVATE, "severity", "mixture_width", "_PARAMETER_MAX")),
-    "trivial": (v2.TrivialAugmentWide, (*_PRIVATE, "num_magnitude_bins")),
-})
+_AUTOMATIC: Mapping[str, tuple[Callable[[], Any], tuple[str, ...]]] = MappingProxyType(
+    {
+        "auto": (v2.AutoAugment, (*_PRIVATE, "_policies")),
+        "rand": (v2.RandAugment, (*_PRIVATE, "num_ops", "magnitude", "num_magnitude_bins")),
+        "augmix": (v2.AugMix, (*_PRIVATE, "severity", "mixture_width", "_PARAMETER_MAX")),
+        "trivial": (v2.TrivialAugmentWide, (*_PRIVATE, "num_magnitude_bins")),
+    }
+)
 _AUTO_BINS = 10  # written out in AutoAugment.forward, so it cannot be fetched
 _MAX_DEPTH = 3  # likewise in AugMix.forward: a chain has 1, 2 or 3 operations
-_ALPHA, _SIGMA, _FULL_SIDE = 50.0, 5.0, 32  # ElasticTransform's defaults; the side below which both shrink
+# ElasticTransform's defaults; the side below which both shrink
+_ALPHA, _SIGMA, _FULL_SIDE = 50.0, 5.0, 32
 _CHUNK = 1 << 23  # pixel values per chunk, so that float copies stay near 32 MiB whatever the batch
-_CUDA_CHUNK = 1 << 27  # there a group of few images costs as much as one of many; float copies stay near 512 MiB
+# there a group of few images costs as much as one of many; float copies stay near 512 MiB
+_CUDA_CHUNK = 1 << 27
 
 
 class Draw(NamedTuple):
-    """What a batch drew: `chosen` (n, ..., steps) int64 indexes `moves`; `moves[0]` is the identity."""
+    """What a batch drew: `chosen` (n, ..., steps) int64 indexes `moves`; `moves[0]` is the
+    identity.
+    """
 
     moves: tuple[tuple[str, float], ...]
     chosen: Tensor
@@ -55,10 +61,11 @@ class Draw(NamedTuple):
 
 @cache
 def torchvision_transform(name: str) -> Any:
-    """The torchvision transform behind "auto", "rand", "augmix" or "trivial", with default parameters.
+    """The torchvision transform behind "auto", "rand", "augmix" or "trivial", with default
+    parameters.
 
-    The one place that reaches into torchvision's private attributes: raises RuntimeError, naming the
-    torchvision version, if one that this module needs is gone.
+    The one place that reaches into torchvision's private attributes: raises RuntimeError, naming
+    the torchvision version, if one that this module needs is gone.
     """
     make, needed = _AUTOMATIC[name]
     transform = make()
@@ -71,7 +78,9 @@ def torchvision_transform(name: str) -> Any:
 
 
 @cache
-def _table(name: str, bins: int, height: int, width: int) -> tuple[tuple[tuple[str, float], ...], Tensor]:
+def _table(
+    name: str, bins: int, height: int, width: int
+) -> tuple[tuple[tuple[str, float], ...], Tensor]:
     """All distinct moves, and their numbers as an (operations, bins, 2 signs) tensor."""
     numbers = {("Identity", 0.0): 0}
     table = []
@@ -81,8 +90,12 @@ def _table(name: str, bins: int, height: int, width: int) -> tuple[tuple[tuple[s
             values = values * min(1.0, min(height, width) / _FULL_SIDE)
         for value in [0.0] * bins if values is None else values.tolist():
             # 0.0 == -0.0 and repeated Posterize bits share a number, hence a group
-            table.append([numbers.setdefault((op, sign * float(value)), len(numbers))
-                          for sign in (1, -1 if signed else 1)])
+            table.append(
+                [
+                    numbers.setdefault((op, sign * float(value)), len(numbers))
+                    for sign in (1, -1 if signed else 1)
+                ]
+            )
     return tuple(numbers), torch.tensor(table).view(-1, bins, 2)
 
 
@@ -91,7 +104,8 @@ def _coin(shape: tuple[int, ...], generator: Generator) -> Tensor:
 
 
 def draw(name: str, n: int, height: int, width: int, generator: Generator) -> Draw:
-    """Draw the moves of `n` images for "auto", "rand", "trivial" (n, steps) or "augmix" (n, chains, steps).
+    """Draw the moves of `n` images for "auto", "rand", "trivial" (n, steps) or "augmix" (n, chains,
+    steps).
 
     Same distribution as the torchvision class of that name called once per image.
     """
@@ -128,7 +142,9 @@ def draw(name: str, n: int, height: int, width: int, generator: Generator) -> Dr
     return Draw(moves, chosen)
 
 
-def apply_moves(name: str, images: Tensor, moves: tuple[tuple[str, float], ...], chosen: Tensor) -> Tensor:
+def apply_moves(
+    name: str, images: Tensor, moves: tuple[tuple[str, float], ...], chosen: Tensor
+) -> Tensor:
     """Apply `moves[chosen[i]]` to `images[i]` (n, 3, h, w uint8), once per group of equal moves."""
     transform = torchvision_transform(name)
     chosen = chosen.cpu()  # the grouping is host work; one transfer here instead of one per group
@@ -154,7 +170,10 @@ def _automatic(name: str, images: Tensor, generator: Generator) -> Tensor:
 
 
 def draw_mixture(n: int, chains: int, generator: Generator) -> Tensor:
-    """AugMix's weights, (n, 1 + chains) summing to 1: the original image's first, then each chain's."""
+    """AugMix's weights, (n, 1 + chains) summing to 1: the original image's first, then each
+    chain's.
+    """
+
     # torchvision's alpha is 1, and normalised exponentials are Dirichlet(1, ..., 1)
     def dirichlet(k: int) -> Tensor:
         sample = torch.empty((n, k), device=generator.device).exponential_(generator=generator)
@@ -164,13 +183,16 @@ def draw_mixture(n: int, chains: int, generator: Generator) -> Tensor:
     return torch.cat([original, dirichlet(chains) * augmented], dim=1)
 
 
-def mix_chains(images: Tensor, moves: tuple[tuple[str, float], ...], chosen: Tensor, weights: Tensor) -> Tensor:
+def mix_chains(
+    images: Tensor, moves: tuple[tuple[str, float], ...], chosen: Tensor, weights: Tensor
+) -> Tensor:
     """AugMix given its draws: `chosen` (n, chains, steps) and `weights` (n, 1 + chains).
 
     The mixture is truncated to uint8, not rounded, because torchvision's is.
     """
     n, chains, steps = chosen.shape
-    augmented = images.repeat(chains, 1, 1, 1)  # chain-major: all chains of all images share their groups
+    # chain-major: all chains of all images share their groups
+    augmented = images.repeat(chains, 1, 1, 1)
     for step in range(steps):
         augmented = apply_moves("augmix", augmented, moves, chosen[:, :, step].T.flatten())
     weights = weights.to(images.device)[:, :, None, None, None]
@@ -186,18 +208,25 @@ def _augmix(images: Tensor, generator: Generator) -> Tensor:
 
 
 def _noise(deviation: float, images: Tensor, generator: Generator) -> Tensor:
-    noise = torch.randn(images.shape, generator=generator, device=generator.device).to(images.device)
+    noise = torch.randn(images.shape, generator=generator, device=generator.device).to(
+        images.device
+    )
     # rounded, where torchvision's GaussianNoise cuts towards zero and so weakens the noise a little
     return noise.mul_(255 * deviation).add_(images).round_().clamp_(0, 255).to(torch.uint8)
 
 
 def draw_flips(n: int, generator: Generator) -> Tensor:
-    """(n, 2) bool: flip horizontally? vertically?  Each with probability one half, independently."""
+    """(n, 2) bool: flip horizontally? vertically?
+
+    Each with probability one half, independently.
+    """
     return _coin((n, 2), generator).bool()
 
 
 def _flips(images: Tensor, generator: Generator) -> Tensor:
-    horizontal, vertical = draw_flips(len(images), generator).to(images.device)[:, :, None, None, None].unbind(1)
+    horizontal, vertical = (
+        draw_flips(len(images), generator).to(images.device)[:, :, None, None, None].unbind(1)
+    )
     images = torch.where(horizontal, images.flip(-1), images)
     return torch.where(vertical, images.flip(-2), images)
 
@@ -210,27 +239,42 @@ def _blur_matrix(side: int, sigma: float) -> Tensor:
 
 
 def draw_displacement(n: int, height: int, width: int, generator: Generator) -> Tensor:
-    """ElasticTransform's displacement fields, one per image: (n, h, w, 2) float32, as `F.elastic` takes them."""
+    """ElasticTransform's displacement fields, one per image: (n, h, w, 2) float32, as `F.elastic`
+    takes them.
+    """
     scale = min(1.0, min(height, width) / _FULL_SIDE)
     noise = torch.rand((n, 2, height, width), generator=generator, device=generator.device) * 2 - 1
-    # the 2-D blur is separable, and two small matrix products are far cheaper than a 41 x 41 convolution
-    rows, columns = (_blur_matrix(side, _SIGMA * scale).to(noise.device) for side in (height, width))
+    # the 2-D blur is separable, and two small matrix products are far cheaper than a 41 x 41
+    # convolution
+    rows, columns = (
+        _blur_matrix(side, _SIGMA * scale).to(noise.device) for side in (height, width)
+    )
     smooth = rows @ (noise @ columns.T)
-    return smooth.permute(0, 2, 3, 1) * (_ALPHA * scale) / torch.tensor([width, height], device=noise.device)
+    return (
+        smooth.permute(0, 2, 3, 1)
+        * (_ALPHA * scale)
+        / torch.tensor([width, height], device=noise.device)
+    )
 
 
 def warp(images: Tensor, displacement: Tensor) -> Tensor:
     """torchvision's `elastic` (bilinear, fill 0) with one displacement field per image."""
     n, _, height, width = images.shape
     x, y = (
-        torch.linspace((1 - side) / side, (side - 1) / side, side, device=images.device) for side in (width, height)
+        torch.linspace((1 - side) / side, (side - 1) / side, side, device=images.device)
+        for side in (width, height)
     )
     grid = torch.stack(torch.meshgrid(x, y, indexing="xy"), dim=-1) + displacement.to(images.device)
     inside = torch.ones((n, 1, height, width), device=images.device)
     sampled = torch.nn.functional.grid_sample(
-        torch.cat([images.float(), inside], dim=1), grid, mode="bilinear", padding_mode="zeros", align_corners=False
+        torch.cat([images.float(), inside], dim=1),
+        grid,
+        mode="bilinear",
+        padding_mode="zeros",
+        align_corners=False,
     )
-    # the border is darkened twice, by the zero padding and by this product: torchvision does so for a numeric fill
+    # the border is darkened twice, by the zero padding and by this product: torchvision does so for
+    # a numeric fill
     return (sampled[:, :3] * sampled[:, 3:]).round_().to(torch.uint8)
 
 
@@ -243,13 +287,17 @@ def _chain(*steps: Callable[[Tensor, Generator], Tensor]) -> Callable[[Tensor, G
         for step in steps:
             images = step(images, generator)
         return images
+
     return run
 
 
 _auto, _noise50 = partial(_automatic, "auto"), partial(_noise, 0.5)
 
+
 def _cutout(images: Tensor, generator: Generator) -> Tensor:
-    """DeVries and Taylor (2017): a grey square of half the side around a random pixel, cut at the border."""
+    """DeVries and Taylor (2017): a grey square of half the side around a random pixel, cut at the
+    border.
+    """
     n, _, height, width = images.shape
     near = []
     for length in (height, width):
@@ -261,19 +309,21 @@ def _cutout(images: Tensor, generator: Generator) -> Tensor:
     return images.masked_fill(hidden[:, None], 128)
 
 
-AUGMENTATIONS: Mapping[str, Callable[[Tensor, Generator], Tensor]] = MappingProxyType({
-    "auto": _auto,
-    "rand": partial(_automatic, "rand"),
-    "augmix": _augmix,
-    "trivial": partial(_automatic, "trivial"),
-    "noise10": partial(_noise, 0.1),
-    "noise30": partial(_noise, 0.3),
-    "noise50": _noise50,
-    "auto-v1": _chain(_auto, _noise50),
-    "auto-v2": _chain(_auto, _noise50, _flips),
-    "auto-v3": _chain(_auto, _noise50, _elastic),
-    "cutout": _cutout,
-})
+AUGMENTATIONS: Mapping[str, Callable[[Tensor, Generator], Tensor]] = MappingProxyType(
+    {
+        "auto": _auto,
+        "rand": partial(_automatic, "rand"),
+        "augmix": _augmix,
+        "trivial": partial(_automatic, "trivial"),
+        "noise10": partial(_noise, 0.1),
+        "noise30": partial(_noise, 0.3),
+        "noise50": _noise50,
+        "auto-v1": _chain(_auto, _noise50),
+        "auto-v2": _chain(_auto, _noise50, _flips),
+        "auto-v3": _chain(_auto, _noise50, _elastic),
+        "cutout": _cutout,
+    }
+)
 """The paper's ten augmentations in its order, and cutout.  Call them through `augment`, which checks its input."""
 
 EXTREME = ("auto-v2", "auto-v3")
@@ -283,18 +333,20 @@ EXTREME = ("auto-v2", "auto-v3")
 def augment(name: str, images: Tensor, generator: Generator) -> Tensor:
     """Augment every image of a batch with its own random draw.
 
-    Source: section 3.3 of the paper.  `name` is one of `AUGMENTATIONS`:
-    "auto" (AutoAugment, ImageNet policy; Auto in the figures), "rand" (RandAugment; Rand), "augmix"
-    (AugMix; AugM), "trivial" (TrivialAugment; TrAU), all with torchvision's defaults;
-    "noise10", "noise30", "noise50": Gaussian noise of standard deviation .1, .3, .5 on the [0, 1] scale, clipped;
-    "auto-v1": AutoAugment, then noise .5; "auto-v2": auto-v1, then RandomHorizontalFlip, RandomVerticalFlip;
-    "auto-v3": auto-v1, then ElasticTransform. Beyond the paper: "cutout" (`ddiv.mixing` has CutMix and mixup, which mix labels).
+    Source: section 3.3 of the paper.  `name` is one of `AUGMENTATIONS`: "auto" (AutoAugment,
+    ImageNet policy; Auto in the figures), "rand" (RandAugment; Rand), "augmix" (AugMix; AugM),
+    "trivial" (TrivialAugment; TrAU), all with torchvision's defaults; "noise10", "noise30",
+    "noise50": Gaussian noise of standard deviation .1, .3, .5 on the [0, 1] scale, clipped;
+    "auto-v1": AutoAugment, then noise .5; "auto-v2": auto-v1, then RandomHorizontalFlip,
+    RandomVerticalFlip; "auto-v3": auto-v1, then ElasticTransform. Beyond the paper: "cutout"
+    (`ddiv.mixing` has CutMix and mixup, which mix labels).
 
-    `images` is uint8 (n, 3, h, w) with h and w at least 2 and is left unchanged; the result has the same
-    shape, dtype and device.  Draws come from `generator` alone, on the generator's device, so the same
-    generator state and batch give the same result on one device.
+    `images` is uint8 (n, 3, h, w) with h and w at least 2 and is left unchanged; the result has the
+    same shape, dtype and device.  Draws come from `generator` alone, on the generator's device, so
+    the same generator state and batch give the same result on one device.
 
-    Raises ValueError for an unknown name (listing the known ones) or images of another dtype or shape.
+    Raises ValueError for an unknown name (listing the known ones) or images of another dtype or
+    shape.
     """
     if name not in AUGMENTATIONS:
         raise ValueError(f"unknown augmentation {name!r}; known: {', '.join(AUGMENTATIONS)}")

@@ -10,17 +10,20 @@ from ddiv.claim import Effects, Measured
 from ddiv.treatment import BASELINE, Treatment
 from ddiv.truncation import LEAST_ABOVE_CHANCE
 
-# A verdict on a fitted metric needs at least half of the fits behind it (over layers, arms and seeds) to be reliable.
+# A verdict on a fitted metric needs at least half of the fits behind it (over layers, arms and
+# seeds) to be reliable.
 RELIABLE_SHARE = 0.5
 
-# An arm that fits less than this share of what the baseline fits, both above chance, has hardly been trained.
+# An arm that fits less than this share of what the baseline fits, both above chance, has hardly
+# been trained.
 TRAINED_SHARE = 0.5
 
 
 def hardly_trained(accuracies: Mapping[Treatment, float], chance: float) -> list[Treatment]:
-    """The arms with less than `TRAINED_SHARE` of the baseline's accuracy on the clean training set, both above chance; the
-    baseline itself where it is less than `LEAST_ABOVE_CHANCE` above it. `accuracies` are means over seeds, the baseline's
-    among them."""
+    """The arms with less than `TRAINED_SHARE` of the baseline's accuracy on the clean training set,
+    both above chance; the baseline itself where it is less than `LEAST_ABOVE_CHANCE` above it.
+    `accuracies` are means over seeds, the baseline's among them.
+    """
     base = accuracies[BASELINE] - chance
     if base < LEAST_ABOVE_CHANCE:
         return [BASELINE]
@@ -30,20 +33,32 @@ def hardly_trained(accuracies: Mapping[Treatment, float], chance: float) -> list
 def of_training(arms: Sequence[Treatment], accuracies: Mapping[Treatment, float]) -> Iterator[str]:
     """A sentence on arms that are `hardly_trained`."""
     if arms == [BASELINE]:
-        yield (f"The baseline fits {accuracies[BASELINE]:.0%} of its training set, hardly more than chance: train longer or "
-               "with another learning rate, as networks that learned nothing show nothing.")
+        yield (
+            f"The baseline fits {accuracies[BASELINE]:.0%} of its training set, hardly more than chance: train longer or "
+            "with another learning rate, as networks that learned nothing show nothing."
+        )
     elif arms:
         least = sorted(arms, key=accuracies.__getitem__)
-        named = ", ".join(f"{arm.label} {accuracies[arm]:.0%}" for arm in least[:3]) + ", ..." * (len(least) > 3)
-        yield (f"Arms hardly fit their training set ({named}; the baseline {accuracies[BASELINE]:.0%}): their effects may be those "
-               "of not learning. Lower their doses or train longer.")
+        named = ", ".join(f"{arm.label} {accuracies[arm]:.0%}" for arm in least[:3]) + ", ..." * (
+            len(least) > 3
+        )
+        yield (
+            f"Arms hardly fit their training set ({named}; the baseline {accuracies[BASELINE]:.0%}): their effects may be those "
+            "of not learning. Lower their doses or train longer."
+        )
 
 
 def of_fits(shares: Mapping[Measured, float], deciding: Collection[Measured] = ()) -> Iterator[str]:
-    """A sentence for every outcome of which some fits cannot be relied on; those of `deciding` have a part in the verdict."""
+    """A sentence for every outcome of which some fits cannot be relied on; those of `deciding` have
+    a part in the verdict.
+    """
     for outcome, share in shares.items():
         if share < RELIABLE_SHARE:
-            so = "; it is one of several outcomes that decide here" if outcome in deciding else ", so it decides nothing here"
+            so = (
+                "; it is one of several outcomes that decide here"
+                if outcome in deciding
+                else ", so it decides nothing here"
+            )
             yield f"Only {share:.0%} of the fits behind {outcome.label} can be relied on (all layers, arms and seeds){so}."
         elif share < 1:
             yield f"{share:.0%} of the fits behind {outcome.label} can be relied on (all layers, arms and seeds)."

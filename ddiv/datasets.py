@@ -10,13 +10,25 @@ from typing import NamedTuple
 import numpy as np
 
 from ddiv.store import Record
-from ddiv.study import Arrays, Complaints, ComplaintsWorld, Data, Digits, DomainNet, Images, Own, Published, World
+from ddiv.study import (
+    Arrays,
+    Complaints,
+    ComplaintsWorld,
+    Data,
+    Digits,
+    DomainNet,
+    Images,
+    Own,
+    Published,
+    World,
+)
 from ddiv.text.pack import unpack
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """Images as uint8 (n, 3, h, w), or texts as an array (n,) of str (dtype object); labels as integers (n,).
+    """Images as uint8 (n, 3, h, w), or texts as an array (n,) of str (dtype object); labels as
+    integers (n,).
 
     `tests` maps a domain to its (inputs, labels); the first domain is the training domain.
     """
@@ -49,7 +61,8 @@ def samples_of(record: Record) -> Shown:
 def load(spec: Data) -> Dataset:
     """The dataset of a spec; the last four are kept in memory.
 
-    Raises ValueError on an impossible spec, NoData or BadData (`ddiv.data.root`) where data is not at hand or not usable.
+    Raises ValueError on an impossible spec, NoData or BadData (`ddiv.data.root`) where data is not
+    at hand or not usable.
     """
     match spec:
         case World() | ComplaintsWorld():
@@ -86,7 +99,10 @@ def load(spec: Data) -> Dataset:
 
 
 def absent(spec: Data) -> str | None:
-    """Why the data of a spec is not at hand, and how to get it, in one line; None where it is. Nothing is decoded."""
+    """Why the data of a spec is not at hand, and how to get it, in one line; None where it is.
+
+    Nothing is decoded.
+    """
     from ddiv.data import arrays, csv_file, domainnet, folder, own, published
     from ddiv.data.root import NoData
 
@@ -108,7 +124,8 @@ def absent(spec: Data) -> str | None:
 
 
 def load_world(spec: World | ComplaintsWorld) -> Dataset:
-    """A world's fine-tuning classes: training data of the first domain, tests of every domain, balanced.
+    """A world's fine-tuning classes: training data of the first domain, tests of every domain,
+    balanced.
 
     Raises ValueError where the spec asks for another version of the world than this code draws.
     """
@@ -116,14 +133,19 @@ def load_world(spec: World | ComplaintsWorld) -> Dataset:
     classes = range(len(world.classes))
     train = np.repeat(classes, spec.train_per_class)
     test = np.repeat(classes, spec.test_per_class)
-    # Examples of one seed share their random details (poses and textures), so training and tests take different seeds.
+    # Examples of one seed share their random details (poses and textures), so training and tests
+    # take different seeds.
     inputs = world.draw(train, world.domains[0], 2 * spec.seed)
-    tests = {domain: (world.draw(test, domain, 2 * spec.seed + 1), test) for domain in world.domains}
+    tests = {
+        domain: (world.draw(test, domain, 2 * spec.seed + 1), test) for domain in world.domains
+    }
     return Dataset(inputs, train, tests, world.classes)
 
 
 def drawn_at_will(spec: Data, labels: np.ndarray) -> np.ndarray | None:
-    """Training data with these labels (n,), as many of a class as are asked for; None of data that is finite."""
+    """Training data with these labels (n,), as many of a class as are asked for; None of data that
+    is finite.
+    """
     if not isinstance(spec, World | ComplaintsWorld):
         return None
     world = _world(spec)
@@ -152,5 +174,7 @@ def _world(spec: World | ComplaintsWorld) -> _World:
 
 def _require_version(spec: World | ComplaintsWorld, version: int, name: str) -> None:
     if spec.version != version:
-        raise ValueError(f"this ddiv draws version {version} of the {name}, the spec asks for {spec.version}: install the "
-                         "ddiv that made it, or take the profile's present studies")
+        raise ValueError(
+            f"this ddiv draws version {version} of the {name}, the spec asks for {spec.version}: install the "
+            "ddiv that made it, or take the profile's present studies"
+        )

@@ -1,4 +1,6 @@
-"""Names of files and of models in local folders that are the same on every machine: SHA-256 of what they hold."""
+"""Names of files and of models in local folders that are the same on every machine: SHA-256 of what
+they hold.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ def file_digest(path: Path) -> str:
 
 
 def folder_digest(folder: Path) -> str:
-    """SHA-256 over the names and contents of all files below a folder, whatever its own name and place."""
+    """SHA-256 over the names and contents of all files below a folder, whatever its own name and
+    place.
+    """
     total = hashlib.sha256()
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         total.update(f"{path.relative_to(folder).as_posix()}\n{file_digest(path)}\n".encode())
@@ -29,15 +33,19 @@ def folder_digest(folder: Path) -> str:
 
 
 def local_folder(digest: str, variable: str, holding: str, wanted: str, remedy: str) -> str:
-    """The folder that an environment variable names, if it holds the file `holding` and has this digest.
+    """The folder that an environment variable names, if it holds the file `holding` and has this
+    digest.
 
-    `wanted` says in an error what is looked for, `remedy` what to do where there is none. Raises NoModel.
+    `wanted` says in an error what is looked for, `remedy` what to do where there is none. Raises
+    NoModel.
     """
     folder = os.environ.get(variable)
     if not folder or not Path(folder, holding).is_file():
         found = f"names {folder}, which holds no {holding}" if folder else "is not set"
         raise NoModel(f"{wanted}, and {variable} {found}: {remedy}")
     if (found := folder_digest(Path(folder))) != digest:
-        raise NoModel(f"{folder} has the digest {found}, the study asks for {digest}: name the folder that was meant, or take "
-                      "the new digest into the study")
+        raise NoModel(
+            f"{folder} has the digest {found}, the study asks for {digest}: name the folder that was meant, or take "
+            "the new digest into the study"
+        )
     return folder

@@ -21,7 +21,9 @@ STORE_GIGABYTES, WORKER_GIGABYTES = 0.5, 1.0
 
 @dataclass(frozen=True)
 class Check:
-    """One line: "ok", "note" (works, but...) or "NO" (does not work), what was looked at and what was found."""
+    """One line: "ok", "note" (works, but...) or "NO" (does not work), what was looked at and what
+    was found.
+    """
 
     mark: str
     what: str
@@ -31,13 +33,21 @@ class Check:
 def examine(store: Store) -> Iterator[Check]:
     """Look at Python, packages, processor, memory, GPU, the store and the shipped model."""
     enough = sys.version_info >= (3, 11)
-    yield Check("ok" if enough else "NO", "Python", platform.python_version() + ("" if enough else "; 3.11 or later is needed"))
+    yield Check(
+        "ok" if enough else "NO",
+        "Python",
+        platform.python_version() + ("" if enough else "; 3.11 or later is needed"),
+    )
     for package in PACKAGES:
         try:
             yield Check("ok", package, metadata.version(package))
         except metadata.PackageNotFoundError:
             yield Check("NO", package, "not installed: pip install -e .")
-    yield Check("ok", "cores", f"{usable_cores()}; one trial a core at once, so -n {usable_cores()} is a good choice")
+    yield Check(
+        "ok",
+        "cores",
+        f"{usable_cores()}; one trial a core at once, so -n {usable_cores()} is a good choice",
+    )
     yield _memory()
     for name, look in (("torch", _device), ("pre-trained CLIP", _clip), ("browser", _browser)):
         yield _guarded(name, look)
@@ -52,11 +62,18 @@ def _guarded(name: str, look: Callable[[], Check]) -> Check:
 
 
 def _memory() -> Check:
-    free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / GIGABYTE if hasattr(os, "sysconf") else None
+    free = (
+        os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / GIGABYTE
+        if hasattr(os, "sysconf")
+        else None
+    )
     if free is None:
         return Check("note", "memory", "unknown on this system")
-    return Check("ok" if free > 2 * WORKER_GIGABYTES else "note", "memory",
-                 f"{free:.1f} GB free, enough for about {int(free / WORKER_GIGABYTES)} workers")
+    return Check(
+        "ok" if free > 2 * WORKER_GIGABYTES else "note",
+        "memory",
+        f"{free:.1f} GB free, enough for about {int(free / WORKER_GIGABYTES)} workers",
+    )
 
 
 def _device() -> Check:
@@ -71,12 +88,22 @@ def _clip() -> Check:
     from ddiv.models.clip import load_embedded_clip
 
     count = sum(one.numel() for one in load_embedded_clip().visual.parameters())
-    return Check("ok", "pre-trained CLIP", f"shipped weights are whole ({count:,} parameters in the image tower)")
+    return Check(
+        "ok",
+        "pre-trained CLIP",
+        f"shipped weights are whole ({count:,} parameters in the image tower)",
+    )
 
 
 def _browser() -> Check:
-    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    return Check("ok" if found else "note", "browser", found or "no Chromium: the tests that open the report in one are skipped")
+    found = next(
+        filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+    )
+    return Check(
+        "ok" if found else "note",
+        "browser",
+        found or "no Chromium: the tests that open the report in one are skipped",
+    )
 
 
 def _store(store: Store) -> Check:
@@ -85,5 +112,8 @@ def _store(store: Store) -> Check:
     except StoreError as error:
         return Check("NO", "store", str(error))
     free = shutil.disk_usage(store.root).free / GIGABYTE
-    return Check("ok" if free > STORE_GIGABYTES else "note", "store",
-                 f"{store.root} holds {len(store.keys())} records; {free:.1f} GB free on its disk")
+    return Check(
+        "ok" if free > STORE_GIGABYTES else "note",
+        "store",
+        f"{store.root} holds {len(store.keys())} records; {free:.1f} GB free on its disk",
+    )

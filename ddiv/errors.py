@@ -6,4 +6,6 @@ class TrialFailed(Exception):
 
 
 class NoModel(TrialFailed):
-    """The weights of a pre-trained model are not at hand or not usable; the message says what to do."""
+    """The weights of a pre-trained model are not at hand or not usable; the message says what to
+    do.
+    """

@@ -1,4 +1,6 @@
-"""What networks are given: images uint8 (n, 3, h, w) or texts (n,) of str, augmented, and made tensors of."""
+"""What networks are given: images uint8 (n, 3, h, w) or texts (n,) of str, augmented, and made
+tensors of.
+"""
 
 from __future__ import annotations
 
@@ -12,14 +14,17 @@ from torch import Generator, Tensor
 
 from ddiv.augment import AUGMENTATIONS
 from ddiv.datasets import Shown, are_texts
-from ddiv.mixing import MIXING, Mixed, augmented as augmented_images
+from ddiv.mixing import MIXING, Mixed
+from ddiv.mixing import augmented as augmented_images
 from ddiv.study import Backbone, Bert
 
-# What the inputs of one trial, all its sets together, may take of a GPU's memory, and of what is free there at most this
-# share: other trials need theirs (`ddiv.measure.TRIAL_BYTES`). 50,000 images of 224 pixels are 7.5e9 bytes.
+# What the inputs of one trial, all its sets together, may take of a GPU's memory, and of what is
+# free there at most this share: other trials need theirs (`ddiv.measure.TRIAL_BYTES`). 50,000
+# images of 224 pixels are 7.5e9 bytes.
 RESIDENT_BYTES, RESIDENT_SHARE = 8 << 30, 1 / 3
 
-# So much of a training set is gathered and augmented at once: a second, augmented copy of a large set would be too much.
+# So much of a training set is gathered and augmented at once: a second, augmented copy of a large
+# set would be too much.
 PORTION_BYTES = 1 << 27
 
 
@@ -37,7 +42,9 @@ def augmented(name: str, inputs: np.ndarray, draws: Generator) -> tuple[np.ndarr
 
 
 def require_augmentation(name: str, texts: bool) -> None:
-    """Raise ValueError, naming those that there are, on an augmentation that is none of texts, or of images."""
+    """Raise ValueError, naming those that there are, on an augmentation that is none of texts, or
+    of images.
+    """
     if texts:
         from ddiv.text.augment import require
 
@@ -50,7 +57,9 @@ def tensor(inputs: np.ndarray, backbone: Backbone) -> Tensor:
     """What a network takes: images uint8 (n, 3, h, w), or the tokens of texts int64 (n, length)."""
     if isinstance(backbone, Bert) != are_texts(inputs):
         kind = "texts" if are_texts(inputs) else "images"
-        raise ValueError(f"the backbone {type(backbone).__name__} does not read {kind}: give its study data that it reads")
+        raise ValueError(
+            f"the backbone {type(backbone).__name__} does not read {kind}: give its study data that it reads"
+        )
     if isinstance(backbone, Bert):
         from ddiv.models.bert import tokenise
 
@@ -66,8 +75,11 @@ def _shared(inputs: np.ndarray) -> Tensor:
         return torch.from_numpy(inputs)
 
 
-def placed(sets: Iterable[Tensor], device: torch.device, beside: Sequence[Tensor] = ()) -> list[Tensor]:
-    """Sets of inputs of a trial on the device; `beside` are those of the trial that have been placed before.
+def placed(
+    sets: Iterable[Tensor], device: torch.device, beside: Sequence[Tensor] = ()
+) -> list[Tensor]:
+    """Sets of inputs of a trial on the device; `beside` are those of the trial that have been
+    placed before.
 
     One by one: what would exceed what they may take of a GPU (`RESIDENT_BYTES`) stays where it is.
     """
@@ -75,12 +87,13 @@ def placed(sets: Iterable[Tensor], device: torch.device, beside: Sequence[Tensor
     for inputs in sets:
         fits = device.type != "cuda" or _fits(inputs, found, device)
         found.append(inputs.to(device) if fits else inputs)
-    return found[len(beside):]
+    return found[len(beside) :]
 
 
 def _fits(inputs: Tensor, beside: Sequence[Tensor], device: torch.device) -> bool:
     taken = sum(one.nbytes for one in beside if one.device.type == "cuda")
-    kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)  # by torch: free to this process
+    # by torch: free to this process
+    kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
     free = torch.cuda.mem_get_info(device)[0] + kept
     return taken + inputs.nbytes <= min(RESIDENT_BYTES, RESIDENT_SHARE * (taken + free))
 
@@ -94,7 +107,9 @@ def brought(inputs: Tensor, device: torch.device) -> Tensor:
 
 @dataclass(frozen=True)
 class Examples:
-    """A training set: inputs as augmentations of texts take them and as tensors (`placed`), labels (n,) on the device."""
+    """A training set: inputs as augmentations of texts take them and as tensors (`placed`), labels
+    (n,) on the device.
+    """
 
     raw: np.ndarray
     inputs: Tensor
@@ -112,28 +127,41 @@ class Examples:
 
     @property
     def drawn_on(self) -> torch.device:
-        """Where `epoch` draws augmentations: of images, with as many draws as there are pixels, where the pixels are."""
+        """Where `epoch` draws augmentations: of images, with as many draws as there are pixels,
+        where the pixels are.
+        """
         return torch.device("cpu") if are_texts(self.raw) else self.labels.device
 
-    def epoch(self, order: Tensor, batch: int, augmentation: str | None, draws: Generator) -> Iterator[tuple[Tensor, ...]]:
-        """The examples in this order (n,) as batches of tensors on the device: (inputs, labels), and with an augmentation
-        that mixes labels (inputs, labels, the labels mixed in, the shares of the own labels).
+    def epoch(
+        self, order: Tensor, batch: int, augmentation: str | None, draws: Generator
+    ) -> Iterator[tuple[Tensor, ...]]:
+        """The examples in this order (n,) as batches of tensors on the device: (inputs, labels),
+        and with an augmentation that mixes labels (inputs, labels, the labels mixed in, the shares
+        of the own labels).
 
-        The order is cut into portions of whole batches. Each is gathered and augmented in the order of the training
-        set; partners to mix with come from the same portion.
+        The order is cut into portions of whole batches. Each is gathered and augmented in the order
+        of the training set; partners to mix with come from the same portion.
         """
         device = self.labels.device
-        for portion in order.split(max(1, PORTION_BYTES // (self.inputs[0].nbytes * batch)) * batch):
+        for portion in order.split(
+            max(1, PORTION_BYTES // (self.inputs[0].nbytes * batch)) * batch
+        ):
             places = portion.sort().values
             labels = self.labels[places.to(device)]
             inputs, mixed = self._drawn(places, augmentation, draws)
             for index in torch.searchsorted(places, portion).to(device).split(batch):
                 yield inputs[index], labels[index], *(mixed.targets(labels, index) if mixed else ())
 
-    def _drawn(self, places: Tensor, augmentation: str | None, draws: Generator) -> tuple[Tensor, Mixed | None]:
+    def _drawn(
+        self, places: Tensor, augmentation: str | None, draws: Generator
+    ) -> tuple[Tensor, Mixed | None]:
         device = self.labels.device
         if augmentation is not None and are_texts(self.raw):
             texts, _ = augmented(augmentation, self.raw[places.numpy()], draws)
             return tensor(texts, self.backbone).to(device), None
         inputs = brought(self.inputs[places.to(self.inputs.device)], device)
-        return (inputs, None) if augmentation is None else augmented_images(augmentation, inputs, draws)
+        return (
+            (inputs, None)
+            if augmentation is None
+            else augmented_images(augmentation, inputs, draws)
+        )

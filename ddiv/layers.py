@@ -1,9 +1,9 @@
 """Views of a network: which of its weight matrices an outcome is read over.
 
-A matrix is in several: "all", the "classifier" or the "encoder", the kind of layer that it belongs to ("attention-q",
-..., "feed-forward", "convolution"), and a view of its own, "layer:" and its name. A convolution has two matrices, one
-for each matricisation (`ddiv.spectra.matrices`); every view holds one of them, by the outcome's choice, so that no
-convolution counts twice.
+A matrix is in several: "all", the "classifier" or the "encoder", the kind of layer that it belongs
+to ("attention-q", ..., "feed-forward", "convolution"), and a view of its own, "layer:" and its
+name. A convolution has two matrices, one for each matricisation (`ddiv.spectra.matrices`); every
+view holds one of them, by the outcome's choice, so that no convolution counts twice.
 """
 
 from __future__ import annotations
@@ -16,8 +16,15 @@ import msgspec
 import numpy as np
 
 # By the kind of a matrix; a matrix of any other kind (a projection, say) belongs to no part.
-PARTS = {"q": "attention-q", "k": "attention-k", "v": "attention-v", "out": "attention-out", "mlp": "feed-forward",
-         "conv-flat": "convolution", "conv-pooled": "convolution"}
+PARTS = {
+    "q": "attention-q",
+    "k": "attention-k",
+    "v": "attention-v",
+    "out": "attention-out",
+    "mlp": "feed-forward",
+    "conv-flat": "convolution",
+    "conv-pooled": "convolution",
+}
 VIEWS = ("all", "classifier", "encoder", *dict.fromkeys(PARTS.values()))
 ONE_LAYER = "layer:"
 
@@ -32,27 +39,35 @@ class NoSuchLayer(ValueError):
 
 
 def memberships(matrices: Sequence[Mapping]) -> tuple[np.ndarray, np.ndarray]:
-    """The views of a record's matrices (its fact "layers"): ("classifier" or "encoder" (n,), further ones (2, n)).
+    """The views of a record's matrices (its fact "layers"): ("classifier" or "encoder" (n,),
+    further ones (2, n)).
 
-    The further ones are the part of the network ("" for none) and the layer itself. A convolution's views end in its
-    matricisation, "/flat" or "/pooled".
+    The further ones are the part of the network ("" for none) and the layer itself. A convolution's
+    views end in its matricisation, "/flat" or "/pooled".
     """
-    return _memberships(tuple((matrix["name"], matrix["kind"], matrix["view"]) for matrix in matrices))
+    return _memberships(
+        tuple((matrix["name"], matrix["kind"], matrix["view"]) for matrix in matrices)
+    )
 
 
 @cache
 def _memberships(matrices: tuple[tuple[str, str, str], ...]) -> tuple[np.ndarray, np.ndarray]:
-    """Of one architecture, by (name, kind, view): the same arrays for all of its records, so that masks are shared."""
+    """Of one architecture, by (name, kind, view): the same arrays for all of its records, so that
+    masks are shared.
+    """
     main, parts, names = [], [], []
     for name, kind, view in matrices:
         end = _MATRICISATION.get(kind, "")
         main.append(view + end)
         parts.append(PARTS[kind] + end if kind in PARTS and view == "encoder" else "")
-        names.append(ONE_LAYER + name.removesuffix(f".{end[1:]}") + end if end else ONE_LAYER + name)
+        names.append(
+            ONE_LAYER + name.removesuffix(f".{end[1:]}") + end if end else ONE_LAYER + name
+        )
     return np.array(main), np.array([parts, names])
 
 
-# Masks by what they were asked for, with the arrays of views that they belong to: a report asks half a million times.
+# Masks by what they were asked for, with the arrays of views that they belong to: a report asks
+# half a million times.
 _masks: dict[tuple[str, str, int, int], tuple[np.ndarray, np.ndarray, np.ndarray]] = {}
 
 
@@ -69,14 +84,21 @@ def _mask(layers: str, convolution: str, main: np.ndarray, further: np.ndarray) 
     wanted = [name + end for name in names for end in ("", f"/{convolution}")]
     mask = np.isin(main, wanted) | np.isin(further, wanted).any(axis=0)
     if not mask.any():
-        raise NoSuchLayer(f"this network has no weight matrix in the view {layers!r}; it has: "
-                          f"{', '.join(available(main, further))}")
+        raise NoSuchLayer(
+            f"this network has no weight matrix in the view {layers!r}; it has: "
+            f"{', '.join(available(main, further))}"
+        )
     return mask
 
 
 def available(main: np.ndarray, further: np.ndarray) -> list[str]:
-    """The views that hold at least one matrix: those of `VIEWS` in their order, then the single layers."""
-    there = dict.fromkeys(str(view).removesuffix("/flat").removesuffix("/pooled")
-                          for view in (*main, *further.ravel()) if view)
+    """The views that hold at least one matrix: those of `VIEWS` in their order, then the single
+    layers.
+    """
+    there = dict.fromkeys(
+        str(view).removesuffix("/flat").removesuffix("/pooled")
+        for view in (*main, *further.ravel())
+        if view
+    )
     single = [view for view in there if view.startswith(ONE_LAYER)]
     return [view for view in VIEWS if view == "all" or view in there] + single

@@ -1,8 +1,9 @@
-"""The ledger of known non-reproductions: `claims/ledger.toml`, read by people and by the plugin (design, decision 7).
+"""The ledger of known non-reproductions: `claims/ledger.toml`, read by people and by the plugin
+(design, decision 7).
 
-An entry names a claim that is known not to come out supported on a study, with the verdict to expect, since
-when, and why we think so. A claim that comes out as expected is an expected failure; any other verdict of it fails
-the run and says which way it changed.
+An entry names a claim that is known not to come out supported on a study, with the verdict to
+expect, since when, and why we think so. A claim that comes out as expected is an expected failure;
+any other verdict of it fails the run and says which way it changed.
 """
 
 from __future__ import annotations
@@ -24,7 +25,10 @@ FILE = Path("claims") / "ledger.toml"
 
 
 class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One known non-reproduction. `variant` is the test's ("classifier", "auto, ood"; "" where it has none)."""
+    """One known non-reproduction.
+
+    `variant` is the test's ("classifier", "auto, ood"; "" where it has none).
+    """
 
     profile: str
     claim: str
@@ -49,20 +53,29 @@ class BadLedger(ValueError):
 
 @lru_cache
 def entries(path: Path) -> dict[Place, Entry]:
-    """Entries by (profile, claim, study, variant); empty where there is no file. Raises BadLedger."""
+    """Entries by (profile, claim, study, variant); empty where there is no file.
+
+    Raises BadLedger.
+    """
     if not path.exists():
         return {}
     try:
         rows = msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), _File).entry
     except (tomllib.TOMLDecodeError, msgspec.ValidationError, UnicodeDecodeError) as error:
-        raise BadLedger(f"{path} cannot be read: {error}. Each [[entry]] needs profile, claim, study, verdict (contradicted or "
-                        f"inconclusive), since (a date) and reason, and may have a variant.") from error
+        raise BadLedger(
+            f"{path} cannot be read: {error}. Each [[entry]] needs profile, claim, study, verdict (contradicted or "
+            f"inconclusive), since (a date) and reason, and may have a variant."
+        ) from error
     known: dict[Place, Entry] = {}
     for row in rows:
         if not row.reason.strip():
-            raise BadLedger(f"{path}: the entry of {row.claim} on {row.study} gives no reason. Say why it does not reproduce.")
+            raise BadLedger(
+                f"{path}: the entry of {row.claim} on {row.study} gives no reason. Say why it does not reproduce."
+            )
         if row.place in known:
-            raise BadLedger(f"{path}: there are two entries of {row.claim} on {row.study} ({row.variant or 'no variant'}).")
+            raise BadLedger(
+                f"{path}: there are two entries of {row.claim} on {row.study} ({row.variant or 'no variant'})."
+            )
         known[row.place] = row
     return known
 
@@ -86,12 +99,20 @@ def _quoted(text: str) -> str:
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
-def proposals(answered: Mapping[Place, str], known: Mapping[Place, Entry], reason: str,
-              today: datetime.date) -> tuple[list[Entry], list[tuple[Entry, str]]]:
-    """What verdicts by place call for: new entries of contradicted claims, and entries whose verdict has changed."""
-    new = [Entry(profile, claim, study, "contradicted", today, reason, variant)
-           for (profile, claim, study, variant), verdict in answered.items()
-           if verdict == "contradicted" and (profile, claim, study, variant) not in known]
-    changed = [(known[place], verdict) for place, verdict in answered.items()
-               if place in known and known[place].verdict != verdict]
+def proposals(
+    answered: Mapping[Place, str], known: Mapping[Place, Entry], reason: str, today: datetime.date
+) -> tuple[list[Entry], list[tuple[Entry, str]]]:
+    """What verdicts by place call for: new entries of contradicted claims, and entries whose
+    verdict has changed.
+    """
+    new = [
+        Entry(profile, claim, study, "contradicted", today, reason, variant)
+        for (profile, claim, study, variant), verdict in answered.items()
+        if verdict == "contradicted" and (profile, claim, study, variant) not in known
+    ]
+    changed = [
+        (known[place], verdict)
+        for place, verdict in answered.items()
+        if place in known and known[place].verdict != verdict
+    ]
     return new, changed

@@ -20,13 +20,17 @@ def processor_name() -> str:
     """What the processor calls itself."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
-        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+        return next(
+            line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")
+        )
     except (OSError, StopIteration):
         return platform.processor() or "unknown"
 
 
 def device_name(device: torch.device) -> str:
-    """What the processor or the GPU calls itself: by this name records are known to be of one kind of device."""
+    """What the processor or the GPU calls itself: by this name records are known to be of one kind
+    of device.
+    """
     if device.type != "cuda":
         return processor_name()
     import torch

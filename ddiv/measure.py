@@ -13,9 +13,9 @@ from ddiv.train import Progress, train
 from ddiv.trial import GeneratorFit, Job, Samples, Trial, View
 from ddiv.views import diversity
 
-
-# What a trial of a ViT-B/32 at 224 pixels may take of a GPU, estimated: weights, gradients and Adam's state 1.4 GB, the
-# captured step 2, a batch of evaluation 2, a portion under augmentation 4, CUDA itself 0.5; and images.
+# What a trial of a ViT-B/32 at 224 pixels may take of a GPU, estimated: weights, gradients and
+# Adam's state 1.4 GB, the captured step 2, a batch of evaluation 2, a portion under augmentation 4,
+# CUDA itself 0.5; and images.
 TRIAL_BYTES = (10 << 30) + RESIDENT_BYTES
 
 # Of a trial on a GPU, for the spectra that are computed meanwhile.
@@ -26,8 +26,12 @@ class NoSuchDevice(ValueError):
     """The device asked for is not on this machine; the message names those that are."""
 
 
-def measure(job: Job, records: Mapping[Job, Record], device: str | None, progress: Progress) -> Record:
-    """Measure one job, given the records that it reads (`trial.requires`). One CPU thread: trials run side by side (see `ddiv.plan`).
+def measure(
+    job: Job, records: Mapping[Job, Record], device: str | None, progress: Progress
+) -> Record:
+    """Measure one job, given the records that it reads (`trial.requires`).
+
+    One CPU thread: trials run side by side (see `ddiv.plan`).
 
     Raises NoSuchDevice, and what the training raises.
     """
@@ -50,9 +54,12 @@ def measure(job: Job, records: Mapping[Job, Record], device: str | None, progres
 
 
 def prepare(device: torch.device) -> None:
-    """Set what holds for all of torch in a process that measures on this device: its threads, and fp32 that is fp32."""
+    """Set what holds for all of torch in a process that measures on this device: its threads, and
+    fp32 that is fp32.
+    """
     torch.set_num_threads(1 if device.type == "cpu" else min(GPU_TRIAL_THREADS, usable_cores()))
-    torch.backends.cudnn.allow_tf32 = False  # torch allows it for convolutions, though not for products of matrices
+    # torch allows it for convolutions, though not for products of matrices
+    torch.backends.cudnn.allow_tf32 = False
 
 
 def choose_device(name: str | None) -> torch.device:
@@ -64,16 +71,20 @@ def choose_device(name: str | None) -> torch.device:
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError) as error:
         there = ["cpu", *(f"cuda:{i}" for i in range(torch.cuda.device_count()))]
-        raise NoSuchDevice(f"--device {name} cannot be used ({str(error).splitlines()[0]}); this machine has: "
-                           f"{', '.join(there)}") from error
+        raise NoSuchDevice(
+            f"--device {name} cannot be used ({str(error).splitlines()[0]}); this machine has: "
+            f"{', '.join(there)}"
+        ) from error
     return device
 
 
 def trials_at_once(device: torch.device) -> int:
-    """How many trials run side by side unless told otherwise: one a core; on a GPU one for each `TRIAL_BYTES` that are free.
+    """How many trials run side by side unless told otherwise: one a core; on a GPU one for each
+    `TRIAL_BYTES` that are free.
 
-    They are processes that take turns on the GPU. Under NVIDIA's Multi-Process Service (`nvidia-cuda-mps-control -d`) their
-    kernels run at the same time, which small batches gain most from. For smaller models ask for more with --slots.
+    They are processes that take turns on the GPU. Under NVIDIA's Multi-Process Service
+    (`nvidia-cuda-mps-control -d`) their kernels run at the same time, which small batches gain most
+    from. For smaller models ask for more with --slots.
     """
     if device.type != "cuda":
         return usable_cores()

@@ -1,4 +1,6 @@
-"""Augmentations that mix two images and their labels: mixup (Zhang et al. 2018) and CutMix (Yun et al. 2019)."""
+"""Augmentations that mix two images and their labels: mixup (Zhang et al. 2018) and CutMix (Yun et
+al. 2019).
+"""
 
 from __future__ import annotations
 
@@ -15,18 +17,26 @@ MIXING = ("cutmix", "mixup")
 
 @dataclass(frozen=True)
 class Mixed:
-    """Whom each image was mixed with (n,), and the share (n,) of its own label that it keeps; on the images' device."""
+    """Whom each image was mixed with (n,), and the share (n,) of its own label that it keeps; on
+    the images' device.
+    """
 
     partner: Tensor
     weight: Tensor
 
     def targets(self, labels: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
-        """Of a batch `index` (k,), given all labels (n,): the labels mixed in (k,), and the shares (k,) of its own."""
+        """Of a batch `index` (k,), given all labels (n,): the labels mixed in (k,), and the shares
+        (k,) of its own.
+        """
         return labels[self.partner[index]], self.weight[index]
 
 
-def cross_entropy(outputs: Tensor, labels: Tensor, others: Tensor | None = None, weight: Tensor | None = None) -> Tensor:
-    """The mean cross-entropy of outputs (k, classes) against labels (k,); with what `Mixed.targets` gives, against both."""
+def cross_entropy(
+    outputs: Tensor, labels: Tensor, others: Tensor | None = None, weight: Tensor | None = None
+) -> Tensor:
+    """The mean cross-entropy of outputs (k, classes) against labels (k,); with what `Mixed.targets`
+    gives, against both.
+    """
     if others is None:
         return F.cross_entropy(outputs, labels)
     own = F.cross_entropy(outputs, labels, reduction="none")
@@ -35,19 +45,24 @@ def cross_entropy(outputs: Tensor, labels: Tensor, others: Tensor | None = None,
 
 
 def augmented(name: str, images: Tensor, generator: Generator) -> tuple[Tensor, Mixed | None]:
-    """Images uint8 (n, 3, h, w) under an augmentation, and how their labels were mixed (None where they were not).
+    """Images uint8 (n, 3, h, w) under an augmentation, and how their labels were mixed (None where
+    they were not).
 
-    Draws are made on the generator's device, what is computed on the images'. Raises ValueError as `augment` does.
+    Draws are made on the generator's device, what is computed on the images'. Raises ValueError as
+    `augment` does.
     """
     if name not in MIXING:
         return augment(name, images, generator), None
     n, _, height, width = images.shape
     partner = torch.randperm(n, generator=generator, device=generator.device).to(images.device)
-    weight = torch.rand(n, generator=generator, device=generator.device).to(images.device)  # Beta(1, 1), as in both papers
+    # Beta(1, 1), as in both papers
+    weight = torch.rand(n, generator=generator, device=generator.device).to(images.device)
     others = images[partner]
     if name == "mixup":
         share = weight[:, None, None, None]
-        return (share * images + (1 - share) * others).round_().to(torch.uint8), Mixed(partner, weight)
+        return (share * images + (1 - share) * others).round_().to(torch.uint8), Mixed(
+            partner, weight
+        )
     box = _boxes(weight, height, width, generator)
     kept = 1 - box.flatten(1).float().mean(1)
     return torch.where(box[:, None], others, images), Mixed(partner, kept)
@@ -59,7 +74,12 @@ def _boxes(weight: Tensor, height: int, width: int, generator: Generator) -> Ten
     inside = []
     for length in (height, width):
         half = (side * length / 2)[:, None]
-        centre = torch.rand((len(weight), 1), generator=generator, device=generator.device).to(weight.device) * length
+        centre = (
+            torch.rand((len(weight), 1), generator=generator, device=generator.device).to(
+                weight.device
+            )
+            * length
+        )
         at = torch.arange(length, device=weight.device) + 0.5
         inside.append((at - centre).abs() <= half)
     return inside[0][:, :, None] & inside[1][:, None, :]

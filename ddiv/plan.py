@@ -1,10 +1,11 @@
 """Work together: several processes measure one list of jobs, each job once.
 
-Every worker of a pytest run holds the same plan. One that needs a job which another is measuring takes
-the next missing one of the plan instead of waiting. What undecided claims ask for later is in nobody's plan, so it is
-noted in the run's folder, and a worker without tests helps with it as long as another may ask. Locks are the operating system's (`filelock`), so
-those of a killed process are free at once. The number of trials in flight is limited to the slots of the
-machine: with more runnable threads than cores everything collapses (prototype.md).
+Every worker of a pytest run holds the same plan. One that needs a job which another is measuring
+takes the next missing one of the plan instead of waiting. What undecided claims ask for later is in
+nobody's plan, so it is noted in the run's folder, and a worker without tests helps with it as long
+as another may ask. Locks are the operating system's (`filelock`), so those of a killed process are
+free at once. The number of trials in flight is limited to the slots of the machine: with more
+runnable threads than cores everything collapses (prototype.md).
 """
 
 from __future__ import annotations
@@ -54,10 +55,11 @@ Measure = Callable[[Job, Mapping[Job, Record], Callable[[float], None]], Record]
 
 @dataclass
 class Crew:
-    """One worker's part in a run: `obtain` returns records, measuring what is missing along the plan.
+    """One worker's part in a run: `obtain` returns records, measuring what is missing along the
+    plan.
 
-    `folder` is the run's folder, shared by all workers; `measure` turns a job into a record, given the records that
-    it reads (`trial.requires`), which are measured before it.
+    `folder` is the run's folder, shared by all workers; `measure` turns a job into a record, given
+    the records that it reads (`trial.requires`), which are measured before it.
     """
 
     store: Store
@@ -80,12 +82,16 @@ class Crew:
             for job in missing:
                 if failure := self._failure(job):
                     raise JobFailed(failure)
-            if not self._take_one([*trials.with_requirements(missing), *self.plan]) and not self._take_one(self._wanted()):
+            if not self._take_one(
+                [*trials.with_requirements(missing), *self.plan]
+            ) and not self._take_one(self._wanted()):
                 time.sleep(POLL_SECONDS)
         return {job: self._record(job) for job in wanted}
 
     def drain(self) -> None:
-        """Measure what there is to measure until no worker has tests any more: for one that has none left itself."""
+        """Measure what there is to measure until no worker has tests any more: for one that has
+        none left itself.
+        """
         if self._at_tests is not None:
             self._at_tests.release()
         while self._to_do(jobs := [*self.plan, *self._wanted()]) or self._others_at_tests():
@@ -96,13 +102,16 @@ class Crew:
         return any(not self._have(job) and not self._failure(job) for job in jobs)
 
     def _sign_in(self) -> None:
-        """Hold a lock as long as this worker has tests; the system releases it if the worker is killed."""
+        """Hold a lock as long as this worker has tests; the system releases it if the worker is
+        killed.
+        """
         if self._at_tests is None:
             folder = self.folder / "at-tests"
             folder.mkdir(parents=True, exist_ok=True)
             self._at_tests = FileLock(folder / self.worker, thread_local=False)
             with suppress(Timeout):  # a namesake in this very process holds it, which says as much
-                self._at_tests.acquire(timeout=POLL_SECONDS)  # another worker may be trying whether it is free
+                # another worker may be trying whether it is free
+                self._at_tests.acquire(timeout=POLL_SECONDS)
 
     def _others_at_tests(self) -> bool:
         for path in self.folder.glob("at-tests/*"):
@@ -116,7 +125,9 @@ class Crew:
         planned = set(self.plan)
         for job in jobs:
             if job not in planned:
-                write_atomically(self.folder / "wanted" / trials.key(job), trials.canonical(job), durable=False)
+                write_atomically(
+                    self.folder / "wanted" / trials.key(job), trials.canonical(job), durable=False
+                )
 
     def _wanted(self) -> list[Job]:
         """What all workers asked for beyond the plan, with what that needs."""
@@ -135,13 +146,20 @@ class Crew:
         return self._seen[key]
 
     def _take_one(self, candidates: Sequence[Job]) -> bool:
-        """Measure the first candidate that is missing and free. False where nothing could be taken."""
+        """Measure the first candidate that is missing and free.
+
+        False where nothing could be taken.
+        """
         slot = self._free_slot()
         if slot is None:
             return False
         try:
             for job in dict.fromkeys(candidates):
-                if self._have(job) or self._failure(job) or not all(map(self._have, trials.requires(job))):
+                if (
+                    self._have(job)
+                    or self._failure(job)
+                    or not all(map(self._have, trials.requires(job)))
+                ):
                     continue
                 lock = self.store.lock(trials.key(job))
                 try:
@@ -164,12 +182,19 @@ class Crew:
         def report(share: float) -> None:
             state = Working(self.worker, key, job.label, share, started)
             with suppress(OSError):  # a progress line is not worth a trial
-                write_atomically(self.folder / "working" / f"{self.worker}.json",
-                                 msgspec.json.encode(state), durable=False)
+                write_atomically(
+                    self.folder / "working" / f"{self.worker}.json",
+                    msgspec.json.encode(state),
+                    durable=False,
+                )
 
         report(0.0)
         try:
-            self.store.save(self.measure(job, {needed: self._record(needed) for needed in trials.requires(job)}, report))
+            self.store.save(
+                self.measure(
+                    job, {needed: self._record(needed) for needed in trials.requires(job)}, report
+                )
+            )
         except Exception as error:
             # Another test's job must not fail this test: note it for those that need it.
             text = f"{type(error).__name__}: {error}" if not str(error) else str(error)
@@ -200,7 +225,9 @@ class Crew:
         return self.folder / "failed" / f"{trials.key(job)}.txt"
 
     def _failure(self, job: Job) -> str | None:
-        """Why this job, or one that it reads, failed in this run, in whichever worker; None where none did."""
+        """Why this job, or one that it reads, failed in this run, in whichever worker; None where
+        none did.
+        """
         note = self._failure_note(job)
         own = self._failures.get(trials.key(job)) or (note.read_text() if note.exists() else None)
         return own or next(filter(None, map(self._failure, trials.requires(job))), None)

@@ -1,7 +1,9 @@
-"""The pytest plugin: options, planning, progress, verdicts in the summary, and the report at the end.
+"""The pytest plugin: options, planning, progress, verdicts in the summary, and the report at the
+end.
 
-The only module of ddiv that imports pytest. It delegates: options are in `ddiv.options`, planning and cooperation in
-`ddiv.plan`, what a run will take in `ddiv.forecast`, answers in `ddiv.finding`, the page in `ddiv.report`.
+The only module of ddiv that imports pytest. It delegates: options are in `ddiv.options`, planning
+and cooperation in `ddiv.plan`, what a run will take in `ddiv.forecast`, answers in `ddiv.finding`,
+the page in `ddiv.report`.
 """
 
 from __future__ import annotations
@@ -17,7 +19,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from ddiv import absent, ledger, options, run as runs, trial as trials
+from ddiv import absent, ledger, options
+from ddiv import run as runs
+from ddiv import trial as trials
 from ddiv.claim import NotApplicable
 from ddiv.data.root import BadData
 from ddiv.finding import CONTROL_SHARE, Asked, Reader
@@ -32,8 +36,10 @@ from ddiv.wording import Tally, tally
 
 SESSION = pytest.StashKey["Session"]()
 ASKED = pytest.StashKey[Asked]()
-ABSENT = pytest.StashKey[tuple[str, str]]()  # a study whose data or weights are not at hand, and how to get them
-SKIPPED = pytest.StashKey[str]()  # why. Not by a marker: then pytest's summary would show the line once for every test
+# a study whose data or weights are not at hand, and how to get them
+ABSENT = pytest.StashKey[tuple[str, str]]()
+# why. Not by a marker: then pytest's summary would show the line once for every test
+SKIPPED = pytest.StashKey[str]()
 VERDICT = "ddiv verdict"
 
 
@@ -52,8 +58,14 @@ class Session:
 
     @property
     def binding(self) -> bool:
-        """Whether a verdict other than the ledger's is a change: a run with fewer or other seeds may well decide otherwise."""
-        return self.run.max_seeds >= self.profile.max_seeds and self.run.budget is None and self.run.seeds[0] == 0
+        """Whether a verdict other than the ledger's is a change: a run with fewer or other seeds
+        may well decide otherwise.
+        """
+        return (
+            self.run.max_seeds >= self.profile.max_seeds
+            and self.run.budget is None
+            and self.run.seeds[0] == 0
+        )
 
     @property
     def folder(self) -> Path:
@@ -61,14 +73,19 @@ class Session:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    group = parser.getgroup("ddiv", "ddiv: claims of papers, checked by training models "
-                                    "(with pytest's own --strict, every claim that is not supported fails)")
+    group = parser.getgroup(
+        "ddiv",
+        "ddiv: claims of papers, checked by training models "
+        "(with pytest's own --strict, every claim that is not supported fails)",
+    )
     options.add(group)
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "claim: a claim of a paper, put to a study")
-    store = Store(config.getoption("store") or os.environ.get("DDIV_STORE") or config.rootpath / ".ddiv")
+    store = Store(
+        config.getoption("store") or os.environ.get("DDIV_STORE") or config.rootpath / ".ddiv"
+    )
     worker = getattr(config, "workerinput", {})
     try:
         options.set_data_root(config.option)
@@ -77,10 +94,13 @@ def pytest_configure(config: pytest.Config) -> None:
             run = msgspec.json.decode(worker["ddiv_run"], type=runs.Run)
         else:
             command = shlex.join(["pytest", *map(str, config.invocation_params.args)])
-            run = options.started(config.option, chosen, config.rootpath, command, bool(config.getini("strict")))
+            run = options.started(
+                config.option, chosen, config.rootpath, command, bool(config.getini("strict"))
+            )
     except ValueError as error:
         raise pytest.UsageError(str(error)) from None
-    if config.getoption("plan"):  # one process counts and calibrates: xdist's workers, told by now, are not started
+    # one process counts and calibrates: xdist's workers, told by now, are not started
+    if config.getoption("plan"):
         config.option.dist, config.option.tx = "no", []
     _limit_threads()
     mine = not worker and _asks_for_claims(config)
@@ -91,8 +111,13 @@ def pytest_configure(config: pytest.Config) -> None:
                 store.check_writable()
     except (StoreError, ValueError) as error:
         raise pytest.UsageError(str(error)) from None
-    crew = Crew(store, runs.folder(store, run.id), _measure(config.getoption("device")), slots=run.slots,
-                worker=worker.get("workerid", "main"))
+    crew = Crew(
+        store,
+        runs.folder(store, run.id),
+        _measure(config.getoption("device")),
+        slots=run.slots,
+        worker=worker.get("workerid", "main"),
+    )
     page = config.getoption("report") or config.rootpath / "reports" / f"{chosen.name}.html"
     session = Session(store, chosen, run, crew, Reader(store), Path(page))
     config.stash[SESSION] = session
@@ -104,11 +129,15 @@ def pytest_configure(config: pytest.Config) -> None:
 def _asks_for_claims(config: pytest.Config) -> bool:
     claims = config.rootpath / "claims"
     chosen = [Path(str(arg).split("::")[0]).resolve() for arg in config.args]
-    return any(path == claims or claims in path.parents or path in claims.parents for path in chosen)
+    return any(
+        path == claims or claims in path.parents or path in claims.parents for path in chosen
+    )
 
 
 def _limit_threads() -> None:
-    """One thread a process: trials run side by side, and the same threads give the same numbers under any -n."""
+    """One thread a process: trials run side by side, and the same threads give the same numbers
+    under any -n.
+    """
     from threadpoolctl import threadpool_limits
 
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # for libraries not loaded yet, torch among them
@@ -143,9 +172,16 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     item.add_marker(pytest.mark.claim)
     session, given = item.config.stash[SESSION], dict(item.callspec.params)
     if not isinstance(given["study"], Study):
-        lacking = [name for name in function.needs if not any(getattr(one, name) for one in session.profile.studies)]
-        item.stash[SKIPPED] = (f"no study of this run has {', '.join(lacking)}" if lacking
-                               else "about studies of another kind than this run has")
+        lacking = [
+            name
+            for name in function.needs
+            if not any(getattr(one, name) for one in session.profile.studies)
+        ]
+        item.stash[SKIPPED] = (
+            f"no study of this run has {', '.join(lacking)}"
+            if lacking
+            else "about studies of another kind than this run has"
+        )
         return
     study, named = given["study"], variant(function, given)
     if reason := absent.data_or_weights(study):
@@ -156,11 +192,23 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     except NotApplicable as error:
         item.stash[SKIPPED] = f"not applicable: {study.name}: {error}"
         return
-    known = ledger.entry(session.profile.name, function.claim.id, study.name, named, item.config.rootpath / ledger.FILE)
-    asked = Asked(claim=function.claim, study=study, variant=named, question=question, seeds=session.run.seeds,
-                  test=item.nodeid,
-                  alpha=session.run.alpha / (CONTROL_SHARE if function.claim.control else 1),
-                  expected=known)
+    known = ledger.entry(
+        session.profile.name,
+        function.claim.id,
+        study.name,
+        named,
+        item.config.rootpath / ledger.FILE,
+    )
+    asked = Asked(
+        claim=function.claim,
+        study=study,
+        variant=named,
+        question=question,
+        seeds=session.run.seeds,
+        test=item.nodeid,
+        alpha=session.run.alpha / (CONTROL_SHARE if function.claim.control else 1),
+        expected=known,
+    )
     try:
         jobs = asked.jobs()
         if study.generator and (reason := absent.samples(jobs, session.store)):
@@ -192,7 +240,12 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         if any(ABSENT in item.stash for item in session.items):
             runs.save(mine.store, mine.run)  # so that nobody takes the run before it for this one
         return
-    needed = [job for asked in (item.stash[ASKED] for item in claims) if not asked.not_applicable for job in asked.jobs()]
+    needed = [
+        job
+        for asked in (item.stash[ASKED] for item in claims)
+        if not asked.not_applicable
+        for job in asked.jobs()
+    ]
     mine.crew.plan = trials.with_requirements(needed)
     runs.save(mine.store, mine.run)
     runs.save_plan(mine.store, mine.run.id, mine.crew.plan)
@@ -231,7 +284,9 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo):
     if ASKED in item.stash and report.failed and VERDICT not in dict(report.user_properties):
         mine = item.config.stash[SESSION]
         text = str(call.excinfo.value) if call.excinfo else "failed"
-        runs.save_asked(mine.store, mine.run.id, msgspec.structs.replace(item.stash[ASKED], error=text))
+        runs.save_asked(
+            mine.store, mine.run.id, msgspec.structs.replace(item.stash[ASKED], error=text)
+        )
     return report
 
 
@@ -252,18 +307,30 @@ def _verdict(report: pytest.TestReport) -> str | None:
 
 
 def _tally(config: pytest.Config) -> Tally:
-    return tally((_verdict(report), hasattr(report, "wasxfail")) for report in _claim_reports(config))
+    return tally(
+        (_verdict(report), hasattr(report, "wasxfail")) for report in _claim_reports(config)
+    )
 
 
 def _claim_reports(config: pytest.Config) -> list[pytest.TestReport]:
     """Those of tests that came to a verdict."""
     terminal = config.pluginmanager.get_plugin("terminalreporter")
-    return [report for group in terminal.stats.values() for report in group
-            if isinstance(report, pytest.TestReport) and report.when == "call" and _verdict(report)] if terminal else []
+    return (
+        [
+            report
+            for group in terminal.stats.values()
+            for report in group
+            if isinstance(report, pytest.TestReport) and report.when == "call" and _verdict(report)
+        ]
+        if terminal
+        else []
+    )
 
 
 class JUnitCounts:
-    """Puts the counts of verdicts into JUnit XML, before pytest writes that file at the end of the session."""
+    """Puts the counts of verdicts into JUnit XML, before pytest writes that file at the end of the
+    session.
+    """
 
     def __init__(self, config: pytest.Config):
         self.config = config
@@ -283,11 +350,18 @@ def pytest_terminal_summary(terminalreporter, config: pytest.Config) -> None:
         return
     terminalreporter.section("claims")
     terminalreporter.write_line(str(counted))
-    if hardly := sum("ddiv hardly trained" in dict(report.user_properties) for report in _claim_reports(config)):
-        terminalreporter.write_line(f"{hardly} of these rest, at least in part, on arms that hardly fit their training set: their "
-                                    "effects may be those of not learning (see the caveats in the report)")
+    if hardly := sum(
+        "ddiv hardly trained" in dict(report.user_properties) for report in _claim_reports(config)
+    ):
+        terminalreporter.write_line(
+            f"{hardly} of these rest, at least in part, on arms that hardly fit their training set: their "
+            "effects may be those of not learning (see the caveats in the report)"
+        )
     if mine.unwritten:
-        terminalreporter.write_line(f"The report was not written, the verdicts and all records stand: {mine.unwritten}", red=True)
+        terminalreporter.write_line(
+            f"The report was not written, the verdicts and all records stand: {mine.unwritten}",
+            red=True,
+        )
     elif mine.report.exists() and mine.report.stat().st_mtime >= mine.run.started:
         terminalreporter.write_line(f"report: {mine.report}")
 
@@ -313,7 +387,8 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     if mine is None:
         return
     if hasattr(session.config, "workerinput"):
-        # A worker that is out of tests helps those that still wait for trials, unless the run is to stop.
+        # A worker that is out of tests helps those that still wait for trials, unless the run is to
+        # stop.
         if exitstatus != pytest.ExitCode.INTERRUPTED and not session.config.getvalue("maxfail"):
             mine.crew.drain()
         return
@@ -324,12 +399,15 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     from ddiv.report.page import write
 
     try:
-        runs.save(mine.store, msgspec.structs.replace(mine.run, seconds=time.time() - mine.run.started))
+        runs.save(
+            mine.store, msgspec.structs.replace(mine.run, seconds=time.time() - mine.run.started)
+        )
         write(mine.store, mine.run.id, mine.report)
     except (StoreError, OSError) as error:
         mine.unwritten = str(error)
     except Exception:
-        mine.unwritten = f"this is a fault of ddiv's own, please report it:\n{traceback.format_exc()}"
+        mine.unwritten = (
+            f"this is a fault of ddiv's own, please report it:\n{traceback.format_exc()}"
+        )
     if mine.unwritten:
         session.exitstatus = session.exitstatus or pytest.ExitCode.INTERNAL_ERROR
-

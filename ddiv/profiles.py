@@ -12,15 +12,47 @@ import msgspec
 from ddiv.checks import checked, closest, require_known, types_hint
 from ddiv.models import embedded_weights
 from ddiv.source import Flow, NGram, Setting
-from ddiv.study import (Bert, Clip, Complaints, ComplaintsWorld, Digits, Images, Lsa, MiniAlexNet, Recipe, ResNet18, Study,
-                        World)
+from ddiv.study import (
+    Bert,
+    Clip,
+    Complaints,
+    ComplaintsWorld,
+    Digits,
+    Images,
+    Lsa,
+    MiniAlexNet,
+    Recipe,
+    ResNet18,
+    Study,
+    World,
+)
 
-AUGMENTATIONS = ("auto", "rand", "augmix", "trivial", "noise10", "noise30", "noise50", "auto-v1", "auto-v2",
-                 "auto-v3")
+AUGMENTATIONS = (
+    "auto",
+    "rand",
+    "augmix",
+    "trivial",
+    "noise10",
+    "noise30",
+    "noise50",
+    "auto-v1",
+    "auto-v2",
+    "auto-v3",
+)
 EXTREME = ("auto-v2", "auto-v3")
 FURTHER = ("cutout", "cutmix", "mixup")
-# Of texts, as large as the model still learns under: Wei and Zou's (2019) four operations, and one of them drawn per text.
-OF_TEXTS = ("synonym10", "insertion10", "swap10", "swap30", "deletion10", "deletion30", "eda10", "eda30")
+# Of texts, as large as the model still learns under: Wei and Zou's (2019) four operations, and one
+# of them drawn per text.
+OF_TEXTS = (
+    "synonym10",
+    "insertion10",
+    "swap10",
+    "swap30",
+    "deletion10",
+    "deletion30",
+    "eda10",
+    "eda30",
+)
 TENTHS = tuple(round(0.1 * step, 1) for step in range(1, 11))
 
 
@@ -44,9 +76,9 @@ class UnknownProfile(ValueError):
 def embedded() -> Profile:
     """Everything on two CPU cores in minutes, without a download.
 
-    Doses were chosen before any claim was judged, by two rules (README, "Doses"): the model still learns its
-    training set, and the largest visibly acts. The paper's own doses (dropout up to .7, Adam's L2 up to 5e-3)
-    belong to the paper's model sizes.
+    Doses were chosen before any claim was judged, by two rules (README, "Doses"): the model still
+    learns its training set, and the largest visibly acts. The paper's own doses (dropout up to .7,
+    Adam's L2 up to 5e-3) belong to the paper's model sizes.
     """
     clip, resnet = Clip(embedded_weights()), Clip(embedded_weights("resnet"), "resnet")
     world = World(train_per_class=12, test_per_class=10, version=1)
@@ -56,71 +88,176 @@ def embedded() -> Profile:
     clip_world = Study(
         name="clip-world",
         title="Small CLIP (ViT), fine-tuned on the embedded image world",
-        data=world, backbone=clip, domains=domains,
-        recipe=Recipe(epochs=12, batch=32, lr=1e-3, head_lr=1e-2, checkpoints=(0, 0.5, 1, 1.5, 2, 3, 4, 5, 6, 8, 10, 12)),
-        dropout_rates=(0.05, 0.1, 0.2, 0.3), single_placement_rates=(0.2,),
-        decays=(1e-4, 1e-3, 3e-3, 1e-2), augmentations=AUGMENTATIONS, extreme_augmentations=EXTREME, further_augmentations=FURTHER,
+        data=world,
+        backbone=clip,
+        domains=domains,
+        recipe=Recipe(
+            epochs=12,
+            batch=32,
+            lr=1e-3,
+            head_lr=1e-2,
+            checkpoints=(0, 0.5, 1, 1.5, 2, 3, 4, 5, 6, 8, 10, 12),
+        ),
+        dropout_rates=(0.05, 0.1, 0.2, 0.3),
+        single_placement_rates=(0.2,),
+        decays=(1e-4, 1e-3, 3e-3, 1e-2),
+        augmentations=AUGMENTATIONS,
+        extreme_augmentations=EXTREME,
+        further_augmentations=FURTHER,
         early_stop=0.3,
-        generator=Flow(side=16, width=256, steps=1000), settings=(Setting("good", guidance=2), poor),
-        shares=(shares, shares), view_size=720, class_counts=(1, 2, 5, 10, 20, 40, 60), embedders=(clip, resnet))
+        generator=Flow(side=16, width=256, steps=1000),
+        settings=(Setting("good", guidance=2), poor),
+        shares=(shares, shares),
+        view_size=720,
+        class_counts=(1, 2, 5, 10, 20, 40, 60),
+        embedders=(clip, resnet),
+    )
     clip_rn_world = Study(
         name="clip-rn-world",
         title="Small CLIP (modified ResNet), fine-tuned on the embedded image world",
-        data=world, backbone=resnet, domains=domains,
-        recipe=Recipe(epochs=8, batch=48, lr=1e-3, head_lr=1e-2, checkpoints=(0, 0.2, 0.4, 0.7, 1, 1.5, 2, 3, 4, 5, 6, 8)),
-        dropout_rates=(0.1, 0.2, 0.3), single_placement_rates=(0.2,), decays=(3e-3, 1e-2, 3e-2),
-        very_large_dropout=0.9, combinations=((0.1, 3e-3), (0.1, 3e-2), (0.3, 3e-3), (0.3, 3e-2)),
-        augmentations=AUGMENTATIONS, extreme_augmentations=EXTREME, early_stop=0.3, view_size=720, embedders=(clip,))
+        data=world,
+        backbone=resnet,
+        domains=domains,
+        recipe=Recipe(
+            epochs=8,
+            batch=48,
+            lr=1e-3,
+            head_lr=1e-2,
+            checkpoints=(0, 0.2, 0.4, 0.7, 1, 1.5, 2, 3, 4, 5, 6, 8),
+        ),
+        dropout_rates=(0.1, 0.2, 0.3),
+        single_placement_rates=(0.2,),
+        decays=(3e-3, 1e-2, 3e-2),
+        very_large_dropout=0.9,
+        combinations=((0.1, 3e-3), (0.1, 3e-2), (0.3, 3e-3), (0.3, 3e-2)),
+        augmentations=AUGMENTATIONS,
+        extreme_augmentations=EXTREME,
+        early_stop=0.3,
+        view_size=720,
+        embedders=(clip,),
+    )
     resnet18_world = Study(
         name="resnet18-world",
         title="ResNet-18 at an eighth of its width, from scratch on the embedded image world",
-        data=world, backbone=ResNet18(width=8, stem_stride=2), domains=domains,
-        recipe=Recipe(epochs=11, batch=40, lr=4e-3, checkpoints=(0, 0.5, 1, 1.5, 2, 3, 4, 5, 6, 7, 8, 9, 11)),
-        dropout_rates=(0.02, 0.04, 0.06), single_placement_rates=(0.04,), decays=(3e-3, 1e-2, 3e-2),
-        augmentations=AUGMENTATIONS, extreme_augmentations=EXTREME, early_stop=0.3, view_size=720, embedders=(clip,))
+        data=world,
+        backbone=ResNet18(width=8, stem_stride=2),
+        domains=domains,
+        recipe=Recipe(
+            epochs=11, batch=40, lr=4e-3, checkpoints=(0, 0.5, 1, 1.5, 2, 3, 4, 5, 6, 7, 8, 9, 11)
+        ),
+        dropout_rates=(0.02, 0.04, 0.06),
+        single_placement_rates=(0.04,),
+        decays=(3e-3, 1e-2, 3e-2),
+        augmentations=AUGMENTATIONS,
+        extreme_augmentations=EXTREME,
+        early_stop=0.3,
+        view_size=720,
+        embedders=(clip,),
+    )
     digits = Study(
         name="resnet18-digits",
         title="ResNet-18 at a quarter of its width, from scratch on scikit-learn's digits",
         data=Digits(train=500, side=16),
         backbone=ResNet18(width=16, stem_stride=2),
-        recipe=Recipe(epochs=10, batch=50, lr=2e-3, checkpoints=(0, 0.5, 1, 1.5, 2, 3, 4, 5, 6, 8, 10)),
+        recipe=Recipe(
+            epochs=10, batch=50, lr=2e-3, checkpoints=(0, 0.5, 1, 1.5, 2, 3, 4, 5, 6, 8, 10)
+        ),
         domains=("digits",),
-        dropout_rates=(0.02, 0.05, 0.1, 0.15), single_placement_rates=(0.1,),
-        decays=(5e-3, 2e-2, 5e-2, 1e-1), augmentations=AUGMENTATIONS, extreme_augmentations=EXTREME, early_stop=0.3,
-        generator=Flow(side=8, width=128, steps=400), settings=(Setting("good"), poor), shares=(TENTHS, TENTHS), rounds=4,
-        view_size=500, class_counts=(1, 2, 3, 5, 7, 10), class_view_size=37, embedders=(clip, resnet))
+        dropout_rates=(0.02, 0.05, 0.1, 0.15),
+        single_placement_rates=(0.1,),
+        decays=(5e-3, 2e-2, 5e-2, 1e-1),
+        augmentations=AUGMENTATIONS,
+        extreme_augmentations=EXTREME,
+        early_stop=0.3,
+        generator=Flow(side=8, width=128, steps=400),
+        settings=(Setting("good"), poor),
+        shares=(TENTHS, TENTHS),
+        rounds=4,
+        view_size=500,
+        class_counts=(1, 2, 3, 5, 7, 10),
+        class_view_size=37,
+        embedders=(clip, resnet),
+    )
     batches = Study(
         name="mini-alexnet-digits",
         title="MiniAlexNet by SGD on scikit-learn's digits, over batch sizes",
-        data=Digits(train=300, side=16), backbone=MiniAlexNet(width=16, hidden=256),
-        recipe=Recipe(epochs=20, batch=16, lr=1e-2, momentum=0.9, checkpoints=(0, 0.5, 1, 2, 3, 5, 8, 12, 16, 20)),
+        data=Digits(train=300, side=16),
+        backbone=MiniAlexNet(width=16, hidden=256),
+        recipe=Recipe(
+            epochs=20,
+            batch=16,
+            lr=1e-2,
+            momentum=0.9,
+            checkpoints=(0, 0.5, 1, 2, 3, 5, 8, 12, 16, 20),
+        ),
         domains=("digits",),
-        batches=(2, 4, 8, 16, 32, 64, 128, 300))
+        batches=(2, 4, 8, 16, 32, 64, 128, 300),
+    )
     bert = Bert(embedded_weights("bert"))
     complaints = Study(
-        name="bert-complaints", title="Small BERT, fine-tuned on the embedded world of consumer complaints",
-        data=ComplaintsWorld(train_per_class=6, test_per_class=5, version=1), backbone=bert,
-        recipe=Recipe(epochs=8, batch=24, lr=2e-3, head_lr=2e-2, checkpoints=(0, 0.5, 1, 1.5, 2, 3, 4, 5, 6, 8)),
+        name="bert-complaints",
+        title="Small BERT, fine-tuned on the embedded world of consumer complaints",
+        data=ComplaintsWorld(train_per_class=6, test_per_class=5, version=1),
+        backbone=bert,
+        recipe=Recipe(
+            epochs=8,
+            batch=24,
+            lr=2e-3,
+            head_lr=2e-2,
+            checkpoints=(0, 0.5, 1, 1.5, 2, 3, 4, 5, 6, 8),
+        ),
         domains=("letter", "phone", "terse", "typos"),
-        dropout_rates=(0.05, 0.1, 0.15), single_placement_rates=(0.1,), decays=(1e-3, 3e-3, 1e-2),
-        augmentations=OF_TEXTS, early_stop=0.4,
-        generator=NGram(order=3), settings=(Setting("variations", guidance=2, variant="variations"), Setting("additional", guidance=2)),
-        shares=(TENTHS, TENTHS), view_size=360, class_counts=(1, 2, 5, 10, 20, 40, 60), embedders=(bert, Lsa(64)))
-    return Profile("embedded", "Embedded studies: generated and shipped data, small models",
-                   (clip_world, clip_rn_world, resnet18_world, digits, batches, complaints), seeds=3, max_seeds=7)
+        dropout_rates=(0.05, 0.1, 0.15),
+        single_placement_rates=(0.1,),
+        decays=(1e-3, 3e-3, 1e-2),
+        augmentations=OF_TEXTS,
+        early_stop=0.4,
+        generator=NGram(order=3),
+        settings=(
+            Setting("variations", guidance=2, variant="variations"),
+            Setting("additional", guidance=2),
+        ),
+        shares=(TENTHS, TENTHS),
+        view_size=360,
+        class_counts=(1, 2, 5, 10, 20, 40, 60),
+        embedders=(bert, Lsa(64)),
+    )
+    return Profile(
+        "embedded",
+        "Embedded studies: generated and shipped data, small models",
+        (clip_world, clip_rn_world, resnet18_world, digits, batches, complaints),
+        seeds=3,
+        max_seeds=7,
+    )
 
 
 def smoke() -> Profile:
-    """One study so small that it trains in a blink: shows that the installation works. Its verdicts mean nothing."""
+    """One study so small that it trains in a blink: shows that the installation works.
+
+    Its verdicts mean nothing.
+    """
     digits = Study(
-        name="resnet18-smoke", title="A very small ResNet-18 on 120 digits (only to try things out)",
-        data=Digits(train=120, side=16), backbone=ResNet18(width=4, stem_stride=2),
-        recipe=Recipe(epochs=3, batch=40, lr=5e-3, checkpoints=(0, 1, 2, 3)), domains=("digits",),
-        dropout_rates=(0.05, 0.2), single_placement_rates=(0.2,), decays=(1e-3, 1e-1), augmentations=AUGMENTATIONS,
+        name="resnet18-smoke",
+        title="A very small ResNet-18 on 120 digits (only to try things out)",
+        data=Digits(train=120, side=16),
+        backbone=ResNet18(width=4, stem_stride=2),
+        recipe=Recipe(epochs=3, batch=40, lr=5e-3, checkpoints=(0, 1, 2, 3)),
+        domains=("digits",),
+        dropout_rates=(0.05, 0.2),
+        single_placement_rates=(0.2,),
+        decays=(1e-3, 1e-1),
+        augmentations=AUGMENTATIONS,
         extreme_augmentations=EXTREME,
-        generator=Flow(side=8, width=16, steps=50), settings=(Setting("good"), Setting("poor", guidance=4, temperature=0.3, steps=4)),
-        shares=((0.15, 0.25, 0.35, 1.0),) * 2, rounds=2, early_stop=0.4, view_size=120, class_counts=(1, 3, 10),
-        class_view_size=9, embedders=(Clip(embedded_weights()), Clip(embedded_weights("resnet"), "resnet")))
+        generator=Flow(side=8, width=16, steps=50),
+        settings=(Setting("good"), Setting("poor", guidance=4, temperature=0.3, steps=4)),
+        shares=((0.15, 0.25, 0.35, 1.0),) * 2,
+        rounds=2,
+        early_stop=0.4,
+        view_size=120,
+        class_counts=(1, 3, 10),
+        class_view_size=9,
+        embedders=(Clip(embedded_weights()), Clip(embedded_weights("resnet"), "resnet")),
+    )
     return Profile("smoke", "A trial of the machinery", (digits,), seeds=3, max_seeds=7)
 
 
@@ -129,11 +266,13 @@ class BadStudyFile(ValueError):
 
 
 def of_file(path: Path) -> Profile:
-    """The studies that a Python file defines as STUDY or STUDIES, or a TOML file as one table or as [[studies]]; the profile
-    has the file's name. Raises BadStudyFile.
+    """The studies that a Python file defines as STUDY or STUDIES, or a TOML file as one table or as
+    [[studies]]; the profile has the file's name. Raises BadStudyFile.
     """
     if not path.is_file():
-        raise BadStudyFile(f"there is no file {path}: give --study a Python file that defines STUDY = ddiv.study.Study(...)")
+        raise BadStudyFile(
+            f"there is no file {path}: give --study a Python file that defines STUDY = ddiv.study.Study(...)"
+        )
     try:
         studies = _of_toml(path.read_text()) if path.suffix == ".toml" else _of_python(path)
         studies = tuple(_pinned(checked(study)) for study in studies)
@@ -142,12 +281,16 @@ def of_file(path: Path) -> Profile:
     except Exception as error:
         strange = re.search(r"Unexpected keyword argument '(\w+)'", str(error))
         cause = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
-        raise BadStudyFile(f"{path} cannot be used: {cause}{error}{closest(strange[1]) if strange else ''}") from error
+        raise BadStudyFile(
+            f"{path} cannot be used: {cause}{error}{closest(strange[1]) if strange else ''}"
+        ) from error
     return Profile(path.stem, f"Studies of {path.name}", studies, seeds=3, max_seeds=7)
 
 
 def _pinned(study: Study) -> Study:
-    """The study with its data's digest, where it names a folder or a file by its place only: keys never hold places."""
+    """The study with its data's digest, where it names a folder or a file by its place only: keys
+    never hold places.
+    """
     match study.data:
         case Images():
             from ddiv.data.folder import pinned
@@ -162,8 +305,14 @@ def _of_python(path: Path) -> tuple[Study, ...]:
     found = runpy.run_path(str(path))
     studies = found.get("STUDIES", found.get("STUDY"))
     studies = (studies,) if isinstance(studies, Study) else studies
-    if not isinstance(studies, (tuple, list)) or not studies or not all(isinstance(one, Study) for one in studies):
-        raise ValueError("it defines neither STUDY, a ddiv.study.Study, nor STUDIES, a tuple of them")
+    if (
+        not isinstance(studies, (tuple, list))
+        or not studies
+        or not all(isinstance(one, Study) for one in studies)
+    ):
+        raise ValueError(
+            "it defines neither STUDY, a ddiv.study.Study, nor STUDIES, a tuple of them"
+        )
     return tuple(studies)
 
 
@@ -183,7 +332,13 @@ def paper() -> Profile:
     """The paper's own studies (`ddiv.paper`), for a GPU machine with the datasets and the weights."""
     from ddiv import paper
 
-    return Profile("paper", "The paper's studies at their own size", tuple(map(_pinned, paper.studies())), seeds=3, max_seeds=7)
+    return Profile(
+        "paper",
+        "The paper's studies at their own size",
+        tuple(map(_pinned, paper.studies())),
+        seeds=3,
+        max_seeds=7,
+    )
 
 
 PROFILES = {"embedded": embedded, "smoke": smoke, "paper": paper}

@@ -1,26 +1,35 @@
-"""Random matrix theory's numbers of one spectrum: how far it is from noise, in which phase, and what law its tail follows.
+"""Random matrix theory's numbers of one spectrum: how far it is from noise, in which phase, and
+what law its tail follows.
 
-They cost a few tenths of a millisecond a spectrum (group "mp") or about one (group "tail"), so they are computed when
-a state of a network is first asked for them (`ddiv.outcome`).
+They cost a few tenths of a millisecond a spectrum (group "mp") or about one (group "tail"), so they
+are computed when a state of a network is first asked for them (`ddiv.outcome`).
 
-Group "mp", against the Marchenko-Pastur (MP) law of independent entries (`ddiv.spectra.mp`, `ddiv.spectra.phase`):
+Group "mp", against the Marchenko-Pastur (MP) law of independent entries (`ddiv.spectra.mp`,
+`ddiv.spectra.phase`):
 
-- mp_ks: Kolmogorov-Smirnov (KS) distance between the whole spectrum and the law whose variance is that of all entries,
-  divided by what Gaussian noise of this shape exceeds in one of a hundred cases (`mp.ks_critical`): above 1, it is no noise;
-- mp_bulk_ks: the same of the bulk, without the eigenvalues that stand out of it: whether noise is left below them;
-- mp_departs: 1 where mp_ks is above 1, else 0, so that its mean over layers is the share of those that are no noise;
+- mp_ks: Kolmogorov-Smirnov (KS) distance between the whole spectrum and the law whose variance is
+  that of all entries, divided by what Gaussian noise of this shape exceeds in one of a hundred
+  cases (`mp.ks_critical`): above 1, it is no noise;
+- mp_bulk_ks: the same of the bulk, without the eigenvalues that stand out of it: whether noise is
+  left below them;
+- mp_departs: 1 where mp_ks is above 1, else 0, so that its mean over layers is the share of those
+  that are no noise;
 - mp_soft_rank: upper edge of the bulk over the largest eigenvalue (about 1 for noise);
-- phase: place among the 5+1 phases, from 0 (random-like) to 4 (heavy-tailed), and 5 (rank collapse); NaN where undetermined;
-- regularised: 1 in a phase with structure (bleeding-out to heavy-tailed), 0 for random-like and rank collapse; NaN as phase.
+- phase: place among the 5+1 phases, from 0 (random-like) to 4 (heavy-tailed), and 5 (rank
+  collapse); NaN where undetermined;
+- regularised: 1 in a phase with structure (bleeding-out to heavy-tailed), 0 for random-like and
+  rank collapse; NaN as phase.
 
-Group "tail", of the eigenvalues from the power-law fit's xmin on (`ddiv.spectra.alternatives`): the log-likelihood ratio of
-the power law against an alternative over its standard error, positive where the power law is better (Vuong 1989).
+Group "tail", of the eigenvalues from the power-law fit's xmin on (`ddiv.spectra.alternatives`): the
+log-likelihood ratio of the power law against an alternative over its standard error, positive where
+the power law is better (Vuong 1989).
 
 - llr_exponential;
-- llr_lognormal: never above 0, as the power law is a limit of the log-normal: `NOT_WORSE` is what it is compared with.
+- llr_lognormal: never above 0, as the power law is a limit of the log-normal: `NOT_WORSE` is what
+  it is compared with.
 
-A number that a spectrum does not have is NaN: too few eigenvalues (a side below `mp.SMALLEST`, a spectrum below
-`phase.Criteria.min_evals`, a tail below `powerlaw.MIN_TAIL`), or a zero matrix.
+A number that a spectrum does not have is NaN: too few eigenvalues (a side below `mp.SMALLEST`, a
+spectrum below `phase.Criteria.min_evals`, a tail below `powerlaw.MIN_TAIL`), or a zero matrix.
 """
 
 from __future__ import annotations
@@ -31,29 +40,34 @@ import numpy as np
 
 from ddiv.spectra.metrics import checked_evals
 
-# `ddiv.spectra`'s fits are imported where they are used: they load scipy.stats and scipy.optimize, most of a second that
-# a process which finds its tables in the store need not spend.
+# `ddiv.spectra`'s fits are imported where they are used: they load scipy.stats and scipy.optimize,
+# most of a second that a process which finds its tables in the store need not spend.
 
 # Raise when one of these numbers comes to mean something else.
 MEANING = 1
 
 GROUPS: Mapping[str, tuple[str, ...]] = {
     "mp": ("mp_ks", "mp_bulk_ks", "mp_departs", "mp_soft_rank", "phase", "regularised"),
-    "tail": ("llr_exponential", "llr_lognormal")}
+    "tail": ("llr_exponential", "llr_lognormal"),
+}
 GROUP_OF = {metric: group for group, metrics in GROUPS.items() for metric in metrics}
 
-# The normalised log-likelihood ratio below which an alternative fits significantly better, at `alternatives.LEVEL`.
+# The normalised log-likelihood ratio below which an alternative fits significantly better, at
+# `alternatives.LEVEL`.
 NOT_WORSE = -1.96
 
 
 def table(group: str, spectra: Iterable[tuple[np.ndarray, Sequence[int]]]) -> dict[str, np.ndarray]:
-    """Every metric of a group, name -> (layers,), from (eigenvalues, (N, M) or (N, M, count)) of each layer.
+    """Every metric of a group, name -> (layers,), from (eigenvalues, (N, M) or (N, M, count)) of
+    each layer.
 
     Shapes and errors are those of `mp.fit`.
     """
     measure = {"mp": _marchenko_pastur, "tail": _tail}[group]
     rows = [measure(evals, *shape) for evals, shape in spectra]
-    return {name: np.array(column, dtype=np.float64) for name, column in zip(GROUPS[group], zip(*rows))}
+    return {
+        name: np.array(column, dtype=np.float64) for name, column in zip(GROUPS[group], zip(*rows))
+    }
 
 
 def _marchenko_pastur(evals: np.ndarray, N: int, M: int, count: int = 1) -> tuple[float, ...]:
@@ -67,12 +81,23 @@ def _marchenko_pastur(evals: np.ndarray, N: int, M: int, count: int = 1) -> tupl
         bulk_ks, departs, soft_rank = bulk.ks / bulk.ks_critical, float(whole > 1), bulk.soft_rank
     if found.name == phase.UNDETERMINED:
         return whole, bulk_ks, departs, soft_rank, np.nan, np.nan
-    return whole, bulk_ks, departs, soft_rank, phase.PHASES.index(found.name), float(
-        found.name in (phase.BLEEDING_OUT, phase.BULK_SPIKES, phase.BULK_DECAY, phase.HEAVY_TAILED))
+    return (
+        whole,
+        bulk_ks,
+        departs,
+        soft_rank,
+        phase.PHASES.index(found.name),
+        float(
+            found.name
+            in (phase.BLEEDING_OUT, phase.BULK_SPIKES, phase.BULK_DECAY, phase.HEAVY_TAILED)
+        ),
+    )
 
 
 def whole_ks(evals: np.ndarray, N: int, M: int, count: int = 1) -> float:
-    """KS distance of count * M eigenvalues, in any order, from the MP law of N x M entries of their mean square."""
+    """KS distance of count * M eigenvalues, in any order, from the MP law of N x M entries of their
+    mean square.
+    """
     from ddiv.spectra import mp
 
     x = np.sort(checked_evals(evals))

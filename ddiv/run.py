@@ -30,9 +30,10 @@ from ddiv.trial import Job
 class Run(msgspec.Struct, frozen=True):
     """How a run was started. `seconds` is None while it lasts, or where it was killed.
 
-    `seeds` are those that every claim starts with; undecided claims get more, up to `max_seeds` in all, as long as
-    `budget` seconds (None: no limit) have not passed. `options` are those of pytest without which a test would ask
-    something else, paths as seen from the project's root. At most `slots` jobs are measured at once.
+    `seeds` are those that every claim starts with; undecided claims get more, up to `max_seeds` in
+    all, as long as `budget` seconds (None: no limit) have not passed. `options` are those of pytest
+    without which a test would ask something else, paths as seen from the project's root. At most
+    `slots` jobs are measured at once.
     """
 
     id: str
@@ -52,14 +53,19 @@ class Run(msgspec.Struct, frozen=True):
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """How many jobs a run needs; the keys of those that were missing when it started, with their kinds."""
+    """How many jobs a run needs; the keys of those that were missing when it started, with their
+    kinds.
+    """
 
     needed: int
     missing: dict[str, str]
 
 
 def seconds(text: str | None) -> float | None:
-    """"90s", "30m", "2h" or a bare number of seconds, as seconds; None stays None. Raises ValueError."""
+    """ "90s", "30m", "2h" or a bare number of seconds, as seconds; None stays None.
+
+    Raises ValueError.
+    """
     if text is None:
         return None
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh]?)", text.strip())
@@ -68,20 +74,29 @@ def seconds(text: str | None) -> float | None:
     return float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[match[2]]
 
 
-def block_of_seeds(first: int, count: int, most: int | None, usual: int) -> tuple[tuple[int, ...], int]:
-    """The seeds that claims start with, and the most that one may get: `most`, or where None the `usual` number.
+def block_of_seeds(
+    first: int, count: int, most: int | None, usual: int
+) -> tuple[tuple[int, ...], int]:
+    """The seeds that claims start with, and the most that one may get: `most`, or where None the
+    `usual` number.
 
     Raises ValueError on what cannot be.
     """
     if count < 1:
         raise ValueError(f"--seeds needs a number of at least 1, got {count}")
     if most is not None and most < count:
-        raise ValueError(f"--max-seeds is less than the {count} seeds to start with: give a larger one, or fewer --seeds")
+        raise ValueError(
+            f"--max-seeds is less than the {count} seeds to start with: give a larger one, or fewer --seeds"
+        )
     most = max(usual if most is None else most, count)
     if most > MOST_SEEDS:
-        raise ValueError(f"at most {MOST_SEEDS} seeds can be weighed, got {most}: lower --seeds or --max-seeds")
+        raise ValueError(
+            f"at most {MOST_SEEDS} seeds can be weighed, got {most}: lower --seeds or --max-seeds"
+        )
     if not 0 <= first <= OTHER_SEEDS_BEGIN - MOST_SEEDS:
-        raise ValueError(f"--first-seed lies between 0 and {OTHER_SEEDS_BEGIN - MOST_SEEDS}, got {first}")
+        raise ValueError(
+            f"--first-seed lies between 0 and {OTHER_SEEDS_BEGIN - MOST_SEEDS}, got {first}"
+        )
     return tuple(range(first, first + count)), most
 
 
@@ -100,7 +115,9 @@ def save(store: Store, run: Run) -> None:
 
 
 def latest(store: Store, asked: bool = True) -> Run | None:
-    """The newest run of the store that asked something, or None; without `asked` also one that had nothing to ask it of."""
+    """The newest run of the store that asked something, or None; without `asked` also one that had
+    nothing to ask it of.
+    """
     for path in sorted(store.root.glob("runs/*/run.json"), reverse=True):
         if not asked or any(path.parent.glob("asked/*.json")):
             return msgspec.json.decode(path.read_bytes(), type=Run)
@@ -123,7 +140,9 @@ def save_plan(store: Store, run_id: str, jobs: list[Job]) -> None:
 def save_asked(store: Store, run_id: str, asked: Asked) -> None:
     """Write one test's question, replacing what it wrote before."""
     name = hashlib.sha256(asked.test.encode()).hexdigest()[:16]
-    write_atomically(folder(store, run_id) / "asked" / f"{name}.json", msgspec.json.encode(asked), durable=False)
+    write_atomically(
+        folder(store, run_id) / "asked" / f"{name}.json", msgspec.json.encode(asked), durable=False
+    )
 
 
 def load_asked(store: Store, run_id: str) -> list[Asked]:

@@ -20,8 +20,13 @@ def synthetic_data(job: Trial | View, records: Mapping[Job, Record]) -> Shown | 
     return next((samples_of(records[one]) for one in requires(job)), None)
 
 
-def training_set(data: Dataset, treatment: Treatment, seed: int, synthetic: Shown | None = None) -> Shown:
-    """The training set under a treatment, its random draws from `seed`. Raises TrialFailed as `replaced` does."""
+def training_set(
+    data: Dataset, treatment: Treatment, seed: int, synthetic: Shown | None = None
+) -> Shown:
+    """The training set under a treatment, its random draws from `seed`.
+
+    Raises TrialFailed as `replaced` does.
+    """
     shown = Shown(data.inputs, data.labels)
     if part := treatment.part(Synthetic):
         shown = replaced(shown, synthetic, part.share, seed)
@@ -32,20 +37,27 @@ def training_set(data: Dataset, treatment: Treatment, seed: int, synthetic: Show
 
 
 def replaced(real: Shown, synthetic: Shown, share: float, seed: int) -> Shown:
-    """`share` of the real examples replaced by synthetic ones of the same class; the rest and their order stay.
+    """`share` of the real examples replaced by synthetic ones of the same class; the rest and their
+    order stay.
 
-    Every class loses the same share, rounded so that the total is right. At one seed what a smaller share replaces, a
-    larger one replaces too. Raises TrialFailed where a class has fewer synthetic examples than it would need.
+    Every class loses the same share, rounded so that the total is right. At one seed what a smaller
+    share replaces, a larger one replaces too. Raises TrialFailed where a class has fewer synthetic
+    examples than it would need.
     """
     base = stream(seed, "synthetic")
-    inputs, classes = real.inputs.copy(), np.random.default_rng(base).permutation(np.unique(real.labels))
+    inputs, classes = (
+        real.inputs.copy(),
+        np.random.default_rng(base).permutation(np.unique(real.labels)),
+    )
     due = np.cumsum([share * np.count_nonzero(real.labels == label) for label in classes])
     for label, take in zip(classes, np.diff(np.rint(due).astype(int), prepend=0)):
         rng = np.random.default_rng([base, int(label)])
         places = rng.permutation(np.flatnonzero(real.labels == label))
         found = rng.permutation(np.flatnonzero(synthetic.labels == label))
         if len(found) < take:
-            raise TrialFailed(f"{take} synthetic examples of class {label} are needed, and the generator gave {len(found)}: let it "
-                              "draw as many as the training set has, or ask for a smaller share")
+            raise TrialFailed(
+                f"{take} synthetic examples of class {label} are needed, and the generator gave {len(found)}: let it "
+                "draw as many as the training set has, or ask for a smaller share"
+            )
         inputs[places[:take]] = synthetic.inputs[found[:take]]
     return Shown(inputs, real.labels)

@@ -1,4 +1,6 @@
-"""Generators of synthetic images and texts, as pure data: what `ddiv.generate` trains, loads and samples from."""
+"""Generators of synthetic images and texts, as pure data: what `ddiv.generate` trains, loads and
+samples from.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +12,9 @@ import msgspec
 class Flow(msgspec.Struct, frozen=True, tag="flow"):
     """A small class-conditional flow-matching model, trained on a study's own real training images.
 
-    `side`: images are brought to this side for the model and back afterwards; `width` hidden units a layer
-    (`ddiv.generate.network`); trained for `steps` batches. `seed` fixes the training's draws.
+    `side`: images are brought to this side for the model and back afterwards; `width` hidden units
+    a layer (`ddiv.generate.network`); trained for `steps` batches. `seed` fixes the training's
+    draws.
     """
 
     side: int
@@ -23,7 +26,9 @@ class Flow(msgspec.Struct, frozen=True, tag="flow"):
 
     def __post_init__(self):
         if min(self.side, self.width, self.steps, self.batch) < 1:
-            raise ValueError(f"side, width, steps and batch of a generator are at least 1, got {self}")
+            raise ValueError(
+                f"side, width, steps and batch of a generator are at least 1, got {self}"
+            )
 
     @property
     def label(self) -> str:
@@ -33,9 +38,10 @@ class Flow(msgspec.Struct, frozen=True, tag="flow"):
 class StableDiffusion(msgspec.Struct, frozen=True, tag="stable-diffusion"):
     """Stable Diffusion through diffusers (v1 section 3.4).
 
-    `model` is a hub id, or the SHA-256 of a local folder (`ddiv.digests.folder_digest`): a path would
-    name something else on another machine. Each image has a random size within `heights` and `widths` (pixels, multiples
-    of 8). `steps` are those of the scheduler; guidance and temperature come from the `Setting`, its own steps are ignored.
+    `model` is a hub id, or the SHA-256 of a local folder (`ddiv.digests.folder_digest`): a path
+    would name something else on another machine. Each image has a random size within `heights` and
+    `widths` (pixels, multiples of 8). `steps` are those of the scheduler; guidance and temperature
+    come from the `Setting`, its own steps are ignored.
     """
 
     model: str = "stable-diffusion-v1-5/stable-diffusion-v1-5"
@@ -46,7 +52,9 @@ class StableDiffusion(msgspec.Struct, frozen=True, tag="stable-diffusion"):
     def __post_init__(self):
         for low, high in (self.heights, self.widths):
             if not 0 < low <= high or high // 8 < -(-low // 8):
-                raise ValueError(f"a range of picture sizes must hold a multiple of 8, got {low} to {high} pixels")
+                raise ValueError(
+                    f"a range of picture sizes must hold a multiple of 8, got {low} to {high} pixels"
+                )
 
     @property
     def label(self) -> str:
@@ -54,7 +62,8 @@ class StableDiffusion(msgspec.Struct, frozen=True, tag="stable-diffusion"):
 
 
 class NGram(msgspec.Struct, frozen=True, tag="ngram"):
-    """A class-conditional n-gram language model over words, trained on a study's own real texts (`ddiv.generate.ngram`).
+    """A class-conditional n-gram language model over words, trained on a study's own real texts
+    (`ddiv.generate.ngram`).
 
     `order` is the length of the longest n-grams.
     """
@@ -72,11 +81,13 @@ class NGram(msgspec.Struct, frozen=True, tag="ngram"):
 
 
 class OpenAI(msgspec.Struct, frozen=True, tag="openai"):
-    """A chat model behind OpenAI's API (v2: GPT-4o) that is shown real texts and asked for new ones (`generate.openai_texts`).
+    """A chat model behind OpenAI's API (v2: GPT-4o) that is shown real texts and asked for new ones
+    (`generate.openai_texts`).
 
-    Each request shows `examples` real training texts of a class and asks for `per_request` new ones of at most `max_tokens`
-    tokens each; `kind` tells the model what the texts are. Variant and temperature come from the `Setting`.
-    `reasoning_effort` is for models that reason (None: not sent); they take a temperature only with "none".
+    Each request shows `examples` real training texts of a class and asks for `per_request` new ones
+    of at most `max_tokens` tokens each; `kind` tells the model what the texts are. Variant and
+    temperature come from the `Setting`. `reasoning_effort` is for models that reason (None: not
+    sent); they take a temperature only with "none".
     """
 
     model: str = "gpt-4o-2024-08-06"
@@ -99,12 +110,13 @@ Generator = Flow | StableDiffusion | NGram | OpenAI
 
 
 class Setting(msgspec.Struct, frozen=True):
-    """How samples are drawn: by how much classes are exaggerated, how loudly noise starts, in how many steps.
+    """How samples are drawn: by how much classes are exaggerated, how loudly noise starts, in how
+    many steps.
 
-    `guidance` 1 is none (classifier-free guidance, Ho and Salimans 2022; of an n-gram model the exponent of a class's word
-    ratios); `temperature` scales the initial noise of images
-    and is a language model's own for texts: below 1 samples are more alike. `variant` is of texts: additional new ones, or
-    variations of given real ones (v2's D_add and D_vf).
+    `guidance` 1 is none (classifier-free guidance, Ho and Salimans 2022; of an n-gram model the
+    exponent of a class's word ratios); `temperature` scales the initial noise of images and is a
+    language model's own for texts: below 1 samples are more alike. `variant` is of texts:
+    additional new ones, or variations of given real ones (v2's D_add and D_vf).
     """
 
     name: str

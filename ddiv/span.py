@@ -1,7 +1,9 @@
-"""Information that the real data does not hold: energy of other data outside the span of the real (v2, mechanism 3).
+"""Information that the real data does not hold: energy of other data outside the span of the real
+(v2, mechanism 3).
 
-The span is the principal subspace of real training data (pixels or embeddings, centred) that holds a share of its
-energy. It is fitted to one half of them, so that the other half tells how much lies outside by sampling alone.
+The span is the principal subspace of real training data (pixels or embeddings, centred) that holds
+a share of its energy. It is fitted to one half of them, so that the other half tells how much lies
+outside by sampling alone.
 """
 
 from __future__ import annotations
@@ -14,12 +16,15 @@ import numpy as np
 
 from ddiv.study import Space
 
-# The shares of the fitting half's energy that the span holds; the first is the definition that a verdict rests on.
+# The shares of the fitting half's energy that the span holds; the first is the definition that a
+# verdict rests on.
 HELD = (0.95, 0.9, 0.99)
 
 
 class Outside(msgspec.Struct, frozen=True, tag="outside"):
-    """The share of a training set's energy outside the span of the plain real data, which holds `held` of its own."""
+    """The share of a training set's energy outside the span of the plain real data, which holds
+    `held` of its own.
+    """
 
     space: Space
     held: float = HELD[0]
@@ -41,7 +46,9 @@ class Outside(msgspec.Struct, frozen=True, tag="outside"):
 
 @dataclass(frozen=True)
 class Span:
-    """Principal axes of real data: their `centre` (d,), `axes` (k, d), strongest first, and `energy` (k,) along each."""
+    """Principal axes of real data: their `centre` (d,), `axes` (k, d), strongest first, and
+    `energy` (k,) along each.
+    """
 
     centre: np.ndarray
     axes: np.ndarray
@@ -49,21 +56,30 @@ class Span:
 
     @classmethod
     def of(cls, rows: np.ndarray) -> Span:
-        """The axes of real data as vectors (n, d). Raises ValueError where all of them are equal."""
+        """The axes of real data as vectors (n, d).
+
+        Raises ValueError where all of them are equal.
+        """
         centre = rows.mean(axis=0)
         _, singular, axes = np.linalg.svd(rows - centre, full_matrices=False)
         if not singular[0] > 1e-9 * max(1.0, float(np.abs(centre).max())):
-            raise ValueError("all real examples are equal, so they span no direction: give examples that differ")
+            raise ValueError(
+                "all real examples are equal, so they span no direction: give examples that differ"
+            )
         return cls(centre, axes, singular**2)
 
     def outside(self, rows: np.ndarray, held: float) -> float:
-        """The share, 0 to 1, of the energy of vectors (n, d) outside the fewest axes that hold `held` of the real energy.
+        """The share, 0 to 1, of the energy of vectors (n, d) outside the fewest axes that hold
+        `held` of the real energy.
 
-        Energy is the squared distance from the real data's centre. Raises ValueError on `held` outside (0, 1).
+        Energy is the squared distance from the real data's centre. Raises ValueError on `held`
+        outside (0, 1).
         """
         if not 0 < held < 1:
-            raise ValueError(f"the span holds a share between 0 and 1 of the real energy, got {held}")
+            raise ValueError(
+                f"the span holds a share between 0 and 1 of the real energy, got {held}"
+            )
         shares = self.energy.cumsum() / self.energy.sum()
-        inside = (rows - self.centre) @ self.axes[:int(np.searchsorted(shares, held)) + 1].T
+        inside = (rows - self.centre) @ self.axes[: int(np.searchsorted(shares, held)) + 1].T
         total = float(((rows - self.centre) ** 2).sum())
         return max(0.0, 1 - float((inside**2).sum()) / total) if total else 0.0

@@ -1,9 +1,12 @@
-"""Steps of training: Adam or SGD along a cosine learning rate to 0. On a GPU in bf16, and as one CUDA graph.
+"""Steps of training: Adam or SGD along a cosine learning rate to 0.
 
-At batch 32 a step of a ViT-B/32 is a thousand kernels of a few microseconds, which Python launches more slowly than a large
-GPU computes them. So forward pass, loss, backward pass and optimiser are captured once in a CUDA graph and then replayed.
-bf16 is autocast's: weights, gradients, Adam's state, normalisations and the loss stay in fp32, and so do the weights that
-spectra are of. fp32 is never TF32 (`ddiv.measure.prepare`).
+On a GPU in bf16, and as one CUDA graph.
+
+At batch 32 a step of a ViT-B/32 is a thousand kernels of a few microseconds, which Python launches
+more slowly than a large GPU computes them. So forward pass, loss, backward pass and optimiser are
+captured once in a CUDA graph and then replayed. bf16 is autocast's: weights, gradients, Adam's
+state, normalisations and the loss stay in fp32, and so do the weights that spectra are of. fp32 is
+never TF32 (`ddiv.measure.prepare`).
 """
 
 from __future__ import annotations
@@ -29,15 +32,21 @@ Step = Callable[..., Tensor]
 # Given work that returns a tensor: what does it again, and where its result then stands.
 Capture = Callable[[Callable[[], Tensor]], tuple[Callable[[], None], Tensor]]
 
-# Steps before the capture: libraries are initialised and the optimiser's state is made in the first.
+# Steps before the capture: libraries are initialised and the optimiser's state is made in the
+# first.
 WARM_UP = 3
 
 
 def precision(device: torch.device) -> Precision:
-    """bf16 on a GPU that computes in it, unless $DDIV_PRECISION is "fp32"; else fp32. Raises TrialFailed on another name."""
+    """bf16 on a GPU that computes in it, unless $DDIV_PRECISION is "fp32"; else fp32.
+
+    Raises TrialFailed on another name.
+    """
     asked = os.environ.get("DDIV_PRECISION") or "bf16"
     if asked not in get_args(Precision):
-        raise TrialFailed(f"DDIV_PRECISION is {asked!r}: set it to bf16 (on a GPU, the default there) or fp32")
+        raise TrialFailed(
+            f"DDIV_PRECISION is {asked!r}: set it to bf16 (on a GPU, the default there) or fp32"
+        )
     able = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
     return asked if able else "fp32"
 
@@ -48,33 +57,50 @@ def computing(device: torch.device, precision: Precision) -> AbstractContextMana
 
 
 def cosine(rate: float, steps: int) -> Iterator[float]:
-    """The learning rate after each of `steps` steps, from `rate` to 0: the numbers of CosineAnnealingLR(T_max=steps)."""
-    # torch's scheduler would compute with a learning rate that lies on the GPU there: a dozen kernels a step.
+    """The learning rate after each of `steps` steps, from `rate` to 0: the numbers of
+    CosineAnnealingLR(T_max=steps).
+    """
+    # torch's scheduler would compute with a learning rate that lies on the GPU there: a dozen
+    # kernels a step.
     for step in range(1, steps + 1):
-        rate *= (1 + math.cos(math.pi * step / steps)) / (1 + math.cos(math.pi * (step - 1) / steps))
+        rate *= (1 + math.cos(math.pi * step / steps)) / (
+            1 + math.cos(math.pi * (step - 1) / steps)
+        )
         yield rate
 
 
 class Steps:
-    """The training steps of one network, which is put on the device: `planned` of them until the learning rate is 0.
+    """The training steps of one network, which is put on the device: `planned` of them until the
+    learning rate is 0.
 
     `capture`: as a CUDA graph, for which all batches but a few have to be of one shape.
     """
 
-    def __init__(self, network: Network, recipe: Recipe, decay: float, planned: int, device: torch.device,
-                 precision: Precision, capture: bool):
+    def __init__(
+        self,
+        network: Network,
+        recipe: Recipe,
+        decay: float,
+        planned: int,
+        device: torch.device,
+        precision: Precision,
+        capture: bool,
+    ):
         network.to(device)
         if device.type == "cuda":
             channels_last(network)
         rates = recipe.lr, recipe.head_lr or recipe.lr
         self.optimiser = _optimiser(network, rates, recipe.momentum, decay, device)
         self._rates = [cosine(rate, planned) for rate in rates]
-        # Not a method: it would hold itself, and a graph's memory would be free only when Python collects garbage.
+        # Not a method: it would hold itself, and a graph's memory would be free only when Python
+        # collects garbage.
         step = partial(_step, network, self.optimiser, computing(device, precision))
         self._run: Step = Captured(step) if capture else step
 
     def __call__(self, *batch: Tensor) -> Tensor:
-        """One step on (inputs, labels) and what else `mixing.cross_entropy` takes; its loss (), good until the next step."""
+        """One step on (inputs, labels) and what else `mixing.cross_entropy` takes; its loss (),
+        good until the next step.
+        """
         loss = self._run(*batch)
         for group, rates in zip(self.optimiser.param_groups, self._rates):
             if isinstance(group["lr"], Tensor):
@@ -84,8 +110,13 @@ class Steps:
         return loss
 
 
-def _step(network: Network, optimiser: torch.optim.Optimizer, precision: AbstractContextManager, inputs: Tensor,
-          *targets: Tensor) -> Tensor:
+def _step(
+    network: Network,
+    optimiser: torch.optim.Optimizer,
+    precision: AbstractContextManager,
+    inputs: Tensor,
+    *targets: Tensor,
+) -> Tensor:
     with precision:
         outputs = network(inputs)
     loss = cross_entropy(outputs.float(), *targets)
@@ -95,13 +126,23 @@ def _step(network: Network, optimiser: torch.optim.Optimizer, precision: Abstrac
     return loss.detach()
 
 
-def _optimiser(network: Network, rates: tuple[float, float], momentum: float | None, decay: float,
-               device: torch.device) -> torch.optim.Optimizer:
+def _optimiser(
+    network: Network,
+    rates: tuple[float, float],
+    momentum: float | None,
+    decay: float,
+    device: torch.device,
+) -> torch.optim.Optimizer:
     on_gpu = device.type == "cuda"
     if on_gpu:
-        rates = [torch.tensor(rate, device=device) for rate in rates]  # a graph would replay a number as it was captured
-    groups = [{"params": list(part.parameters()), "lr": rate} for part, rate in zip((network.encoder, network.head), rates)]
-    # The fused kernels are the single largest saving on a CPU at small sizes (1.6 times in the prototype).
+        # a graph would replay a number as it was captured
+        rates = [torch.tensor(rate, device=device) for rate in rates]
+    groups = [
+        {"params": list(part.parameters()), "lr": rate}
+        for part, rate in zip((network.encoder, network.head), rates)
+    ]
+    # The fused kernels are the single largest saving on a CPU at small sizes (1.6 times in the
+    # prototype).
     if momentum is not None:
         return torch.optim.SGD(groups, momentum=momentum, fused=True, weight_decay=decay)
     # The steps before the capture, and a short last batch, run outside of it on purpose.
@@ -118,7 +159,9 @@ def channels_last(network: nn.Module) -> None:
 
 @lru_cache
 def _stream(device: torch.device) -> torch.cuda.Stream:
-    """One a process and device: torch keeps freed memory for the stream that had it, so each trial's own would add its own."""
+    """One a process and device: torch keeps freed memory for the stream that had it, so each
+    trial's own would add its own.
+    """
     return torch.cuda.Stream(device)
 
 
@@ -135,26 +178,32 @@ def own_stream(device: torch.device) -> Iterator[None]:
 
 
 def cuda_graph(work: Callable[[], Tensor]) -> tuple[Callable[[], None], Tensor]:
-    """Capture what `work` does on the current stream, which is not the default one, without doing it: a `Capture`.
+    """Capture what `work` does on the current stream, which is not the default one, without doing
+    it: a `Capture`.
 
     Dropout draws anew at every replay: torch hands the graph the state of its CUDA generator.
     """
-    graph, generator = torch.cuda.CUDAGraph(), torch.cuda.default_generators[torch.cuda.current_device()]
+    graph, generator = (
+        torch.cuda.CUDAGraph(),
+        torch.cuda.default_generators[torch.cuda.current_device()],
+    )
     spare = generator.clone_state()
     try:
         with torch.cuda.graph(graph, stream=torch.cuda.current_stream()):
             result = work()
     except RuntimeError:
-        generator.graphsafe_set_state(spare)  # a failed capture leaves the generator as if it were still going on
+        # a failed capture leaves the generator as if it were still going on
+        generator.graphsafe_set_state(spare)
         raise
     return graph.replay, result
 
 
 class Captured:
-    """A step that is captured at its fourth batch and from then on replayed on copies of the batches' tensors.
+    """A step that is captured at its fourth batch and from then on replayed on copies of the
+    batches' tensors.
 
-    Batches of another shape than the first's, such as a short last one, are stepped as they are; so are all where the
-    capture fails, which is said in a warning.
+    Batches of another shape than the first's, such as a short last one, are stepped as they are; so
+    are all where the capture fails, which is said in a warning.
     """
 
     def __init__(self, step: Step, capture: Capture = cuda_graph):
@@ -181,11 +230,19 @@ class Captured:
         return self._loss
 
     def _try(self, batch: tuple[Tensor, ...]) -> None:
-        self._places = [torch.empty_like(one, memory_format=torch.channels_last if one.ndim == 4 else torch.preserve_format)
-                        for one in batch]
+        self._places = [
+            torch.empty_like(
+                one, memory_format=torch.channels_last if one.ndim == 4 else torch.preserve_format
+            )
+            for one in batch
+        ]
         try:
             self._replay, self._loss = self._capture(lambda: self._step(*self._places))
         except RuntimeError as error:
             cause = str(error).splitlines()[0]
-            warnings.warn(f"a step of training could not be captured as a CUDA graph ({cause}): steps are launched kernel "
-                          "by kernel, which is slower", RuntimeWarning, stacklevel=2)
+            warnings.warn(
+                f"a step of training could not be captured as a CUDA graph ({cause}): steps are launched kernel "
+                "by kernel, which is slower",
+                RuntimeWarning,
+                stacklevel=2,
+            )

@@ -6,8 +6,8 @@
     STORE/runs/RUN/...                    what one pytest run decided (see `ddiv.run`)
 
 A record appears whole or not at all: it is written into a temporary folder, flushed to the disk and
-renamed. Nothing is pickled. A record that cannot be read is an error that names the folder to delete;
-it is never silently trained again, because a damaged disk should be noticed.
+renamed. Nothing is pickled. A record that cannot be read is an error that names the folder to
+delete; it is never silently trained again, because a damaged disk should be noticed.
 """
 
 from __future__ import annotations
@@ -28,7 +28,6 @@ from filelock import FileLock
 
 from ddiv import trial as trials
 from ddiv.trial import Job
-
 
 # No record takes an hour to write, so a draft of that age is a killed process's.
 ABANDONED_SECONDS = 3600
@@ -72,7 +71,10 @@ class Store:
         return sorted(path.parent.name for path in self.root.glob("trials/*/done"))
 
     def load(self, job: Job) -> Record:
-        """The record of this job. Raises KeyError where there is none, CorruptRecord where it is damaged."""
+        """The record of this job.
+
+        Raises KeyError where there is none, CorruptRecord where it is damaged.
+        """
         record = self.read(trials.key(job))
         if record.job != job:
             raise self._corrupt(record.key, "it holds another job than its name says")
@@ -87,7 +89,9 @@ class Store:
             raise KeyError(key)
         try:
             sums = msgspec.json.decode((folder / "done").read_bytes(), type=dict[str, str])
-            texts = {name: (folder / name).read_bytes() for name in ("record.json", "arrays.safetensors")}
+            texts = {
+                name: (folder / name).read_bytes() for name in ("record.json", "arrays.safetensors")
+            }
             for name, text in texts.items():
                 if hashlib.sha256(text).hexdigest() != sums.get(name):
                     raise self._corrupt(key, f"the contents of {name} do not match the checksum")
@@ -96,23 +100,35 @@ class Store:
             return Record(job, facts, load(texts["arrays.safetensors"]))
         except CorruptRecord:
             raise
-        except Exception as error:  # whatever a damaged file provokes in the parsers, it is one thing here
+        except Exception as error:
+            # whatever a damaged file provokes in the parsers, it is one thing here
             raise self._corrupt(key, f"{type(error).__name__}: {error}") from error
 
     def _corrupt(self, key: str, cause: str) -> CorruptRecord:
         return CorruptRecord(
             f"the record {key} in the store is damaged ({cause}). All other records are untouched. "
-            f"To measure this one again: rm -r {self.path(key)}")
+            f"To measure this one again: rm -r {self.path(key)}"
+        )
 
     def save(self, record: Record) -> None:
-        """Write a record so that it is whole or absent. Raises StoreError (full disk, no permission)."""
+        """Write a record so that it is whole or absent.
+
+        Raises StoreError (full disk, no permission).
+        """
         from safetensors.numpy import save
 
-        # The key alone decides what a record is, so the first writer wins and a second one is dropped.
+        # The key alone decides what a record is, so the first writer wins and a second one is
+        # dropped.
         target = self.path(record.key)
-        body = msgspec.json.encode({**record.facts, "job": msgspec.to_builtins(record.job)}, order="sorted")
-        files = {"record.json": body,
-                 "arrays.safetensors": save({k: np.ascontiguousarray(v) for k, v in record.arrays.items()})}
+        body = msgspec.json.encode(
+            {**record.facts, "job": msgspec.to_builtins(record.job)}, order="sorted"
+        )
+        files = {
+            "record.json": body,
+            "arrays.safetensors": save(
+                {k: np.ascontiguousarray(v) for k, v in record.arrays.items()}
+            ),
+        }
         sums = {name: hashlib.sha256(text).hexdigest() for name, text in files.items()}
         draft = self.root / "drafts" / f"{record.key}.{uuid.uuid4().hex[:8]}"
         try:
@@ -131,7 +147,9 @@ class Store:
             raise self.unwritable(error) from error
 
     def check_writable(self) -> None:
-        """Raise StoreError now rather than after the first trial has been trained; sweep out what the killed left."""
+        """Raise StoreError now rather than after the first trial has been trained; sweep out what
+        the killed left.
+        """
         try:
             for draft in self.root.glob("drafts/*"):
                 if time.time() - draft.stat().st_mtime > ABANDONED_SECONDS:
@@ -146,10 +164,13 @@ class Store:
     def unwritable(self, error: OSError) -> StoreError:
         return StoreError(
             f"the store {self.root} cannot be written: {error.strerror or error}. What it already holds is "
-            f"untouched. Free some space or give another folder with --store FOLDER (or DDIV_STORE).")
+            f"untouched. Free some space or give another folder with --store FOLDER (or DDIV_STORE)."
+        )
 
     def lock(self, name: str) -> FileLock:
-        """A lock shared by all processes on this machine; the system releases it when its holder dies."""
+        """A lock shared by all processes on this machine; the system releases it when its holder
+        dies.
+        """
         folder = self.root / "locks"
         try:
             folder.mkdir(parents=True, exist_ok=True)

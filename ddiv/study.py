@@ -1,6 +1,7 @@
 """Studies: which dataset, backbone and hyper-parameters a claim is tested on.
 
-Everything here is frozen data without torch. Datasets are in `ddiv.data.specs`, backbones in `ddiv.models.specs`.
+Everything here is frozen data without torch. Datasets are in `ddiv.data.specs`, backbones in
+`ddiv.models.specs`.
 """
 
 from __future__ import annotations
@@ -9,24 +10,51 @@ from typing import Literal
 
 import msgspec
 
-from ddiv.data.specs import (Arrays as Arrays, Complaints, ComplaintsWorld, Data, Digits as Digits, DomainNet as DomainNet,
-                             Images as Images, Own, Published as Published, World as World)
-from ddiv.models.specs import (Backbone, Bert as Bert, Clip as Clip, Embedder, Lsa as Lsa, MiniAlexNet as MiniAlexNet,
-                               OpenClip as OpenClip, OwnModel as OwnModel, ResNet18 as ResNet18,
-                               TorchvisionModel as TorchvisionModel)
+from ddiv.data.specs import Arrays as Arrays
+from ddiv.data.specs import Complaints, ComplaintsWorld, Data, Own
+from ddiv.data.specs import Digits as Digits
+from ddiv.data.specs import DomainNet as DomainNet
+from ddiv.data.specs import Images as Images
+from ddiv.data.specs import Published as Published
+from ddiv.data.specs import World as World
+from ddiv.models.specs import Backbone, Embedder
+from ddiv.models.specs import Bert as Bert
+from ddiv.models.specs import Clip as Clip
+from ddiv.models.specs import Lsa as Lsa
+from ddiv.models.specs import MiniAlexNet as MiniAlexNet
+from ddiv.models.specs import OpenClip as OpenClip
+from ddiv.models.specs import OwnModel as OwnModel
+from ddiv.models.specs import ResNet18 as ResNet18
+from ddiv.models.specs import TorchvisionModel as TorchvisionModel
 from ddiv.source import Generator, Setting
-from ddiv.treatment import (BASELINE, Augmentation, BatchSize, Classes, Dropout, EarlyStop, EvaluationDropout, NoOp, OtherSeed,
-                            Placement, ShuffledLabels, Synthetic, Treatment, WeightDecay)
+from ddiv.treatment import (
+    BASELINE,
+    Augmentation,
+    BatchSize,
+    Classes,
+    Dropout,
+    EarlyStop,
+    EvaluationDropout,
+    NoOp,
+    OtherSeed,
+    Placement,
+    ShuffledLabels,
+    Synthetic,
+    Treatment,
+    WeightDecay,
+)
 
 Space = Literal["pixel", "embedding"]
 
 
 class Recipe(msgspec.Struct, frozen=True):
-    """How a trial is trained: Adam (where `momentum` is given, SGD), cosine learning rate to 0, cross-entropy.
+    """How a trial is trained: Adam (where `momentum` is given, SGD), cosine learning rate to 0,
+    cross-entropy.
 
-    `head_lr` is the learning rate of the classification layer where it is not `lr`: a random layer on a small
-    pre-trained encoder needs a larger one, or the encoder forgets before the layer has learned. `checkpoints` are the
-    epochs (fractions allowed) at which the baseline's trajectory is measured: without them nothing is compared at equal fit.
+    `head_lr` is the learning rate of the classification layer where it is not `lr`: a random layer
+    on a small pre-trained encoder needs a larger one, or the encoder forgets before the layer has
+    learned. `checkpoints` are the epochs (fractions allowed) at which the baseline's trajectory is
+    measured: without them nothing is compared at equal fit.
     """
 
     epochs: int
@@ -38,27 +66,38 @@ class Recipe(msgspec.Struct, frozen=True):
 
     def __post_init__(self):
         if self.epochs < 1 or self.batch < 1:
-            raise ValueError(f"a recipe has 1 epoch or more, of batches of 1 or more, got {self.epochs} and {self.batch}")
-        if not all(rate > 0 for rate in (self.lr, self.lr if self.head_lr is None else self.head_lr)):
-            raise ValueError(f"a learning rate is above 0, got lr={self.lr}, head_lr={self.head_lr}")
+            raise ValueError(
+                f"a recipe has 1 epoch or more, of batches of 1 or more, got {self.epochs} and {self.batch}"
+            )
+        if not all(
+            rate > 0 for rate in (self.lr, self.lr if self.head_lr is None else self.head_lr)
+        ):
+            raise ValueError(
+                f"a learning rate is above 0, got lr={self.lr}, head_lr={self.head_lr}"
+            )
         if outside := [epoch for epoch in self.checkpoints if not 0 <= epoch <= self.epochs]:
-            raise ValueError(f"checkpoints lie between 0 and the {self.epochs} epochs, got {outside[0]:g}")
+            raise ValueError(
+                f"checkpoints lie between 0 and the {self.epochs} epochs, got {outside[0]:g}"
+            )
 
 
 TABLE_SHARES = (0.15, 0.25, 0.35)
 
 
 class Study(msgspec.Struct, frozen=True):
-    """The population of a claim, and the doses and augmentations that its arms use; an empty field: it has no such arms.
+    """The population of a claim, and the doses and augmentations that its arms use; an empty field:
+    it has no such arms.
 
-    `early_stop` is the fraction of the epochs that the early-stopped arm runs; `view_size` the number of
-    training images on which diversity is scored; `single_placement_rates` the dropout rates of the
-    head-only and encoder-only ladders. `very_large_dropout` is a rate before the classification layer, `combinations`
-    are pairs of a dropout rate and a decay (v1 figure 8). Of the generator's `settings` the first is the better one;
-    `shares` are the synthetic shares of each, `rounds` how often the generator is retrained on its own output.
-    `class_counts` and `batches` are ladders of label classes and of batch sizes; views of few classes have
-    `class_view_size` examples (0: `view_size`). `extreme_augmentations` are those of `augmentations` that are expected to
-    harm. `embedders` make the vectors that diversity is read off, the first being the one that claims rest on.
+    `early_stop` is the fraction of the epochs that the early-stopped arm runs; `view_size` the
+    number of training images on which diversity is scored; `single_placement_rates` the dropout
+    rates of the head-only and encoder-only ladders. `very_large_dropout` is a rate before the
+    classification layer, `combinations` are pairs of a dropout rate and a decay (v1 figure 8). Of
+    the generator's `settings` the first is the better one; `shares` are the synthetic shares of
+    each, `rounds` how often the generator is retrained on its own output. `class_counts` and
+    `batches` are ladders of label classes and of batch sizes; views of few classes have
+    `class_view_size` examples (0: `view_size`). `extreme_augmentations` are those of
+    `augmentations` that are expected to harm. `embedders` make the vectors that diversity is read
+    off, the first being the one that claims rest on.
     """
 
     name: str
@@ -88,12 +127,18 @@ class Study(msgspec.Struct, frozen=True):
 
     def __post_init__(self):
         if self.domains != (given := getattr(self.data, "test_domains", self.domains)):
-            raise ValueError(f"the domains of the study {self.name} are its data's, {given}, got {self.domains}")
+            raise ValueError(
+                f"the domains of the study {self.name} are its data's, {given}, got {self.domains}"
+            )
 
     @property
     def spaces(self) -> tuple[Space, ...]:
         """The spaces in which the study's data has vectors: texts have no pixels."""
-        texts = isinstance(self.data, ComplaintsWorld | Complaints) or isinstance(self.data, Own) and self.data.texts
+        texts = (
+            isinstance(self.data, ComplaintsWorld | Complaints)
+            or isinstance(self.data, Own)
+            and self.data.texts
+        )
         return ("embedding",) if texts else ("pixel", "embedding")
 
     @property
@@ -112,13 +157,18 @@ class Study(msgspec.Struct, frozen=True):
 
     def decay(self) -> tuple[tuple[float, Treatment], ...]:
         """The ladder of (weight decay, treatment) from 0 (the baseline) to the largest."""
-        return ((0.0, BASELINE), *((value, Treatment.of(WeightDecay(value))) for value in self.decays))
+        return (
+            (0.0, BASELINE),
+            *((value, Treatment.of(WeightDecay(value))) for value in self.decays),
+        )
 
     def augmentation(self, name: str) -> Treatment:
         return Treatment.of(Augmentation(name))
 
     def synthetic(self, share: float, setting: str = "", round: int = 1) -> Treatment:
-        """This share of the training images from the generator in the setting of this name (the first where none is named)."""
+        """This share of the training images from the generator in the setting of this name (the
+        first where none is named).
+        """
         return Treatment.of(Synthetic(share, self.generator, self._setting(setting), round))
 
     def mixing(self, setting: str = "") -> tuple[tuple[float, Treatment], ...]:
@@ -134,8 +184,13 @@ class Study(msgspec.Struct, frozen=True):
         return tuple((count, Treatment.of(Classes(count))) for count in self.class_counts)
 
     def by_batch(self) -> tuple[tuple[float, Treatment], ...]:
-        """The ladder of (batch size, treatment), smallest first; the recipe's own size is the baseline."""
-        return tuple((size, BASELINE if size == self.recipe.batch else Treatment.of(BatchSize(size))) for size in self.batches)
+        """The ladder of (batch size, treatment), smallest first; the recipe's own size is the
+        baseline.
+        """
+        return tuple(
+            (size, BASELINE if size == self.recipe.batch else Treatment.of(BatchSize(size)))
+            for size in self.batches
+        )
 
     @property
     def very_large(self) -> Treatment:
@@ -154,7 +209,9 @@ class Study(msgspec.Struct, frozen=True):
 
     @property
     def evaluation_dropout(self) -> Treatment:
-        """The largest dropout rate at evaluation only, with another batch order, lest the weights be the baseline's."""
+        """The largest dropout rate at evaluation only, with another batch order, lest the weights
+        be the baseline's.
+        """
         return Treatment.of(EvaluationDropout(max(self.dropout_rates)), NoOp())
 
     @property
@@ -167,13 +224,17 @@ class Study(msgspec.Struct, frozen=True):
 
     @property
     def table_arms(self) -> tuple[Treatment, ...]:
-        """The arms of v1's table 2: the baseline, the augmentations, 15 to 35 % synthetic images of the better setting."""
+        """The arms of v1's table 2: the baseline, the augmentations, 15 to 35 % synthetic images of
+        the better setting.
+        """
         mixed = [self.synthetic(share) for share in TABLE_SHARES] if self.generator else []
         return (BASELINE, *map(self.augmentation, self.augmentations), *mixed)
 
     @property
     def data_arms(self) -> tuple[Treatment, ...]:
-        """All arms whose training data differs: the baseline, the augmentations, the shares of every setting."""
+        """All arms whose training data differs: the baseline, the augmentations, the shares of
+        every setting.
+        """
         mixed = [arm for setting in self.settings for _, arm in self.mixing(setting.name)[1:]]
         return (BASELINE, *map(self.augmentation, self.augmentations), *mixed)
 
@@ -182,15 +243,29 @@ class Study(msgspec.Struct, frozen=True):
         if not self.dropout_rates:
             return ()
         stopped = [self.early_stopped] if self.early_stop else []
-        return (self.no_op, self.other_seed, self.evaluation_dropout, self.shuffled_labels, *stopped)
+        return (
+            self.no_op,
+            self.other_seed,
+            self.evaluation_dropout,
+            self.shuffled_labels,
+            *stopped,
+        )
 
     @property
     def arms(self) -> tuple[Treatment, ...]:
         """Every arm of the study, the baseline first, in the order in which tables show them."""
         ladders = [self.dropout(), self.decay(), self.dropout("head"), self.dropout("encoder")]
         doses = [treatment for ladder in ladders for _, treatment in ladder[1:]]
-        extremes = [self.very_large] * bool(self.very_large_dropout) + [self.combination(*pair) for pair in self.combinations]
+        extremes = [self.very_large] * bool(self.very_large_dropout) + [
+            self.combination(*pair) for pair in self.combinations
+        ]
         augmented = map(self.augmentation, (*self.augmentations, *self.further_augmentations))
-        mixed = [treatment for setting in self.settings for _, treatment in self.mixing(setting.name)[1:]]
+        mixed = [
+            treatment for setting in self.settings for _, treatment in self.mixing(setting.name)[1:]
+        ]
         batches = [treatment for _, treatment in self.by_batch()]
-        return tuple(dict.fromkeys((BASELINE, *self.controls, *doses, *extremes, *augmented, *mixed, *batches)))
+        return tuple(
+            dict.fromkeys(
+                (BASELINE, *self.controls, *doses, *extremes, *augmented, *mixed, *batches)
+            )
+        )

@@ -23,8 +23,8 @@ class Dropout(msgspec.Struct, frozen=True, tag="dropout"):
     """Dropout with `rate` in [0, 1), as v1 section 3.2 places it.
 
     `where="all"`: after the norm of the attention and of the feed-forward part of every transformer
-    block (after every block of a ResNet), and before the classification layer. "head" keeps only the
-    last of these, "encoder" only the others.
+    block (after every block of a ResNet), and before the classification layer. "head" keeps only
+    the last of these, "encoder" only the others.
     """
 
     rate: float
@@ -43,8 +43,8 @@ class WeightDecay(msgspec.Struct, frozen=True, tag="decay"):
     """L2 regularisation: `value / 2 * |w|^2` is added to the loss of every trained parameter.
 
     The paper says "weight decay (L_2 regularization)" and describes a penalty in the loss, so its
-    gradient `value * w` passes through Adam's normalisation (torch's `Adam(weight_decay=...)`). That is
-    not the decoupled decay of AdamW, which would shrink all weights by the same factor.
+    gradient `value * w` passes through Adam's normalisation (torch's `Adam(weight_decay=...)`).
+    That is not the decoupled decay of AdamW, which would shrink all weights by the same factor.
     """
 
     value: float
@@ -59,8 +59,10 @@ class WeightDecay(msgspec.Struct, frozen=True, tag="decay"):
 
 
 class Augmentation(msgspec.Struct, frozen=True, tag="augmentation"):
-    """An augmentation by name, drawn anew per sample and epoch: of images (`ddiv.augment`) the ten of v1 section 3.3 and further
-    ones, of texts (`ddiv.text.augment`) those of Wei and Zou (2019) by strength."""
+    """An augmentation by name, drawn anew per sample and epoch: of images (`ddiv.augment`) the ten
+    of v1 section 3.3 and further ones, of texts (`ddiv.text.augment`) those of Wei and Zou (2019)
+    by strength.
+    """
 
     name: str
 
@@ -70,10 +72,11 @@ class Augmentation(msgspec.Struct, frozen=True, tag="augmentation"):
 
 
 class Synthetic(msgspec.Struct, frozen=True, tag="synthetic"):
-    """A `share` in (0, 1] of the training examples, the same in every class, replaced by a generator's (v1 section 3.4).
+    """A `share` in (0, 1] of the training examples, the same in every class, replaced by a
+    generator's (v1 section 3.4).
 
-    The number of examples stays. `round` above 1: the generator was retrained on its own samples round after round
-    (Alemohammad et al. 2023), the first being trained on the real images.
+    The number of examples stays. `round` above 1: the generator was retrained on its own samples
+    round after round (Alemohammad et al. 2023), the first being trained on the real images.
     """
 
     share: float
@@ -87,8 +90,10 @@ class Synthetic(msgspec.Struct, frozen=True, tag="synthetic"):
         if self.round < 1:
             raise ValueError(f"rounds of a generator count from 1, got {self.round}")
         if self.round > 1 and not isinstance(self.generator, Flow | NGram):
-            raise ValueError(f"{self.generator.label} is not retrained on its own samples, so it has no round {self.round}: take "
-                             "a Flow or an NGram, or leave the study's `rounds` out")
+            raise ValueError(
+                f"{self.generator.label} is not retrained on its own samples, so it has no round {self.round}: take "
+                "a Flow or an NGram, or leave the study's `rounds` out"
+            )
 
     @property
     def label(self) -> str:
@@ -111,7 +116,9 @@ class BatchSize(msgspec.Struct, frozen=True, tag="batch-size"):
 
 
 class Classes(msgspec.Struct, frozen=True, tag="classes"):
-    """Only `count` of the classes, drawn by the seed, at an unchanged number of images: for the diversity of data."""
+    """Only `count` of the classes, drawn by the seed, at an unchanged number of images: for the
+    diversity of data.
+    """
 
     count: int
 
@@ -144,8 +151,9 @@ class EarlyStop(msgspec.Struct, frozen=True, tag="early-stop"):
 class NoOp(msgspec.Struct, frozen=True, tag="no-op"):
     """A treatment that does nothing: the baseline with its batches drawn in another random order.
 
-    The negative control. Copying the baseline bit for bit would make every effect exactly zero and test
-    nothing; another data order gives effects of the size of the training noise and of no direction.
+    The negative control. Copying the baseline bit for bit would make every effect exactly zero and
+    test nothing; another data order gives effects of the size of the training noise and of no
+    direction.
     """
 
     @property
@@ -154,7 +162,8 @@ class NoOp(msgspec.Struct, frozen=True, tag="no-op"):
 
 
 class OtherSeed(msgspec.Struct, frozen=True, tag="other-seed"):
-    """The same treatment with every random draw taken from a seed that no other arm uses: the pairing is broken.
+    """The same treatment with every random draw taken from a seed that no other arm uses: the
+    pairing is broken.
 
     A negative control: an effect of this arm is the difference of two independent replicates.
     """
@@ -165,7 +174,8 @@ class OtherSeed(msgspec.Struct, frozen=True, tag="other-seed"):
 
 
 class EvaluationDropout(msgspec.Struct, frozen=True, tag="evaluation-dropout"):
-    """Dropout of this `rate` in evaluation only, at the places of `Dropout`: training never sees it.
+    """Dropout of this `rate` in evaluation only, at the places of `Dropout`: training never sees
+    it.
 
     A negative control: outputs get worse, and weights cannot have been regularised by it.
     """
@@ -192,14 +202,28 @@ class ShuffledLabels(msgspec.Struct, frozen=True, tag="shuffled-labels"):
         return "shuffled labels"
 
 
-Part = (Dropout | WeightDecay | Augmentation | Synthetic | BatchSize | Classes | EarlyStop | NoOp | OtherSeed
-        | EvaluationDropout | ShuffledLabels)
+Part = (
+    Dropout
+    | WeightDecay
+    | Augmentation
+    | Synthetic
+    | BatchSize
+    | Classes
+    | EarlyStop
+    | NoOp
+    | OtherSeed
+    | EvaluationDropout
+    | ShuffledLabels
+)
 
 OTHER_SEEDS_BEGIN = 1_000_000
 
 
 class Treatment(msgspec.Struct, frozen=True):
-    """A set of parts, at most one of each kind, kept in one canonical order. Empty: the baseline."""
+    """A set of parts, at most one of each kind, kept in one canonical order.
+
+    Empty: the baseline.
+    """
 
     parts: tuple[Part, ...] = ()
 
@@ -213,11 +237,15 @@ class Treatment(msgspec.Struct, frozen=True):
 
     @classmethod
     def of(cls, *parts: Part) -> Treatment:
-        """The treatment of these parts; those that do nothing (rate 0, decay 0, share 0) are left out."""
+        """The treatment of these parts; those that do nothing (rate 0, decay 0, share 0) are left
+        out.
+        """
         return cls(tuple(part for part in parts if not _does_nothing(part)))
 
     def __add__(self, other: Part | Treatment) -> Treatment:
-        return Treatment.of(*self.parts, *(other.parts if isinstance(other, Treatment) else (other,)))
+        return Treatment.of(
+            *self.parts, *(other.parts if isinstance(other, Treatment) else (other,))
+        )
 
     def part(self, kind: type) -> Part | None:
         """The part of this kind, or None."""
@@ -240,10 +268,20 @@ class Treatment(msgspec.Struct, frozen=True):
         """The family that plots and tables put this arm in."""
         if self.is_baseline:
             return "baseline"
-        if len(self.parts) == 1 and isinstance(self.parts[0], Dropout) and self.parts[0].where != "all":
+        if (
+            len(self.parts) == 1
+            and isinstance(self.parts[0], Dropout)
+            and self.parts[0].where != "all"
+        ):
             return "dropout in one place"
-        names = {Dropout: "dropout", WeightDecay: "weight decay", Augmentation: "augmentation", Synthetic: "synthetic",
-                 BatchSize: "batch size", Classes: "classes"}
+        names = {
+            Dropout: "dropout",
+            WeightDecay: "weight decay",
+            Augmentation: "augmentation",
+            Synthetic: "synthetic",
+            BatchSize: "batch size",
+            Classes: "classes",
+        }
         groups = {names.get(type(part), "control") for part in self.parts}
         return groups.pop() if len(groups) == 1 else "combination"
 
@@ -252,4 +290,10 @@ BASELINE = Treatment()
 
 
 def _does_nothing(part: Part) -> bool:
-    return isinstance(part, Dropout) and part.rate == 0 or part == WeightDecay(0.0) or isinstance(part, Synthetic) and part.share == 0
+    return (
+        isinstance(part, Dropout)
+        and part.rate == 0
+        or part == WeightDecay(0.0)
+        or isinstance(part, Synthetic)
+        and part.share == 0
+    )

@@ -1,10 +1,10 @@
 """Trials and views: the values that name what is to be measured, and their keys.
 
-A **trial** (study x treatment x seed) is trained once. A **view** is the training set as one treatment
-shows it to the model; measuring its diversity needs no training. A **generator fit** and the **samples** drawn from it
-make the synthetic images that some trials and views read. All are jobs: frozen values whose key
-is a hash of their canonical JSON and of the version of the code's meaning, never of a path, a device or
-a worker.
+A **trial** (study x treatment x seed) is trained once. A **view** is the training set as one
+treatment shows it to the model; measuring its diversity needs no training. A **generator fit** and
+the **samples** drawn from it make the synthetic images that some trials and views read. All are
+jobs: frozen values whose key is a hash of their canonical JSON and of the version of the code's
+meaning, never of a path, a device or a worker.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ import msgspec
 from ddiv.source import Flow, Generator, NGram, Setting
 from ddiv.study import Backbone, Data, Embedder, Recipe, Study
 from ddiv.treatment import BatchSize, Synthetic, Treatment
-
 
 
 class Trial(msgspec.Struct, frozen=True, tag="trial"):
@@ -42,7 +41,9 @@ class Trial(msgspec.Struct, frozen=True, tag="trial"):
 
 
 class View(msgspec.Struct, frozen=True, tag="view"):
-    """`n` training examples as a treatment (an augmentation, a synthetic share, a number of classes) shows them."""
+    """`n` training examples as a treatment (an augmentation, a synthetic share, a number of
+    classes) shows them.
+    """
 
     data: Data
     treatment: Treatment
@@ -56,7 +57,9 @@ class View(msgspec.Struct, frozen=True, tag="view"):
 
 
 class GeneratorFit(msgspec.Struct, frozen=True, tag="generator"):
-    """Train a generator: in round 1 on the real training data, later on its own samples of the round before."""
+    """Train a generator: in round 1 on the real training data, later on its own samples of the
+    round before.
+    """
 
     data: Data
     generator: Flow | NGram
@@ -70,7 +73,9 @@ class GeneratorFit(msgspec.Struct, frozen=True, tag="generator"):
 
 
 class Samples(msgspec.Struct, frozen=True, tag="samples"):
-    """As many examples as the training set has of every class, drawn from a generator with this seed."""
+    """As many examples as the training set has of every class, drawn from a generator with this
+    seed.
+    """
 
     data: Data
     generator: Generator
@@ -85,8 +90,9 @@ class Samples(msgspec.Struct, frozen=True, tag="samples"):
 
 Job = Trial | View | GeneratorFit | Samples
 
-# Raise a kind's number when its training or measurement comes to MEAN something else: stored records made under the old
-# meaning are then left alone and made anew. A refactoring or a speed-up leaves it as it is.
+# Raise a kind's number when its training or measurement comes to MEAN something else: stored
+# records made under the old meaning are then left alone and made anew. A refactoring or a speed-up
+# leaves it as it is.
 MEANING = {Trial: 3, View: 4, GeneratorFit: 3, Samples: 3}
 
 
@@ -95,7 +101,11 @@ def requires(job: Job) -> tuple[Job, ...]:
     match job:
         case Trial() | View():
             part = job.treatment.part(Synthetic)
-            return (Samples(job.data, part.generator, part.setting, part.round, job.seed),) if part else ()
+            return (
+                (Samples(job.data, part.generator, part.setting, part.round, job.seed),)
+                if part
+                else ()
+            )
         case Samples(generator=Flow() | NGram()):
             return (_fit(job),)
         case GeneratorFit() if job.round > 1:
@@ -119,10 +129,13 @@ def with_requirements(jobs: Iterable[Job]) -> list[Job]:
 
 
 def _fit(samples: Samples) -> GeneratorFit:
-    # One generator a study, as the paper has one Stable Diffusion; what is retrained belongs to a seed's own chain.
+    # One generator a study, as the paper has one Stable Diffusion; what is retrained belongs to a
+    # seed's own chain.
     if samples.round == 1:
         return GeneratorFit(samples.data, samples.generator)
-    return GeneratorFit(samples.data, samples.generator, samples.setting, samples.round, samples.seed)
+    return GeneratorFit(
+        samples.data, samples.generator, samples.setting, samples.round, samples.seed
+    )
 
 
 def trial(study: Study, treatment: Treatment, seed: int) -> Trial:
@@ -138,7 +151,9 @@ def canonical(job: Job) -> bytes:
 
 @lru_cache(maxsize=4096)
 def key(job: Job) -> str:
-    """Twenty hexadecimal digits that name the job, by SHA-256 over its canonical form and its kind's MEANING."""
+    """Twenty hexadecimal digits that name the job, by SHA-256 over its canonical form and its
+    kind's MEANING.
+    """
     return hashlib.sha256(b"%d:%s" % (MEANING[type(job)], canonical(job))).hexdigest()[:20]
 
 

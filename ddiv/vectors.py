@@ -31,20 +31,29 @@ def scored_on(device: torch.device) -> torch.device | str:
     return device if device.type == "cuda" else "numpy"
 
 
-def vectors(inputs: np.ndarray, space: Space, embedder: Embedder, data: Data, device: torch.device) -> Vectors:
-    """Images uint8 (n, 3, h, w) or texts (n,) as vectors of a space; `data` is what an Lsa is fitted to.
+def vectors(
+    inputs: np.ndarray, space: Space, embedder: Embedder, data: Data, device: torch.device
+) -> Vectors:
+    """Images uint8 (n, 3, h, w) or texts (n,) as vectors of a space; `data` is what an Lsa is
+    fitted to.
 
-    Images that are smaller or larger than the embedder's input are resized bilinearly, for the embedding only. Raises
-    ValueError where an embedder of images is given texts, or the other way round.
+    Images that are smaller or larger than the embedder's input are resized bilinearly, for the
+    embedding only. Raises ValueError where an embedder of images is given texts, or the other way
+    round.
     """
     if isinstance(embedder, Clip | OpenClip) == are_texts(inputs):
-        raise ValueError(f"the embedder {type(embedder).__name__} does not read {'texts' if are_texts(inputs) else 'images'}: "
-                         "give the study one that reads its data")
+        raise ValueError(
+            f"the embedder {type(embedder).__name__} does not read {'texts' if are_texts(inputs) else 'images'}: "
+            "give the study one that reads its data"
+        )
     if space == "pixel":
         from ddiv.diversity import black_apart, pixel_vectors
 
-        return Vectors(black_apart(pixel_vectors(inputs)), "pixels",
-                       "scaled to [0, 1], flattened; black images equal to each other, unlike all others")
+        return Vectors(
+            black_apart(pixel_vectors(inputs)),
+            "pixels",
+            "scaled to [0, 1], flattened; black images equal to each other, unlike all others",
+        )
     match embedder:
         case Clip() | OpenClip():
             from ddiv.backbone import clip_input
@@ -54,23 +63,34 @@ def vectors(inputs: np.ndarray, space: Space, embedder: Embedder, data: Data, de
             clip = _clip(embedder, device)
             mean, deviation, side = clip_input(clip.visual)
             if isinstance(embedder, Clip):
-                name, pixels = f"clip {embedder.tower} {embedder.weights[:12]}", "mean .5, deviation .25"
+                name, pixels = (
+                    f"clip {embedder.tower} {embedder.weights[:12]}",
+                    "mean .5, deviation .25",
+                )
             else:
                 name = f"open_clip {embedder.model} {embedder.pretrained[:20]}"
                 pixels = f"mean {_numbers(mean)}, deviation {_numbers(deviation)}"
-            return Vectors(encode_images(clip, resized(inputs, side)), name, f"bilinear to {side} px, {pixels}")
+            return Vectors(
+                encode_images(clip, resized(inputs, side)), name, f"bilinear to {side} px, {pixels}"
+            )
         case Bert():
             from ddiv.models.bert import embed
 
-            return Vectors(embed(embedder, inputs, device), f"bert {embedder.weights[:20]}",
-                           f"word pieces, at most {embedder.max_tokens}; mean of the last hidden states")
+            return Vectors(
+                embed(embedder, inputs, device),
+                f"bert {embedder.weights[:20]}",
+                f"word pieces, at most {embedder.max_tokens}; mean of the last hidden states",
+            )
         case Lsa():
             from ddiv.diversity import black_apart
 
             weigh, axes = _lsa(data, embedder.size)
-            return Vectors(black_apart(weigh.transform(inputs) @ axes.T), f"LSA {embedder.size}, fitted to the real training texts",
-                           "words in lower case; logarithmic TF-IDF of words and pairs; texts without a known word equal to each "
-                           "other, unlike all others")
+            return Vectors(
+                black_apart(weigh.transform(inputs) @ axes.T),
+                f"LSA {embedder.size}, fitted to the real training texts",
+                "words in lower case; logarithmic TF-IDF of words and pairs; texts without a known word equal to each "
+                "other, unlike all others",
+            )
 
 
 def _numbers(channels: Sequence[float]) -> str:
@@ -92,5 +112,6 @@ def _lsa(data: Data, size: int):
     texts = load(data).inputs
     weigh = TfidfVectorizer(sublinear_tf=True, ngram_range=(1, 2), min_df=2)
     table = weigh.fit_transform(texts)
-    _, _, axes = svds(table, k=min(size, min(table.shape) - 1), v0=np.ones(min(table.shape)))  # else it starts at random
+    # else it starts at random
+    _, _, axes = svds(table, k=min(size, min(table.shape) - 1), v0=np.ones(min(table.shape)))
     return weigh, axes

@@ -1,4 +1,7 @@
-"""From a `View` to a `Record`: the diversity of the training set as a treatment shows it. Nothing is trained."""
+"""From a `View` to a `Record`: the diversity of the training set as a treatment shows it.
+
+Nothing is trained.
+"""
 
 from __future__ import annotations
 
@@ -27,21 +30,28 @@ from ddiv.vectors import scored_on, spaces_of, vectors
 
 
 class Seen(NamedTuple):
-    """The examples of a view with their labels (n,), and which of them stand where no reference was taken (None: no matter)."""
+    """The examples of a view with their labels (n,), and which of them stand where no reference was
+    taken (None: no matter).
+    """
 
     inputs: np.ndarray
     labels: np.ndarray
     fresh: np.ndarray | None
 
 
-def diversity(view: View, device: torch.device, records: Mapping[Job, Record] = MappingProxyType({})) -> Record:
-    """The Vendi Scores (cosine kernel, of the orders of `outcome.VENDI_ORDERS`) of a view, by pixels (of images) and by embeddings.
+def diversity(
+    view: View, device: torch.device, records: Mapping[Job, Record] = MappingProxyType({})
+) -> Record:
+    """The Vendi Scores (cosine kernel, of the orders of `outcome.VENDI_ORDERS`) of a view, by
+    pixels (of images) and by embeddings.
 
-    The same `n` training examples are scored under every treatment, since scores grow with n; of fewer classes as many
-    examples. The kernel's eigenvalues are kept, so another order is read off the record. Beside them stand the share of
-    energy outside the span of the real data (`ddiv.span`) and, of embeddings, the alignment with the real data under each
-    definition (`ddiv.diversity.weighted`), but not for fewer classes, where they would tell the classes. Both compare the
-    half of the places whose real examples are not the reference with the other half's plain real examples.
+    The same `n` training examples are scored under every treatment, since scores grow with n; of
+    fewer classes as many examples. The kernel's eigenvalues are kept, so another order is read off
+    the record. Beside them stand the share of energy outside the span of the real data
+    (`ddiv.span`) and, of embeddings, the alignment with the real data under each definition
+    (`ddiv.diversity.weighted`), but not for fewer classes, where they would tell the classes. Both
+    compare the half of the places whose real examples are not the reference with the other half's
+    plain real examples.
     """
     from ddiv.diversity import VendiResult, alignment
     from ddiv.diversity.entropy import score_of
@@ -54,28 +64,47 @@ def diversity(view: View, device: torch.device, records: Mapping[Job, Record] = 
     seen = _seen(view, records)
     scores, settings, arrays, outside, aligned = {}, {}, {}, {}, {}
     for space in spaces_of(seen.inputs):
-        rows, embedder, preprocessing = vectors(seen.inputs, space, view.embedder, view.data, device)
+        rows, embedder, preprocessing = vectors(
+            seen.inputs, space, view.embedder, view.data, device
+        )
         found = kernel_spectrum(rows, "cosine", None, None, backend(where))
         scores |= {Vendi(space, order).key: score_of(found.p, order) for order in VENDI_ORDERS}
-        settings[space] = asdict(VendiResult(scores[space], found.n, 1.0, found.kernel, embedder, preprocessing))
+        settings[space] = asdict(
+            VendiResult(scores[space], found.n, 1.0, found.kernel, embedder, preprocessing)
+        )
         arrays[f"eigenvalues/{space}"] = found.p[found.p > 0]
         if seen.fresh is None:
             continue
-        shown, reference = _unit(rows[seen.fresh]), _reference(view.data, space, view.embedder, device)
+        shown, reference = (
+            _unit(rows[seen.fresh]),
+            _reference(view.data, space, view.embedder, device),
+        )
         outside |= {Outside(space, held).key: reference.span.outside(shown, held) for held in HELD}
         if space == "embedding":
             for definition in get_args(Alignment):
                 labels = {"labels": seen.labels[seen.fresh], "original_labels": reference.labels}
-                found = alignment(shown, reference.rows, definition, device=where,
-                                  **labels if definition == "centroid" else {})
+                found = alignment(
+                    shown,
+                    reference.rows,
+                    definition,
+                    device=where,
+                    **labels if definition == "centroid" else {},
+                )
                 aligned[definition] = found.rho
-    facts = {"vendi": scores, "outside": outside, "alignment": aligned, "settings": settings,
-             "provenance": provenance(device, started)}
+    facts = {
+        "vendi": scores,
+        "outside": outside,
+        "alignment": aligned,
+        "settings": settings,
+        "provenance": provenance(device, started),
+    }
     return Record(view, facts, arrays)
 
 
 def fitting_half(labels: np.ndarray) -> np.ndarray:
-    """Which of the real examples (n,) are the reference: every other one of each class, from its first. bool (n,)."""
+    """Which of the real examples (n,) are the reference: every other one of each class, from its
+    first. bool (n,).
+    """
     half = np.zeros(len(labels), dtype=bool)
     for label in np.unique(labels):
         half[np.flatnonzero(labels == label)[::2]] = True
@@ -83,7 +112,9 @@ def fitting_half(labels: np.ndarray) -> np.ndarray:
 
 
 class Reference(NamedTuple):
-    """The fitting half of a training set as vectors of length 1 (the Vendi kernel's cosine), its labels and principal axes."""
+    """The fitting half of a training set as vectors of length 1 (the Vendi kernel's cosine), its
+    labels and principal axes.
+    """
 
     rows: np.ndarray
     labels: np.ndarray
@@ -106,11 +137,17 @@ def _seen(view: View, records: Mapping[Job, Record]) -> Seen:
     else:
         data = load(view.data)
         if view.n > len(data.inputs):
-            raise TrialFailed(f"a view of {view.n} examples was asked for, but the training set has "
-                              f"{len(data.inputs)}. Lower the study's `view_size`.")
+            raise TrialFailed(
+                f"a view of {view.n} examples was asked for, but the training set has "
+                f"{len(data.inputs)}. Lower the study's `view_size`."
+            )
         shown = training_set(data, view.treatment, view.seed, synthetic_data(view, records))
-        chosen = torch.randperm(len(shown.inputs), generator=generator(0, "view"))[:view.n].numpy()
-        inputs, labels, fresh = shown.inputs[chosen], shown.labels[chosen], ~fitting_half(data.labels)[chosen]
+        chosen = torch.randperm(len(shown.inputs), generator=generator(0, "view"))[: view.n].numpy()
+        inputs, labels, fresh = (
+            shown.inputs[chosen],
+            shown.labels[chosen],
+            ~fitting_half(data.labels)[chosen],
+        )
     if augmentation := view.treatment.part(Augmentation):
         inputs, _ = augmented(augmentation.name, inputs, generator(view.seed, "augmentation"))
     return Seen(inputs, labels, fresh)
@@ -119,8 +156,8 @@ def _seen(view: View, records: Mapping[Job, Record]) -> Seen:
 def of_classes(spec: Data, count: int, n: int, seed: int) -> Shown:
     """`n` training examples of `count` classes that the seed draws, as equal in number as can be.
 
-    The worlds draw as many of a class as are needed; of other data the seed draws them too. Raises TrialFailed
-    where there are not so many classes, or not so many examples of one.
+    The worlds draw as many of a class as are needed; of other data the seed draws them too. Raises
+    TrialFailed where there are not so many classes, or not so many examples of one.
     """
     rng = np.random.default_rng(stream(seed, "classes"))
     data, places = load(spec), []
@@ -131,17 +168,21 @@ def of_classes(spec: Data, count: int, n: int, seed: int) -> Shown:
     for label, take in zip(chosen, np.bincount(np.arange(n) % count, minlength=count)):
         found = rng.permutation(np.flatnonzero(data.labels == label))
         if len(found) < take:
-            raise TrialFailed(f"{take} training examples of the class {data.classes[label]} are needed for a view of {n} examples "
-                              f"of {count} classes, and there are {len(found)}: leave out the smallest of the study's "
-                              "`class_counts`, or lower its `view_size`")
+            raise TrialFailed(
+                f"{take} training examples of the class {data.classes[label]} are needed for a view of {n} examples "
+                f"of {count} classes, and there are {len(found)}: leave out the smallest of the study's "
+                "`class_counts`, or lower its `view_size`"
+            )
         places.extend(found[:take])
     return Shown(data.inputs[places], data.labels[places])
 
 
 def _draw(rng: np.random.Generator, classes: np.ndarray, count: int) -> np.ndarray:
     if count > len(classes):
-        raise TrialFailed(f"{count} classes were asked for, and the data has {len(classes)}: lower the study's "
-                          "`class_counts`")
+        raise TrialFailed(
+            f"{count} classes were asked for, and the data has {len(classes)}: lower the study's "
+            "`class_counts`"
+        )
     return np.sort(rng.permutation(classes)[:count])
 
 

@@ -13,13 +13,17 @@ from ddiv.finding import Asked, Finding, undecided
 
 
 def in_three_lines(finding: Finding, options: Sequence[str] = ()) -> str:
-    """What was claimed, what was measured, and how to look at it again; `options` are the run's (`ddiv.run.Run`)."""
+    """What was claimed, what was measured, and how to look at it again; `options` are the run's
+    (`ddiv.run.Run`).
+    """
     asked = finding.asked
     where = asked.study.name + (f", {asked.variant}" if asked.variant else "")
     beside = f"; fit-matched: {finding.matched.verdict}" if finding.matched else ""
-    return (f"{asked.claim.id} is {finding.evidence.verdict} on {where}: {asked.claim.statement}\n"
-            f"measured: {measured(finding)}{beside}\n"
-            f"rerun just this: {rerun(asked, options)}")
+    return (
+        f"{asked.claim.id} is {finding.evidence.verdict} on {where}: {asked.claim.statement}\n"
+        f"measured: {measured(finding)}{beside}\n"
+        f"rerun just this: {rerun(asked, options)}"
+    )
 
 
 def measured(finding: Finding) -> str:
@@ -27,30 +31,39 @@ def measured(finding: Finding) -> str:
     evidence, question = finding.evidence, finding.asked.question
     low, high = evidence.interval
     claimed = "rises" if question.direction > 0 else "falls"
-    return (f"median effect {evidence.effect:+.4g} [{low:+.4g}, {high:+.4g}] {question.unit}, claimed: {claimed}; "
-            f"{evidence.n} seeds, evidence {evidence.e_for:.3g} for and {evidence.e_against:.3g} against "
-            f"({1 / finding.asked.alpha:g} decides)")
+    return (
+        f"median effect {evidence.effect:+.4g} [{low:+.4g}, {high:+.4g}] {question.unit}, claimed: {claimed}; "
+        f"{evidence.n} seeds, evidence {evidence.e_for:.3g} for and {evidence.e_against:.3g} against "
+        f"({1 / finding.asked.alpha:g} decides)"
+    )
 
 
 def explained(finding: Finding, most: int | None = None) -> str:
     """Why a finding is contradicted or inconclusive, in a sentence or two; "" for a supported one.
 
-    The ledger's reason where it expects the verdict, else what the evidence itself tells. most: the seeds after which
-    the run asks for no more (None: not said).
+    The ledger's reason where it expects the verdict, else what the evidence itself tells. most: the
+    seeds after which the run asks for no more (None: not said).
     """
     asked, evidence = finding.asked, finding.evidence
     if evidence.verdict == "supported":
         return ""
     if asked.expected and asked.expected.verdict == evidence.verdict:
         return asked.expected.reason
-    decides, effects = 1 / asked.alpha, [effect * asked.question.direction for effect in evidence.effects]
+    decides, effects = (
+        1 / asked.alpha,
+        [effect * asked.question.direction for effect in evidence.effects],
+    )
     agree, against = sum(effect > 0 for effect in effects), sum(effect < 0 for effect in effects)
     none = evidence.n - agree - against
-    seeds = (f"{agree} of {evidence.n} seeds {'agrees' if agree == 1 else 'agree'} with the claim"
-             + (f", {against} {'goes' if against == 1 else 'go'} against it" if against else "")
-             + (f", {none} {'shows' if none == 1 else 'show'} no effect" if none else ""))
+    seeds = (
+        f"{agree} of {evidence.n} seeds {'agrees' if agree == 1 else 'agree'} with the claim"
+        + (f", {against} {'goes' if against == 1 else 'go'} against it" if against else "")
+        + (f", {none} {'shows' if none == 1 else 'show'} no effect" if none else "")
+    )
     if evidence.verdict == "contradicted":
-        return f"{seeds}: the evidence against it passed {decides:g} at {evidence.decided_at} seeds."
+        return (
+            f"{seeds}: the evidence against it passed {decides:g} at {evidence.decided_at} seeds."
+        )
     if finding.withheld:
         said = [caveat for caveat in finding.caveats if "decides nothing" in caveat]
         return f"{seeds}. {(said or ['The fits behind it cannot be relied on.'])[0]}"
@@ -75,12 +88,20 @@ def properties(finding: Finding) -> dict[str, object]:
     """What JUnit XML tells of a finding: name -> value, all under "ddiv"."""
     evidence, asked = finding.evidence, finding.asked
     verdict = f"control {evidence.verdict}" if asked.claim.control else evidence.verdict
-    return {"ddiv verdict": verdict, "ddiv claim": asked.claim.id, "ddiv study": asked.study.name, "ddiv variant": asked.variant,
-            "ddiv effect": evidence.effect, "ddiv unit": asked.question.unit, "ddiv seeds": evidence.n,
-            "ddiv evidence for": evidence.e_for, "ddiv evidence against": evidence.e_against,
-            **({"ddiv fit-matched verdict": finding.matched.verdict} if finding.matched else {}),
-            **({"ddiv hardly trained": "yes"} if finding.hardly_trained else {}),
-            **({"ddiv expected verdict": asked.expected.verdict} if asked.expected else {})}
+    return {
+        "ddiv verdict": verdict,
+        "ddiv claim": asked.claim.id,
+        "ddiv study": asked.study.name,
+        "ddiv variant": asked.variant,
+        "ddiv effect": evidence.effect,
+        "ddiv unit": asked.question.unit,
+        "ddiv seeds": evidence.n,
+        "ddiv evidence for": evidence.e_for,
+        "ddiv evidence against": evidence.e_against,
+        **({"ddiv fit-matched verdict": finding.matched.verdict} if finding.matched else {}),
+        **({"ddiv hardly trained": "yes"} if finding.hardly_trained else {}),
+        **({"ddiv expected verdict": asked.expected.verdict} if asked.expected else {}),
+    }
 
 
 def rerun(asked: Asked, options: Sequence[str] = ()) -> str:
@@ -95,7 +116,9 @@ def with_options(command: str, options: Sequence[str]) -> str:
 
 @dataclass(frozen=True)
 class Tally:
-    """How many claims have which verdict, how many of these the ledger expects, and how many controls held."""
+    """How many claims have which verdict, how many of these the ledger expects, and how many
+    controls held.
+    """
 
     verdicts: Mapping[str, int]
     expected: Mapping[str, int]
@@ -108,15 +131,30 @@ class Tally:
 
     @property
     def counts(self) -> dict[str, int]:
-        """By name, as JUnit XML has them; a contradicted claim that is expected counts under its own name only."""
+        """By name, as JUnit XML has them; a contradicted claim that is expected counts under its
+        own name only.
+        """
         found = {name: count - self.expected[name] for name, count in self.verdicts.items()}
-        found |= {f"expected-{name}": count for name, count in self.expected.items() if name != "supported"}
-        return {**found, "controls held": self.held, "controls supported": self.controls - self.held}
+        found |= {
+            f"expected-{name}": count
+            for name, count in self.expected.items()
+            if name != "supported"
+        }
+        return {
+            **found,
+            "controls held": self.held,
+            "controls supported": self.controls - self.held,
+        }
 
     def __str__(self) -> str:
-        parts = [f"{count} {name}" + (f" ({self.expected[name]} of them expected)" if self.expected[name] else "")
-                 for name, count in self.verdicts.items()]
-        return ", ".join(parts) + (f"; {self.held} of {self.controls} controls held" if self.controls else "")
+        parts = [
+            f"{count} {name}"
+            + (f" ({self.expected[name]} of them expected)" if self.expected[name] else "")
+            for name, count in self.verdicts.items()
+        ]
+        return ", ".join(parts) + (
+            f"; {self.held} of {self.controls} controls held" if self.controls else ""
+        )
 
 
 def tally(verdicts: Iterable[tuple[str, bool]]) -> Tally:
@@ -126,6 +164,12 @@ def tally(verdicts: Iterable[tuple[str, bool]]) -> Tally:
     def total(verdict: str) -> int:
         return counted[verdict, False] + counted[verdict, True]
 
-    controls = sum(count for (verdict, _), count in counted.items() if verdict.startswith("control "))
-    return Tally({name: total(name) for name in get_args(Verdict)}, {name: counted[name, True] for name in get_args(Verdict)},
-                 controls, controls - total("control supported"))
+    controls = sum(
+        count for (verdict, _), count in counted.items() if verdict.startswith("control ")
+    )
+    return Tally(
+        {name: total(name) for name in get_args(Verdict)},
+        {name: counted[name, True] for name in get_args(Verdict)},
+        controls,
+        controls - total("control supported"),
+    )

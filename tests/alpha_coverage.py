@@ -1,7 +1,9 @@
-"""How often intervals for alpha hold the truth, by simulation: ``python -m tests.alpha_coverage [SAMPLES] [N ...]``.
+"""How often intervals for alpha hold the truth, by simulation: ``python -m tests.alpha_coverage
+[SAMPLES] [N ...]``.
 
-Planted are power laws from x = 1 on: alone ("pure"); above a bulk whose density meets the tail's at x = 1 ("smooth");
-above a uniform bulk whose density jumps there ("step"). With a bulk, 30 % of the values are in the tail.
+Planted are power laws from x = 1 on: alone ("pure"); above a bulk whose density meets the tail's at
+x = 1 ("smooth"); above a uniform bulk whose density jumps there ("step"). With a bulk, 30 % of the
+values are in the tail.
 """
 
 import sys
@@ -33,15 +35,23 @@ def planted(plant: str, alpha: float, n: int, rng: np.random.Generator) -> np.nd
 
 
 def coverage(
-    plant: str, alpha: float, n: int, samples: int, replicates: int = 200, level: float = 0.95,
+    plant: str,
+    alpha: float,
+    n: int,
+    samples: int,
+    replicates: int = 200,
+    level: float = 0.95,
     bootstraps: bool = True,
 ) -> dict[str, tuple[float, float]]:
     """(share of samples whose interval holds alpha, median width), by interval.
 
-    ours: alpha_interval; sigma: alpha +- z sigma; where asked for, the percentile and the basic bootstrap.
+    ours: alpha_interval; sigma: alpha +- z sigma; where asked for, the percentile and the basic
+    bootstrap.
     """
     rng, quantiles = np.random.default_rng(n), [(1 - level) / 2, (1 + level) / 2]
-    found = {name: [] for name in ("ours", "sigma", "percentile", "basic")[: 4 if bootstraps else 2]}
+    found = {
+        name: [] for name in ("ours", "sigma", "percentile", "basic")[: 4 if bootstraps else 2]
+    }
     for i in range(samples):
         x = planted(plant, alpha, n, rng)
         fit = powerlaw.fit(x)
@@ -54,16 +64,22 @@ def coverage(
     result = {}
     for name, intervals in found.items():
         low, high = np.transpose(intervals)
-        result[name] = float(np.mean((low <= alpha) & (alpha <= high))), float(np.median(high - low))
+        result[name] = (
+            float(np.mean((low <= alpha) & (alpha <= high))),
+            float(np.median(high - low)),
+        )
     return result
 
 
 def main(samples: int = 1000, *sizes: int) -> None:
     for n in sizes or (200, 1000):
         for plant in PLANTS:
-            for alpha in (3.0,) if plant == "pure" else (2.0, 3.0, 4.5):  # pure ones differ in scale only
+            # pure ones differ in scale only
+            for alpha in (3.0,) if plant == "pure" else (2.0, 3.0, 4.5):
                 shares = coverage(plant, alpha, n, samples)
-                text = "  ".join(f"{name} {share:.3f} ({width:.2f})" for name, (share, width) in shares.items())
+                text = "  ".join(
+                    f"{name} {share:.3f} ({width:.2f})" for name, (share, width) in shares.items()
+                )
                 print(f"{plant:6} alpha {alpha:g} n {n}: {text}", flush=True)
 
 

@@ -1,4 +1,6 @@
-"""Opens a page in headless Chromium: what it became, what its console said, what it asked the network for."""
+"""Opens a page in headless Chromium: what it became, what its console said, what it asked the
+network for.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +12,18 @@ import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
-FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-         "--disable-background-networking", "--disable-component-update", "--disable-sync", "--hide-scrollbars",
-         "--host-resolver-rules=MAP * ~NOTFOUND"]
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--hide-scrollbars",
+    "--host-resolver-rules=MAP * ~NOTFOUND",
+]
 
 
 class Opened(NamedTuple):
@@ -31,16 +42,41 @@ def chromium() -> str | None:
     return next(filter(None, map(shutil.which, names)), None)
 
 
-def open_in_browser(path: Path | str, suffix: str = "", *, width: int = 1280, height: int = 900, budget_ms: int = 60_000,
-                    timeout: float = 180, screenshot: Path | None = None, dark: bool = False) -> Opened:
+def open_in_browser(
+    path: Path | str,
+    suffix: str = "",
+    *,
+    width: int = 1280,
+    height: int = 900,
+    budget_ms: int = 60_000,
+    timeout: float = 180,
+    screenshot: Path | None = None,
+    dark: bool = False,
+) -> Opened:
     """Load `path` (+ `suffix`, such as "#all"), let its timers run, and say what came of it."""
     with tempfile.TemporaryDirectory() as folder:
         net = Path(folder) / "net.json"
-        command = [chromium(), *FLAGS, f"--user-data-dir={folder}/profile", f"--window-size={width},{height}",
-                   "--enable-logging=stderr", "--v=0", f"--log-net-log={net}", f"--virtual-time-budget={budget_ms}",
-                   *(["--blink-settings=preferredColorScheme=0"] if dark else []),
-                   f"--screenshot={screenshot}" if screenshot else "--dump-dom", Path(path).resolve().as_uri() + suffix]
-        done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", errors="replace", timeout=timeout)
+        command = [
+            chromium(),
+            *FLAGS,
+            f"--user-data-dir={folder}/profile",
+            f"--window-size={width},{height}",
+            "--enable-logging=stderr",
+            "--v=0",
+            f"--log-net-log={net}",
+            f"--virtual-time-budget={budget_ms}",
+            *(["--blink-settings=preferredColorScheme=0"] if dark else []),
+            f"--screenshot={screenshot}" if screenshot else "--dump-dom",
+            Path(path).resolve().as_uri() + suffix,
+        ]
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=timeout,
+        )
         console = re.findall(r"CONSOLE[:(]\d+\)?\] (.*)", done.stderr)
         if done.returncode:
             raise RuntimeError(f"{command[0]} ended with {done.returncode}:\n{done.stderr[-2000:]}")
@@ -48,7 +84,15 @@ def open_in_browser(path: Path | str, suffix: str = "", *, width: int = 1280, he
 
 
 def _requests(net_log: Path) -> list[str]:
-    """URLs that a page began to load; what the browser asks for by itself has no origin as its initiator."""
+    """URLs that a page began to load; what the browser asks for by itself has no origin as its
+    initiator.
+    """
     events = json.loads(net_log.read_text("utf-8", "replace"))["events"]
     asked = [event.get("params", {}) for event in events]
-    return sorted({a["url"] for a in asked if "url" in a and a.get("initiator", "not an origin") != "not an origin"})
+    return sorted(
+        {
+            a["url"]
+            for a in asked
+            if "url" in a and a.get("initiator", "not an origin") != "not an origin"
+        }
+    )

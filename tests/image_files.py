@@ -36,5 +36,7 @@ def colours(images: np.ndarray) -> list[tuple[int, int, int]]:
 
 def noise(seed: int, height: int, width: int) -> np.ndarray:
     """An image uint8 (height, width, 3) of blocks of random colours."""
-    blocks = np.random.default_rng(seed).integers(0, 256, (-(-height // 4), -(-width // 4), 3), dtype=np.uint8)
+    blocks = np.random.default_rng(seed).integers(
+        0, 256, (-(-height // 4), -(-width // 4), 3), dtype=np.uint8
+    )
     return blocks.repeat(4, axis=0).repeat(4, axis=1)[:height, :width]

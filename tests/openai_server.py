@@ -1,4 +1,6 @@
-"""A loopback server that speaks OpenAI's chat completions and fails by a seeded plan, the same however requests race."""
+"""A loopback server that speaks OpenAI's chat completions and fails by a seeded plan, the same
+however requests race.
+"""
 
 from __future__ import annotations
 
@@ -15,15 +17,28 @@ from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import NamedTuple
 
-# No answer comes of the first; the second are answers that cost tokens and hold fewer texts than asked for.
+# No answer comes of the first; the second are answers that cost tokens and hold fewer texts than
+# asked for.
 UNANSWERED = ("429", "500", "503", "slow", "trickle", "reset", "cut")
-UNUSABLE = ("refusal", "filtered", "truncated", "malformed", "page", "other class", "unknown class", "duplicate", "copy")
+UNUSABLE = (
+    "refusal",
+    "filtered",
+    "truncated",
+    "malformed",
+    "page",
+    "other class",
+    "unknown class",
+    "duplicate",
+    "copy",
+)
 REPEATED = "The same complaint again, about"
 PAUSE = "0.03"  # seconds, in Retry-After
 
 
 class Arrival(NamedTuple):
-    """One request as it came: the digest of its body, how often that body came before, and the fault it met ("": none)."""
+    """One request as it came: the digest of its body, how often that body came before, and the
+    fault it met ("": none).
+    """
 
     digest: str
     attempt: int
@@ -32,17 +47,29 @@ class Arrival(NamedTuple):
 
 
 def seeded(seed: int, share: float, kinds=UNANSWERED + UNUSABLE) -> Callable[[str, int], str]:
-    """A plan: of all requests this share meets a fault, whose kind is drawn from `kinds`; by body and attempt alone."""
+    """A plan: of all requests this share meets a fault, whose kind is drawn from `kinds`; by body
+    and attempt alone.
+    """
+
     def plan(digest: str, attempt: int) -> str:
         rng = random.Random(f"{seed}/{digest}/{attempt}")
         return rng.choice(kinds) if rng.random() < share else ""
+
     return plan
 
 
 class Server:
-    """Use as a context manager. `arrivals` is what came, `paid` the digests of the requests that were answered."""
+    """Use as a context manager.
 
-    def __init__(self, plan: Callable[[str, int], str] = lambda digest, attempt: "", pause: str = PAUSE, work: float = 0.0):
+    `arrivals` is what came, `paid` the digests of the requests that were answered.
+    """
+
+    def __init__(
+        self,
+        plan: Callable[[str, int], str] = lambda digest, attempt: "",
+        pause: str = PAUSE,
+        work: float = 0.0,
+    ):
         self.plan, self.pause, self.work = plan, pause, work
         self.arrivals: list[Arrival] = []
         self.bodies: dict[str, dict] = {}
@@ -53,8 +80,12 @@ class Server:
         self.closing, self.lock = threading.Event(), threading.Lock()
 
     def __enter__(self) -> Server:
-        self.http = _Listener(("127.0.0.1", 0), type("Handler", (_Handler,), {"server_state": self}))
-        self.thread = threading.Thread(target=self.http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+        self.http = _Listener(
+            ("127.0.0.1", 0), type("Handler", (_Handler,), {"server_state": self})
+        )
+        self.thread = threading.Thread(
+            target=self.http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
+        )
         self.thread.start()
         self.url = f"http://127.0.0.1:{self.http.server_address[1]}/v1"
         return self
@@ -108,8 +139,13 @@ class _Handler(BaseHTTPRequestHandler):
         if fault in ("429", "500", "503", "400", "401", "404"):
             # Some gateways quote the key that they were sent.
             message = f"told to fail; {self.headers['Authorization']}"
-            self.send(int(fault), json.dumps({"error": {"message": message, "type": "planned", "code": "planned"}}).encode(),
-                      {"Retry-After": state.pause} if fault in ("429", "503") else {})
+            self.send(
+                int(fault),
+                json.dumps(
+                    {"error": {"message": message, "type": "planned", "code": "planned"}}
+                ).encode(),
+                {"Retry-After": state.pause} if fault in ("429", "503") else {},
+            )
         elif fault == "slow":
             state.closing.wait(20)
             self.close_connection = True
@@ -133,7 +169,9 @@ class _Handler(BaseHTTPRequestHandler):
         state = self.server_state
         category, count, shown = parts(body)
         classes = classes_of(body)
-        texts = [f"Complaint {digest[:12]} number {number} about {category}." for number in range(count)]
+        texts = [
+            f"Complaint {digest[:12]} number {number} about {category}." for number in range(count)
+        ]
         if fault == "duplicate":
             texts = [f"{REPEATED} {category}."] * count
         elif fault == "copy":
@@ -149,13 +187,20 @@ class _Handler(BaseHTTPRequestHandler):
         elif fault == "filtered":
             finish = "content_filter"
         elif fault == "truncated":
-            message["content"], finish = content[:len(content) // 2], "length"
+            message["content"], finish = content[: len(content) // 2], "length"
         elif fault == "malformed":
             message["content"] = content[:-2]
         usage = {"prompt_tokens": 100 + len(digest) % 7, "completion_tokens": 10 * count}
-        completion = {"id": "x", "object": "chat.completion", "created": 0, "model": f"{body['model']}-served", "usage":
-                      usage | {"total_tokens": sum(usage.values())},
-                      "choices": [{"index": 0, "message": message, "finish_reason": finish, "logprobs": None}]}
+        completion = {
+            "id": "x",
+            "object": "chat.completion",
+            "created": 0,
+            "model": f"{body['model']}-served",
+            "usage": usage | {"total_tokens": sum(usage.values())},
+            "choices": [
+                {"index": 0, "message": message, "finish_reason": finish, "logprobs": None}
+            ],
+        }
         payload = b"<html>Proxy</html>" if fault == "page" else json.dumps(completion).encode()
         with state.lock:
             state.paid[digest] += 1
@@ -173,15 +218,24 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.flush()
 
     def send(self, status: int, payload: bytes, headers: dict) -> None:
-        self.head(status, {"Content-Type": "application/json", "Content-Length": str(len(payload)), **headers})
+        self.head(
+            status,
+            {"Content-Type": "application/json", "Content-Length": str(len(payload)), **headers},
+        )
         self.wfile.write(payload)
 
 
 def parts(body: dict) -> tuple[str, int, list[str]]:
-    """What a prompt asks for, read as a model would: the category, how many texts, and the examples shown."""
+    """What a prompt asks for, read as a model would: the category, how many texts, and the examples
+    shown.
+    """
     prompt = body["messages"][1]["content"]
     category = json.loads(re.search(r'category (".*?(?<!\\)"),', prompt)[1])
-    return category, int(re.search(r"Write (\d+) ", prompt)[1]), json.loads(re.search(r"^\[.*\]$", prompt, re.M)[0])
+    return (
+        category,
+        int(re.search(r"Write (\d+) ", prompt)[1]),
+        json.loads(re.search(r"^\[.*\]$", prompt, re.M)[0]),
+    )
 
 
 def classes_of(body: dict) -> list[str]:

@@ -10,7 +10,11 @@ SIZES = [(64, 64), (100, 60), (40, 20), (300, 120), (25, 200)]
 def spectrum(size: tuple[int, int], kind: str, seed: int = 0) -> np.ndarray:
     """Eigenvalues of a Gaussian matrix, or of one with Pareto-distributed entries (a heavy tail)."""
     rng = np.random.default_rng([seed, *size])
-    w = rng.normal(size=size) if kind == "gaussian" else rng.pareto(1.5, size) * rng.choice([-1, 1], size)
+    w = (
+        rng.normal(size=size)
+        if kind == "gaussian"
+        else rng.pareto(1.5, size) * rng.choice([-1, 1], size)
+    )
     return np.sort(np.linalg.svd(w / 10, compute_uv=False) ** 2)
 
 
@@ -19,7 +23,9 @@ def svd_evals(w: torch.Tensor) -> np.ndarray:
 
 
 def heavy_tailed(model: nn.Module, seed: int) -> nn.Module:
-    """The model with the rows of its weights scaled by Pareto draws: spectra with a power-law tail, as training makes."""
+    """The model with the rows of its weights scaled by Pareto draws: spectra with a power-law tail,
+    as training makes.
+    """
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for parameter in model.parameters():

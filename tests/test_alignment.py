@@ -1,4 +1,6 @@
-"""rho and the weighted Vendi score: against independent references, and what makes "mmd" the default."""
+"""rho and the weighted Vendi score: against independent references, and what makes "mmd" the
+default.
+"""
 
 import numpy as np
 import pytest
@@ -7,7 +9,15 @@ from scipy.spatial.distance import cdist
 from sklearn.datasets import load_digits
 from sklearn.metrics.pairwise import cosine_similarity, rbf_kernel
 
-from ddiv.diversity import WeightedVendi, alignment, combine, measure, require_comparable, vendi_score, weighted_vendi
+from ddiv.diversity import (
+    WeightedVendi,
+    alignment,
+    combine,
+    measure,
+    require_comparable,
+    vendi_score,
+    weighted_vendi,
+)
 from ddiv.diversity import rows as rows_module
 from ddiv.diversity.weighted import DEFINITIONS
 
@@ -25,11 +35,18 @@ def pair(n: int = 60, m: int = 45, d: int = 8) -> tuple[np.ndarray, np.ndarray]:
 
 @pytest.fixture(scope="module")
 def digits():
-    """Vectors and labels of half the digits as the original, and of the other half as fresh samples."""
+    """Vectors and labels of half the digits as the original, and of the other half as fresh
+    samples.
+    """
     data = load_digits()
     order = np.random.default_rng(0).permutation(len(data.data))
     half = len(order) // 2
-    return data.data[order[:half]], data.target[order[:half]], data.data[order[half:]], data.target[order[half:]]
+    return (
+        data.data[order[:half]],
+        data.target[order[:half]],
+        data.data[order[half:]],
+        data.target[order[half:]],
+    )
 
 
 # --- each definition against a plain reference --------------------------------------------------
@@ -38,9 +55,17 @@ def digits():
 def test_mmd_by_hand():
     new, original = (unit(X) for X in pair())
     distances = cdist(original, original)[np.triu_indices(len(original), 1)]
-    for bandwidth, sigma in (("median", np.median(distances)), (None, np.median(distances) / 2), (0.7, 0.7)):
+    for bandwidth, sigma in (
+        ("median", np.median(distances)),
+        (None, np.median(distances) / 2),
+        (0.7, 0.7),
+    ):
         gamma = 1 / (2 * sigma**2)
-        xx, yy, xy = rbf_kernel(new, gamma=gamma), rbf_kernel(original, gamma=gamma), rbf_kernel(new, original, gamma)
+        xx, yy, xy = (
+            rbf_kernel(new, gamma=gamma),
+            rbf_kernel(original, gamma=gamma),
+            rbf_kernel(new, original, gamma),
+        )
         own = [(k.sum() - np.trace(k)) / (len(k) * (len(k) - 1)) for k in (xx, yy)]
         squared = sum(own) - 2 * xy.mean()  # Gretton et al. 2012, equation 3
         found = alignment(*pair(), bandwidth=bandwidth)
@@ -61,28 +86,43 @@ def test_neighbour_definitions_by_hand(k):
     between = cdist(new, original)
     radii = np.sort(cdist(original, original), axis=1)[:, k]
     new_radii = np.sort(cdist(new, new), axis=1)[:, k]
-    expected = {"precision": (between <= radii).any(axis=1).mean(),
-                "recall": (between <= new_radii[:, None]).any(axis=0).mean(),
-                "density": min(1, (between <= radii).sum() / k / len(new)),
-                "coverage": (between.min(axis=0) <= radii).mean()}
+    expected = {
+        "precision": (between <= radii).any(axis=1).mean(),
+        "recall": (between <= new_radii[:, None]).any(axis=0).mean(),
+        "density": min(1, (between <= radii).sum() / k / len(new)),
+        "coverage": (between.min(axis=0) <= radii).mean(),
+    }
     for definition, rho in expected.items():
         found = alignment(*pair(), definition, k=k)
-        assert found.rho == pytest.approx(rho, abs=1e-12) and found.k == k and found.bandwidth is None
+        assert (
+            found.rho == pytest.approx(rho, abs=1e-12) and found.k == k and found.bandwidth is None
+        )
         assert 0 < rho <= 1
     assert {name: alignment(*pair(), name).k for name in expected} == {
-        "precision": 3, "recall": 3, "density": 5, "coverage": 5}
+        "precision": 3,
+        "recall": 3,
+        "density": 5,
+        "coverage": 5,
+    }
 
 
 def test_centroid_by_hand():
     new, original = pair()
     labels, original_labels = np.arange(45) % 3 % 2, np.array(["a", "b"])[np.arange(60) % 2]
     labels = np.array(["a", "b"])[labels]
-    means = [(unit(new)[labels == c].mean(0), unit(original)[original_labels == c].mean(0)) for c in "ab"]
+    means = [
+        (unit(new)[labels == c].mean(0), unit(original)[original_labels == c].mean(0)) for c in "ab"
+    ]
     cosines = [cosine_similarity([a], [b]).item() for a, b in means]
     found = alignment(new, original, "centroid", labels=labels, original_labels=original_labels)
-    assert found.rho == pytest.approx(np.average(cosines, weights=[30, 15])) and found.definition == "centroid"
+    assert (
+        found.rho == pytest.approx(np.average(cosines, weights=[30, 15]))
+        and found.definition == "centroid"
+    )
     whole = alignment(new, original, "centroid")
-    assert whole.rho == pytest.approx(cosine_similarity([unit(new).mean(0)], [unit(original).mean(0)]).item())
+    assert whole.rho == pytest.approx(
+        cosine_similarity([unit(new).mean(0)], [unit(original).mean(0)]).item()
+    )
     assert whole.definition == "centroid (no labels: one class)"
     assert alignment(-original, original, "centroid").rho == 0
 
@@ -95,7 +135,9 @@ def test_batches_types_and_devices(definition, monkeypatch):
     tensors = torch.from_numpy(new).split(4), torch.from_numpy(original)
     for a, b in ((new * 100, [original[:9], original[9:]]), tensors):
         for device in ("numpy", "cpu"):
-            assert alignment(a, b, definition, device=device).rho == pytest.approx(expected, rel=1e-9)
+            assert alignment(a, b, definition, device=device).rho == pytest.approx(
+                expected, rel=1e-9
+            )
 
 
 # --- why mmd is the default ---------------------------------------------------------------------
@@ -106,17 +148,22 @@ def test_itself_is_aligned_and_strangers_are_less(definition, digits):
     original, labels, fresh, _ = digits
     given = {"labels": labels, "original_labels": labels} if definition == "centroid" else {}
     assert alignment(original, original, definition, **given).rho == pytest.approx(1, abs=1e-9)
-    strangers = alignment(np.random.default_rng(0).standard_normal(fresh.shape), original, definition).rho
+    strangers = alignment(
+        np.random.default_rng(0).standard_normal(fresh.shape), original, definition
+    ).rho
     if definition == "recall":
-        assert strangers > 0.9  # wide balls around strangers hold every original: not a measure of alignment alone
+        # wide balls around strangers hold every original: not a measure of alignment alone
+        assert strangers > 0.9
     else:
         assert strangers < 0.1
 
 
 def test_the_default_does_not_depend_on_n(digits):
     original, _, fresh, _ = digits
-    rhos = {name: [alignment(fresh[:len(fresh) // part], original, name).rho for part in (1, 4, 16)]
-            for name in DEFINITIONS}
+    rhos = {
+        name: [alignment(fresh[: len(fresh) // part], original, name).rho for part in (1, 4, 16)]
+        for name in DEFINITIONS
+    }
     assert min(rhos["mmd"]) > 0.99
     assert rhos["coverage"][2] < 0.35 and rhos["coverage"][0] > 0.9
     assert rhos["precision"][0] < 0.95
@@ -132,9 +179,11 @@ def test_the_default_falls_with_every_damage(damage, digits):
     rng = np.random.default_rng(0)
     direction = unit(rng.standard_normal((1, 64))) * np.linalg.norm(fresh, axis=1).mean()
     noise = fresh.std() * rng.standard_normal(fresh.shape)
-    damaged = {"shift": [fresh + t * direction for t in (0, 0.1, 0.2, 0.4, 0.8, 1.6)],
-               "noise": [fresh + t * noise for t in (0, 0.1, 0.2, 0.4, 0.8, 1.6)],
-               "dropped classes": [fresh[labels < c] for c in (10, 8, 5, 3, 1)]}[damage]
+    damaged = {
+        "shift": [fresh + t * direction for t in (0, 0.1, 0.2, 0.4, 0.8, 1.6)],
+        "noise": [fresh + t * noise for t in (0, 0.1, 0.2, 0.4, 0.8, 1.6)],
+        "dropped classes": [fresh[labels < c] for c in (10, 8, 5, 3, 1)],
+    }[damage]
     rhos = {name: [alignment(new, original, name).rho for new in damaged] for name in DEFINITIONS}
     assert _falls(rhos["mmd"]) and rhos["mmd"][0] > 0.99
     if damage == "dropped classes":
@@ -155,21 +204,31 @@ def test_the_weighted_score_carries_everything(digits):
     assert found.score == aligned.rho * found.vendi
     assert (found.n, found.q, found.kernel, found.embedder) == (len(fresh), 2.0, "cosine", "pixels")
     for text in (str(found), repr(found)):
-        assert "mmd" in text and f"{aligned.bandwidth:.4g}" in text and "pixels" in text and "8 px" in text
+        assert (
+            "mmd" in text
+            and f"{aligned.bandwidth:.4g}" in text
+            and "pixels" in text
+            and "8 px" in text
+        )
     assert f"rho {aligned.rho:.4f} (mmd, bandwidth" in str(found)
     assert "rho" in str(weighted_vendi(fresh, original, definition="coverage", **NAMES))
     assert "(coverage, k = 5, against 898 originals)" in str(
-        weighted_vendi(fresh, original, definition="coverage", **NAMES))
-    by_class = weighted_vendi(fresh, original, definition="centroid", labels=fresh_labels, original_labels=labels,
-                              **NAMES)
+        weighted_vendi(fresh, original, definition="coverage", **NAMES)
+    )
+    by_class = weighted_vendi(
+        fresh, original, definition="centroid", labels=fresh_labels, original_labels=labels, **NAMES
+    )
     assert "(centroid, against" in str(by_class)
     assert "(centroid (no labels: one class), against" in str(
-        weighted_vendi(fresh, original, definition="centroid", **NAMES))
+        weighted_vendi(fresh, original, definition="centroid", **NAMES)
+    )
 
 
 def test_generators_are_read_once(digits):
     original, _, fresh, _ = digits
-    found = weighted_vendi((fresh[i:i + 100] for i in range(0, len(fresh), 100)), original, **NAMES)
+    found = weighted_vendi(
+        (fresh[i : i + 100] for i in range(0, len(fresh), 100)), original, **NAMES
+    )
     assert found.score == pytest.approx(weighted_vendi(fresh, original, **NAMES).score, rel=1e-10)
 
 
@@ -182,7 +241,9 @@ def test_noise_gains_diversity_and_loses_weight(digits):
 
 def test_only_like_is_compared_with_like(digits):
     original, _, fresh, _ = digits
-    mmd, coverage = (weighted_vendi(fresh, original, definition=name, **NAMES) for name in ("mmd", "coverage"))
+    mmd, coverage = (
+        weighted_vendi(fresh, original, definition=name, **NAMES) for name in ("mmd", "coverage")
+    )
     assert isinstance(mmd, WeightedVendi)
     require_comparable(mmd, mmd)
     with pytest.raises(ValueError, match="different definition "):
@@ -206,12 +267,27 @@ ONES = np.ones((6, 2))
         (ONES, ONES, {"bandwidth": "mean"}, "positive number"),
         (np.eye(3), np.eye(3), {"bandwidth": 1e-3}, "bandwidth 0.001 is too small"),
         (ONES[:1], ONES, {"bandwidth": 1.0}, "at least 2 new and 2 original"),
-        (ONES, ONES, {"definition": "centroid", "bandwidth": 1.0}, "bandwidth belongs to mmd, not to centroid"),
+        (
+            ONES,
+            ONES,
+            {"definition": "centroid", "bandwidth": 1.0},
+            "bandwidth belongs to mmd, not to centroid",
+        ),
         (ONES, ONES, {"k": 3}, "k belongs to precision, recall, density, coverage, not to mmd"),
         (ONES, ONES, {"labels": [1] * 6}, "labels belongs to centroid"),
         (ONES, ONES, {"definition": "centroid", "labels": [1] * 6}, "or neither"),
-        (ONES, ONES, {"definition": "centroid", "labels": [1], "original_labels": [1] * 6}, "one a sample"),
-        (ONES, ONES, {"definition": "centroid", "labels": [7] * 6, "original_labels": [1] * 6}, r"lacks: \[7\]"),
+        (
+            ONES,
+            ONES,
+            {"definition": "centroid", "labels": [1], "original_labels": [1] * 6},
+            "one a sample",
+        ),
+        (
+            ONES,
+            ONES,
+            {"definition": "centroid", "labels": [7] * 6, "original_labels": [1] * 6},
+            r"lacks: \[7\]",
+        ),
         (np.array([[1.0, 0.0], [-1.0, 0.0]]), ONES, {"definition": "centroid"}, "cancel"),
         (ONES, ONES, {"definition": "coverage", "k": 6}, "more than k samples"),
         (ONES, ONES, {"definition": "coverage", "k": 0}, "k >= 1"),

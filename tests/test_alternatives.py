@@ -58,8 +58,11 @@ def test_agrees_with_the_powerlaw_package(kind, n):
     ours, theirs = compare(x, fit), reference(x, fit.xmin)
     assert ours.alpha == pytest.approx(theirs.power_law.alpha, rel=1e-9)
     assert ours.tail_size == fit.num_pl_spikes
-    pairs = {"exponential": ours.exponential, "lognormal": ours.log_normal,
-             "truncated_power_law": ours.truncated_power_law}
+    pairs = {
+        "exponential": ours.exponential,
+        "lognormal": ours.log_normal,
+        "truncated_power_law": ours.truncated_power_law,
+    }
     compared = 0
     for name, ratio in pairs.items():
         model = getattr(theirs, name)
@@ -84,10 +87,14 @@ def log_normal_density(x: np.ndarray, mu: float, sigma: float, xmin: float) -> n
     return -np.log(x * sigma) - standard**2 / 2 - np.log(2 * np.pi) / 2 - share
 
 
-@pytest.mark.parametrize("kind", ["power 2", "power 4.5", "exponential", "log-normal", "truncated", "outlier"])
+@pytest.mark.parametrize(
+    "kind", ["power 2", "power 4.5", "exponential", "log-normal", "truncated", "outlier"]
+)
 @pytest.mark.parametrize("seed", range(3))
 def test_maxima_are_found(kind, seed):
-    """No point that a general optimiser or the boundary offers is better, with normalisers by adaptive quadrature."""
+    """No point that a general optimiser or the boundary offers is better, with normalisers by
+    adaptive quadrature.
+    """
     x = sample(kind, 150, seed)
     c = compare(x, whole(x))
     y, unit = x / x.min(), len(x) * np.log(x.min())
@@ -96,15 +103,24 @@ def test_maxima_are_found(kind, seed):
         alpha, rate = parameters[0], np.exp(parameters[1])
         end = np.log(1 + 60 / rate)
         z = quad(lambda v: np.exp((1 - alpha) * v - rate * np.expm1(v)), 0, end, limit=200)[0]
-        return (alpha * np.log(y) + rate * (y - 1)).sum() + len(y) * np.log(z) + unit if alpha >= 0 else np.inf
+        return (
+            (alpha * np.log(y) + rate * (y - 1)).sum() + len(y) * np.log(z) + unit
+            if alpha >= 0
+            else np.inf
+        )
 
     power = (np.log(c.alpha - 1) - c.alpha * np.log(y)).sum() - unit
     truncated = c.truncated_power_law
-    others = [-minimize(negative, start, method="Nelder-Mead").fun for start in ([1.0, -1.0], [c.alpha, -6.0])]
+    others = [
+        -minimize(negative, start, method="Nelder-Mead").fun
+        for start in ([1.0, -1.0], [c.alpha, -6.0])
+    ]
     assert truncated.log_likelihood >= max(*others, power, c.exponential.log_likelihood) - 1e-6
     alpha, rate = truncated.parameters
     if rate > 0 and alpha > 0:
-        assert truncated.log_likelihood == pytest.approx(-negative([alpha, np.log(rate * x.min())]), abs=1e-6)
+        assert truncated.log_likelihood == pytest.approx(
+            -negative([alpha, np.log(rate * x.min())]), abs=1e-6
+        )
     mu, sigma = c.log_normal.parameters
     if np.isfinite(mu):
         at = log_normal_density(x, mu, sigma, x.min()).sum()
@@ -127,7 +143,9 @@ def test_exponential_by_hand():
     difference = np.log(alpha - 1) - alpha * np.log(y) - np.log(rate) + rate * (y - 1)
     assert c.exponential.parameters == (pytest.approx(rate),) and c.alpha == pytest.approx(alpha)
     assert c.exponential.R == pytest.approx(difference.sum())
-    assert c.exponential.normalised == pytest.approx(difference.sum() / np.sqrt(10) / difference.std())
+    assert c.exponential.normalised == pytest.approx(
+        difference.sum() / np.sqrt(10) / difference.std()
+    )
     assert compare(100 * y, whole(100 * y)).exponential[:3] == pytest.approx(c.exponential[:3])
 
 
@@ -170,7 +188,9 @@ def test_flags_are_opt_in():
 def test_nothing_to_compare_is_nan_with_a_reason(evals, reason):
     c = compare(evals, powerlaw.fit(evals if len(evals) else np.ones(20)))
     assert c.best == "undecided" and reason in c.reasons[0] and c.ruled_out_by == ()
-    assert np.isnan([c.alpha, *c.exponential[:4], *c.log_normal[:4], *c.truncated_power_law[:4]]).all()
+    assert np.isnan(
+        [c.alpha, *c.exponential[:4], *c.log_normal[:4], *c.truncated_power_law[:4]]
+    ).all()
 
 
 def test_tied_tail():

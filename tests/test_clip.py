@@ -1,4 +1,6 @@
-"""The embedded CLIP: the checkpoint is what its provenance says, knows unseen classes, and can be rebuilt."""
+"""The embedded CLIP: the checkpoint is what its provenance says, knows unseen classes, and can be
+rebuilt.
+"""
 
 import hashlib
 import json
@@ -43,7 +45,8 @@ def test_zero_shot_on_unseen_classes_with_fresh_pictures(model):
     images = render(FINETUNE_CLASSES, LABELS, "real", seed=424_242)
     names = [c.name for c in FINETUNE_CLASSES]
     assert clip.zero_shot_accuracy(model, images, LABELS, names) > 0.3
-    # Negative control: with the names handed to the wrong classes the same measurement is at chance.
+    # Negative control: with the names handed to the wrong classes the same measurement is at
+    # chance.
     assert clip.zero_shot_accuracy(model, images, LABELS, names[7:] + names[:7]) < 0.1
 
 
@@ -99,10 +102,13 @@ def test_loading_leaves_the_global_generator_alone(tower):
 def test_tokenizer_needs_no_network_and_every_class_name_has_trained_tokens(model, monkeypatch):
     def refuse(*_):
         raise AssertionError("network used")
+
     monkeypatch.setattr(socket.socket, "connect", refuse)
     clip.tokenizer.cache_clear()
     names = [c.name for c in FINETUNE_CLASSES + PRETRAIN_CLASSES]
-    tokens = clip.tokenizer(model.context_length)([t.format(n) for n in names for t in clip.TEMPLATES])
+    tokens = clip.tokenizer(model.context_length)(
+        [t.format(n) for n in names for t in clip.TEMPLATES]
+    )
     used = torch.unique(tokens[tokens != 0])  # 0 is the padding
     assert (model.token_embedding.weight[used].abs().sum(1) > 0).all()
     assert (tokens[:, -1] == 0).all()  # nothing was cut off
@@ -112,12 +118,16 @@ def test_save_and_load_give_the_same_model(tower, tmp_path):
     torch.manual_seed(0)
     config = replace(clip.CONFIGS[tower], text_layers=1)
     built = clip.build_clip(config).eval()
-    ids = np.unique(clip.tokenizer(config.context_length)([t.format("star") for t in clip.TEMPLATES]).numpy())
+    ids = np.unique(
+        clip.tokenizer(config.context_length)([t.format("star") for t in clip.TEMPLATES]).numpy()
+    )
     clip.save_clip(built, config, ids, tmp_path / "m.safetensors", {"command": "none"})
     loaded = clip.load_embedded_clip(path=tmp_path / "m.safetensors")
     images = render(FINETUNE_CLASSES, LABELS[:8], "real", 0)
     assert np.array_equal(clip.encode_images(built, images), clip.encode_images(loaded, images))
-    assert np.array_equal(clip.class_embeddings(built, ["star"]), clip.class_embeddings(loaded, ["star"]))
+    assert np.array_equal(
+        clip.class_embeddings(built, ["star"]), clip.class_embeddings(loaded, ["star"])
+    )
 
 
 def test_encoding_does_not_depend_on_the_batch_and_keeps_the_mode(model):
@@ -128,7 +138,9 @@ def test_encoding_does_not_depend_on_the_batch_and_keeps_the_mode(model):
     model.eval()
     assert whole.shape == (20, 64) and whole.dtype == np.float32
     np.testing.assert_allclose(whole, parts, atol=1e-5)
-    np.testing.assert_allclose(np.linalg.norm(clip.encode_images(model, images, normalise=True), axis=1), 1, atol=1e-5)
+    np.testing.assert_allclose(
+        np.linalg.norm(clip.encode_images(model, images, normalise=True), axis=1), 1, atol=1e-5
+    )
 
 
 def test_preprocess_scales_and_refuses_scaled_pictures():
@@ -140,7 +152,8 @@ def test_preprocess_scales_and_refuses_scaled_pictures():
 
 @pytest.mark.slow
 def test_rebuilding_agrees_in_quality(tower, tmp_path):
-    """A small rebuild must learn what the shipped model learned: unseen combinations, far above chance.
+    """A small rebuild must learn what the shipped model learned: unseen combinations, far above
+    chance.
 
     5 times chance is over 12 standard errors above chance with 600 pictures.
     """

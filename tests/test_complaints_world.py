@@ -1,4 +1,6 @@
-"""The complaints world: the same texts everywhere, that say what their class says, in registers of graded difficulty."""
+"""The complaints world: the same texts everywhere, that say what their class says, in registers of
+graded difficulty.
+"""
 
 import hashlib
 import random
@@ -12,8 +14,16 @@ from sklearn.linear_model import RidgeClassifier
 
 from ddiv.data import complaints_lexicon as lexicon
 from ddiv.data import complaints_world
-from ddiv.data.complaints_world import (FINETUNE_CLASSES, MOST_WORDS, PRETRAIN_CLASSES, REGISTERS, SYNONYMS, WORLD_VERSION,
-                                        pretraining_texts, write)
+from ddiv.data.complaints_world import (
+    FINETUNE_CLASSES,
+    MOST_WORDS,
+    PRETRAIN_CLASSES,
+    REGISTERS,
+    SYNONYMS,
+    WORLD_VERSION,
+    pretraining_texts,
+    write,
+)
 from ddiv.data.named_draws import NamedDraws
 
 PRODUCTS, ISSUES = tuple(lexicon.PRODUCTS), tuple(lexicon.ISSUES)
@@ -28,8 +38,15 @@ def test_texts_are_those_of_this_version():
     """A change of any text must come with another WORLD_VERSION: stored trials are named by it."""
     assert WORLD_VERSION == 1
     assert digest(FINETUNE_CLASSES) == "59fb0cbf0fca1c9e"
-    assert {register: digest(write(FINETUNE_CLASSES, EACH_TEN_TIMES, register, 1000)) for register in REGISTERS} == {
-        "letter": "be1d0f67d2e4d4c1", "phone": "0114f9bd47f3652b", "terse": "95cda88a0284a3b6", "typos": "e7e38690b972a7fa"}
+    assert {
+        register: digest(write(FINETUNE_CLASSES, EACH_TEN_TIMES, register, 1000))
+        for register in REGISTERS
+    } == {
+        "letter": "be1d0f67d2e4d4c1",
+        "phone": "0114f9bd47f3652b",
+        "terse": "95cda88a0284a3b6",
+        "typos": "e7e38690b972a7fa",
+    }
     assert digest(pretraining_texts(200, 1000)) == "cc16f8e48c8c8416"
 
 
@@ -37,7 +54,9 @@ def test_texts_are_an_array_of_str_and_global_generators_do_not_matter():
     first = write(FINETUNE_CLASSES, [3, 3, 5], "phone", 1000)
     np.random.seed(1), random.seed(1)
     assert (write(FINETUNE_CLASSES, [3, 3, 5], "phone", 1000) == first).all()
-    assert first.shape == (3,) and first.dtype == object and all(type(text) is str for text in first)
+    assert (
+        first.shape == (3,) and first.dtype == object and all(type(text) is str for text in first)
+    )
 
 
 @pytest.mark.parametrize("register", REGISTERS)
@@ -50,7 +69,9 @@ def test_a_text_depends_on_its_class_and_its_place_in_it_alone(register):
 
 @pytest.mark.parametrize("register", REGISTERS)
 def test_no_text_comes_twice_within_or_across_seeds(register):
-    texts = np.concatenate([write(FINETUNE_CLASSES, EACH_TEN_TIMES, register, seed) for seed in (1000, 1001)])
+    texts = np.concatenate(
+        [write(FINETUNE_CLASSES, EACH_TEN_TIMES, register, seed) for seed in (1000, 1001)]
+    )
     assert len(set(texts)) == 1200
 
 
@@ -59,14 +80,26 @@ def test_split_is_disjoint_complete_and_balanced():
     assert not set(FINETUNE_CLASSES) & set(PRETRAIN_CLASSES)
     for half in (FINETUNE_CLASSES, PRETRAIN_CLASSES):
         products, issues = zip(*(name.split(": ") for name in half))
-        assert Counter(products) == dict.fromkeys(PRODUCTS, 6) and Counter(issues) == dict.fromkeys(ISSUES, 5)
+        assert Counter(products) == dict.fromkeys(PRODUCTS, 6) and Counter(issues) == dict.fromkeys(
+            ISSUES, 5
+        )
 
 
 def test_split_is_not_a_regular_pattern():
-    """Knowing three corners of a product-issue rectangle must not give away the fourth, as parity would."""
-    taken = np.array([[f"{product}: {issue}" in FINETUNE_CLASSES for issue in ISSUES] for product in PRODUCTS], int)
-    odd = [(taken[a, c] + taken[a, d] + taken[b, c] + taken[b, d]) % 2
-           for a in range(10) for b in range(a) for c in range(12) for d in range(c)]
+    """Knowing three corners of a product-issue rectangle must not give away the fourth, as parity
+    would.
+    """
+    taken = np.array(
+        [[f"{product}: {issue}" in FINETUNE_CLASSES for issue in ISSUES] for product in PRODUCTS],
+        int,
+    )
+    odd = [
+        (taken[a, c] + taken[a, d] + taken[b, c] + taken[b, d]) % 2
+        for a in range(10)
+        for b in range(a)
+        for c in range(12)
+        for d in range(c)
+    ]
     assert 0.3 < np.mean(odd) < 0.7  # parity: 0
 
 
@@ -79,7 +112,11 @@ def pattern(phrase):
         elif choice:
             whole += "(?:" + "|".join(pattern(option) for option in choice.split("|")) + ")"
         else:
-            whole += r"[\w$.' ]+" if slot else re.sub(r"\b(a)\\ ", r"\1n?\\ ", re.escape(literal), flags=re.IGNORECASE)
+            whole += (
+                r"[\w$.' ]+"
+                if slot
+                else re.sub(r"\b(a)\\ ", r"\1n?\\ ", re.escape(literal), flags=re.IGNORECASE)
+            )
     return whole
 
 
@@ -88,10 +125,14 @@ def any_of(phrases):
 
 
 def test_letters_state_their_product_and_their_issue_and_no_other_issue():
-    statements = {name: any_of(issue.formal + issue.plain) for name, issue in lexicon.ISSUES.items()}
+    statements = {
+        name: any_of(issue.formal + issue.plain) for name, issue in lexicon.ISSUES.items()
+    }
     uses = {name: any_of(product.uses) for name, product in lexicon.PRODUCTS.items()}
     only_used, stated_twice = 0, 0
-    for text, label in zip(write(FINETUNE_CLASSES, EACH_TEN_TIMES, "letter", 1002), EACH_TEN_TIMES, strict=True):
+    for text, label in zip(
+        write(FINETUNE_CLASSES, EACH_TEN_TIMES, "letter", 1002), EACH_TEN_TIMES, strict=True
+    ):
         product, issue = FINETUNE_CLASSES[label].split(": ")
         stated = [name for name, statement in statements.items() if statement.search(text)]
         assert issue in stated, text
@@ -116,18 +157,36 @@ def test_letters_have_the_length_that_training_is_planned_for():
     lengths = np.array([len(text.split()) for text in texts])
     assert lengths.max() <= MOST_WORDS and 27 < lengths.mean() < 33
     assert all(text[0].isupper() and text[-1] in ".?" for text in texts)
-    assert not [text for text in texts if re.search(r"\b(a [aeio]|an [^aeiou])", text, re.IGNORECASE)]
+    assert not [
+        text for text in texts if re.search(r"\b(a [aeio]|an [^aeiou])", text, re.IGNORECASE)
+    ]
 
 
 def test_registers_differ_as_their_names_say():
-    texts = {register: write(FINETUNE_CLASSES, EACH_TEN_TIMES, register, 1005) for register in REGISTERS}
-    words = {register: [set(re.findall(r"[a-z']+", text.lower())) for text in ones] for register, ones in texts.items()}
-    plain = [phrase for part in (*lexicon.PRODUCTS.values(), *lexicon.ISSUES.values()) for phrase in part.plain]
+    texts = {
+        register: write(FINETUNE_CLASSES, EACH_TEN_TIMES, register, 1005) for register in REGISTERS
+    }
+    words = {
+        register: [set(re.findall(r"[a-z']+", text.lower())) for text in ones]
+        for register, ones in texts.items()
+    }
+    plain = [
+        phrase
+        for part in (*lexicon.PRODUCTS.values(), *lexicon.ISSUES.values())
+        for phrase in part.plain
+    ]
     known = set().union(*words["letter"], *map(words_of, plain))
-    unknown = {register: np.mean([bool(one - known) for one in ones]) for register, ones in words.items()}
+    unknown = {
+        register: np.mean([bool(one - known) for one in ones]) for register, ones in words.items()
+    }
     assert unknown["letter"] == 0 and unknown["typos"] > 0.9
-    assert np.mean([bool(one & {"uh", "um", "okay", "like", "well", "you"}) for one in words["phone"]]) > 0.5
-    length = {register: np.mean([len(text.split()) for text in ones]) for register, ones in texts.items()}
+    assert (
+        np.mean([bool(one & {"uh", "um", "okay", "like", "well", "you"}) for one in words["phone"]])
+        > 0.5
+    )
+    length = {
+        register: np.mean([len(text.split()) for text in ones]) for register, ones in texts.items()
+    }
     assert length["terse"] < 0.75 * length["letter"] < length["phone"]
     assert 500 < len(known) < 2000
 
@@ -139,10 +198,16 @@ def words_of(phrase):
 def test_no_word_gives_the_class_away():
     labels = np.repeat(np.arange(60), 50)
     seen = defaultdict(Counter)
-    for text, label in zip(write(FINETUNE_CLASSES, labels, "letter", 1006), labels.tolist(), strict=True):
+    for text, label in zip(
+        write(FINETUNE_CLASSES, labels, "letter", 1006), labels.tolist(), strict=True
+    ):
         for word in words_of(text):
             seen[word][label] += 1
-    common = {word: max(counts.values()) / counts.total() for word, counts in seen.items() if counts.total() >= 30}
+    common = {
+        word: max(counts.values()) / counts.total()
+        for word, counts in seen.items()
+        if counts.total() >= 30
+    }
     assert len(common) > 300 and max(common.values()) < 0.6
 
 
@@ -150,11 +215,17 @@ def test_a_linear_model_of_words_learns_some_of_it_and_less_of_the_other_registe
     train = np.repeat(np.arange(60), 12)
     tfidf = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True)
     model = RidgeClassifier(alpha=0.3, solver="sparse_cg").fit(
-        tfidf.fit_transform(write(FINETUNE_CLASSES, train, "letter", 1008)), train)
-    tests = {register: tfidf.transform(write(FINETUNE_CLASSES, EACH_TEN_TIMES, register, 1009)) for register in REGISTERS}
+        tfidf.fit_transform(write(FINETUNE_CLASSES, train, "letter", 1008)), train
+    )
+    tests = {
+        register: tfidf.transform(write(FINETUNE_CLASSES, EACH_TEN_TIMES, register, 1009))
+        for register in REGISTERS
+    }
     accuracy = {register: model.score(test, EACH_TEN_TIMES) for register, test in tests.items()}
     assert 0.35 < accuracy["letter"] < 0.7
-    assert all(0.15 < accuracy[register] < accuracy["letter"] - 0.03 for register in REGISTERS[1:]), accuracy
+    assert all(
+        0.15 < accuracy[register] < accuracy["letter"] - 0.03 for register in REGISTERS[1:]
+    ), accuracy
 
 
 def test_pretraining_shows_every_other_class_in_every_register_and_none_to_be_learned(monkeypatch):
@@ -167,10 +238,17 @@ def test_pretraining_shows_every_other_class_in_every_register_and_none_to_be_le
     monkeypatch.setattr(complaints_world, "_text", spy)
     texts = pretraining_texts(3000, 1000)
     assert {name for name, _ in made} == set(PRETRAIN_CLASSES)
-    shares = {one: sum(count for (_, register), count in made.items() if register == one) / 3000 for one in REGISTERS}
-    assert shares == pytest.approx({"letter": 1 / 2, "phone": 1 / 6, "terse": 1 / 6, "typos": 1 / 6}, abs=0.03)
+    shares = {
+        one: sum(count for (_, register), count in made.items() if register == one) / 3000
+        for one in REGISTERS
+    }
+    assert shares == pytest.approx(
+        {"letter": 1 / 2, "phone": 1 / 6, "terse": 1 / 6, "typos": 1 / 6}, abs=0.03
+    )
     assert len(set(texts)) == 3000
-    assert list(pretraining_texts(20, 1000)) == list(texts[:20]) != list(pretraining_texts(20, 1001))
+    assert (
+        list(pretraining_texts(20, 1000)) == list(texts[:20]) != list(pretraining_texts(20, 1001))
+    )
     written = [write(PRETRAIN_CLASSES, EACH_TEN_TIMES, register, 1000) for register in REGISTERS]
     assert not set(texts) & set(np.concatenate(written))
 
@@ -179,7 +257,9 @@ def test_synonyms_are_single_words_that_the_texts_use():
     used = set().union(*map(words_of, pretraining_texts(3000, 1001)))
     assert len(SYNONYMS) > 30
     for group in SYNONYMS:
-        assert len(set(group)) == len(group) > 1 and all(re.fullmatch("[a-z]+", word) for word in group)
+        assert len(set(group)) == len(group) > 1 and all(
+            re.fullmatch("[a-z]+", word) for word in group
+        )
         assert len(used & set(group)) > 1, group
 
 
@@ -188,17 +268,29 @@ def test_lexicon_is_consistent():
     assert all(len(issues) > 1 for _, issues in lexicon.EVIDENCE)  # none gives the issue away
     shared = Counter(name for product in lexicon.PRODUCTS.values() for name in product.shared)
     assert all(count > 1 for count in shared.values())
-    names = [name for product in lexicon.PRODUCTS.values() for name in product.formal + product.plain]
+    names = [
+        name for product in lexicon.PRODUCTS.values() for name in product.formal + product.plain
+    ]
     assert len(set(names)) == len(names)
-    statements = [phrase for issue in lexicon.ISSUES.values() for phrase in issue.formal + issue.plain]
+    statements = [
+        phrase for issue in lexicon.ISSUES.values() for phrase in issue.formal + issue.plain
+    ]
     assert all(len(re.findall(r"\{(?:it|one)\}", phrase)) >= 1 for phrase in statements)
 
 
-@pytest.mark.parametrize(("classes", "labels", "register", "seed", "message"), [
-    (FINETUNE_CLASSES, [0], "fax", 0, "unknown register 'fax'"), (FINETUNE_CLASSES, [60], "letter", 0, "must lie in 0..59"),
-    (FINETUNE_CLASSES, [-1], "letter", 0, "must lie in"), (FINETUNE_CLASSES, [0.5], "letter", 0, "whole numbers"),
-    (FINETUNE_CLASSES, [[0]], "letter", 0, "one row"), (FINETUNE_CLASSES, [0], "letter", -1, "seed must be"),
-    (FINETUNE_CLASSES, [0], "letter", 1.5, "seed must be"), (("yacht loan: sunk",), [0], "letter", 0, "yacht loan: sunk")])
+@pytest.mark.parametrize(
+    ("classes", "labels", "register", "seed", "message"),
+    [
+        (FINETUNE_CLASSES, [0], "fax", 0, "unknown register 'fax'"),
+        (FINETUNE_CLASSES, [60], "letter", 0, "must lie in 0..59"),
+        (FINETUNE_CLASSES, [-1], "letter", 0, "must lie in"),
+        (FINETUNE_CLASSES, [0.5], "letter", 0, "whole numbers"),
+        (FINETUNE_CLASSES, [[0]], "letter", 0, "one row"),
+        (FINETUNE_CLASSES, [0], "letter", -1, "seed must be"),
+        (FINETUNE_CLASSES, [0], "letter", 1.5, "seed must be"),
+        (("yacht loan: sunk",), [0], "letter", 0, "yacht loan: sunk"),
+    ],
+)
 def test_bad_input_is_refused(classes, labels, register, seed, message):
     with pytest.raises(ValueError, match=message):
         write(classes, labels, register, seed)
@@ -213,7 +305,10 @@ def test_bad_numbers_of_pretraining_texts_are_refused_and_none_are_none():
 
 
 def test_named_draws_are_shake_256_of_the_name():
-    numbers = np.frombuffer(hashlib.shake_256(b"a name/0").digest(512) + hashlib.shake_256(b"a name/1").digest(512), "<u4")
+    numbers = np.frombuffer(
+        hashlib.shake_256(b"a name/0").digest(512) + hashlib.shake_256(b"a name/1").digest(512),
+        "<u4",
+    )
     draws = NamedDraws("a name")
     assert [draws.below(2**32) for _ in range(256)] == numbers.tolist()
 

@@ -18,7 +18,11 @@ def test_a_study_gets_what_it_names(study):
         if "pixel" in study.spaces:
             assert inputs.dtype == np.uint8 and inputs.shape[1] == 3
         else:
-            assert inputs.dtype == object and inputs.ndim == 1 and all(isinstance(text, str) for text in inputs)
+            assert (
+                inputs.dtype == object
+                and inputs.ndim == 1
+                and all(isinstance(text, str) for text in inputs)
+            )
         assert len(inputs) == len(labels) and spaces_of(inputs) == study.spaces
         assert set(labels) == set(range(len(data.classes)))
 

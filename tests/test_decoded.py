@@ -1,4 +1,6 @@
-"""The cache of decoded images: pixels against torch's own resizing, modes, one decoding for all, damage and full disks."""
+"""The cache of decoded images: pixels against torch's own resizing, modes, one decoding for all,
+damage and full disks.
+"""
 
 import errno
 import hashlib
@@ -26,7 +28,11 @@ def root(tmp_path, monkeypatch):
 
 
 def files(root, count: int = 5) -> list[Source]:
-    return [*of_files(root, [flat(root / f"{number}.png", (number, 0, 0)).name for number in range(count)])]
+    return [
+        *of_files(
+            root, [flat(root / f"{number}.png", (number, 0, 0)).name for number in range(count)]
+        )
+    ]
 
 
 def stored(root) -> list:
@@ -36,7 +42,9 @@ def stored(root) -> list:
 # --- pixels -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("height, width, side", [(61, 40, 24), (33, 100, 24), (50, 50, 24), (11, 17, 32)])
+@pytest.mark.parametrize(
+    "height, width, side", [(61, 40, 24), (33, 100, 24), (50, 50, 24), (11, 17, 32)]
+)
 def test_pixels_are_those_of_torch_s_resizing(height, width, side):
     image = noise(0, height, width)
     tensor = torch.from_numpy(image).permute(2, 0, 1)
@@ -60,10 +68,13 @@ def test_images_of_all_modes_become_rgb(tmp_path):
     few = image.quantize(8)
     saved = tmp_path / "few.gif"
     few.save(saved)
-    for made, wanted in [(Image.fromarray(grey), np.stack([grey] * 3)), (Image.open(deep), np.stack([grey] * 3)),
-                         (image.convert("1"), np.stack([np.asarray(image.convert("1")) * 255] * 3)),
-                         (Image.open(saved), np.asarray(few.convert("RGB")).transpose(2, 0, 1)),
-                         (image.convert("CMYK"), rgb.transpose(2, 0, 1))]:
+    for made, wanted in [
+        (Image.fromarray(grey), np.stack([grey] * 3)),
+        (Image.open(deep), np.stack([grey] * 3)),
+        (image.convert("1"), np.stack([np.asarray(image.convert("1")) * 255] * 3)),
+        (Image.open(saved), np.asarray(few.convert("RGB")).transpose(2, 0, 1)),
+        (image.convert("CMYK"), rgb.transpose(2, 0, 1)),
+    ]:
         assert np.abs(pixels(made, 16).astype(int) - wanted).max() <= 1, made.mode
 
 
@@ -71,15 +82,23 @@ def test_transparent_pixels_are_white_whatever_lies_under_them():
     rgba = np.dstack([noise(3, 16, 16), np.full((16, 16), 255, np.uint8)])
     rgba[:8, :, 3] = 0
     found = pixels(Image.fromarray(rgba), 16)
-    assert (found[:, :8] == 255).all() and (found[:, 8:] == rgba[8:, :, :3].transpose(2, 0, 1)).all()
+    assert (found[:, :8] == 255).all() and (
+        found[:, 8:] == rgba[8:, :, :3].transpose(2, 0, 1)
+    ).all()
     palette = Image.fromarray(noise(3, 16, 16)).quantize(4)
     palette.info["transparency"] = palette.getpixel((0, 0))
     assert (pixels(palette, 16)[:, 0, 0] == 255).all()
 
 
-@pytest.mark.parametrize("orientation, turned", [
-    (1, lambda image: image), (2, lambda image: image[:, ::-1]), (3, lambda image: np.rot90(image, 2)),
-    (6, lambda image: np.rot90(image, -1))])
+@pytest.mark.parametrize(
+    "orientation, turned",
+    [
+        (1, lambda image: image),
+        (2, lambda image: image[:, ::-1]),
+        (3, lambda image: np.rot90(image, 2)),
+        (6, lambda image: np.rot90(image, -1)),
+    ],
+)
 def test_images_are_turned_upright_as_their_camera_says(tmp_path, orientation, turned):
     image, exif = noise(4, 16, 16), Image.Exif()
     exif[0x0112] = orientation
@@ -103,6 +122,7 @@ def counted(sources):
         def open_it():
             opened[one.name] += 1
             return one.open()
+
         return one._replace(open=open_it)
 
     return [watched(one) for one in sources], opened
@@ -159,8 +179,10 @@ def test_what_a_killed_process_left_is_no_obstacle(root):
 def test_an_image_that_does_not_decode_is_named(root, content):
     sources = files(root)
     whole = (root / "3.png").read_bytes()
-    (root / "3.png").write_bytes(whole[:len(whole) // 2] if content is None else content)
-    with pytest.raises(BadData, match="the image 3.png cannot be decoded .*replace it, or take it out"):
+    (root / "3.png").write_bytes(whole[: len(whole) // 2] if content is None else content)
+    with pytest.raises(
+        BadData, match="the image 3.png cannot be decoded .*replace it, or take it out"
+    ):
         decoded(sources, 4)
     assert stored(root) == []
 
@@ -193,7 +215,10 @@ def test_long_work_says_how_far_it_is(root, monkeypatch, capsys):
     monkeypatch.setattr(cache, "CHUNK", 2)
     decoded(files(root, 6), 4)
     said = capsys.readouterr().err.splitlines()
-    assert [line.split(",")[0] for line in said] == ["images decoded: 2 of 6", "images decoded: 4 of 6"]
+    assert [line.split(",")[0] for line in said] == [
+        "images decoded: 2 of 6",
+        "images decoded: 4 of 6",
+    ]
 
 
 def test_arrays_are_named_by_their_content(root):
@@ -211,17 +236,28 @@ def examples(count: int) -> list[Example]:
 
 def test_examples_are_ranked_by_hash_wherever_they_came_from():
     some = examples(30)
-    wanted = sorted(some, key=lambda one: hashlib.sha256(b"7/" + one.source.name.encode()).hexdigest())
+    wanted = sorted(
+        some, key=lambda one: hashlib.sha256(b"7/" + one.source.name.encode()).hexdigest()
+    )
     assert ranked(some, 7) == ranked(some[::-1], 7) == wanted != ranked(some, 8)
     few = ranked(some, 7, per_class=4)
     assert Counter(one.label for one in few) == {0: 4, 1: 4, 2: 4}
     assert [one for one in ranked(some, 7, per_class=6) if one in few] == few
 
 
-@pytest.mark.parametrize("training, test, said", [
-    ([0, 1], [0, 1, 2], "'c' has no example in the training set"),
-    ([0, 1, 2], [1], r"'a' \(and 1 more\) has no example in the domain 'd'")])
+@pytest.mark.parametrize(
+    "training, test, said",
+    [
+        ([0, 1], [0, 1, 2], "'c' has no example in the training set"),
+        ([0, 1, 2], [1], r"'a' \(and 1 more\) has no example in the domain 'd'"),
+    ],
+)
 def test_every_class_needs_an_example_everywhere(training, test, said):
     of = {one.label: one for one in examples(3)}
     with pytest.raises(BadData, match=said):
-        dataset([of[label] for label in training], {"d": [of[label] for label in test]}, ["a", "b", "c"], 8)
+        dataset(
+            [of[label] for label in training],
+            {"d": [of[label] for label in test]},
+            ["a", "b", "c"],
+            8,
+        )

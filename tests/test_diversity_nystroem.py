@@ -1,4 +1,6 @@
-"""The approximation for large n and d: its bounds hold, its estimate is near, and it is exact where it can be."""
+"""The approximation for large n and d: its bounds hold, its estimate is near, and it is exact where
+it can be.
+"""
 
 import math
 
@@ -26,9 +28,12 @@ def spectra() -> dict[str, np.ndarray]:
     noise = rng.standard_normal((n, d))
     falling = np.arange(1, d + 1.0)
     return {
-        "noise": noise, "power": noise / falling, "slow": noise / np.sqrt(falling),
+        "noise": noise,
+        "power": noise / falling,
+        "slow": noise / np.sqrt(falling),
         "low rank": rng.standard_normal((n, 30)) @ rng.standard_normal((30, d)) + 0.1 * noise,
-        "sorted clusters": rng.standard_normal((15, d))[np.sort(rng.integers(15, size=n))] + 0.4 * noise,
+        "sorted clusters": rng.standard_normal((15, d))[np.sort(rng.integers(15, size=n))]
+        + 0.4 * noise,
         "embedding": noise / falling + rng.standard_normal(d),
     }
 
@@ -37,14 +42,26 @@ def spectra() -> dict[str, np.ndarray]:
 @pytest.mark.parametrize("kernel", ["cosine", "rbf"])
 def test_bounds_hold_and_the_estimate_is_near(name, kernel):
     X = spectra()[name]
-    chosen = {"kernel": kernel, "bandwidth": median_distance(X, backend("numpy")) if kernel == "rbf" else None}
+    chosen = {
+        "kernel": kernel,
+        "bandwidth": median_distance(X, backend("numpy")) if kernel == "rbf" else None,
+    }
     weights = np.random.default_rng(1).uniform(size=len(X))
-    p, p_weighted = (spectrum(X, weights=w, where=backend("numpy"), **chosen).p for w in (None, weights))
+    p, p_weighted = (
+        spectrum(X, weights=w, where=backend("numpy"), **chosen).p for w in (None, weights)
+    )
     for q in ORDERS:
-        for rank, seed, w, exact in ((20, 0, None, p), (120, 1, None, p), (60, 2, weights, p_weighted)):
+        for rank, seed, w, exact in (
+            (20, 0, None, p),
+            (120, 1, None, p),
+            (60, 2, weights, p_weighted),
+        ):
             found = approximate(X, rank=rank, q=q, seed=seed, weights=w, **chosen, **NAMES)
             assert found.lower <= found.score <= found.upper
-            assert found.lower * (1 - 1e-9) <= score_of(exact, q) <= found.upper * (1 + 1e-9), (q, rank)
+            assert found.lower * (1 - 1e-9) <= score_of(exact, q) <= found.upper * (1 + 1e-9), (
+                q,
+                rank,
+            )
             if rank == 120 and q in (1, 1.5):
                 assert found.score == pytest.approx(score_of(exact, q), rel=0.12)
 
@@ -63,7 +80,12 @@ def test_the_interval_closes_with_the_rank():
 def test_exact_where_the_rank_suffices(q):
     rng = np.random.default_rng(0)
     X = rng.standard_normal((300, 12)) @ rng.standard_normal((12, 200))
-    for batches in (X, [X[:7], X[7:]], (X[i:i + 50] for i in range(0, 300, 50)), torch.from_numpy(X)):
+    for batches in (
+        X,
+        [X[:7], X[7:]],
+        (X[i : i + 50] for i in range(0, 300, 50)),
+        torch.from_numpy(X),
+    ):
         found = approximate(batches, rank=40, q=q, **NAMES)
         assert found.residual == 0 and found.lower == pytest.approx(found.upper, rel=1e-9)
         assert found.score == pytest.approx(vendi_score(X, q), rel=1e-6)
@@ -80,7 +102,9 @@ def test_fewer_samples_than_the_rank():
     X = spectra()["noise"][:10]
     assert approximate(X, rank=50, **NAMES).score == pytest.approx(vendi_score(X), rel=1e-6)
     rbf = {"kernel": "rbf", "bandwidth": 20.0}
-    assert approximate(X, rank=50, **rbf, **NAMES).score == pytest.approx(vendi_score(X, **rbf), rel=1e-6)
+    assert approximate(X, rank=50, **rbf, **NAMES).score == pytest.approx(
+        vendi_score(X, **rbf), rel=1e-6
+    )
     assert approximate(X[:1], rank=1, **NAMES).score == pytest.approx(1)
 
 
@@ -88,12 +112,16 @@ def test_batches_and_devices_change_nothing():
     X = spectra()["slow"].astype(np.float32)
     for kernel in ({}, {"kernel": "rbf", "bandwidth": "median"}):
         whole = approximate(X, rank=30, **kernel, **NAMES)
-        for other in (approximate(torch.from_numpy(X).split(77), rank=30, **kernel, **NAMES),
-                      approximate(X, rank=30, device="cpu", **kernel, **NAMES)):
+        for other in (
+            approximate(torch.from_numpy(X).split(77), rank=30, **kernel, **NAMES),
+            approximate(X, rank=30, device="cpu", **kernel, **NAMES),
+        ):
             assert (other.score, other.lower, other.upper, other.residual) == pytest.approx(
-                (whole.score, whole.lower, whole.upper, whole.residual), rel=1e-7)
+                (whole.score, whole.lower, whole.upper, whole.residual), rel=1e-7
+            )
             assert other.kernel == whole.kernel
-    assert vendi_score(X, kernel="rbf", bandwidth="median") <= whole.upper  # of the very same bandwidth
+    # of the very same bandwidth
+    assert vendi_score(X, kernel="rbf", bandwidth="median") <= whole.upper
 
 
 def test_the_result_tells_what_it_rests_on():
@@ -108,8 +136,13 @@ def test_the_result_tells_what_it_rests_on():
 # --- the bounds themselves ----------------------------------------------------------------------
 
 
-@given(st.lists(st.floats(0, 1), min_size=1, max_size=8), st.integers(0, 6), st.floats(0.01, 1), st.randoms(),
-       st.sampled_from(ORDERS))
+@given(
+    st.lists(st.floats(0, 1), min_size=1, max_size=8),
+    st.integers(0, 6),
+    st.floats(0.01, 1),
+    st.randoms(),
+    st.sampled_from(ORDERS),
+)
 @settings(max_examples=150, deadline=None, derandomize=True)
 def test_no_spectrum_that_fits_lies_outside(ritz, more, residual, random, q):
     ritz = np.sort(np.array([*ritz, 0.5]))[::-1]
@@ -128,9 +161,12 @@ def test_bounds_by_hand(q):
         return math.exp(renyi_entropy(np.array(p), q))
 
     ritz = np.array([0.5, 0.2])
-    assert bounds(ritz, 0.3, 1.0, 4, q) == pytest.approx((score(0.8, 0.2), score(0.5, 0.2, 0.15, 0.15)))
+    assert bounds(ritz, 0.3, 1.0, 4, q) == pytest.approx(
+        (score(0.8, 0.2), score(0.5, 0.2, 0.15, 0.15))
+    )
     assert bounds(ritz, 0.3, 0.2, 3, q) == pytest.approx((score(0.7, 0.3), score(0.5, 0.25, 0.25)))
-    assert bounds(ritz, 0.3, 0.01, 3, q)[0] == pytest.approx(score(0.6, 0.3, 0.1))  # 0.01 could not hold the rest
+    # 0.01 could not hold the rest
+    assert bounds(ritz, 0.3, 0.01, 3, q)[0] == pytest.approx(score(0.6, 0.3, 0.1))
 
 
 @pytest.mark.parametrize("q", ORDERS)
@@ -142,7 +178,9 @@ def test_mixing_cannot_lower_diversity(q):
     assert math.exp(mixture_bound(parts, shares, q)) <= vendi_score(X, q)
     same = np.tile(X[:5], (4, 1))  # equal parts: nothing is gained
     part = np.full(4, math.log(vendi_score(X[:5], q)))
-    assert math.exp(mixture_bound(part, np.full(4, 0.25), q)) == pytest.approx(vendi_score(same, q), rel=1e-9)
+    assert math.exp(mixture_bound(part, np.full(4, 0.25), q)) == pytest.approx(
+        vendi_score(same, q), rel=1e-9
+    )
 
 
 @pytest.mark.parametrize(
@@ -155,9 +193,17 @@ def test_mixing_cannot_lower_diversity(q):
         (np.array([[1.0, np.inf]]), {"kernel": "rbf", "bandwidth": 1.0}, "NaN or infinity"),
         (np.ones((3, 2)), {"weights": [1, 2]}, "weights"),
         (np.ones((3, 2)), {"weights": [1, 2, 3, 4]}, "4 weights and 3 samples"),
-        (np.ones((3, 2)), {"kernel": "rbf", "bandwidth": 1.0, "weights": [1, 2, 3, 4]}, "4 weights and 3 samples"),
+        (
+            np.ones((3, 2)),
+            {"kernel": "rbf", "bandwidth": 1.0, "weights": [1, 2, 3, 4]},
+            "4 weights and 3 samples",
+        ),
         (np.ones((3, 2)), {"kernel": "rbf"}, "bandwidth"),
-        ((row for row in np.ones((3, 1, 2))), {"kernel": "rbf", "bandwidth": 1.0}, "not a generator"),
+        (
+            (row for row in np.ones((3, 1, 2))),
+            {"kernel": "rbf", "bandwidth": 1.0},
+            "not a generator",
+        ),
         ([], {}, "no samples"),
     ],
 )

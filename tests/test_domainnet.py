@@ -1,4 +1,6 @@
-"""DomainNet in miniature, as lists and zip archives: which classes and images are taken, and what a damaged copy says."""
+"""DomainNet in miniature, as lists and zip archives: which classes and images are taken, and what a
+damaged copy says.
+"""
 
 import hashlib
 import io
@@ -17,7 +19,8 @@ from tests.image_files import colours, fresh_root
 
 DOMAINS = ("real", "clipart", "sketch")
 CLASSES = ("aircraft_carrier", "airplane", "alarm_clock", "ambulance", "The_Eiffel_Tower")
-MISSING = ("sketch", "airplane")  # a class that one domain cannot test, as DomainNet's own lists have it
+# a class that one domain cannot test, as DomainNet's own lists have it
+MISSING = ("sketch", "airplane")
 TRAIN, TEST = 6, 4
 
 
@@ -41,7 +44,9 @@ def written(root: Path, bad_member: str = "") -> Path:
                 for number in range(TRAIN + TEST):
                     path = f"{domain}/{name}/{domain}_{label + 1:03d}_{number:06d}.png"
                     image = io.BytesIO()
-                    Image.new("RGB", (9, 7), colour(domain, label, number)).save(image, format="PNG")
+                    Image.new("RGB", (9, 7), colour(domain, label, number)).save(
+                        image, format="PNG"
+                    )
                     archive.writestr(path, image.getvalue())
                     part = "train" if number < TRAIN else "test"
                     if part == "train" or (domain, name) != MISSING:
@@ -66,23 +71,36 @@ def test_the_first_classes_that_every_domain_can_test_are_taken(root):
     assert data.classes == ("aircraft_carrier", "alarm_clock", "ambulance")
     numbers = [0, 2, 3]
     assert {*zip(colours(data.inputs), data.labels)} == {
-        (colour("real", number, place), label) for label, number in enumerate(numbers) for place in range(TRAIN)}
+        (colour("real", number, place), label)
+        for label, number in enumerate(numbers)
+        for place in range(TRAIN)
+    }
     for domain in DOMAINS:
         images, labels = data.tests[domain]
         assert {*zip(colours(images), labels)} == {
-            (colour(domain, number, TRAIN + place), label) for label, number in enumerate(numbers) for place in range(TEST)}
+            (colour(domain, number, TRAIN + place), label)
+            for label, number in enumerate(numbers)
+            for place in range(TEST)
+        }
 
 
 def test_fewer_images_are_the_first_by_hash(root):
     written(root)
     data = load_domainnet(spec(train=7, test_per_class=2, split_seed=5))
-    paths = {f"domainnet/real/{CLASSES[label]}/real_{label + 1:03d}_{number:06d}.png": colour("real", label, number)
-             for label in (0, 2, 3) for number in range(TRAIN)}
+    paths = {
+        f"domainnet/real/{CLASSES[label]}/real_{label + 1:03d}_{number:06d}.png": colour(
+            "real", label, number
+        )
+        for label in (0, 2, 3)
+        for number in range(TRAIN)
+    }
     order = sorted(paths, key=lambda path: hashlib.sha256(f"5/{path}".encode()).digest())
     assert colours(data.inputs) == [paths[path] for path in order[:7]]
     everything = load_domainnet(spec())
     for domain, (images, labels) in data.tests.items():
-        assert sorted(labels) == [0, 0, 1, 1, 2, 2] and {*colours(images)} < {*colours(everything.tests[domain][0])}
+        assert sorted(labels) == [0, 0, 1, 1, 2, 2] and {*colours(images)} < {
+            *colours(everything.tests[domain][0])
+        }
 
 
 def test_unpacked_folders_give_what_archives_give(root, tmp_path):
@@ -99,7 +117,9 @@ def test_unpacked_folders_give_what_archives_give(root, tmp_path):
 
 def test_the_paper_s_subset_is_the_default():
     default = DomainNet()
-    assert (default.classes, default.train, default.domains[0]) == (142, 50_000, "real") and len(default.domains) == 5
+    assert (default.classes, default.train, default.domains[0]) == (142, 50_000, "real") and len(
+        default.domains
+    ) == 5
     assert default.test_domains == default.domains
 
 
@@ -111,7 +131,9 @@ def test_what_is_not_there_says_how_to_get_it(root):
     folder = written(root)
     assert absent(spec()) is None
     shutil.move(folder / "clipart.zip", folder / "elsewhere.zip")
-    assert "no clipart.zip, nor a folder clipart, in" in absent(spec()) and absent(spec()).endswith("ddiv fetch domainnet")
+    assert "no clipart.zip, nor a folder clipart, in" in absent(spec()) and absent(spec()).endswith(
+        "ddiv fetch domainnet"
+    )
     with pytest.raises(NoData, match="clipart.zip"):
         load_domainnet(spec())
 
@@ -120,12 +142,14 @@ def test_what_is_not_there_says_how_to_get_it(root):
 def test_a_truncated_archive_is_told(root, share):
     path = written(root) / "sketch.zip"
     whole = path.read_bytes()
-    path.write_bytes(whole[:int(share * len(whole))])
+    path.write_bytes(whole[: int(share * len(whole))])
     with pytest.raises(BadData, match="sketch.zip is no whole zip archive .*ddiv fetch domainnet"):
         load_domainnet(spec())
 
 
-@pytest.mark.parametrize("member", ["../evil.png", "real/../../evil.png", "/etc/evil.png", "real\\..\\evil.png"])
+@pytest.mark.parametrize(
+    "member", ["../evil.png", "real/../../evil.png", "/etc/evil.png", "real\\..\\evil.png"]
+)
 def test_an_archive_that_leads_out_of_its_folder_is_refused(root, member):
     written(root, member)
     with pytest.raises(BadData, match="evil.png.* leads out of its folder"):
@@ -133,9 +157,19 @@ def test_an_archive_that_leads_out_of_its_folder_is_refused(root, member):
     assert not [*root.parent.rglob("evil.png")]
 
 
-@pytest.mark.parametrize("line", [
-    "real/../../../etc/passwd 0", "real/airplane/.. 0", "/etc/passwd 0", "clipart/airplane/a.png 0", "real/a.png 0",
-    "real/airplane/a.png", "real/airplane/a.png one", ""])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "real/../../../etc/passwd 0",
+        "real/airplane/.. 0",
+        "/etc/passwd 0",
+        "clipart/airplane/a.png 0",
+        "real/a.png 0",
+        "real/airplane/a.png",
+        "real/airplane/a.png one",
+        "",
+    ],
+)
 def test_a_list_with_another_kind_of_line_is_refused(root, line):
     path = written(root) / "real_test.txt"
     path.write_text(line + "\n" + path.read_text())
@@ -157,7 +191,9 @@ def test_an_image_that_is_damaged_in_its_archive_is_named(root):
     whole = bytearray((folder / "real.zip").read_bytes())
     whole[start + 100] ^= 255
     (folder / "real.zip").write_bytes(bytes(whole))
-    with pytest.raises(BadData, match="domainnet/real/ambulance/real_004_000002.png cannot be decoded .*CRC"):
+    with pytest.raises(
+        BadData, match="domainnet/real/ambulance/real_004_000002.png cannot be decoded .*CRC"
+    ):
         load_domainnet(spec())
 
 
@@ -174,8 +210,19 @@ def test_more_classes_than_there_are_is_told(root):
         load_domainnet(spec(classes=5))
 
 
-@pytest.mark.parametrize("asked", [{"domains": ()}, {"domains": ("real", "real")}, {"domains": ("photo",)}, {"classes": 1},
-                                   {"classes": 346}, {"train": 100}, {"side": 0}, {"test_per_class": -1}])
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"domains": ()},
+        {"domains": ("real", "real")},
+        {"domains": ("photo",)},
+        {"classes": 1},
+        {"classes": 346},
+        {"train": 100},
+        {"side": 0},
+        {"test_per_class": -1},
+    ],
+)
 def test_impossible_specs_are_refused(asked):
     with pytest.raises(ValueError, match="got"):
         DomainNet(**asked)

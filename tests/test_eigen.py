@@ -29,7 +29,8 @@ def test_eigenvalues_against_svd(size, dtype, threads, monkeypatch):
     torch.manual_seed(0)
     model = nn.ModuleList([nn.Linear(*size, bias=False) for _ in range(3)]).to(dtype)
     matrices = weight_matrices(model)
-    monkeypatch.setattr("ddiv.spectra.eigen._CALL_BYTES", 2 * min(size) ** 2 * 8)  # three in two calls
+    # three in two calls
+    monkeypatch.setattr("ddiv.spectra.eigen._CALL_BYTES", 2 * min(size) ** 2 * 8)
     evals = eigenvalues(matrices)
     assert list(evals) == [m.name for m in matrices]
     for m in matrices:
@@ -40,7 +41,9 @@ def test_eigenvalues_against_svd(size, dtype, threads, monkeypatch):
 
 
 def test_the_stated_accuracy_of_small_eigenvalues():
-    """A condition number of 1e8 (1e16 for eigenvalues), planted: "gram" keeps to its bound, "svd" is exact throughout."""
+    """A condition number of 1e8 (1e16 for eigenvalues), planted: "gram" keeps to its bound, "svd"
+    is exact throughout.
+    """
     rng = np.random.default_rng(0)
     u, _ = np.linalg.qr(rng.normal(size=(200, 80)))
     v, _ = np.linalg.qr(rng.normal(size=(80, 80)))
@@ -55,24 +58,38 @@ def test_the_stated_accuracy_of_small_eigenvalues():
 def test_one_call_serves_all_matrices_of_one_size(monkeypatch):
     calls = []
     solve = np.linalg.eigvalsh
-    monkeypatch.setattr(np.linalg, "eigvalsh", lambda stack: calls.append(stack.shape) or solve(stack))
+    monkeypatch.setattr(
+        np.linalg, "eigvalsh", lambda stack: calls.append(stack.shape) or solve(stack)
+    )
     evals = eigenvalues(weight_matrices(nn.ModuleList([nn.Linear(8, n) for n in (8, 30, 9, 4)])))
     assert sorted(calls) == [(1, 4, 4), (3, 8, 8)] and len(evals) == 4
 
 
-@pytest.mark.parametrize("in_channels", [3, 80])  # below and above the size from which products are made one by one
+# below and above the size from which products are made one by one
+@pytest.mark.parametrize("in_channels", [3, 80])
 def test_pooled_slices(in_channels):
     conv = nn.Conv2d(in_channels, 96, 3)
     pooled = next(m for m in weight_matrices(conv) if m.kind == "conv-pooled")
     slices = conv.weight.detach().double().numpy().reshape(96, in_channels, 9)
-    expected = np.sort(np.concatenate([np.linalg.svd(slices[..., i], compute_uv=False) ** 2 for i in range(9)]))
-    np.testing.assert_allclose(eigenvalues([pooled])[pooled.name], expected, rtol=0, atol=1e-13 * expected.max())
+    expected = np.sort(
+        np.concatenate([np.linalg.svd(slices[..., i], compute_uv=False) ** 2 for i in range(9)])
+    )
+    np.testing.assert_allclose(
+        eigenvalues([pooled])[pooled.name], expected, rtol=0, atol=1e-13 * expected.max()
+    )
 
 
 def test_permuted_elements():
-    """Permuting keeps the elements, so the sum of eigenvalues, and destroys rank one. The weights stay as they were."""
-    matrices = [WeightMatrix(name, "other", torch.outer(torch.arange(1.0, 41), torch.arange(1.0, 31)).double(), name)
-                for name in ("a", "b")]
+    """Permuting keeps the elements, so the sum of eigenvalues, and destroys rank one.
+
+    The weights stay as they were.
+    """
+    matrices = [
+        WeightMatrix(
+            name, "other", torch.outer(torch.arange(1.0, 41), torch.arange(1.0, 31)).double(), name
+        )
+        for name in ("a", "b")
+    ]
     before = matrices[0].tensor.clone()
     plain, permuted = eigenvalues(matrices), eigenvalues(matrices, permute=0)
     assert torch.equal(matrices[0].tensor, before)
@@ -85,9 +102,13 @@ def test_permuted_elements():
 
 def test_progress_counts_matrices():
     told = []
-    eigenvalues(weight_matrices(nn.Sequential(nn.Linear(8, 8), nn.Linear(8, 8), nn.Linear(4, 8))),
-                progress=lambda *args: told.append(args))
-    assert [(done, total) for done, total, _ in told] == [(2, 3), (3, 3)] and {name for *_, name in told} == {"0", "2"}
+    eigenvalues(
+        weight_matrices(nn.Sequential(nn.Linear(8, 8), nn.Linear(8, 8), nn.Linear(4, 8))),
+        progress=lambda *args: told.append(args),
+    )
+    assert [(done, total) for done, total, _ in told] == [(2, 3), (3, 3)] and {
+        name for *_, name in told
+    } == {"0", "2"}
 
 
 def test_bad_weights_are_named():
@@ -117,8 +138,18 @@ def test_a_gpu_s_solvers_are_called_in_the_thread_that_asks(threads, monkeypatch
     matrices = weight_matrices(model)
     expected, to, solve = eigenvalues(matrices), torch.Tensor.to, torch.linalg.eigvalsh
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(torch.Tensor, "to", lambda self, *rest, **how: self if rest == (torch.device("cuda"),) else to(self, *rest, **how))
-    monkeypatch.setattr(torch.linalg, "eigvalsh", lambda grams: solved_in.append(threading.get_ident()) or solve(grams))
+    monkeypatch.setattr(
+        torch.Tensor,
+        "to",
+        lambda self, *rest, **how: (
+            self if rest == (torch.device("cuda"),) else to(self, *rest, **how)
+        ),
+    )
+    monkeypatch.setattr(
+        torch.linalg,
+        "eigvalsh",
+        lambda grams: solved_in.append(threading.get_ident()) or solve(grams),
+    )
     found = eigenvalues(matrices, device="cuda")
     assert set(solved_in) == {threading.get_ident()} and len(solved_in) == 5
     for name, evals in found.items():

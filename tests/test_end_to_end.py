@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from ddiv import ledger, run as runs
+from ddiv import ledger
+from ddiv import run as runs
 from ddiv.plan import journal
 from ddiv.report.page import page
 from ddiv.store import Store
@@ -23,19 +24,40 @@ SUBJECT = "(drop-frobenius or wd-frobenius) and not scratch or vendi-strongest"
 
 
 def command(tmp_path: Path, *arguments: str) -> list[str]:
-    return [sys.executable, "-m", "pytest", "claims", "--profile", "smoke", "-p", "no:cacheprovider",
-            "--store", str(tmp_path / "store"), "--report", str(tmp_path / "page.html"), *arguments]
+    return [
+        sys.executable,
+        "-m",
+        "pytest",
+        "claims",
+        "--profile",
+        "smoke",
+        "-p",
+        "no:cacheprovider",
+        "--store",
+        str(tmp_path / "store"),
+        "--report",
+        str(tmp_path / "page.html"),
+        *arguments,
+    ]
 
 
 def run(tmp_path: Path, *arguments: str) -> subprocess.CompletedProcess:
-    return subprocess.run(command(tmp_path, *arguments), cwd=ROOT, capture_output=True, text=True, timeout=300)
+    return subprocess.run(
+        command(tmp_path, *arguments), cwd=ROOT, capture_output=True, text=True, timeout=300
+    )
 
 
 def answers(tmp_path: Path) -> dict:
-    """What the newest run's page says of every test, without times and without the command that repeats it, which names the store."""
+    """What the newest run's page says of every test, without times and without the command that
+    repeats it, which names the store.
+    """
     store = Store(tmp_path / "store")
     shown = page(store, runs.latest(store))
-    findings = {finding["test"]: {**finding, "command": ""} for claim in shown["claims"] for finding in claim["findings"]}
+    findings = {
+        finding["test"]: {**finding, "command": ""}
+        for claim in shown["claims"]
+        for finding in claim["findings"]
+    }
     return {"findings": findings, "materials": shown["materials"]}
 
 
@@ -53,15 +75,26 @@ def test_a_run_leaves_verdicts_progress_and_a_page(alone):
     assert "trials: 0 of" in done.stdout and "running" in done.stdout
     assert (folder / "page.html").stat().st_size > 1_000_000
     verdicts = {finding["verdict"] for finding in answers(folder)["findings"].values()}
-    assert verdicts <= {"supported", "contradicted", "inconclusive"} and len(answers(folder)["findings"]) == 8
+    assert (
+        verdicts <= {"supported", "contradicted", "inconclusive"}
+        and len(answers(folder)["findings"]) == 8
+    )
 
 
 def test_a_failing_claim_says_in_three_lines_what_was_measured(alone):
     folder, done = alone
-    contradicted = [name for name, finding in answers(folder)["findings"].items() if finding["verdict"] == "contradicted"]
+    contradicted = [
+        name
+        for name, finding in answers(folder)["findings"].items()
+        if finding["verdict"] == "contradicted"
+    ]
     assert done.returncode == bool(contradicted)
     for name in contradicted:
-        assert re.search(r"is contradicted on .*\nmeasured: median effect .*\nrerun just this: pytest \"" + re.escape(name), done.stdout)
+        assert re.search(
+            r"is contradicted on .*\nmeasured: median effect .*\nrerun just this: pytest \""
+            + re.escape(name),
+            done.stdout,
+        )
 
 
 def test_a_second_run_trains_nothing(alone):
@@ -75,7 +108,9 @@ def test_workers_without_a_test_help_with_the_trials_of_the_only_one(tmp_path):
     run(tmp_path, "-n", "2", "-k", "wd-spectral and classifier")
     store = Store(tmp_path / "store")
     lines = journal(runs.folder(store, runs.latest(store).id))
-    assert {line.worker for line in lines} == {"gw0", "gw1"} and len(lines) == len(store.keys()) >= 9
+    assert {line.worker for line in lines} == {"gw0", "gw1"} and len(lines) == len(
+        store.keys()
+    ) >= 9
 
 
 def test_a_selected_claim_trains_only_the_arms_that_it_reads(tmp_path):
@@ -84,13 +119,20 @@ def test_a_selected_claim_trains_only_the_arms_that_it_reads(tmp_path):
     assert labels == {"baseline", "dropout 0.05", "dropout 0.2"}
 
 
-def test_a_synthetic_claim_trains_only_the_generator_the_samples_and_the_trials_that_it_reads(tmp_path):
+def test_a_synthetic_claim_trains_only_the_generator_the_samples_and_the_trials_that_it_reads(
+    tmp_path,
+):
     done = run(tmp_path, "-n", "2", "-k", "synth-15-id and good")
     assert done.returncode in (0, 1), done.stdout + done.stderr
     jobs = [record.job for record in Store(tmp_path / "store").records()]
     seeds = {job.seed for job in jobs if isinstance(job, Trial)}
-    assert {job.treatment.label for job in jobs if isinstance(job, Trial)} == {"baseline", "synthetic 15% (good)"}
-    assert {(job.setting.name, job.round, job.seed) for job in jobs if isinstance(job, Samples)} == {("good", 1, seed) for seed in seeds}
+    assert {job.treatment.label for job in jobs if isinstance(job, Trial)} == {
+        "baseline",
+        "synthetic 15% (good)",
+    }
+    assert {
+        (job.setting.name, job.round, job.seed) for job in jobs if isinstance(job, Samples)
+    } == {("good", 1, seed) for seed in seeds}
     assert len([job for job in jobs if isinstance(job, GeneratorFit)]) == 1
     assert len(jobs) == 3 * len(seeds) + 1 and len(seeds) >= 3
 
@@ -104,11 +146,20 @@ def kill_one_worker(run_process) -> None:
     os.kill(int(children[0]), signal.SIGKILL)
 
 
-@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds the workers through Linux's /proc")
+@pytest.mark.skipif(
+    not Path("/proc/self/task").exists(), reason="finds the workers through Linux's /proc"
+)
 @pytest.mark.parametrize("kill", [kill_everything, kill_one_worker])
-def test_a_killed_run_loses_only_what_was_in_flight_and_ends_like_an_undisturbed_one(alone, tmp_path, kill):
-    victim = subprocess.Popen(command(tmp_path, "-n", "2", "-k", SUBJECT), cwd=ROOT, stdout=subprocess.DEVNULL,
-                              stderr=subprocess.DEVNULL, start_new_session=True)
+def test_a_killed_run_loses_only_what_was_in_flight_and_ends_like_an_undisturbed_one(
+    alone, tmp_path, kill
+):
+    victim = subprocess.Popen(
+        command(tmp_path, "-n", "2", "-k", SUBJECT),
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
     store = Store(tmp_path / "store")
     while len(store.keys()) < 10:
         assert victim.poll() is None, "the run ended before it could be killed"
@@ -130,18 +181,50 @@ def test_four_workers_say_what_one_process_says(alone, tmp_path):
 
 def test_a_page_that_cannot_be_written_hides_no_verdict(alone, tmp_path):
     (tmp_path / "file").write_text("")
-    command = [sys.executable, "-m", "pytest", "claims", "--profile", "smoke", "-p", "no:cacheprovider", "-k", SUBJECT,
-               "--store", str(alone[0] / "store"), "--report", str(tmp_path / "file" / "page.html")]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "claims",
+        "--profile",
+        "smoke",
+        "-p",
+        "no:cacheprovider",
+        "-k",
+        SUBJECT,
+        "--store",
+        str(alone[0] / "store"),
+        "--report",
+        str(tmp_path / "file" / "page.html"),
+    ]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
     assert done.returncode != 0 and "INTERNALERROR" not in done.stdout + done.stderr
-    assert re.search(r"\d+ supported, \d+ contradicted", done.stdout) and "The report was not written, the verdicts" in done.stdout
+    assert (
+        re.search(r"\d+ supported, \d+ contradicted", done.stdout)
+        and "The report was not written, the verdicts" in done.stdout
+    )
 
 
 def test_the_report_command_writes_the_same_page_without_pytest(alone, tmp_path):
-    code = ("import sys; from ddiv.cli import main; status = main(sys.argv[1:]);"
-            "assert 'pytest' not in sys.modules and 'torch' not in sys.modules; sys.exit(status)")
-    done = subprocess.run([sys.executable, "-c", code, "report", "--store", str(alone[0] / "store"), "--out", str(tmp_path / "page.html")],
-                          cwd=tmp_path, capture_output=True, text=True)
+    code = (
+        "import sys; from ddiv.cli import main; status = main(sys.argv[1:]);"
+        "assert 'pytest' not in sys.modules and 'torch' not in sys.modules; sys.exit(status)"
+    )
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            code,
+            "report",
+            "--store",
+            str(alone[0] / "store"),
+            "--out",
+            str(tmp_path / "page.html"),
+        ],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 0, done.stderr
     assert "drop-frobenius" in (tmp_path / "page.html").read_text()
 
@@ -154,11 +237,18 @@ def test_the_page_opens_in_a_browser_with_every_plot(alone):
     assert seen.data("data-plots-drawn") == seen.data("data-plots-total") != "0"
 
 
-@pytest.mark.parametrize("arguments, message", [
-    (("--profile", "nonsense"), "there is no profile 'nonsense'; choose one of: embedded, smoke"),
-    (("--device", "cuda:99"), "--device cuda:99 cannot be used.*this machine has: cpu"),
-    (("--seeds", "0"), "--seeds needs a number of at least 1"),
-    (("--store", "/dev/null/store"), "cannot be written.*--store FOLDER")])
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (
+            ("--profile", "nonsense"),
+            "there is no profile 'nonsense'; choose one of: embedded, smoke",
+        ),
+        (("--device", "cuda:99"), "--device cuda:99 cannot be used.*this machine has: cpu"),
+        (("--seeds", "0"), "--seeds needs a number of at least 1"),
+        (("--store", "/dev/null/store"), "cannot be written.*--store FOLDER"),
+    ],
+)
 def test_bad_options_are_one_line(tmp_path, arguments, message):
     done = run(tmp_path, *arguments)
     assert done.returncode == 4 and re.search(message, done.stderr + done.stdout)
@@ -176,31 +266,76 @@ def test_a_damaged_record_is_an_error_that_names_it_and_the_others_stay(alone, t
     done = run(tmp_path, "-n", "0", "-k", "(drop-frobenius or wd-frobenius) and classifier")
     assert re.search(rf"the record {target.key} in the store is damaged.*rm -r", done.stdout)
     assert "1 error" in done.stdout and "Traceback" not in done.stdout
-    verdicts = {name.split("[")[1]: finding["verdict"] for name, finding in answers(tmp_path)["findings"].items()}
+    verdicts = {
+        name.split("[")[1]: finding["verdict"]
+        for name, finding in answers(tmp_path)["findings"].items()
+    }
     assert verdicts.pop("drop-frobenius-resnet18-smoke-classifier]") == "not run"
     assert set(verdicts.values()) <= {"supported", "contradicted", "inconclusive"}
 
 
 def test_a_change_against_the_ledger_fails_and_says_which_way(alone, tmp_path):
-    """In a copy of the project whose ledger expects what the smoke run finds, and in one that expects something else."""
+    """In a copy of the project whose ledger expects what the smoke run finds, and in one that
+    expects something else.
+    """
     import shutil
 
-    found = {name: finding for name, finding in answers(alone[0])["findings"].items() if "wd-frobenius" in name or "drop-frobenius" in name}
+    found = {
+        name: finding
+        for name, finding in answers(alone[0])["findings"].items()
+        if "wd-frobenius" in name or "drop-frobenius" in name
+    }
     assert {finding["verdict"] for finding in found.values()} >= {"supported"}
     project = tmp_path / "project"
-    shutil.copytree(ROOT, project, ignore=shutil.ignore_patterns(".git", ".venv*", ".ddiv", "reports", "*.egg-info"))
+    shutil.copytree(
+        ROOT,
+        project,
+        ignore=shutil.ignore_patterns(".git", ".venv*", ".ddiv", "reports", "*.egg-info"),
+    )
 
     def claims_with(verdict_of) -> subprocess.CompletedProcess:
-        rows = [ledger.as_toml(ledger.Entry("smoke", "wd-frobenius" if "wd-" in name else "drop-frobenius", "resnet18-smoke",
-                                            verdict_of(one), date(2026, 1, 2), "a reason of the test", one["variant"]))
-                for name, one in found.items() if verdict_of(one)]
+        rows = [
+            ledger.as_toml(
+                ledger.Entry(
+                    "smoke",
+                    "wd-frobenius" if "wd-" in name else "drop-frobenius",
+                    "resnet18-smoke",
+                    verdict_of(one),
+                    date(2026, 1, 2),
+                    "a reason of the test",
+                    one["variant"],
+                )
+            )
+            for name, one in found.items()
+            if verdict_of(one)
+        ]
         (project / "claims" / "ledger.toml").write_text("\n".join(rows))
-        return subprocess.run(command(tmp_path, "-n", "0", "-k", "(wd-frobenius or drop-frobenius) and not scratch", "--store", str(alone[0] / "store"),
-                                      "--junitxml", str(tmp_path / "junit.xml")), cwd=project, capture_output=True, text=True)
+        return subprocess.run(
+            command(
+                tmp_path,
+                "-n",
+                "0",
+                "-k",
+                "(wd-frobenius or drop-frobenius) and not scratch",
+                "--store",
+                str(alone[0] / "store"),
+                "--junitxml",
+                str(tmp_path / "junit.xml"),
+            ),
+            cwd=project,
+            capture_output=True,
+            text=True,
+        )
 
-    changed = claims_with(lambda one: "contradicted" if one["verdict"] != "contradicted" else "inconclusive")
-    assert changed.returncode == 1 and changed.stdout.count("(claims/ledger.toml, since 2026-01-02)") >= len(found)
-    assert re.search(r"changed from contradicted \(.*\) to supported:\n.* is supported on ", changed.stdout)
+    changed = claims_with(
+        lambda one: "contradicted" if one["verdict"] != "contradicted" else "inconclusive"
+    )
+    assert changed.returncode == 1 and changed.stdout.count(
+        "(claims/ledger.toml, since 2026-01-02)"
+    ) >= len(found)
+    assert re.search(
+        r"changed from contradicted \(.*\) to supported:\n.* is supported on ", changed.stdout
+    )
     as_known = claims_with(lambda one: one["verdict"] if one["verdict"] != "supported" else None)
     assert as_known.returncode == 0, as_known.stdout
     words = [finding["verdict"] for finding in found.values()]
@@ -222,10 +357,26 @@ def test_the_ledger_command_proposes_and_does_not_write(tmp_path):
     run(tmp_path, "-n", "0", "-k", "vendi-aug-pixel and (augmix or noise50)")
 
     def ddiv(*arguments):
-        return subprocess.run([sys.executable, "-m", "ddiv", "ledger", "--store", str(tmp_path / "store"), "--file",
-                               str(tmp_path / "ledger.toml"), *arguments], cwd=ROOT, capture_output=True, text=True)
+        return subprocess.run(
+            [
+                sys.executable,
+                "-m",
+                "ddiv",
+                "ledger",
+                "--store",
+                str(tmp_path / "store"),
+                "--file",
+                str(tmp_path / "ledger.toml"),
+                *arguments,
+            ],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+        )
 
-    contradicted = [one for one in answers(tmp_path)["findings"].values() if one["verdict"] == "contradicted"]
+    contradicted = [
+        one for one in answers(tmp_path)["findings"].values() if one["verdict"] == "contradicted"
+    ]
     assert [one["variant"] for one in contradicted] == ["augmix"]
     proposed = ddiv("--propose")
     assert proposed.returncode == 0 and proposed.stdout.count("[[entry]]") == len(contradicted)
@@ -233,8 +384,15 @@ def test_the_ledger_command_proposes_and_does_not_write(tmp_path):
     assert ddiv("--propose", "--write").returncode == 2
     assert ddiv("--propose", "--write", "--reason", "a test").returncode == 0
     shown = ddiv()
-    assert f"{len(contradicted)} of {len(contradicted)} entries" in shown.stdout and shown.stdout.count("a test") == len(contradicted)
+    assert (
+        f"{len(contradicted)} of {len(contradicted)} entries" in shown.stdout
+        and shown.stdout.count("a test") == len(contradicted)
+    )
     assert "calls for no new entry" in ddiv("--propose").stdout
     (tmp_path / "ledger.toml").write_text("[[entry]]\nclaim = 3")
     broken = ddiv()
-    assert broken.returncode == 2 and "cannot be read" in broken.stderr and "Traceback" not in broken.stderr
+    assert (
+        broken.returncode == 2
+        and "cannot be read" in broken.stderr
+        and "Traceback" not in broken.stderr
+    )

@@ -15,7 +15,9 @@ import pytest
 from torchvision import datasets
 
 from ddiv import cli
-from ddiv.data import download as downloads, fetch as fetching, published
+from ddiv.data import download as downloads
+from ddiv.data import fetch as fetching
+from ddiv.data import published
 from ddiv.data.download import FetchFailed, Remote, download
 from ddiv.data.fetch import DOMAINNET, OFFERS
 from tests.image_files import fresh_root
@@ -25,15 +27,22 @@ MD5 = hashlib.md5(CONTENT).hexdigest()
 
 
 class Server:
-    """Serves files by path, with ranges. A plan says of each request in turn how it fails: "" not at all, "ignore" the
-    range, "cut" after a third of what was asked (both may be said), "shift" the range by one, or a status."""
+    """Serves files by path, with ranges.
+
+    A plan says of each request in turn how it fails: "" not at all, "ignore" the range, "cut" after
+    a third of what was asked (both may be said), "shift" the range by one, or a status.
+    """
 
     def __init__(self, files: dict[str, bytes], plan: Callable[[int], str] = lambda place: ""):
         self.files, self.plan, self.ranges = files, plan, []
 
     def __enter__(self):
-        self.http = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"state": self}))
-        self.thread = threading.Thread(target=self.http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+        self.http = ThreadingHTTPServer(
+            ("127.0.0.1", 0), type("Handler", (_Handler,), {"state": self})
+        )
+        self.thread = threading.Thread(
+            target=self.http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
+        )
         self.thread.start()
         self.url = f"http://127.0.0.1:{self.http.server_address[1]}"
         return self
@@ -58,7 +67,9 @@ class _Handler(BaseHTTPRequestHandler):
         if content is None or fault.isdigit():
             self.send_error(int(fault or 404))
             return
-        start = int(re.fullmatch(r"bytes=(\d+)-", asked)[1]) if asked and "ignore" not in fault else 0
+        start = (
+            int(re.fullmatch(r"bytes=(\d+)-", asked)[1]) if asked and "ignore" not in fault else 0
+        )
         if start >= len(content):
             self.send_response(416)
             self.send_header("Content-Range", f"bytes */{len(content)}")
@@ -70,7 +81,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        self.wfile.write(body[:len(body) // 3] if "cut" in fault else body)
+        self.wfile.write(body[: len(body) // 3] if "cut" in fault else body)
 
 
 @pytest.fixture(autouse=True)
@@ -90,23 +101,31 @@ def bring(folder, server: Server, md5: str = MD5) -> bytes:
 # --- one file -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("faults, ranges", [
-    ((), [None]),
-    (("cut",), [None, "bytes=100000-"]),
-    (("cut", "cut"), [None, "bytes=100000-", "bytes=166666-"]),
-    (("cut", "ignore"), [None, "bytes=100000-"]),
-    (("cut", "shift"), [None, "bytes=100000-", None]),
-    (("503", "429", "cut"), [None, None, None, "bytes=100000-"]),
-    (("cut", "503"), [None, "bytes=100000-", "bytes=100000-"])])
+@pytest.mark.parametrize(
+    "faults, ranges",
+    [
+        ((), [None]),
+        (("cut",), [None, "bytes=100000-"]),
+        (("cut", "cut"), [None, "bytes=100000-", "bytes=166666-"]),
+        (("cut", "ignore"), [None, "bytes=100000-"]),
+        (("cut", "shift"), [None, "bytes=100000-", None]),
+        (("503", "429", "cut"), [None, None, None, "bytes=100000-"]),
+        (("cut", "503"), [None, "bytes=100000-", "bytes=100000-"]),
+    ],
+)
 def test_a_broken_download_goes_on_where_it_broke(tmp_path, faults, ranges):
     with Server({"a.zip": CONTENT}, plan(*faults)) as server:
         assert bring(tmp_path, server) == CONTENT and server.ranges == ranges
         bring(tmp_path, server)
-    assert server.ranges == ranges and [path.name for path in (tmp_path / "deep").iterdir()] == ["a.zip"]
+    assert server.ranges == ranges and [path.name for path in (tmp_path / "deep").iterdir()] == [
+        "a.zip"
+    ]
 
 
-@pytest.mark.parametrize("left, ranges", [(1000, ["bytes=1000-"]), (300_000, ["bytes=300000-"]),
-                                          (300_001, ["bytes=300001-", None])])
+@pytest.mark.parametrize(
+    "left, ranges",
+    [(1000, ["bytes=1000-"]), (300_000, ["bytes=300000-"]), (300_001, ["bytes=300001-", None])],
+)
 def test_what_an_earlier_run_left_is_taken_up(tmp_path, left, ranges):
     (tmp_path / "deep").mkdir()
     (tmp_path / "deep" / "a.zip.part").write_bytes((CONTENT + b"x")[:left])
@@ -147,7 +166,9 @@ def test_a_file_that_always_breaks_off_at_one_place_is_given_up(tmp_path):
 
 def test_a_file_that_the_server_has_not_is_told_at_once(tmp_path):
     with Server({}) as server:
-        with pytest.raises(FetchFailed, match="refuses .*a.zip .404 Not Found.: look for the file elsewhere"):
+        with pytest.raises(
+            FetchFailed, match="refuses .*a.zip .404 Not Found.: look for the file elsewhere"
+        ):
             bring(tmp_path, server)
     assert len(server.ranges) == 1
 
@@ -182,7 +203,11 @@ def test_progress_is_told(tmp_path, monkeypatch, capsys):
     with Server({"a.zip": CONTENT}) as server:
         bring(tmp_path, server)
     said = capsys.readouterr().err.splitlines()
-    assert [line.split(" of ")[0] for line in said] == ["a.zip: 33%", "a.zip: 67%", "a.zip: 100%"] and "MB/s" in said[0]
+    assert [line.split(" of ")[0] for line in said] == [
+        "a.zip: 33%",
+        "a.zip: 67%",
+        "a.zip: 100%",
+    ] and "MB/s" in said[0]
 
 
 # --- the command ----------------------------------------------------------------------------------
@@ -200,11 +225,19 @@ def test_without_a_name_all_are_listed(root, capsys):
     assert str(root) in said
     states = {"pacs": "here", "stanford-cars": "by hand"}
     for name in OFFERS:
-        assert re.search(rf"^{name} +\d+\.\d\d GB  {states.get(name, 'absent')} ", said, re.MULTILINE)
+        assert re.search(
+            rf"^{name} +\d+\.\d\d GB  {states.get(name, 'absent')} ", said, re.MULTILINE
+        )
 
 
-@pytest.mark.parametrize("name, said", [("mnist", "no dataset 'mnist' .*cifar10"), ("pacs", "by hand|Google Drive"),
-                                        ("stanford-cars", "cannot be fetched.*devkit")])
+@pytest.mark.parametrize(
+    "name, said",
+    [
+        ("mnist", "no dataset 'mnist' .*cifar10"),
+        ("pacs", "by hand|Google Drive"),
+        ("stanford-cars", "cannot be fetched.*devkit"),
+    ],
+)
 def test_what_cannot_be_fetched_is_one_line(root, capsys, name, said):
     assert cli.main(["fetch", name, "--data-root", str(root)]) == 1
     told = capsys.readouterr().err
@@ -212,30 +245,54 @@ def test_what_cannot_be_fetched_is_one_line(root, capsys, name, said):
 
 
 def test_domainnet_is_brought_file_by_file(root, monkeypatch, capsys):
-    files = {one.url.removeprefix(fetching.SERVER + "/"): one.url.encode() * 100 for one in DOMAINNET}
+    files = {
+        one.url.removeprefix(fetching.SERVER + "/"): one.url.encode() * 100 for one in DOMAINNET
+    }
     with Server(files, plan("", "cut", "", "503")) as server:
-        monkeypatch.setattr(fetching, "DOMAINNET", tuple(
-            Remote(f"{server.url}/{path}", hashlib.md5(content).hexdigest()) for path, content in files.items()))
+        monkeypatch.setattr(
+            fetching,
+            "DOMAINNET",
+            tuple(
+                Remote(f"{server.url}/{path}", hashlib.md5(content).hexdigest())
+                for path, content in files.items()
+            ),
+        )
         assert cli.main(["fetch", "domainnet", "--data-root", str(root / "other")]) == 0
         came = {path.name: path.read_bytes() for path in (root / "other" / "domainnet").iterdir()}
         assert came == {path.rsplit("/", 1)[-1]: content for path, content in files.items()}
         asked = len(server.ranges)
-        assert cli.main(["fetch", "domainnet", "--data-root", str(root / "other")]) == 0 and len(server.ranges) == asked
+        assert (
+            cli.main(["fetch", "domainnet", "--data-root", str(root / "other")]) == 0
+            and len(server.ranges) == asked
+        )
     assert "already" in capsys.readouterr().out
 
 
 def cifar_archive(monkeypatch) -> bytes:
     """The archive of a CIFAR-10 of six images, whose checksums torchvision is told."""
     names = [f"data_batch_{number}" for number in range(1, 6)] + ["test_batch"]
-    files = {name: pickle.dumps({"labels": [number % 2], "data": np.full((1, 3072), number, np.uint8)}, 2)
-             for number, name in enumerate(names)}
+    files = {
+        name: pickle.dumps(
+            {"labels": [number % 2], "data": np.full((1, 3072), number, np.uint8)}, 2
+        )
+        for number, name in enumerate(names)
+    }
     files["batches.meta"] = pickle.dumps({"label_names": ["a", "b"]}, 2)
     lists = [[name, hashlib.md5(files[name]).hexdigest()] for name in names]
     monkeypatch.setattr(datasets.CIFAR10, "train_list", lists[:5])
     monkeypatch.setattr(datasets.CIFAR10, "test_list", lists[5:])
-    monkeypatch.setattr(datasets.CIFAR10, "meta", {"filename": "batches.meta", "key": "label_names",
-                                                   "md5": hashlib.md5(files["batches.meta"]).hexdigest()})
-    monkeypatch.setitem(published.LAYOUTS, "cifar10", published.LAYOUTS["cifar10"]._replace(train=5, test=1))
+    monkeypatch.setattr(
+        datasets.CIFAR10,
+        "meta",
+        {
+            "filename": "batches.meta",
+            "key": "label_names",
+            "md5": hashlib.md5(files["batches.meta"]).hexdigest(),
+        },
+    )
+    monkeypatch.setitem(
+        published.LAYOUTS, "cifar10", published.LAYOUTS["cifar10"]._replace(train=5, test=1)
+    )
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w:gz") as archive:
         for name, content in files.items():
@@ -246,10 +303,17 @@ def cifar_archive(monkeypatch) -> bytes:
     return packed.getvalue()
 
 
-@pytest.mark.parametrize("damage, status, said", [
-    (lambda whole: whole, 0, "cifar10 is in"), (lambda whole: whole[:-20], 1, "torchvision could not bring CIFAR10"),
-    (lambda whole: whole[:-1] + b"x", 1, "torchvision could not bring CIFAR10")])
-def test_cifar_is_brought_and_checked_by_torchvision(root, monkeypatch, capsys, damage, status, said):
+@pytest.mark.parametrize(
+    "damage, status, said",
+    [
+        (lambda whole: whole, 0, "cifar10 is in"),
+        (lambda whole: whole[:-20], 1, "torchvision could not bring CIFAR10"),
+        (lambda whole: whole[:-1] + b"x", 1, "torchvision could not bring CIFAR10"),
+    ],
+)
+def test_cifar_is_brought_and_checked_by_torchvision(
+    root, monkeypatch, capsys, damage, status, said
+):
     packed = cifar_archive(monkeypatch)
     with Server({"cifar-10-python.tar.gz": damage(packed)}) as server:
         monkeypatch.setattr(datasets.CIFAR10, "url", f"{server.url}/cifar-10-python.tar.gz")
@@ -263,4 +327,6 @@ def test_the_checksums_are_md5s_and_every_archive_has_its_lists():
     names = [one.url.rsplit("/", 1)[1] for one in DOMAINNET]
     assert len({one.md5 for one in DOMAINNET}) == len(names) == 11
     assert all(re.fullmatch("[0-9a-f]{32}", one.md5) for one in DOMAINNET)
-    assert {f"{name}_test.txt" for name in ("real", "clipart", "infograph", "painting", "sketch")} < {*names}
+    assert {
+        f"{name}_test.txt" for name in ("real", "clipart", "infograph", "painting", "sketch")
+    } < {*names}

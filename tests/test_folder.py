@@ -13,7 +13,8 @@ import pytest
 from ddiv import trial as trials
 from ddiv.data.folder import absent, load_images, pinned
 from ddiv.data.root import BadData, NoData
-from ddiv.datasets import absent as absent_data, load
+from ddiv.datasets import absent as absent_data
+from ddiv.datasets import load
 from ddiv.profiles import profile
 from ddiv.study import Images
 from ddiv.treatment import BASELINE
@@ -35,10 +36,15 @@ def fill(folder: Path, count: int, part: int = 0) -> None:
 
 
 def made(spec: Images):
-    """The dataset, whose labels are checked against the colours, and the colours to train on and by domain."""
+    """The dataset, whose labels are checked against the colours, and the colours to train on and by
+    domain.
+    """
     data = load_images(pinned(spec))
     shown = {domain: colours(images) for domain, (images, _) in data.tests.items()}
-    for seen, labels in [(colours(data.inputs), data.labels), *((shown[name], data.tests[name][1]) for name in shown)]:
+    for seen, labels in [
+        (colours(data.inputs), data.labels),
+        *((shown[name], data.tests[name][1]) for name in shown),
+    ]:
         assert [label for label, *_ in seen] == list(labels)
     assert tuple(data.tests) == spec.test_domains
     return data, colours(data.inputs), shown
@@ -53,7 +59,9 @@ def test_classes_are_divided_by_the_hash_of_their_files_paths(root):
     assert data.classes == CLASSES and data.inputs.shape[1:] == (3, 8, 8)
     for label, name in enumerate(CLASSES):
         paths = {number: f"mine/pets/{name}/{number}.png" for number in range(20)}
-        order = sorted(paths, key=lambda number: hashlib.sha256(f"3/{paths[number]}".encode()).digest())
+        order = sorted(
+            paths, key=lambda number: hashlib.sha256(f"3/{paths[number]}".encode()).digest()
+        )
         assert [number for one, number, _ in tests["pets"] if one == label] == order[:5]
         assert [number for one, number, _ in train if one == label] == order[5:]
 
@@ -62,8 +70,16 @@ def test_the_test_images_do_not_depend_on_how_many_train(root):
     fill(root / "pets", 12)
     _, all_train, all_tests = made(Images("pets", side=8))
     _, train, tests = made(Images("pets", side=8, per_class=4, test_per_class=2))
-    assert Counter(label for label, *_ in train) == Counter(label for label, *_ in tests["pets"] * 2) == {0: 4, 1: 4, 2: 4}
-    assert {*train} < {*all_train} and {*tests["pets"]} < {*all_tests["pets"]} and not {*train} & {*all_tests["pets"]}
+    assert (
+        Counter(label for label, *_ in train)
+        == Counter(label for label, *_ in tests["pets"] * 2)
+        == {0: 4, 1: 4, 2: 4}
+    )
+    assert (
+        {*train} < {*all_train}
+        and {*tests["pets"]} < {*all_tests["pets"]}
+        and not {*train} & {*all_tests["pets"]}
+    )
     assert made(Images("pets", side=8, per_class=4))[2] == all_tests
 
 
@@ -107,15 +123,26 @@ def test_the_first_domain_trains_and_all_test(root):
         fill(root / "pets" / domain, 8, part)
     _, train, tests = made(Images("pets", domains=("photo", "sketch", "painting"), side=8))
     assert {part for *_, part in train} == {1} and len(train) == 18
-    assert [{part for *_, part in tests[domain]} for domain in ("sketch", "photo", "painting")] == [{0}, {1}, {2}]
-    assert {domain: len(seen) for domain, seen in tests.items()} == {"photo": 6, "sketch": 24, "painting": 24}
+    assert [{part for *_, part in tests[domain]} for domain in ("sketch", "photo", "painting")] == [
+        {0},
+        {1},
+        {2},
+    ]
+    assert {domain: len(seen) for domain, seen in tests.items()} == {
+        "photo": 6,
+        "sketch": 24,
+        "painting": 24,
+    }
     assert not {*train} & {*tests["photo"]}
 
 
 def test_names_need_not_be_text(root):
     fill(root / "pets", 4)
     for number in range(2):
-        os.rename(root / "pets" / "cat" / f"{number}.png", os.fsencode(root / "pets" / "cat") + b"/\xff%d.png" % number)
+        os.rename(
+            root / "pets" / "cat" / f"{number}.png",
+            os.fsencode(root / "pets" / "cat") + b"/\xff%d.png" % number,
+        )
     assert len(made(Images("pets", side=8))[1]) == 9
 
 
@@ -136,24 +163,40 @@ def test_files_that_are_no_images_and_hidden_folders_are_passed_over(root):
 def test_a_digest_is_that_of_names_and_contents_wherever_they_lie(root, tmp_path, monkeypatch):
     fill(root / "pets", 3)
     spec = pinned(Images("pets", side=8))
-    lines = [f"{name}/{number}.png\n{hashlib.sha256((root / 'pets' / name / f'{number}.png').read_bytes()).hexdigest()}\n"
-             for name in CLASSES for number in range(3)]
-    assert spec.digest == hashlib.sha256("".join(lines).encode()).hexdigest() and pinned(spec) is spec
+    lines = [
+        f"{name}/{number}.png\n{hashlib.sha256((root / 'pets' / name / f'{number}.png').read_bytes()).hexdigest()}\n"
+        for name in CLASSES
+        for number in range(3)
+    ]
+    assert (
+        spec.digest == hashlib.sha256("".join(lines).encode()).hexdigest() and pinned(spec) is spec
+    )
     shutil.copytree(root / "pets", tmp_path / "elsewhere" / "pets")
     monkeypatch.setenv("DDIV_DATA", str(tmp_path / "elsewhere"))
-    assert pinned(Images("pets", side=8)) == spec and (load_images(spec).labels == load(spec).labels).all()
+    assert (
+        pinned(Images("pets", side=8)) == spec
+        and (load_images(spec).labels == load(spec).labels).all()
+    )
 
 
-@pytest.mark.parametrize("change", [lambda folder: os.remove(folder / "cat" / "0.png"),
-                                    lambda folder: flat(folder / "cat" / "9.png", (0, 0, 0)),
-                                    lambda folder: flat(folder / "cat" / "0.png", (0, 0, 0), (90, 70)),
-                                    lambda folder: os.rename(folder / "cat" / "0.png", folder / "cat" / "x.png")])
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda folder: os.remove(folder / "cat" / "0.png"),
+        lambda folder: flat(folder / "cat" / "9.png", (0, 0, 0)),
+        lambda folder: flat(folder / "cat" / "0.png", (0, 0, 0), (90, 70)),
+        lambda folder: os.rename(folder / "cat" / "0.png", folder / "cat" / "x.png"),
+    ],
+)
 def test_a_folder_that_changed_is_refused_with_both_remedies(root, change):
     fill(root / "pets", 3)
     spec = pinned(Images("pets", side=8))
     change(root / "pets")
     now = pinned(Images("pets")).digest
-    with pytest.raises(BadData, match=f"{spec.digest}, and what lies there has {now}: put the files .*take the new digest"):
+    with pytest.raises(
+        BadData,
+        match=f"{spec.digest}, and what lies there has {now}: put the files .*take the new digest",
+    ):
         load_images(spec)
 
 
@@ -163,7 +206,9 @@ def test_an_image_replaced_by_one_of_its_size_is_another_and_digests_are_kept(ro
     before = pinned(Images("pets"))
     flat(root / "pets" / "cat" / "x.bmp", (0, 8, 0))
     after = pinned(Images("pets"))
-    assert before != after and {one.read_text() for one in Path(os.environ["DDIV_CACHE"]).glob("*.digest")} == {before.digest, after.digest}
+    assert before != after and {
+        one.read_text() for one in Path(os.environ["DDIV_CACHE"]).glob("*.digest")
+    } == {before.digest, after.digest}
 
 
 def test_a_spec_without_a_digest_is_not_loaded(root):
@@ -174,21 +219,29 @@ def test_a_spec_without_a_digest_is_not_loaded(root):
 
 def test_a_trial_of_images_is_stored_and_read_back(root):
     spec = Images("pets", "a" * 64, domains=("photo", "sketch"))
-    study = msgspec.structs.replace(profile("smoke").studies[0], data=spec, domains=spec.test_domains)
+    study = msgspec.structs.replace(
+        profile("smoke").studies[0], data=spec, domains=spec.test_domains
+    )
     job = trials.trial(study, BASELINE, 0)
-    assert trials.decode(trials.canonical(job)) == job and str(root).encode() not in trials.canonical(job)
+    assert trials.decode(trials.canonical(job)) == job and str(
+        root
+    ).encode() not in trials.canonical(job)
 
 
 # --- what is refused ------------------------------------------------------------------------------
 
 
 def test_what_is_not_there_is_told_in_one_line(root):
-    assert "no folder" in absent(Images("pets")) and absent_data(Images("pets")) == absent(Images("pets"))
+    assert "no folder" in absent(Images("pets")) and absent_data(Images("pets")) == absent(
+        Images("pets")
+    )
     assert pinned(Images("pets")) == Images("pets")
     fill(root / "pets" / "photo", 2)
     assert absent(Images("pets", domains=("photo",))) is None
     spec = Images("pets", domains=("photo", "sketch"))
-    assert "has no folder sketch: put that domain's images there" in absent(spec) and "\n" not in absent(spec)
+    assert "has no folder sketch: put that domain's images there" in absent(
+        spec
+    ) and "\n" not in absent(spec)
     with pytest.raises(NoData, match="sketch"):
         load_images(spec)
 
@@ -220,8 +273,13 @@ def test_a_class_with_one_image_cannot_be_divided(root):
         made(Images("pets", side=8))
 
 
-@pytest.mark.parametrize("domain, said", [("sketch", "'eel' has no example in the domain 'sketch'"),
-                                          ("photo", "'eel' has no example in the training set")])
+@pytest.mark.parametrize(
+    "domain, said",
+    [
+        ("sketch", "'eel' has no example in the domain 'sketch'"),
+        ("photo", "'eel' has no example in the training set"),
+    ],
+)
 def test_a_class_that_a_domain_lacks_is_named(root, domain, said):
     fill(root / "pets" / "photo", 3)
     fill(root / "pets" / "sketch", 3)
@@ -244,11 +302,24 @@ def test_an_image_that_does_not_decode_is_named(root):
         made(Images("pets", side=8))
 
 
-@pytest.mark.parametrize("asked", [
-    {"folder": "/pets"}, {"folder": "../pets"}, {"folder": "a//b"}, {"folder": ""}, {"digest": "abc"},
-    {"domains": ("a", "a")}, {"domains": ("a/b",)}, {"domains": ("..",)},
-    {"side": 0}, {"per_class": -1}, {"test_per_class": -1}, {"test_share": 0.0},
-    {"test_share": 1.0}])
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"folder": "/pets"},
+        {"folder": "../pets"},
+        {"folder": "a//b"},
+        {"folder": ""},
+        {"digest": "abc"},
+        {"domains": ("a", "a")},
+        {"domains": ("a/b",)},
+        {"domains": ("..",)},
+        {"side": 0},
+        {"per_class": -1},
+        {"test_per_class": -1},
+        {"test_share": 0.0},
+        {"test_share": 1.0},
+    ],
+)
 def test_impossible_specs_are_refused(asked):
     with pytest.raises(ValueError, match="got"):
         Images(**{"folder": "pets"} | asked)
@@ -258,12 +329,20 @@ def test_impossible_specs_are_refused(asked):
 
 
 def test_pacs_trains_on_photos_and_tests_on_all_domains(tmp_path, monkeypatch):
-    shared = Path(os.environ.get("DDIV_SHARED_DATA") or Path(__file__).parents[2] / "shared" / "data")
+    shared = Path(
+        os.environ.get("DDIV_SHARED_DATA") or Path(__file__).parents[2] / "shared" / "data"
+    )
     if not (shared / "pacs96").is_dir():
         pytest.skip(f"no PACS in {shared}: name the folder that holds pacs96 in DDIV_SHARED_DATA")
     monkeypatch.setenv("DDIV_DATA", str(shared))
     monkeypatch.setenv("DDIV_CACHE", str(tmp_path))
-    spec = Images("pacs96", domains=("photo", "art_painting", "cartoon", "sketch"), side=32, per_class=20, test_per_class=10)
+    spec = Images(
+        "pacs96",
+        domains=("photo", "art_painting", "cartoon", "sketch"),
+        side=32,
+        per_class=20,
+        test_per_class=10,
+    )
     data = load_images(pinned(spec))
     assert data.classes == ("dog", "elephant", "giraffe", "guitar", "horse", "house", "person")
     assert tuple(data.tests) == spec.domains and data.inputs.shape == (140, 3, 32, 32)

@@ -47,18 +47,22 @@ def spoiled(value):
     return given
 
 
-@pytest.mark.parametrize("given,cause", [
-    (images(2), "3 images were asked for and the generator gave 2"),
-    (images(4), "3 images were asked for and the generator gave 4"),
-    (images(side=9), "9 x 9 pixels where the study's have 8 x 8"),
-    (images()[:, :1], "shape"),
-    (images().transpose(0, 2, 3, 1), "colours first"),
-    (images()[0], "shape"),
-    (images().astype(np.int64), "type int64"),
-    (spoiled(np.nan), "1 of 3 generated images hold NaN"),
-    (spoiled(np.inf), "NaN or infinity"),
-    (spoiled(1.01), "must lie in"),
-    (spoiled(-0.01), "must lie in")])
+@pytest.mark.parametrize(
+    "given,cause",
+    [
+        (images(2), "3 images were asked for and the generator gave 2"),
+        (images(4), "3 images were asked for and the generator gave 4"),
+        (images(side=9), "9 x 9 pixels where the study's have 8 x 8"),
+        (images()[:, :1], "shape"),
+        (images().transpose(0, 2, 3, 1), "colours first"),
+        (images()[0], "shape"),
+        (images().astype(np.int64), "type int64"),
+        (spoiled(np.nan), "1 of 3 generated images hold NaN"),
+        (spoiled(np.inf), "NaN or infinity"),
+        (spoiled(1.01), "must lie in"),
+        (spoiled(-0.01), "must lie in"),
+    ],
+)
 def test_bad_images_are_refused_with_cause(given, cause):
     with pytest.raises(BadSamples, match=cause):
         checked(given, 3, 8)
@@ -84,7 +88,9 @@ def real():
     """120 digits to train on, 300 to test on, and 120 further ones that nobody has seen."""
     whole = load(DATA)
     tests, truth = whole.tests["digits"]
-    data = Dataset(whole.inputs, whole.labels, {"digits": (tests[:300], truth[:300])}, whole.classes)
+    data = Dataset(
+        whole.inputs, whole.labels, {"digits": (tests[:300], truth[:300])}, whole.classes
+    )
     return data, tests[300:420], truth[300:420]
 
 
@@ -93,9 +99,16 @@ def test_fresh_real_images_are_judged_as_real(real, clip):
     found = quality(fresh, labels, data, clip)
     assert found["accuracy"]["samples"] == pytest.approx(found["accuracy"]["real"], abs=0.12)
     for space in ("pixel", "embedding"):
-        assert found[f"vendi/{space}"]["samples"] == pytest.approx(found[f"vendi/{space}"]["real"], rel=0.1)
-        assert found[f"nearest/{space}"]["samples"] == pytest.approx(found[f"nearest/{space}"]["real"], rel=0.1)
-        assert found[f"nearest/{space}"]["copies"] < 0.06 and found[f"nearest/{space}"]["singled_out"] < 0.06
+        assert found[f"vendi/{space}"]["samples"] == pytest.approx(
+            found[f"vendi/{space}"]["real"], rel=0.1
+        )
+        assert found[f"nearest/{space}"]["samples"] == pytest.approx(
+            found[f"nearest/{space}"]["real"], rel=0.1
+        )
+        assert (
+            found[f"nearest/{space}"]["copies"] < 0.06
+            and found[f"nearest/{space}"]["singled_out"] < 0.06
+        )
         assert found[f"nearest/{space}"]["nearer_training"] == pytest.approx(0.5, abs=0.15)
     msgspec.json.encode(found)
 
@@ -103,8 +116,15 @@ def test_fresh_real_images_are_judged_as_real(real, clip):
 @pytest.mark.parametrize("noise", [0, 3])
 def test_planted_copies_are_found(real, clip, noise):
     data, fresh, labels = real
-    copies = np.clip(data.inputs[:60] + NOISE.integers(-noise, noise + 1, data.inputs[:60].shape), 0, 255).astype(np.uint8)
-    found = quality(np.concatenate([copies, fresh[:60]]), np.concatenate([data.labels[:60], labels[:60]]), data, clip)
+    copies = np.clip(
+        data.inputs[:60] + NOISE.integers(-noise, noise + 1, data.inputs[:60].shape), 0, 255
+    ).astype(np.uint8)
+    found = quality(
+        np.concatenate([copies, fresh[:60]]),
+        np.concatenate([data.labels[:60], labels[:60]]),
+        data,
+        clip,
+    )
     assert found["nearest/pixel"]["copies"] == pytest.approx(0.5, abs=0.04)
     assert found["nearest/pixel"]["singled_out"] == pytest.approx(0.5, abs=0.04)
     assert found["nearest/pixel"]["nearer_training"] == pytest.approx(0.75, abs=0.08)
@@ -121,13 +141,19 @@ def test_samples_of_the_wrong_class_and_of_one_picture_are_found(real, clip):
 
 def test_the_reference_accuracy_is_of_images_held_out():
     rows, labels = NOISE.normal(size=(300, 40)), NOISE.integers(0, 3, 300)
-    found = accuracies(rows, labels, rows, labels)  # nothing to learn: right on its own rows, at chance on others
+    # nothing to learn: right on its own rows, at chance on others
+    found = accuracies(rows, labels, rows, labels)
     assert found["real"] == pytest.approx(1 / 3, abs=0.1) and found["samples"] > found["real"] + 0.1
 
 
 def test_a_judge_needs_two_images_a_class():
     with pytest.raises(ValueError, match="at least two test examples"):
-        accuracies(NOISE.normal(size=(4, 2)), np.arange(4), NOISE.normal(size=(7, 2)), np.array([0, 1, 2, 3, 0, 1, 2]))
+        accuracies(
+            NOISE.normal(size=(4, 2)),
+            np.arange(4),
+            NOISE.normal(size=(7, 2)),
+            np.array([0, 1, 2, 3, 0, 1, 2]),
+        )
 
 
 def test_nearest_distances_are_those_of_brute_force():
@@ -154,7 +180,11 @@ def test_a_large_set_is_resized_in_batches_to_the_same_pixels(monkeypatch):
     given, sizes, interpolate = images(70, 20), [], torch.nn.functional.interpolate
     whole = resized(given, 32)
     monkeypatch.setattr("ddiv.generate.quality.BATCH", 32)
-    monkeypatch.setattr(torch.nn.functional, "interpolate", lambda some, *rest, **how: sizes.append(len(some)) or interpolate(some, *rest, **how))
+    monkeypatch.setattr(
+        torch.nn.functional,
+        "interpolate",
+        lambda some, *rest, **how: sizes.append(len(some)) or interpolate(some, *rest, **how),
+    )
     assert np.array_equal(resized(given, 32), whole) and sizes == [32, 32, 6]
 
 
@@ -162,7 +192,11 @@ def test_a_large_set_is_resized_in_batches_to_the_same_pixels(monkeypatch):
 
 
 def crew(tmp_path):
-    return Crew(Store(tmp_path / "store"), tmp_path / "run", lambda job, records, say: measure(job, records, "cpu", say))
+    return Crew(
+        Store(tmp_path / "store"),
+        tmp_path / "run",
+        lambda job, records, say: measure(job, records, "cpu", say),
+    )
 
 
 @pytest.fixture(scope="module")
@@ -180,7 +214,10 @@ def test_samples_have_the_training_sets_classes_and_size(rounds):
     data = load(DATA)
     for one in asked:
         record = records[one]
-        assert record.arrays["images"].shape == data.inputs.shape and record.arrays["images"].dtype == np.uint8
+        assert (
+            record.arrays["images"].shape == data.inputs.shape
+            and record.arrays["images"].dtype == np.uint8
+        )
         assert np.array_equal(record.arrays["labels"], data.labels)
         assert record.facts["quality"]["accuracy"]["samples"] > 0.3  # chance is .1
         assert record.facts["provenance"]["device"] == "cpu"
@@ -199,7 +236,12 @@ def test_a_later_round_learns_from_samples_and_not_from_real_images(rounds):
     records, asked, fits = rounds
     data = load(DATA)
     black = records[asked[0]].arrays | {"images": np.zeros_like(data.inputs)}
-    again = jobs.fit(fits[1], torch.device("cpu"), lambda share: None, {asked[0]: replace(records[asked[0]], arrays=black)})
+    again = jobs.fit(
+        fits[1],
+        torch.device("cpu"),
+        lambda share: None,
+        {asked[0]: replace(records[asked[0]], arrays=black)},
+    )
     images = flow.sample(again.arrays, 10, SPEC, SETTING, data.labels, 16, 0, torch.device("cpu"))
     assert images.mean() < 10 < records[asked[1]].arrays["images"].mean()
 
@@ -207,9 +249,13 @@ def test_a_later_round_learns_from_samples_and_not_from_real_images(rounds):
 def test_a_fit_is_repeated_exactly_and_each_round_and_seed_has_its_own(rounds):
     records, _, fits = rounds
     again = measure(fits[0], {}, "cpu", lambda share: None)
-    assert all(np.array_equal(array, again.arrays[name]) for name, array in records[fits[0]].arrays.items())
+    assert all(
+        np.array_equal(array, again.arrays[name]) for name, array in records[fits[0]].arrays.items()
+    )
     assert fits[0] == GeneratorFit(DATA, SPEC) and fits[1].seed == 1000
-    assert len(again.facts["losses"]) >= 100 and again.facts["losses"][-1] < again.facts["losses"][0]
+    assert (
+        len(again.facts["losses"]) >= 100 and again.facts["losses"][-1] < again.facts["losses"][0]
+    )
 
 
 def test_a_data_set_that_lacks_a_class_is_refused(monkeypatch):
@@ -222,11 +268,17 @@ def test_a_data_set_that_lacks_a_class_is_refused(monkeypatch):
             measure(job, {}, "cpu", lambda share: None)
 
 
-@pytest.mark.parametrize("gives,cause", [
-    (lambda n: images(n - 1, 16), "119"), (lambda n: images(n, 15), "15 x 15"),
-    (lambda n: np.full((n, 3, 16, 16), np.nan), "NaN")])
+@pytest.mark.parametrize(
+    "gives,cause",
+    [
+        (lambda n: images(n - 1, 16), "119"),
+        (lambda n: images(n, 15), "15 x 15"),
+        (lambda n: np.full((n, 3, 16, 16), np.nan), "NaN"),
+    ],
+)
 def test_a_bad_generator_fails_its_job(monkeypatch, tmp_path, gives, cause):
     (tmp_path / "run").mkdir()
+
     def draw(spec, setting, classes, labels, *rest):
         return Drawn(gives(len(labels)), {})
 

@@ -1,4 +1,6 @@
-"""The flow-matching generator: it learns a planted toy, its draws are the seed's, and its knobs do what they say."""
+"""The flow-matching generator: it learns a planted toy, its draws are the seed's, and its knobs do
+what they say.
+"""
 
 import msgspec
 import numpy as np
@@ -23,9 +25,9 @@ def toy(n=120, seed=0):
     labels = np.arange(n) % CLASSES
     images = rng.integers(0, 60, (n, 3, SIDE, SIDE)).astype(np.uint8)
     for image, label in zip(images, labels):
-        image[:, :, label * 8:label * 8 + 8] = rng.integers(150, 250)
+        image[:, :, label * 8 : label * 8 + 8] = rng.integers(150, 250)
         row = rng.integers(0, 12)
-        image[rng.integers(3), row:row + 4] = 120
+        image[rng.integers(3), row : row + 4] = 120
     return images, labels
 
 
@@ -80,7 +82,9 @@ def test_a_fit_is_the_seeds_own_and_leaves_the_global_state():
 def test_a_lower_temperature_and_stronger_guidance_make_samples_more_alike(fitted):
     def score(setting):
         images, labels = drawn(fitted, setting, n=120)
-        return np.mean([vendi_score(pixel_vectors(images[labels == label])) for label in range(CLASSES)])
+        return np.mean(
+            [vendi_score(pixel_vectors(images[labels == label])) for label in range(CLASSES)]
+        )
 
     plain = score(PLAIN)
     assert score(Setting("cold", temperature=0.3)) < plain
@@ -94,7 +98,11 @@ def test_guidance_of_one_is_none_and_more_exaggerates_the_class(fitted):
         return np.mean(np.where(labels == 1, gaps, -gaps))
 
     assert np.array_equal(drawn(fitted)[0], drawn(fitted, Setting("one", guidance=1.0))[0])
-    assert contrast(Setting("three", guidance=3.0)) > contrast(PLAIN) > contrast(Setting("none", guidance=0.0)) + 20
+    assert (
+        contrast(Setting("three", guidance=3.0))
+        > contrast(PLAIN)
+        > contrast(Setting("none", guidance=0.0)) + 20
+    )
 
 
 @pytest.mark.parametrize("side,to", [(8, 16), (16, 16), (12, 32)])
@@ -130,15 +138,23 @@ def test_broken_weights_give_no_images(fitted):
         flow.sample(broken, CLASSES, SPEC, PLAIN, np.zeros(4, int), SIDE, 0, CPU)
 
 
-@pytest.mark.parametrize("images", [np.zeros((0, 3, 16, 16), np.uint8), np.zeros((4, 3, 16, 12), np.uint8)])
+@pytest.mark.parametrize(
+    "images", [np.zeros((0, 3, 16, 16), np.uint8), np.zeros((4, 3, 16, 12), np.uint8)]
+)
 def test_only_square_images_can_be_learned(images):
     with pytest.raises(BadSamples, match="square"):
         flow.fit(images, np.zeros(len(images), int), 1, SPEC, CPU)
 
 
-@pytest.mark.parametrize("make", [
-    lambda: Setting("none", steps=0), lambda: Setting("cold", temperature=-1), lambda: Flow(8, 0, 10),
-    lambda: Flow(8, 8, 0)])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: Setting("none", steps=0),
+        lambda: Setting("cold", temperature=-1),
+        lambda: Flow(8, 0, 10),
+        lambda: Flow(8, 8, 0),
+    ],
+)
 def test_impossible_specs_are_refused(make):
     with pytest.raises(ValueError, match="at least"):
         make()

@@ -1,15 +1,17 @@
-"""Stable Diffusion on a tiny randomly initialised pipeline: prompts, sizes, cache, safety checker, NaN, no network."""
+"""Stable Diffusion on a tiny randomly initialised pipeline: prompts, sizes, cache, safety checker,
+NaN, no network.
+"""
 
 import diffusers
 import numpy as np
 import pytest
 import torch
 
+from ddiv.digests import folder_digest
 from ddiv.generate import stable_diffusion
 from ddiv.generate.cache import FLAGGED, ImageCache
 from ddiv.generate.check import BadSamples
 from ddiv.generate.prompts import FORMATS, request
-from ddiv.digests import folder_digest
 from ddiv.generate.stable_diffusion import REDRAWS, NoModel, load_pipeline, sample
 from ddiv.source import Setting, StableDiffusion
 from tests.tiny_stable_diffusion import pipeline
@@ -40,7 +42,18 @@ def counted(tiny, monkeypatch):
 
 
 def drawn(made, folder, labels=LABELS, seed=0, **more):
-    return sample(SPEC, SETTING, CLASSES, labels, 16, seed, CPU, pipeline=made, cache=ImageCache(folder), **more)
+    return sample(
+        SPEC,
+        SETTING,
+        CLASSES,
+        labels,
+        16,
+        seed,
+        CPU,
+        pipeline=made,
+        cache=ImageCache(folder),
+        **more,
+    )
 
 
 class Checker:
@@ -60,23 +73,48 @@ def test_an_image_for_each_label_whatever_the_batch(tiny, tmp_path):
     assert len({image.tobytes() for image in one.images}) == 5
     together = drawn(tiny, tmp_path / "b", batch=4)
     assert np.abs(one.images.astype(int) - together.images).max() <= 1
-    assert one.facts == {"model": "tiny", "flagged": 0, "safety_checker": "absent", "dtype": "torch.float32",
-                         "diffusers": diffusers.__version__}
+    assert one.facts == {
+        "model": "tiny",
+        "flagged": 0,
+        "safety_checker": "absent",
+        "dtype": "torch.float32",
+        "diffusers": diffusers.__version__,
+    }
 
 
 def test_batches_hold_images_of_one_size(counted, tmp_path):
     made, calls = counted
     narrow = StableDiffusion("tiny", steps=2, heights=(32, 40), widths=(24, 24))
     labels = np.zeros(9, int)
-    sample(narrow, SETTING, CLASSES, labels, 16, 0, CPU, pipeline=made, cache=ImageCache(tmp_path), batch=4)
-    assert sum(count for *_, count in calls) == 9 and max(count for *_, count in calls) <= 4 and len(calls) <= 4
+    sample(
+        narrow,
+        SETTING,
+        CLASSES,
+        labels,
+        16,
+        0,
+        CPU,
+        pipeline=made,
+        cache=ImageCache(tmp_path),
+        batch=4,
+    )
+    assert (
+        sum(count for *_, count in calls) == 9
+        and max(count for *_, count in calls) <= 4
+        and len(calls) <= 4
+    )
 
 
 def test_another_seed_guidance_or_temperature_gives_other_images(tiny, tmp_path):
     usual = drawn(tiny, tmp_path).images
     assert not np.array_equal(usual, drawn(tiny, tmp_path, seed=1).images)
-    for setting in (Setting("strong", guidance=9.0), Setting("cold", guidance=3.0, temperature=0.5)):
-        other = sample(SPEC, setting, CLASSES, LABELS, 16, 0, CPU, pipeline=tiny, cache=ImageCache(tmp_path))
+    for setting in (
+        Setting("strong", guidance=9.0),
+        Setting("cold", guidance=3.0, temperature=0.5),
+    ):
+        other = sample(
+            SPEC, setting, CLASSES, LABELS, 16, 0, CPU, pipeline=tiny, cache=ImageCache(tmp_path)
+        )
         assert not np.array_equal(usual, other.images)
 
 
@@ -112,9 +150,14 @@ def test_cached_images_are_those_of_their_request_only(tmp_path):
     here = cache.path("model", "prompt", 320, 240, 7, 50, 7.5)
     cache.put(here, image)
     assert np.array_equal(cache.get(here), image)
-    others = [("other", "prompt", 320, 240, 7, 50, 7.5), ("model", "Prompt", 320, 240, 7, 50, 7.5),
-              ("model", "prompt", 328, 240, 7, 50, 7.5), ("model", "prompt", 320, 240, 8, 50, 7.5),
-              ("model", "prompt", 320, 240, 7, 49, 7.5), ("model", "prompt", 320, 240, 7, 50, 7.0)]
+    others = [
+        ("other", "prompt", 320, 240, 7, 50, 7.5),
+        ("model", "Prompt", 320, 240, 7, 50, 7.5),
+        ("model", "prompt", 328, 240, 7, 50, 7.5),
+        ("model", "prompt", 320, 240, 8, 50, 7.5),
+        ("model", "prompt", 320, 240, 7, 49, 7.5),
+        ("model", "prompt", 320, 240, 7, 50, 7.0),
+    ]
     assert all(cache.get(cache.path(*other)) is None for other in others)
     cache.put(here, FLAGGED)
     assert cache.get(here) == FLAGGED
@@ -143,7 +186,10 @@ def test_the_real_safety_checker_class_is_asked(tmp_path):
     with torch.no_grad():  # thresholds that nothing passes, then one that everything passes
         made.safety_checker.concept_embeds_weights.fill_(2.0)
         made.safety_checker.special_care_embeds_weights.fill_(2.0)
-    assert drawn(made, tmp_path / "clean", labels=np.array([0])).facts["safety_checker"] == "StableDiffusionSafetyChecker"
+    assert (
+        drawn(made, tmp_path / "clean", labels=np.array([0])).facts["safety_checker"]
+        == "StableDiffusionSafetyChecker"
+    )
     with torch.no_grad():
         made.safety_checker.concept_embeds_weights.fill_(-2.0)
     with pytest.raises(BadSamples, match="safety checker"):
@@ -162,8 +208,13 @@ def test_nan_images_are_refused_and_not_kept(tmp_path):
 def test_requests_use_every_format_and_the_whole_range_of_sizes():
     spec = StableDiffusion()
     found = [request("sea_turtle", number, 0, spec) for number in range(600)]
-    assert {one.prompt for one in found} == {text.format("sea turtle") for text in FORMATS} and len(set(FORMATS)) == 4
-    for sizes, (low, high) in (([one.height for one in found], (320, 640)), ([one.width for one in found], (240, 720))):
+    assert {one.prompt for one in found} == {text.format("sea turtle") for text in FORMATS} and len(
+        set(FORMATS)
+    ) == 4
+    for sizes, (low, high) in (
+        ([one.height for one in found], (320, 640)),
+        ([one.width for one in found], (240, 720)),
+    ):
         assert (min(sizes), max(sizes)) == (low, high) and all(size % 8 == 0 for size in sizes)
     assert len({one.seed for one in found}) == 600
     assert found[3] == request("sea_turtle", 3, 0, spec) != request("sea_turtle", 3, 1, spec)
@@ -180,7 +231,10 @@ def test_a_local_folder_is_known_by_its_contents(tiny, tmp_path, monkeypatch):
     digest = folder_digest(tmp_path / "model")
     monkeypatch.setenv("DDIV_STABLE_DIFFUSION", str(tmp_path / "model"))
     loaded = load_pipeline(digest, CPU)
-    images = [drawn(made, tmp_path / name, labels=np.array([0])).images for name, made in (("a", tiny), ("b", loaded))]
+    images = [
+        drawn(made, tmp_path / name, labels=np.array([0])).images
+        for name, made in (("a", tiny), ("b", loaded))
+    ]
     assert np.array_equal(*images)
     (tmp_path / "model" / "more.txt").write_text("changed")
     with pytest.raises(NoModel, match="has the digest"):

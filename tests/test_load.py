@@ -1,4 +1,6 @@
-"""Models by name and weights by file: what is found, and that nothing in a file is run or left out unsaid."""
+"""Models by name and weights by file: what is found, and that nothing in a file is run or left out
+unsaid.
+"""
 
 from __future__ import annotations
 
@@ -25,8 +27,9 @@ def model():
 
 def same(loaded, model) -> bool:
     of_model = weight_matrices(model)
-    return [(m.name, m.kind) for m in loaded.matrices] == [(m.name, m.kind) for m in of_model] and all(
-        torch.equal(a.tensor, b.tensor) for a, b in zip(loaded.matrices, of_model))
+    return [(m.name, m.kind) for m in loaded.matrices] == [
+        (m.name, m.kind) for m in of_model
+    ] and all(torch.equal(a.tensor, b.tensor) for a, b in zip(loaded.matrices, of_model))
 
 
 # --- files -------------------------------------------------------------------------------------------------------
@@ -38,24 +41,34 @@ def test_safetensors(model, tmp_path):
         loaded = load(str(spec))
         assert same(loaded, model) and loaded.model is None and loaded.source == f"file {spec}"
         assert dict(loaded.skipped)["3.running_mean"].startswith("a buffer")
-        assert {m.parameter for m in loaded.matrices} | {n for n, _ in loaded.skipped} == set(model.state_dict())
+        assert {m.parameter for m in loaded.matrices} | {n for n, _ in loaded.skipped} == set(
+            model.state_dict()
+        )
     assert loaded.meta["parameters"] == sum(t.numel() for t in model.state_dict().values())
 
 
 def test_shards(model, tmp_path):
     state = model.state_dict()
-    parts = {"a.safetensors": ["0.weight", "0.bias"], "b.safetensors": [n for n in state if not n.startswith("0")]}
+    parts = {
+        "a.safetensors": ["0.weight", "0.bias"],
+        "b.safetensors": [n for n in state if not n.startswith("0")],
+    }
     for file, names in parts.items():
         save_file({n: state[n] for n in names}, tmp_path / file)
     index = tmp_path / "model.safetensors.index.json"
-    index.write_text(json.dumps({"weight_map": {n: f for f, names in parts.items() for n in names}}))
+    index.write_text(
+        json.dumps({"weight_map": {n: f for f, names in parts.items() for n in names}})
+    )
     assert same(load(str(index)), model) and same(load(str(tmp_path)), model)
     (tmp_path / "b.safetensors").rename(tmp_path / "c.safetensors")
     with pytest.raises(LoadError, match=r"1 shard\(s\) that are not there: b.safetensors"):
         load(str(index))
-    for content, why in [("{}", "no readable weight_map"), ("[1", "no readable weight_map"),
-                         ('{"weight_map": 3}', "no readable weight_map"),
-                         ('{"weight_map": {"x": "../a.safetensors"}}', "no file beside it")]:
+    for content, why in [
+        ("{}", "no readable weight_map"),
+        ("[1", "no readable weight_map"),
+        ('{"weight_map": 3}', "no readable weight_map"),
+        ('{"weight_map": {"x": "../a.safetensors"}}', "no file beside it"),
+    ]:
         index.write_text(content)
         with pytest.raises(LoadError, match=why):
             load(str(index))
@@ -65,14 +78,20 @@ def test_shards(model, tmp_path):
         load(str(index))
 
 
-@pytest.mark.parametrize("wrap, beside", [
-    (lambda s: s, []),
-    (lambda s: {"state_dict": s, "epoch": 3, "optimizer": {"lr": torch.ones(2)}}, ["epoch", "optimizer"]),
-    (lambda s: {"model": {"state_dict": s}, "ema": s}, ["ema"]),
-    (lambda s: {"state_dict": {f"module.{k}": v for k, v in s.items()}}, []),
-    (lambda s: {f"module._orig_mod.{k}": v for k, v in s.items()}, []),
-    (lambda s: {**s, "version": 2}, ["version"]),
-])
+@pytest.mark.parametrize(
+    "wrap, beside",
+    [
+        (lambda s: s, []),
+        (
+            lambda s: {"state_dict": s, "epoch": 3, "optimizer": {"lr": torch.ones(2)}},
+            ["epoch", "optimizer"],
+        ),
+        (lambda s: {"model": {"state_dict": s}, "ema": s}, ["ema"]),
+        (lambda s: {"state_dict": {f"module.{k}": v for k, v in s.items()}}, []),
+        (lambda s: {f"module._orig_mod.{k}": v for k, v in s.items()}, []),
+        (lambda s: {**s, "version": 2}, ["version"]),
+    ],
+)
 @pytest.mark.parametrize("legacy", [False, True])
 def test_torch_checkpoints(model, tmp_path, wrap, beside, legacy):
     path = tmp_path / "model.pt"
@@ -81,7 +100,9 @@ def test_torch_checkpoints(model, tmp_path, wrap, beside, legacy):
     assert same(loaded, model)
     reasons = dict(loaded.skipped)
     assert all(name in reasons for name in beside)
-    assert set(reasons) == set(beside) | (set(model.state_dict()) - {m.parameter for m in loaded.matrices})
+    assert set(reasons) == set(beside) | (
+        set(model.state_dict()) - {m.parameter for m in loaded.matrices}
+    )
 
 
 def test_tied_weights_are_measured_once(tmp_path):
@@ -118,11 +139,16 @@ def test_a_pickle_that_wants_more_than_tensors_is_refused_and_not_run(tmp_path, 
 
 
 @pytest.mark.parametrize("name", ["x.safetensors", "x.pt", "x.bin", "x.ckpt"])
-@pytest.mark.parametrize("content, why", [
-    (b"", "is empty"), (b"no weights at all", "damaged"), (b"PK\x03\x04 broken zip", "damaged"),
-    (b"\xff\xff\xff\xff\xff\xff\xff\x7f{}", "damaged"),
-    (b"version https://git-lfs.github.com/spec/v1\noid x", "git lfs pull"),
-])
+@pytest.mark.parametrize(
+    "content, why",
+    [
+        (b"", "is empty"),
+        (b"no weights at all", "damaged"),
+        (b"PK\x03\x04 broken zip", "damaged"),
+        (b"\xff\xff\xff\xff\xff\xff\xff\x7f{}", "damaged"),
+        (b"version https://git-lfs.github.com/spec/v1\noid x", "git lfs pull"),
+    ],
+)
 def test_damaged_files(tmp_path, name, content, why):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(LoadError, match=why) as caught:
@@ -153,7 +179,9 @@ def test_files_and_folders_without_weights(model, tmp_path):
         load(str(tmp_path / "empty"))
     for name in ("a", "b"):
         save_file(model.state_dict(), tmp_path / "empty" / f"{name}.safetensors")
-    with pytest.raises(LoadError, match="several checkpoints; name one: a.safetensors, b.safetensors"):
+    with pytest.raises(
+        LoadError, match="several checkpoints; name one: a.safetensors, b.safetensors"
+    ):
         load(str(tmp_path / "empty"))
     with pytest.raises(LoadError, match="there is no file"):
         load(str(tmp_path / "none.safetensors"))
@@ -194,12 +222,19 @@ def test_random_weights_come_from_the_seed_alone():
     assert not same(loaded, load("resnet18", library="torchvision", random=True, seed=4).model)
 
 
-@pytest.mark.parametrize("spec, matrices", [
-    ("timm:vit_tiny_patch16_224", 75), ("vit_tiny_patch16_224", 75), ("open_clip:RN50", 114 + 12 * 6 + 2)])
+@pytest.mark.parametrize(
+    "spec, matrices",
+    [
+        ("timm:vit_tiny_patch16_224", 75),
+        ("vit_tiny_patch16_224", 75),
+        ("open_clip:RN50", 114 + 12 * 6 + 2),
+    ],
+)
 def test_architectures_of_the_libraries(spec, matrices, capfd):
     loaded = load(spec, random=True)
     assert len(loaded.matrices) == matrices and loaded.model is not None
-    assert capfd.readouterr().err == ""  # open_clip warns about random weights, through the root logger
+    # open_clip warns about random weights, through the root logger
+    assert capfd.readouterr().err == ""
 
 
 def test_a_model_type_of_transformers_needs_no_download():
@@ -209,15 +244,26 @@ def test_a_model_type_of_transformers_needs_no_download():
     assert len(loaded.matrices) == 1 + 6 * 6
 
 
-@pytest.mark.parametrize("spec, options, why", [
-    ("resnet18", {}, "several libraries: write timm:resnet18 or torchvision:resnet18"),
-    ("vit_tiny_patch16_225", {}, "no model is called 'vit_tiny_patch16_225'; close: .*vit_tiny_patch16_224"),
-    ("timm:resnet1888", {}, "timm has no model 'resnet1888'; close: resnet18"),
-    ("resnet18", {"library": "keras"}, "unknown library 'keras': one of open_clip, timm, torchvision, hf"),
-    ("ViT-B-32/laion9", {}, "no weights 'laion9' for 'ViT-B-32'; it has: ViT-B-32/openai"),
-    ("ViT-H-14", {}, "several weights for 'ViT-H-14'; write one of: ViT-H-14/"),
-    ("ViT-B-16-plus", {}, "has: none: its architecture alone is had with --random"),
-])
+@pytest.mark.parametrize(
+    "spec, options, why",
+    [
+        ("resnet18", {}, "several libraries: write timm:resnet18 or torchvision:resnet18"),
+        (
+            "vit_tiny_patch16_225",
+            {},
+            "no model is called 'vit_tiny_patch16_225'; close: .*vit_tiny_patch16_224",
+        ),
+        ("timm:resnet1888", {}, "timm has no model 'resnet1888'; close: resnet18"),
+        (
+            "resnet18",
+            {"library": "keras"},
+            "unknown library 'keras': one of open_clip, timm, torchvision, hf",
+        ),
+        ("ViT-B-32/laion9", {}, "no weights 'laion9' for 'ViT-B-32'; it has: ViT-B-32/openai"),
+        ("ViT-H-14", {}, "several weights for 'ViT-H-14'; write one of: ViT-H-14/"),
+        ("ViT-B-16-plus", {}, "has: none: its architecture alone is had with --random"),
+    ],
+)
 def test_names_that_are_not_one_model(spec, options, why):
     with pytest.raises(UnknownModel, match=why):
         load(spec, **options)
@@ -235,7 +281,10 @@ def test_without_a_network_the_error_comes_at_once_and_says_what_to_do(monkeypat
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
     waited = []
     monkeypatch.setattr("time.sleep", waited.append)  # the hub's client waits between its retries
-    for spec in ("timm:hf-hub:ddiv-tests/there-is-no-such-model", "hf:ddiv-tests/there-is-no-such-model"):
+    for spec in (
+        "timm:hf-hub:ddiv-tests/there-is-no-such-model",
+        "hf:ddiv-tests/there-is-no-such-model",
+    ):
         with pytest.raises(LoadError, match="cannot be had.*local file.*--random") as caught:
             load(spec)
         assert spec in str(caught.value) and "\n" not in str(caught.value)

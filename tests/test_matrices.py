@@ -17,7 +17,9 @@ class Everything(nn.Module):
         super().__init__()
         self.attn = nn.MultiheadAttention(24, 2, add_bias_kv=True)
         self.other = nn.MultiheadAttention(24, 2, kdim=10, vdim=12)
-        self.split = nn.ModuleDict({n: nn.Linear(24, 24) for n in ("q_proj", "k_proj", "v_proj", "c_proj")})
+        self.split = nn.ModuleDict(
+            {n: nn.Linear(24, 24) for n in ("q_proj", "k_proj", "v_proj", "c_proj")}
+        )
         self.fused = nn.ModuleDict({"qkv": nn.Linear(16, 48), "proj": nn.Linear(16, 16)})
         self.grouped_queries = nn.ModuleDict({"qkv": nn.Linear(16, 24)})
         self.mlp = nn.Sequential(nn.Linear(24, 96), nn.LayerNorm(96), nn.Linear(96, 24))
@@ -79,7 +81,11 @@ def test_attention_is_split_and_reparametrised_weight_is_the_used_one():
     torch.manual_seed(0)
     model = Everything()
     tensors = {m.name: m.tensor for m in weight_matrices(model)}
-    q, k, v = model.attn.in_proj_weight[:24], model.attn.in_proj_weight[24:48], model.attn.in_proj_weight[48:]
+    q, k, v = (
+        model.attn.in_proj_weight[:24],
+        model.attn.in_proj_weight[24:48],
+        model.attn.in_proj_weight[48:],
+    )
     for name, expected in {
         "attn.q": q, "attn.k": k, "attn.v": v, "other.k": model.other.k_proj_weight,
         "fused.k": model.fused["qkv"].weight[16:32], "normed": model.normed.weight, "cube": model.cube[0].flatten(1),
@@ -102,11 +108,20 @@ def test_convolutions_against_direct_svd():
     w, up, grouped = model.conv.weight, model.up.weight.transpose(0, 1), model.grouped.weight
     expected = {
         "conv.flat": (svd_evals(w.reshape(20, 54)), (54, 20, 1)),
-        "conv.pooled": (svd_evals(torch.stack([w[:, :, i, j] for i in range(3) for j in range(3)])), (20, 6, 9)),
+        "conv.pooled": (
+            svd_evals(torch.stack([w[:, :, i, j] for i in range(3) for j in range(3)])),
+            (20, 6, 9),
+        ),
         "up.flat": (svd_evals(up.reshape(9, 20)), (20, 9, 1)),
-        "up.pooled": (svd_evals(torch.stack([up[:, :, i, j] for i in range(2) for j in range(2)])), (9, 5, 4)),
+        "up.pooled": (
+            svd_evals(torch.stack([up[:, :, i, j] for i in range(2) for j in range(2)])),
+            (9, 5, 4),
+        ),
         "grouped.flat": (svd_evals(grouped.reshape(12, 6)), (12, 6, 1)),
-        "grouped.pooled": (svd_evals(torch.stack([grouped[:, :, i] for i in range(3)])), (12, 2, 3)),
+        "grouped.pooled": (
+            svd_evals(torch.stack([grouped[:, :, i] for i in range(3)])),
+            (12, 2, 3),
+        ),
     }
     assert set(evals) == set(expected)
     for name, (values, shape) in expected.items():
@@ -157,26 +172,67 @@ def gpt2():
 def hf_vit():
     transformers = pytest.importorskip("transformers")
     config = transformers.ViTConfig(
-        num_hidden_layers=2, hidden_size=48, intermediate_size=96, num_attention_heads=4)
+        num_hidden_layers=2, hidden_size=48, intermediate_size=96, num_attention_heads=4
+    )
     return transformers.ViTModel(config)
 
 
 def t5():
     transformers = pytest.importorskip("transformers")
     config = transformers.T5Config(
-        num_layers=1, num_decoder_layers=1, d_model=32, d_kv=8, num_heads=4, d_ff=64, vocab_size=90)
+        num_layers=1, num_decoder_layers=1, d_model=32, d_kv=8, num_heads=4, d_ff=64, vocab_size=90
+    )
     return transformers.T5Model(config)
 
 
-@pytest.mark.parametrize("build, expected", [
-    (vit_b_32, {"conv-pooled": 1, "conv-flat": 1, "q": 12, "k": 12, "v": 12, "out": 12, "mlp": 24, "other": 1}),
-    (resnet18, {"conv-pooled": 20, "conv-flat": 20, "linear": 1}),
-    (bert_base, {"embedding": 2, "q": 12, "k": 12, "v": 12, "out": 12, "mlp": 24, "linear": 1}),
-    (timm_vit, {"conv-pooled": 1, "conv-flat": 1, "q": 12, "k": 12, "v": 12, "out": 12, "mlp": 24, "linear": 1}),
-    (gpt2, {"embedding": 1, "q": 2, "k": 2, "v": 2, "out": 2, "mlp": 4}),
-    (hf_vit, {"conv-pooled": 1, "conv-flat": 1, "q": 2, "k": 2, "v": 2, "out": 2, "mlp": 4, "linear": 1}),
-    (t5, {"embedding": 1, "q": 3, "k": 3, "v": 3, "out": 3, "mlp": 4}),
-])
+@pytest.mark.parametrize(
+    "build, expected",
+    [
+        (
+            vit_b_32,
+            {
+                "conv-pooled": 1,
+                "conv-flat": 1,
+                "q": 12,
+                "k": 12,
+                "v": 12,
+                "out": 12,
+                "mlp": 24,
+                "other": 1,
+            },
+        ),
+        (resnet18, {"conv-pooled": 20, "conv-flat": 20, "linear": 1}),
+        (bert_base, {"embedding": 2, "q": 12, "k": 12, "v": 12, "out": 12, "mlp": 24, "linear": 1}),
+        (
+            timm_vit,
+            {
+                "conv-pooled": 1,
+                "conv-flat": 1,
+                "q": 12,
+                "k": 12,
+                "v": 12,
+                "out": 12,
+                "mlp": 24,
+                "linear": 1,
+            },
+        ),
+        (gpt2, {"embedding": 1, "q": 2, "k": 2, "v": 2, "out": 2, "mlp": 4}),
+        (
+            hf_vit,
+            {
+                "conv-pooled": 1,
+                "conv-flat": 1,
+                "q": 2,
+                "k": 2,
+                "v": 2,
+                "out": 2,
+                "mlp": 4,
+                "linear": 1,
+            },
+        ),
+        (t5, {"embedding": 1, "q": 3, "k": 3, "v": 3, "out": 3, "mlp": 4}),
+    ],
+)
 def test_a_state_dict_gives_the_matrices_of_its_model(build, expected):
     model = build()
     state = model.state_dict()
@@ -193,7 +249,9 @@ def test_gpt2_is_split_by_columns():
     torch.manual_seed(0)
     model = gpt2()
     weight = model.h[1].attn.c_attn.weight.detach()  # (in, 3 * out)
-    evals = eigenvalues([m for m in weight_matrices(model.state_dict()) if m.name.startswith("h.1.attn")])
+    evals = eigenvalues(
+        [m for m in weight_matrices(model.state_dict()) if m.name.startswith("h.1.attn")]
+    )
     for i, name in enumerate("qkv"):
         part = svd_evals(weight[:, 48 * i : 48 * (i + 1)])
         np.testing.assert_allclose(evals[f"h.1.attn.{name}"], part, rtol=0, atol=1e-13 * part.max())
@@ -212,7 +270,9 @@ def test_what_only_the_model_knows_is_said_or_documented():
         assert "only the model knows" in reasons[f"normed.parametrizations.weight.{part}"]
     assert reasons["tied.weight"] == "the same tensor as tokens.weight"
     # The slices of the transposed convolution are transposed, and their spectra the same.
-    pooled = [next(m for m in weight_matrices(of) if m.name == "up.pooled") for of in (model, state)]
+    pooled = [
+        next(m for m in weight_matrices(of) if m.name == "up.pooled") for of in (model, state)
+    ]
     a, b = (eigenvalues([m])["up.pooled"] for m in pooled)
     np.testing.assert_allclose(a, b, rtol=1e-9)
 
@@ -258,14 +318,24 @@ def test_names_say_what_a_state_dict_does_not():
 
     beside = {f"a.{n}.weight": torch.ones(8) for n in ("query", "key", "value")}
     assert kind("wte.weight", 9, 8) == {"wte": "embedding"}
-    for name in ("token_embedding", "word_embeddings", "embed_tokens", "tok_embeddings", "embedding", "shared"):
+    for name in (
+        "token_embedding",
+        "word_embeddings",
+        "embed_tokens",
+        "tok_embeddings",
+        "embedding",
+        "shared",
+    ):
         assert kind(f"x.{name}.weight", 9, 8) == {f"x.{name}": "embedding"}
     assert kind("patch_embedding.weight", 9, 8) == {"patch_embedding": "linear"}
     assert kind("a.dense.weight", 8, 8, **beside) == {"a.dense": "out"}
     assert kind("b.dense.weight", 8, 8, **beside) == {"b.dense": "linear"}
     assert kind("x.attention.output.dense.weight", 8, 8) == {"x.attention.output.dense": "out"}
     assert kind("x.output.dense.weight", 8, 8) == {"x.output.dense": "mlp"}
-    assert kind("attn.query_key_value.weight", 24, 8) == {"attn.query_key_value": "linear"}  # mixed head by head
+    # mixed head by head
+    assert kind("attn.query_key_value.weight", 24, 8) == {"attn.query_key_value": "linear"}
     assert kind("attn.qkv.weight", 20, 8) == {"attn.qkv": "linear"}  # grouped queries
-    assert kind("moe.experts.down_proj", 2, 8, 4) == {f"moe.experts.down_proj.{i}": "mlp" for i in range(2)}
+    assert kind("moe.experts.down_proj", 2, 8, 4) == {
+        f"moe.experts.down_proj.{i}": "mlp" for i in range(2)
+    }
     assert set(kind("c.weight", 8, 3, 2, 2, 2)) == {"c.flat", "c.pooled"}

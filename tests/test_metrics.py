@@ -19,7 +19,8 @@ def test_metrics_are_weightwatchers(ww, size, kind):
     assert metrics.stable_rank(evals) == pytest.approx(ww.rmt.stable_rank(evals), rel=1e-12)
     assert metrics.numerical_rank(evals, N) == ww.rmt.matrix_rank(np.sqrt(evals), N)
     ours = metrics.matrix_entropy(evals, "normalised", N)
-    assert ours == pytest.approx(ww.rmt.matrix_entropy(np.sqrt(evals), N), abs=1e-6)  # it adds 1e-10 to p
+    # it adds 1e-10 to p
+    assert ours == pytest.approx(ww.rmt.matrix_entropy(np.sqrt(evals), N), abs=1e-6)
     p = evals / evals.sum()
     assert ours == pytest.approx(-(p * np.log(p)).sum() / np.log(min(size)), rel=1e-12)
 
@@ -32,17 +33,34 @@ def test_closed_forms():
         "log_norm": np.log10(64), "log_spectral_norm": 0,
     }, rel=1e-12)  # fmt: skip
     one = metrics.summarise(np.r_[np.zeros(63), 4.0])
-    assert one["frobenius_norm"] == one["spectral_norm"] == 2 and one["stable_rank"] == one["effective_rank"] == 1
-    assert one["entropy_normalised"] == 0 and one["entropy_raw"] == pytest.approx(-4 * np.log(4), rel=1e-12)
+    assert (
+        one["frobenius_norm"] == one["spectral_norm"] == 2
+        and one["stable_rank"] == one["effective_rank"] == 1
+    )
+    assert one["entropy_normalised"] == 0 and one["entropy_raw"] == pytest.approx(
+        -4 * np.log(4), rel=1e-12
+    )
     zero = metrics.summarise(np.zeros(64))
-    assert zero["frobenius_norm"] == zero["spectral_norm"] == zero["entropy_raw"] == zero["numerical_rank"] == 0
-    assert np.isnan([zero[name] for name in ("stable_rank", "effective_rank", "entropy_normalised")]).all()
+    assert (
+        zero["frobenius_norm"]
+        == zero["spectral_norm"]
+        == zero["entropy_raw"]
+        == zero["numerical_rank"]
+        == 0
+    )
+    assert np.isnan(
+        [zero[name] for name in ("stable_rank", "effective_rank", "entropy_normalised")]
+    ).all()
     assert zero["log_norm"] == zero["log_spectral_norm"] == -np.inf
 
 
 def test_effective_rank_is_the_exponential_of_scipys_entropy():
     rng = np.random.default_rng(0)
-    for w in (rng.normal(size=(80, 50)), rng.pareto(1.5, (60, 60)), np.outer(np.arange(40), np.arange(30))):
+    for w in (
+        rng.normal(size=(80, 50)),
+        rng.pareto(1.5, (60, 60)),
+        np.outer(np.arange(40), np.arange(30)),
+    ):
         singular = np.linalg.svd(w, compute_uv=False)
         ours = metrics.effective_rank(singular**2)
         assert ours == pytest.approx(np.exp(stats.entropy(singular)), rel=1e-9)
@@ -58,7 +76,10 @@ def test_rank_of_a_deficient_matrix_survives_the_gram_matrix():
     assert metrics.numerical_rank(evals, 90) == np.linalg.matrix_rank(w) == 7
     top = evals[-7:] / evals[-7:].sum()
     expected = -(top * np.log(top)).sum() / np.log(7)
-    assert metrics.matrix_entropy(evals, "normalised", 90) == pytest.approx(expected, rel=1e-9) and expected <= 1
+    assert (
+        metrics.matrix_entropy(evals, "normalised", 90) == pytest.approx(expected, rel=1e-9)
+        and expected <= 1
+    )
 
 
 def test_summarise_stacks_like_single_calls():
@@ -76,7 +97,8 @@ def test_log_norms_and_entropy_scale():
     logs = metrics.log_norms(evals, alpha=2.5)
     assert logs["log_alpha_norm"] == pytest.approx(np.log10((evals**2.5).sum()), rel=1e-12)
     assert logs["alpha_weighted"] == pytest.approx(2.5 * np.log10(evals.max()), rel=1e-12)
-    assert np.isfinite(metrics.log_norms(evals * 1e10, alpha=50.0)["log_alpha_norm"])  # 1e500 would overflow
+    # 1e500 would overflow
+    assert np.isfinite(metrics.log_norms(evals * 1e10, alpha=50.0)["log_alpha_norm"])
     normalised = [metrics.matrix_entropy(c * evals, "normalised") for c in (1, 9)]
     assert normalised[0] == pytest.approx(normalised[1], rel=1e-12)
     raw = [metrics.matrix_entropy(c * evals) for c in (1, 9)]
@@ -93,5 +115,7 @@ def test_metrics_refuse_bad_input():
 
 
 def test_no_torch_needed():
-    code = "import sys, ddiv.spectra.metrics, ddiv.spectra.powerlaw; sys.exit('torch' in sys.modules)"
+    code = (
+        "import sys, ddiv.spectra.metrics, ddiv.spectra.powerlaw; sys.exit('torch' in sys.modules)"
+    )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

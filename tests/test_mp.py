@@ -1,4 +1,6 @@
-"""Marchenko-Pastur fits, against WeightWatcher on the CPU, closed forms and planted noise and spikes."""
+"""Marchenko-Pastur fits, against WeightWatcher on the CPU, closed forms and planted noise and
+spikes.
+"""
 
 import subprocess
 import sys
@@ -17,7 +19,10 @@ from tests.test_phase import signed, spiked
 
 
 def noise(rng, N, M):
-    """Eigenvalues of a Gaussian N x M matrix without the matrix (Dumitriu and Edelman, J. Math. Phys. 2002)."""
+    """Eigenvalues of a Gaussian N x M matrix without the matrix (Dumitriu and Edelman, J. Math.
+
+    Phys. 2002).
+    """
     diagonal = np.sqrt(rng.chisquare(N - np.arange(M)))
     below = np.sqrt(rng.chisquare(np.arange(M - 1, 0, -1)))
     squares = diagonal**2
@@ -36,34 +41,47 @@ def evals_of(w):
 def test_law_integrates_to_its_distribution_and_moments(N, M):
     sigma = 0.3
     low, high = mp.bulk_edges(N, M, sigma)
+
     # t = low + (high - low) sin^2 takes the roots at both edges out of the integrand.
     def integral(function, upto=np.pi / 2):
         def integrand(angle):
             x = low + (high - low) * np.sin(angle) ** 2
             return function(x) * mp.pdf(x, N, M, sigma) * (high - low) * np.sin(2 * angle)
+
         return integrate.quad(integrand, 1e-12, upto, epsabs=1e-11, limit=200)[0]
+
     assert integral(np.ones_like) == pytest.approx(1, abs=1e-9)
     assert integral(lambda x: x) == pytest.approx(sigma**2 * N, rel=1e-9)  # the MP moments
     assert integral(np.square) == pytest.approx(sigma**4 * N * (N + M), rel=1e-9)
-    assert integral(lambda x: x**3) == pytest.approx(sigma**6 * N * (N * N + 3 * N * M + M * M), rel=1e-9)
+    assert integral(lambda x: x**3) == pytest.approx(
+        sigma**6 * N * (N * N + 3 * N * M + M * M), rel=1e-9
+    )
     for angle in (0.1, 0.5, 1.0, 1.4):
         x = low + (high - low) * np.sin(angle) ** 2
         assert mp.cdf(x, N, M, sigma) == pytest.approx(integral(np.ones_like, angle), abs=1e-9)
-    np.testing.assert_allclose(mp.cdf([low - 1, low, high, high + 1], N, M, sigma), [0, 0, 1, 1], atol=1e-12)
+    np.testing.assert_allclose(
+        mp.cdf([low - 1, low, high, high + 1], N, M, sigma), [0, 0, 1, 1], atol=1e-12
+    )
     assert (mp.pdf([low - 1e-9, high + 1e-9], N, M, sigma) == 0).all()
 
 
 def test_square_law_is_the_quarter_circle():
     x = np.linspace(0.01, 4, 50) * 25
-    circle = stats.semicircular(scale=2 * 5).cdf(np.sqrt(x)) * 2 - 1  # singular values of 25 x 25 reach 2 sqrt(25)
+    # singular values of 25 x 25 reach 2 sqrt(25)
+    circle = stats.semicircular(scale=2 * 5).cdf(np.sqrt(x)) * 2 - 1
     np.testing.assert_allclose(mp.cdf(x, 25, 25), circle, atol=1e-12)
     assert mp.pdf(0.0, 25, 25) == np.inf and mp.bulk_edges(25, 25) == (0, 100)
 
 
 @pytest.mark.parametrize(
-    "N, M, sigma", [(3, 4, 1), (4, 0, 1), (4, 3, 0), (4, 3, np.nan), (np.nan, 3, 1), (np.inf, 3, 1)])
+    "N, M, sigma", [(3, 4, 1), (4, 0, 1), (4, 3, 0), (4, 3, np.nan), (np.nan, 3, 1), (np.inf, 3, 1)]
+)
 def test_law_refuses_what_is_none(N, M, sigma):
-    for function in (mp.bulk_edges, lambda *shape: mp.pdf(1.0, *shape), lambda *shape: mp.cdf(1.0, *shape)):
+    for function in (
+        mp.bulk_edges,
+        lambda *shape: mp.pdf(1.0, *shape),
+        lambda *shape: mp.cdf(1.0, *shape),
+    ):
         with pytest.raises(ValueError, match="N >= M > 0 and sigma > 0"):
             function(N, M, sigma)
 
@@ -72,18 +90,28 @@ def test_law_refuses_what_is_none(N, M, sigma):
 
 
 def reported(ww, evals, N, M, count):
-    """num_spikes, sigma_mp, mp_softrank, bulk_min, bulk_max, W_scale of WeightWatcher's own function."""
+    """num_spikes, sigma_mp, mp_softrank, bulk_min, bulk_max, W_scale of WeightWatcher's own
+    function.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return ww.main.WeightWatcher().mp_fit(evals, N, M, count, "", 0, 0, False, False, "", "", 1, True, evals)
+        return ww.main.WeightWatcher().mp_fit(
+            evals, N, M, count, "", 0, 0, False, False, "", "", 1, True, evals
+        )
 
 
 @pytest.mark.parametrize("kind", ["gaussian", "pareto", "spiked", "tiny"])
-@pytest.mark.parametrize("shape", [(64, 64, 1), (256, 64, 1), (100, 37, 1), (40, 10, 9), (30, 30, 9), (9, 8, 1)])
+@pytest.mark.parametrize(
+    "shape", [(64, 64, 1), (256, 64, 1), (100, 37, 1), (40, 10, 9), (30, 30, 9), (9, 8, 1)]
+)
 def test_fit_is_weightwatchers(ww, shape, kind):
     N, M, count = shape
     rng = np.random.default_rng([*shape, len(kind)])
-    w = signed(rng, rng.pareto(2, (count, N, M))) if kind == "pareto" else rng.normal(size=(count, N, M))
+    w = (
+        signed(rng, rng.pareto(2, (count, N, M)))
+        if kind == "pareto"
+        else rng.normal(size=(count, N, M))
+    )
     if kind == "spiked":
         w[0] += np.outer(rng.normal(size=N), rng.normal(size=M))
     evals = (np.linalg.svd(w * (1e-6 if kind == "tiny" else 0.3), compute_uv=False) ** 2).ravel()
@@ -91,28 +119,41 @@ def test_fit_is_weightwatchers(ww, shape, kind):
     assert ours.num_spikes == theirs[0]
     found = [ours.sigma_mp, ours.soft_rank, ours.bulk_min, ours.bulk_max, ours.w_scale]
     np.testing.assert_allclose(found, theirs[1:], rtol=1e-9, atol=0)
-    np.testing.assert_allclose(mp.bulk_edges(N, M, ours.sigma), [ours.bulk_min, ours.bulk_max], rtol=1e-9, atol=0)
+    np.testing.assert_allclose(
+        mp.bulk_edges(N, M, ours.sigma), [ours.bulk_min, ours.bulk_max], rtol=1e-9, atol=0
+    )
 
 
 def test_fit_is_what_weightwatcher_reports_of_a_model(ww):
     torch.manual_seed(0)
     model = nn.Sequential(nn.Linear(60, 60), nn.Conv2d(20, 30, 3))
     table = ww.main.WeightWatcher(model=model).analyze(mp_fit=True, randomize=False, plot=False)
-    for i, (w, N, M) in enumerate([(model[0].weight, 60, 60), (model[1].weight.flatten(2).permute(2, 0, 1), 30, 20)]):
+    for i, (w, N, M) in enumerate(
+        [(model[0].weight, 60, 60), (model[1].weight.flatten(2).permute(2, 0, 1), 30, 20)]
+    ):
         evals = np.linalg.svd(w.detach().double().numpy(), compute_uv=False).ravel() ** 2
-        count, scale = len(evals) // M, 0.5 if i else 1.0  # it halves a convolution's eigenvalues (`conv2d_norm`)
+        # it halves a convolution's eigenvalues (`conv2d_norm`)
+        count, scale = len(evals) // M, 0.5 if i else 1.0
         ours, row = mp.fit(evals * scale, N, M, count, "weightwatcher"), table.iloc[i]
         assert (row["N"], row["M"], row["rf"], ours.num_spikes) == (N, M, count, row["num_spikes"])
-        columns = {"sigma_mp": ours.sigma_mp, "mp_softrank": ours.soft_rank, "bulk_min": ours.bulk_min,
-                   "bulk_max": ours.bulk_max, "W_scale": ours.w_scale}
+        columns = {
+            "sigma_mp": ours.sigma_mp,
+            "mp_softrank": ours.soft_rank,
+            "bulk_min": ours.bulk_min,
+            "bulk_max": ours.bulk_max,
+            "W_scale": ours.w_scale,
+        }
         for name, value in columns.items():
-            assert value == pytest.approx(row[name], rel=1e-5, abs=1e-12), name  # its evals differ by round-off
+            # its evals differ by round-off
+            assert value == pytest.approx(row[name], rel=1e-5, abs=1e-12), name
 
 
 def test_density_estimate_is_scikit_learns():
     values = np.sort(np.random.default_rng(0).pareto(1.5, 300))
     t = np.linspace(0, values[-1] + 0.5, 1000)
-    theirs = np.exp(KernelDensity(kernel="linear", bandwidth=0.1).fit(values[:, None]).score_samples(t[:, None]))
+    theirs = np.exp(
+        KernelDensity(kernel="linear", bandwidth=0.1).fit(values[:, None]).score_samples(t[:, None])
+    )
     np.testing.assert_allclose(mp._linear_kde(values, t, 0.1), theirs, rtol=1e-9, atol=1e-11)
 
 
@@ -127,8 +168,17 @@ def test_where_weightwatcher_finds_nothing(ww):
 # --- the definition "bulk" ------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("N, M, within", [(64, 64, 0.012), (768, 768, 0.001), (3072, 768, 0.0005), (512, 64, 0.004),
-                                          (100, 10, 0.023)])  # 1 / sqrt(2 N M): the least error that any estimate has
+@pytest.mark.parametrize(
+    "N, M, within",
+    [
+        (64, 64, 0.012),
+        (768, 768, 0.001),
+        (3072, 768, 0.0005),
+        (512, 64, 0.004),
+        # 1 / sqrt(2 N M): the least error that any estimate has
+        (100, 10, 0.023),
+    ],
+)
 def test_noise_is_recovered(N, M, within):
     fits = [mp.fit(noise(np.random.default_rng(seed), N, M) * 0.04, N, M) for seed in range(40)]
     errors = np.array([fit.sigma for fit in fits]) / 0.2 - 1
@@ -153,7 +203,9 @@ def test_spikes_do_not_pull(N, M, share, strengths):
 
 
 def test_spikes_do_not_hide_one_another():
-    """A third of the spectrum, equal and strong: with sigma from everything below, none would stand out."""
+    """A third of the spectrum, equal and strong: with sigma from everything below, none would stand
+    out.
+    """
     fit = mp.fit(evals_of(spiked(np.random.default_rng(0), 300, 300, [10] * 100)), 300, 300)
     assert fit.num_spikes == 100 and fit.sigma == pytest.approx(1, rel=0.02)
 
@@ -164,16 +216,30 @@ def test_heavy_tails_are_not_taken_for_a_bulk():
         fit = mp.fit(evals_of(signed(rng, 1 + rng.pareto(tail, (256, 256)))), 256, 256)
         assert not fit.accepted and fit.soft_rank < 0.5 and fit.ks > 1.5 * fit.ks_critical
     columns = mp.fit(evals_of(rng.normal(size=(256, 128)) * np.linspace(1, 0.3, 128)), 256, 128)
-    assert not columns.accepted and any("does not follow the law" in reason for reason in columns.reasons)
+    assert not columns.accepted and any(
+        "does not follow the law" in reason for reason in columns.reasons
+    )
 
 
 def test_calibration_on_noise():
     """At most about one spectrum of a hundred of pure noise shows a spike, or strays from the law."""
-    shapes = [(16, 16, 1, 400), (400, 32, 1, 400), (64, 64, 1, 400), (256, 256, 1, 100), (24, 24, 9, 150)]
+    shapes = [
+        (16, 16, 1, 400),
+        (400, 32, 1, 400),
+        (64, 64, 1, 400),
+        (256, 256, 1, 100),
+        (24, 24, 9, 150),
+    ]
     for N, M, count, spectra in shapes:
         rng = np.random.default_rng([N, M, count])
-        fits = [mp.fit(np.concatenate([noise(rng, N, M) for _ in range(count)]), N, M, count) for _ in range(spectra)]
-        false_spikes, rejected = sum(f.num_spikes > 0 for f in fits), sum(f.ks > f.ks_critical for f in fits)
+        fits = [
+            mp.fit(np.concatenate([noise(rng, N, M) for _ in range(count)]), N, M, count)
+            for _ in range(spectra)
+        ]
+        false_spikes, rejected = (
+            sum(f.num_spikes > 0 for f in fits),
+            sum(f.ks > f.ks_critical for f in fits),
+        )
         allowed = stats.binom.ppf(0.999, spectra, 0.02)
         assert false_spikes <= allowed and rejected <= allowed
         # Nor is the critical value idle: half of it is exceeded by most.
@@ -181,7 +247,9 @@ def test_calibration_on_noise():
 
 
 def tracy_widom(s):
-    """Distribution function of order 1: det(1 - Ai(x + y + s)) on the half-line (Ferrari and Spohn 2005)."""
+    """Distribution function of order 1: det(1 - Ai(x + y + s)) on the half-line (Ferrari and Spohn
+    2005).
+    """
     x, weights = np.polynomial.legendre.leggauss(60)
     x, root = 8 * (x + 1), np.sqrt(8 * weights)
     return np.linalg.det(np.eye(60) - root[:, None] * special.airy(x[:, None] + x + s)[0] * root)
@@ -195,11 +263,15 @@ def test_threshold_is_the_tracy_widom_quantile():
         assert 1 - tracy_widom(quantile) == pytest.approx(level, rel=0.06)
     for N, M, count in [(64, 64, 1), (300, 30, 1), (32, 32, 9)]:
         rng = np.random.default_rng(N)
-        tops = np.array([max(noise(rng, N, M)[-1] for _ in range(count)) for _ in range(1500 // count)])
+        tops = np.array(
+            [max(noise(rng, N, M)[-1] for _ in range(count)) for _ in range(1500 // count)]
+        )
         for level in (0.1, 0.05, 0.01):
             share = (tops > mp.spike_threshold(N, M, 1.0, count, level)).mean()
             assert share == pytest.approx(level, abs=4 * np.sqrt(level / len(tops)))
-    assert mp.spike_threshold(64, 64, 3.0) == pytest.approx(9 * mp.spike_threshold(64, 64), rel=1e-12)
+    assert mp.spike_threshold(64, 64, 3.0) == pytest.approx(
+        9 * mp.spike_threshold(64, 64), rel=1e-12
+    )
 
 
 # --- both -----------------------------------------------------------------------------------------
@@ -212,7 +284,13 @@ def test_scale_and_order(definition):
     plain = mp.fit(evals, 120, 60, 1, definition)
     scaled = mp.fit(rng.permutation(evals) * 1e-8, 120, 60, 1, definition)
     assert scaled.num_spikes == plain.num_spikes and scaled.reasons == plain.reasons
-    found = [scaled.sigma * 1e4, scaled.sigma_mp, scaled.bulk_max * 1e8, scaled.soft_rank, scaled.ks]
+    found = [
+        scaled.sigma * 1e4,
+        scaled.sigma_mp,
+        scaled.bulk_max * 1e8,
+        scaled.soft_rank,
+        scaled.ks,
+    ]
     expected = [plain.sigma, plain.sigma_mp, plain.bulk_max, plain.soft_rank, plain.ks]
     np.testing.assert_allclose(found, expected, rtol=1e-9)
     law = SimpleNamespace(cdf=lambda x: mp.cdf(x, plain.N, plain.M, plain.sigma))
@@ -223,7 +301,10 @@ def test_scale_and_order(definition):
 @pytest.mark.parametrize("definition", mp.DEFINITIONS)
 def test_what_has_no_fit_says_so(definition):
     nothing = mp.fit(np.zeros(20), 40, 20, 1, definition)
-    assert np.isnan([nothing.sigma, nothing.bulk_max, nothing.soft_rank, nothing.ks]).all() and not nothing.accepted
+    assert (
+        np.isnan([nothing.sigma, nothing.bulk_max, nothing.soft_rank, nothing.ks]).all()
+        and not nothing.accepted
+    )
     one = mp.fit(np.array([2.0]), 30, 1, 1, definition)
     assert "M below 8" in one.reasons[0] and not one.accepted
     rng = np.random.default_rng(0)
@@ -240,8 +321,13 @@ def test_what_has_no_fit_says_so(definition):
 def test_bad_input_is_an_error():
     good = np.arange(1.0, 21.0)
     for evals, N, M, count in [
-        (good, 40, 19, 1), (good, 40, 10, 1), (good, 19, 20, 1), (good.reshape(2, 10), 40, 10, 2),
-        (good[:0], 40, 20, 1), (good - 5, 40, 20, 1), (np.r_[good[:19], np.nan], 40, 20, 1),
+        (good, 40, 19, 1),
+        (good, 40, 10, 1),
+        (good, 19, 20, 1),
+        (good.reshape(2, 10), 40, 10, 2),
+        (good[:0], 40, 20, 1),
+        (good - 5, 40, 20, 1),
+        (np.r_[good[:19], np.nan], 40, 20, 1),
         (np.r_[good[:19], np.inf], 40, 20, 1),
     ]:
         for definition in mp.DEFINITIONS:

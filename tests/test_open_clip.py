@@ -1,4 +1,6 @@
-"""open_clip's models as backbones: where weights come from, what the networks compute, which layers the spectra get."""
+"""open_clip's models as backbones: where weights come from, what the networks compute, which layers
+the spectra get.
+"""
 
 import json
 import os
@@ -34,17 +36,27 @@ WORLD = World(train_per_class=1, test_per_class=1, version=1)
 NAMES = tuple(one.name for one in FINETUNE_CLASSES)
 IMAGES = render(FINETUNE_CLASSES, np.arange(8), "real", 0)
 TEXT = {"context_length": 24, "vocab_size": 49408, "width": 32, "heads": 2, "layers": 1}
-VIT = {"embed_dim": 32, "text_cfg": TEXT,
-       "vision_cfg": {"image_size": 32, "layers": 2, "width": 64, "patch_size": 16, "head_width": 32}}
-RESNET = {"embed_dim": 32, "text_cfg": TEXT,
-          "vision_cfg": {"image_size": 32, "layers": [1, 1, 1, 1], "width": 8, "patch_size": None}}
+VIT = {
+    "embed_dim": 32,
+    "text_cfg": TEXT,
+    "vision_cfg": {"image_size": 32, "layers": 2, "width": 64, "patch_size": 16, "head_width": 32},
+}
+RESNET = {
+    "embed_dim": 32,
+    "text_cfg": TEXT,
+    "vision_cfg": {"image_size": 32, "layers": [1, 1, 1, 1], "width": 8, "patch_size": None},
+}
 
 
 @pytest.fixture(scope="module", autouse=True)
 def small_models(tmp_path_factory):
     """Models of the true classes, in open_clip's own register under names of their own."""
     folder = tmp_path_factory.mktemp("configs")
-    for name, config in {"tiny-vit": VIT, "tiny-vit-quickgelu": VIT | {"quick_gelu": True}, "tiny-rn": RESNET}.items():
+    for name, config in {
+        "tiny-vit": VIT,
+        "tiny-vit-quickgelu": VIT | {"quick_gelu": True},
+        "tiny-rn": RESNET,
+    }.items():
         (folder / f"{name}.json").write_text(json.dumps(config))
     open_clip.add_model_config(folder)
     yield
@@ -74,10 +86,14 @@ def local(tmp_path, monkeypatch):
     """A function that saves a model into the folder that $DDIV_CLIP names, and gives its spec."""
     monkeypatch.setenv("DDIV_CLIP", str(tmp_path))
 
-    def saved(model: CLIP, name: str = "tiny-vit", file: str = "a/clip.safetensors", **spec) -> OpenClip:
+    def saved(
+        model: CLIP, name: str = "tiny-vit", file: str = "a/clip.safetensors", **spec
+    ) -> OpenClip:
         (tmp_path / file).parent.mkdir(exist_ok=True)
         state = {key: value.contiguous() for key, value in model.state_dict().items()}
-        save_file(state, tmp_path / file) if file.endswith("safetensors") else torch.save(state, tmp_path / file)
+        save_file(state, tmp_path / file) if file.endswith("safetensors") else torch.save(
+            state, tmp_path / file
+        )
         return OpenClip(name, file_digest(tmp_path / file), **spec)
 
     return saved
@@ -104,8 +120,12 @@ def test_a_network_is_the_checkpoint_s_image_tower_and_a_random_layer(local, nam
     torch.manual_seed(7)
     layer = torch.nn.Linear(32, len(NAMES))
     features = clip.encode_image(by_hand(IMAGES))
-    torch.testing.assert_close(network.eval()(torch.from_numpy(IMAGES)), layer(features), rtol=1e-4, atol=1e-4)
-    assert all(not key.startswith(("token_embedding", "encoder.token")) for key in network.state_dict())
+    torch.testing.assert_close(
+        network.eval()(torch.from_numpy(IMAGES)), layer(features), rtol=1e-4, atol=1e-4
+    )
+    assert all(
+        not key.startswith(("token_embedding", "encoder.token")) for key in network.state_dict()
+    )
 
 
 @torch.no_grad()
@@ -119,8 +139,14 @@ def test_the_zero_shot_layer_starts_as_clip_s_own_classifier(local):
     images = clip.encode_image(by_hand(IMAGES), normalize=True)
     expected = 50 * images @ clip.encode_text(texts, normalize=True).T
     assert expected.std() > 1e-3
-    torch.testing.assert_close(network.eval()(torch.from_numpy(IMAGES)), expected, rtol=1e-4, atol=1e-4)
-    assert network.head.weight.requires_grad and not network.head.bias.any() and sites.head is network.head
+    torch.testing.assert_close(
+        network.eval()(torch.from_numpy(IMAGES)), expected, rtol=1e-4, atol=1e-4
+    )
+    assert (
+        network.head.weight.requires_grad
+        and not network.head.bias.any()
+        and sites.head is network.head
+    )
     other, _ = build(local(clip, head="zero-shot"), classes[::-1])
     assert torch.equal(other.head.weight, network.head.weight.flip(0))
 
@@ -139,7 +165,10 @@ def test_every_build_has_a_copy_of_its_own_and_leaves_the_generator_to_the_layer
 
 def test_images_of_another_side_say_which_one_to_give(local):
     network, _ = build(local(random_clip("tiny-vit")), NAMES)
-    with pytest.raises(TrialFailed, match="of 32 x 32 pixels, the data has 48 x 40: give the study data with side=32"):
+    with pytest.raises(
+        TrialFailed,
+        match="of 32 x 32 pixels, the data has 48 x 40: give the study data with side=32",
+    ):
         network(torch.zeros(1, 3, 40, 48, dtype=torch.uint8))
 
 
@@ -149,9 +178,14 @@ def test_as_an_embedder_it_gives_the_image_features(local, name):
     spec = local(clip, name)
     rows = vectors(IMAGES, "embedding", spec, WORLD, CPU)
     with torch.no_grad():
-        np.testing.assert_allclose(rows.rows, clip.encode_image(by_hand(IMAGES)).numpy(), rtol=1e-3, atol=1e-4)
+        np.testing.assert_allclose(
+            rows.rows, clip.encode_image(by_hand(IMAGES)).numpy(), rtol=1e-3, atol=1e-4
+        )
     assert rows.embedder == f"open_clip {name} {spec.pretrained[:20]}"
-    assert rows.preprocessing == "bilinear to 32 px, mean 0.4815/0.4578/0.4082, deviation 0.2686/0.2613/0.2758"
+    assert (
+        rows.preprocessing
+        == "bilinear to 32 px, mean 0.4815/0.4578/0.4082, deviation 0.2686/0.2613/0.2758"
+    )
     with pytest.raises(ValueError, match="OpenClip does not read texts"):
         vectors(np.array(["a text"], dtype=object), "embedding", spec, WORLD, CPU)
 
@@ -165,19 +199,28 @@ def activations(spec: OpenClip) -> set[type]:
 
 @pytest.fixture
 def hub(tmp_path, monkeypatch):
-    """Hugging Face's cache with the weights of two tags of tiny-vit, of which one was trained with QuickGELU."""
-    tags = {tag: open_clip.pretrained._pcfg(hf_hub=f"nobody/tiny.{tag}/", **more)
-            for tag, more in {"openai": {"quick_gelu": True}, "laion": {}, "elsewhere": {}}.items()}
+    """Hugging Face's cache with the weights of two tags of tiny-vit, of which one was trained with
+    QuickGELU.
+    """
+    tags = {
+        tag: open_clip.pretrained._pcfg(hf_hub=f"nobody/tiny.{tag}/", **more)
+        for tag, more in {"openai": {"quick_gelu": True}, "laion": {}, "elsewhere": {}}.items()
+    }
     monkeypatch.setitem(open_clip.pretrained._PRETRAINED, "tiny-vit", tags)
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
-    for tag, file in {"openai": "open_clip_model.safetensors", "laion": "open_clip_pytorch_model.bin"}.items():
+    for tag, file in {
+        "openai": "open_clip_model.safetensors",
+        "laion": "open_clip_pytorch_model.bin",
+    }.items():
         repository = tmp_path / f"models--nobody--tiny.{tag}"
         folder = repository / "snapshots" / ("0" * 40)
         folder.mkdir(parents=True)
         (repository / "refs").mkdir()
         (repository / "refs" / "main").write_text("0" * 40)
         state = random_clip("tiny-vit").state_dict()
-        save_file(state, folder / file) if file.endswith("safetensors") else torch.save(state, folder / file)
+        save_file(state, folder / file) if file.endswith("safetensors") else torch.save(
+            state, folder / file
+        )
 
 
 def test_weights_of_a_tag_have_the_activation_that_they_were_trained_with(hub):
@@ -186,7 +229,9 @@ def test_weights_of_a_tag_have_the_activation_that_they_were_trained_with(hub):
     reference = random_clip("tiny-vit-quickgelu")
     network, _ = build(OpenClip("tiny-vit", "openai"), NAMES)
     with torch.no_grad():
-        torch.testing.assert_close(network.encoder(by_hand(IMAGES)), reference.encode_image(by_hand(IMAGES)))
+        torch.testing.assert_close(
+            network.encoder(by_hand(IMAGES)), reference.encode_image(by_hand(IMAGES))
+        )
 
 
 def test_open_clip_s_register_says_quick_gelu_of_the_paper_s_weights():
@@ -195,17 +240,27 @@ def test_open_clip_s_register_says_quick_gelu_of_the_paper_s_weights():
     assert not ours._tag("ViT-B-32", "laion2b_s34b_b79k").get("quick_gelu")
 
 
-@pytest.mark.parametrize("name, trained, right", [
-    ("tiny-vit", True, "tiny-vit-quickgelu"), ("tiny-vit-quickgelu", False, "tiny-vit$")])
-def test_a_file_whose_folder_tells_of_another_activation_is_refused(local, tmp_path, name, trained, right):
+@pytest.mark.parametrize(
+    "name, trained, right",
+    [("tiny-vit", True, "tiny-vit-quickgelu"), ("tiny-vit-quickgelu", False, "tiny-vit$")],
+)
+def test_a_file_whose_folder_tells_of_another_activation_is_refused(
+    local, tmp_path, name, trained, right
+):
     spec = local(random_clip(name), name)
-    (tmp_path / "a" / "open_clip_config.json").write_text(json.dumps({"model_cfg": {"quick_gelu": trained}}))
-    with pytest.raises(NoModel, match=f"with{'' if trained else 'out'} QuickGELU: name its model {right}"):
+    (tmp_path / "a" / "open_clip_config.json").write_text(
+        json.dumps({"model_cfg": {"quick_gelu": trained}})
+    )
+    with pytest.raises(
+        NoModel, match=f"with{'' if trained else 'out'} QuickGELU: name its model {right}"
+    ):
         build(spec, NAMES)
 
 
 class AsPublished(torch.nn.Module):
-    """A model as OpenAI's archives hold it: half precision, three integers among the weights, and a method to trace."""
+    """A model as OpenAI's archives hold it: half precision, three integers among the weights, and a
+    method to trace.
+    """
 
     def __init__(self, clip: CLIP):
         super().__init__()
@@ -213,7 +268,11 @@ class AsPublished(torch.nn.Module):
             self.add_module(name, child)
         for name in ("positional_embedding", "text_projection", "logit_scale"):
             self.register_parameter(name, getattr(clip, name))
-        for name, value in {"input_resolution": 32, "context_length": 24, "vocab_size": 49408}.items():
+        for name, value in {
+            "input_resolution": 32,
+            "context_length": 24,
+            "vocab_size": 49408,
+        }.items():
             self.register_buffer(name, torch.tensor(value))
 
     def forward(self, values):
@@ -223,7 +282,9 @@ class AsPublished(torch.nn.Module):
 def test_openai_s_own_archives_are_read(local, tmp_path):
     clip = random_clip("tiny-vit-quickgelu")
     path = tmp_path / "ViT.pt"
-    torch.jit.trace(AsPublished(random_clip("tiny-vit-quickgelu")), torch.zeros(1, 32).half()).save(path)
+    torch.jit.trace(AsPublished(random_clip("tiny-vit-quickgelu")), torch.zeros(1, 32).half()).save(
+        path
+    )
     spec = OpenClip("tiny-vit-quickgelu", file_digest(path))
     network, _ = build(spec, NAMES)
     for name, value in network.encoder.state_dict().items():
@@ -238,9 +299,11 @@ def test_openai_s_own_archives_are_read(local, tmp_path):
 def test_weights_that_are_not_at_hand_say_how_to_get_them(hub, monkeypatch, tmp_path):
     monkeypatch.delenv("DDIV_CLIP", raising=False)
     paper, digest = OpenClip("ViT-B-32", "openai"), "ab" * 32
-    for spec, why in [(paper, r"hf download timm/vit_base_patch32_clip_224.openai --include 'open_clip\*'"),
-                      (OpenClip("tiny-vit", "elsewhere"), "hf download nobody/tiny.elsewhere"),
-                      (OpenClip("ViT-B-32", digest), "abababababab... is a local file, and DDIV_CLIP is not set")]:
+    for spec, why in [
+        (paper, r"hf download timm/vit_base_patch32_clip_224.openai --include 'open_clip\*'"),
+        (OpenClip("tiny-vit", "elsewhere"), "hf download nobody/tiny.elsewhere"),
+        (OpenClip("ViT-B-32", digest), "abababababab... is a local file, and DDIV_CLIP is not set"),
+    ]:
         assert "\n" not in absent(spec)
         for ask in (lambda: pytest.fail(absent(spec)), lambda: build(spec, NAMES)):
             with pytest.raises((NoModel, pytest.fail.Exception), match=why):
@@ -254,7 +317,9 @@ def test_a_folder_without_the_file_that_was_meant_is_an_error_and_not_absent(loc
     local(random_clip("tiny-vit"))
     spec = OpenClip("tiny-vit", "0" * 64)
     assert absent(spec) is None
-    with pytest.raises(NoModel, match="none of the 1 checkpoints in .* has the SHA-256 0000.*sha256sum"):
+    with pytest.raises(
+        NoModel, match="none of the 1 checkpoints in .* has the SHA-256 0000.*sha256sum"
+    ):
         build(spec, NAMES)
 
 
@@ -264,9 +329,16 @@ def test_ddiv_clip_may_name_the_file_itself(local, monkeypatch, tmp_path):
     assert absent(spec) is None and build(spec, NAMES)
 
 
-@pytest.mark.parametrize("name, why", [
-    ("ViT-B32", "has no model 'ViT-B32'; close: .*ViT-B-32"), ("ViT-B-16-SigLIP", "ViT-B-16-SigLIP are of other kinds"),
-    ("coca_ViT-B-32", "other kinds"), ("roberta-ViT-B-32", "other kinds"), ("convnext_base", "other kinds")])
+@pytest.mark.parametrize(
+    "name, why",
+    [
+        ("ViT-B32", "has no model 'ViT-B32'; close: .*ViT-B-32"),
+        ("ViT-B-16-SigLIP", "ViT-B-16-SigLIP are of other kinds"),
+        ("coca_ViT-B-32", "other kinds"),
+        ("roberta-ViT-B-32", "other kinds"),
+        ("convnext_base", "other kinds"),
+    ],
+)
 def test_models_of_other_kinds_are_refused(local, name, why):
     spec = OpenClip(name, local(random_clip("tiny-vit")).pretrained)
     with pytest.raises(NoModel, match=why):
@@ -314,13 +386,19 @@ def test_code_in_a_checkpoint_is_not_run(local, tmp_path):
 
 
 def vit_layers(blocks: int) -> list[tuple[str, str, str]]:
-    layers = [("encoder.proj", "other", "encoder"), ("encoder.conv1.flat", "conv-flat", "encoder"),
-              ("encoder.conv1.pooled", "conv-pooled", "encoder")]
+    layers = [
+        ("encoder.proj", "other", "encoder"),
+        ("encoder.conv1.flat", "conv-flat", "encoder"),
+        ("encoder.conv1.pooled", "conv-pooled", "encoder"),
+    ]
     for i in range(blocks):
         block = f"encoder.transformer.resblocks.{i}"
         layers += [(f"{block}.attn.{letter}", letter, "encoder") for letter in "qkv"]
-        layers += [(f"{block}.attn.out_proj", "out", "encoder"), (f"{block}.mlp.c_fc", "mlp", "encoder"),
-                   (f"{block}.mlp.c_proj", "mlp", "encoder")]
+        layers += [
+            (f"{block}.attn.out_proj", "out", "encoder"),
+            (f"{block}.mlp.c_fc", "mlp", "encoder"),
+            (f"{block}.mlp.c_proj", "mlp", "encoder"),
+        ]
     return [*layers, ("head", "linear", "classifier")]
 
 
@@ -330,12 +408,21 @@ def resnet_layers(stages: list[int]) -> list[tuple[str, str, str]]:
         for i in range(blocks):
             convolutions += [f"encoder.layer{stage}.{i}.conv{j}" for j in (1, 2, 3)]
             convolutions += [f"encoder.layer{stage}.{i}.downsample.0"] * (i == 0)
-    layers = [(f"{name}.{way}", f"conv-{way}", "encoder") for name in convolutions for way in ("flat", "pooled")]
-    layers += [(f"encoder.attnpool.{letter}_proj", kind, "encoder") for letter, kind in zip("qkvc", ("q", "k", "v", "out"))]
+    layers = [
+        (f"{name}.{way}", f"conv-{way}", "encoder")
+        for name in convolutions
+        for way in ("flat", "pooled")
+    ]
+    layers += [
+        (f"encoder.attnpool.{letter}_proj", kind, "encoder")
+        for letter, kind in zip("qkvc", ("q", "k", "v", "out"))
+    ]
     return [*layers, ("head", "linear", "classifier")]
 
 
-@pytest.mark.parametrize("name, layers", [("tiny-vit", vit_layers(2)), ("tiny-rn", resnet_layers([1, 1, 1, 1]))])
+@pytest.mark.parametrize(
+    "name, layers", [("tiny-vit", vit_layers(2)), ("tiny-rn", resnet_layers([1, 1, 1, 1]))]
+)
 @pytest.mark.parametrize("head", ["random", "zero-shot"])
 def test_a_local_checkpoint_is_fine_tuned_and_every_layer_has_a_spectrum(local, name, layers, head):
     spec = local(random_clip(name), name, head=head)
@@ -345,22 +432,48 @@ def test_a_local_checkpoint_is_fine_tuned_and_every_layer_has_a_spectrum(local, 
     found = [(one["name"], one["kind"], one["view"]) for one in record.facts["layers"]]
     assert sorted(found) == sorted(layers)
     ends = np.cumsum([one["eigenvalues"] for one in record.facts["layers"]])[:-1]
-    before, after = (np.split(record.arrays[f"eigenvalues/{when}"], ends) for when in ("before", "after"))
-    # A modified ResNet's last normalisations start at zero, so that only shortcuts and what follows move at the first step.
+    before, after = (
+        np.split(record.arrays[f"eigenvalues/{when}"], ends) for when in ("before", "after")
+    )
+    # A modified ResNet's last normalisations start at zero, so that only shortcuts and what follows
+    # move at the first step.
     moved = [not np.array_equal(*pair) for pair in zip(before, after)]
     assert all(moved) if name == "tiny-vit" else moved[-1] and sum(moved) > len(moved) / 2
     assert record.arrays["log_probabilities/sketch"].shape == (60, 60)
 
 
-@pytest.mark.parametrize("model, layers, sites, expected", [
-    ("ViT-B-32", vit_layers(12), 24, {
-        "encoder.conv1.flat": (3072, 768, 1), "encoder.conv1.pooled": (768, 3, 1024), "encoder.proj": (768, 512, 1),
-        "encoder.transformer.resblocks.11.attn.q": (768, 768, 1), "encoder.transformer.resblocks.0.mlp.c_fc": (3072, 768, 1),
-        "head": (512, 60, 1)}),
-    ("RN50", resnet_layers([3, 4, 6, 3]), 16, {
-        "encoder.attnpool.c_proj": (2048, 1024, 1), "encoder.layer4.2.conv2.pooled": (512, 512, 9),
-        "encoder.layer2.0.downsample.0.flat": (512, 256, 1), "head": (1024, 60, 1)})])
-def test_the_paper_s_towers_in_their_true_sizes_have_the_paper_s_layers(monkeypatch, model, layers, sites, expected):
+@pytest.mark.parametrize(
+    "model, layers, sites, expected",
+    [
+        (
+            "ViT-B-32",
+            vit_layers(12),
+            24,
+            {
+                "encoder.conv1.flat": (3072, 768, 1),
+                "encoder.conv1.pooled": (768, 3, 1024),
+                "encoder.proj": (768, 512, 1),
+                "encoder.transformer.resblocks.11.attn.q": (768, 768, 1),
+                "encoder.transformer.resblocks.0.mlp.c_fc": (3072, 768, 1),
+                "head": (512, 60, 1),
+            },
+        ),
+        (
+            "RN50",
+            resnet_layers([3, 4, 6, 3]),
+            16,
+            {
+                "encoder.attnpool.c_proj": (2048, 1024, 1),
+                "encoder.layer4.2.conv2.pooled": (512, 512, 9),
+                "encoder.layer2.0.downsample.0.flat": (512, 256, 1),
+                "head": (1024, 60, 1),
+            },
+        ),
+    ],
+)
+def test_the_paper_s_towers_in_their_true_sizes_have_the_paper_s_layers(
+    monkeypatch, model, layers, sites, expected
+):
     with torch.device("meta"):
         clip = ours.architecture(model, quick_gelu=True)
     clip.visual.to_empty(device="cpu")
@@ -373,8 +486,12 @@ def test_the_paper_s_towers_in_their_true_sizes_have_the_paper_s_layers(monkeypa
     reasons = {name: why for name, why in skipped(network) if "vector" not in why}
     assert set(reasons) <= {"encoder.positional_embedding", "encoder.attnpool.positional_embedding"}
     assert len(places.encoder) == sites and network.side == 224
-    kind, activation = (ModifiedResNet, torch.nn.ReLU) if model == "RN50" else (VisionTransformer, QuickGELU)
-    assert isinstance(network.encoder, kind) and any(isinstance(one, activation) for one in network.modules())
+    kind, activation = (
+        (ModifiedResNet, torch.nn.ReLU) if model == "RN50" else (VisionTransformer, QuickGELU)
+    )
+    assert isinstance(network.encoder, kind) and any(
+        isinstance(one, activation) for one in network.modules()
+    )
     assert not any(isinstance(one, torch.nn.GELU) for one in network.modules())
 
 
@@ -394,22 +511,35 @@ def test_dropout_acts_within_the_tower(local, name, sites):
 
 @pytest.mark.slow
 def test_a_checkpoint_of_the_true_vit_b_32_is_fine_tuned(local, monkeypatch):
-    """604 MB of random weights: one step at 224 px through the whole pipeline, and the spectra of all layers."""
+    """604 MB of random weights: one step at 224 px through the whole pipeline, and the spectra of
+    all layers.
+    """
     spec = local(random_clip("ViT-B-32-quickgelu"), "ViT-B-32-quickgelu")
     small = load(WORLD)
     large = F.interpolate(torch.from_numpy(small.inputs[:2]).float(), 224).to(torch.uint8).numpy()
     data = Dataset(large, small.labels[:2], {"real": (large, small.labels[:2])}, small.classes)
     monkeypatch.setattr("ddiv.train.load", lambda _: data)
-    record = train(Trial(WORLD, spec, Recipe(epochs=1, batch=2, lr=1e-5), Treatment.of(Dropout(0.1)), 0), CPU)
-    assert sorted((one["name"], one["kind"], one["view"]) for one in record.facts["layers"]) == sorted(vit_layers(12))
+    record = train(
+        Trial(WORLD, spec, Recipe(epochs=1, batch=2, lr=1e-5), Treatment.of(Dropout(0.1)), 0), CPU
+    )
+    assert sorted(
+        (one["name"], one["kind"], one["view"]) for one in record.facts["layers"]
+    ) == sorted(vit_layers(12))
     assert np.isfinite(record.arrays["eigenvalues/after"]).all()
-    assert not np.array_equal(record.arrays["eigenvalues/before"], record.arrays["eigenvalues/after"])
+    assert not np.array_equal(
+        record.arrays["eigenvalues/before"], record.arrays["eigenvalues/after"]
+    )
 
 
 def test_specs_of_open_clip_are_checked_and_told_apart():
     with pytest.raises(ValueError, match="starts 'random' or 'zero-shot', got 'none'"):
         OpenClip("RN50", "openai", "none")
-    assert OpenClip("RN50", "openai").tower == "resnet" and OpenClip("ViT-B-32", "openai").tower == "vit"
+    assert (
+        OpenClip("RN50", "openai").tower == "resnet"
+        and OpenClip("ViT-B-32", "openai").tower == "vit"
+    )
     view = View(WORLD, BASELINE, OpenClip("RN50", "openai"), 10, 0)
     assert decode(canonical(view)) == view
-    assert backbones.absent(view.embedder) is None or "hf download" in backbones.absent(view.embedder)
+    assert backbones.absent(view.embedder) is None or "hf download" in backbones.absent(
+        view.embedder
+    )

@@ -1,4 +1,6 @@
-"""Texts from a chat model over the protocol of OpenAI: a loopback server answers, fails and misbehaves."""
+"""Texts from a chat model over the protocol of OpenAI: a loopback server answers, fails and
+misbehaves.
+"""
 
 import json
 import logging
@@ -23,8 +25,12 @@ from tests.openai_server import REPEATED, UNANSWERED, UNUSABLE, Server, classes_
 KEY = "sk-planted-5f1e77c0ffee5ec2e7"
 CLASSES = ("mortgage: payments", 'card: "surprise" fees', "loan: harassment", "account: closed")
 SPEC, SETTING = OpenAI(examples=3, per_request=1, max_tokens=40), Setting("new", temperature=0.9)
-EXAMPLES = (np.array([f"Real complaint {n} of class {n % 4}, sent on day {n}." for n in range(28)], dtype=object),
-            np.arange(28) % 4)
+EXAMPLES = (
+    np.array(
+        [f"Real complaint {n} of class {n % 4}, sent on day {n}." for n in range(28)], dtype=object
+    ),
+    np.arange(28) % 4,
+)
 SEED = 1000
 
 
@@ -41,10 +47,31 @@ def labels(n):
     return np.arange(n) % 4
 
 
-def drawn(server, n=8, *, spec=SPEC, setting=SETTING, folder=None, progress=lambda share: None, known=(), **reach):
+def drawn(
+    server,
+    n=8,
+    *,
+    spec=SPEC,
+    setting=SETTING,
+    folder=None,
+    progress=lambda share: None,
+    known=(),
+    **reach,
+):
     client = Client(server.url, **{"timeout": 2.5, "concurrency": 16, **reach})
     cache = AnswerCache(folder) if folder else None
-    return sample(spec, setting, CLASSES, labels(n), EXAMPLES, SEED, progress, client=client, cache=cache, known=known)
+    return sample(
+        spec,
+        setting,
+        CLASSES,
+        labels(n),
+        EXAMPLES,
+        SEED,
+        progress,
+        client=client,
+        cache=cache,
+        known=known,
+    )
 
 
 def always(fault):
@@ -75,7 +102,8 @@ def test_every_text_comes_once_though_every_fifth_request_fails(stormy):
     assert 30 <= sum(met.values()) <= 70 and len({*UNANSWERED, *UNUSABLE} & set(met)) > 12
     assert len(found.texts) == 200 and len(set(found.texts)) == 200
     assert all(f"about {CLASSES[label]}." in text for text, label in zip(found.texts, labels(200)))
-    # None lost, none made up: what the server gave out, and once for each class the text that it repeats.
+    # None lost, none made up: what the server gave out, and once for each class the text that it
+    # repeats.
     repeated = [text for text in found.texts if text.startswith(REPEATED)]
     assert Counter(found.texts) == Counter(server.served + repeated)
     assert found.facts["repeated"] == met["duplicate"] - len(repeated) and 0 < len(repeated) <= 4
@@ -84,13 +112,26 @@ def test_every_text_comes_once_though_every_fifth_request_fails(stormy):
 def test_what_was_paid_for_is_known_and_paid_for_once(stormy):
     server, found, files, _ = stormy
     met, facts = server.faults(), found.facts
-    assert max(server.paid.values()) == 1 and server.paid.total() == facts["requests"] == facts["asked"] == files
-    assert facts["retried"] == sum(met[kind] for kind in UNANSWERED) == len(server.arrivals) - facts["requests"]
-    assert facts["refused"] == met["refusal"] + met["filtered"] and facts["truncated"] == met["truncated"]
+    assert (
+        max(server.paid.values()) == 1
+        and server.paid.total() == facts["requests"] == facts["asked"] == files
+    )
+    assert (
+        facts["retried"]
+        == sum(met[kind] for kind in UNANSWERED)
+        == len(server.arrivals) - facts["requests"]
+    )
+    assert (
+        facts["refused"] == met["refusal"] + met["filtered"]
+        and facts["truncated"] == met["truncated"]
+    )
     assert facts["malformed"] == met["malformed"] + met["page"] + met["unknown class"]
     assert facts["misclassed"] == met["other class"] and facts["copied"] == met["copy"]
     assert facts["untold"] == met["page"]
-    assert facts["tokens"] == {"prompt": server.tokens["prompt_tokens"], "completion": server.tokens["completion_tokens"]}
+    assert facts["tokens"] == {
+        "prompt": server.tokens["prompt_tokens"],
+        "completion": server.tokens["completion_tokens"],
+    }
     assert facts["answered_by"] == [f"{SPEC.model}-served"]
 
 
@@ -113,7 +154,9 @@ def test_interrupted_half_way_and_resumed_it_asks_only_for_the_rest(tmp_path, st
         assert 20 <= kept == before.total() < 40
         resumed = drawn(server, 40, folder=tmp_path / "cut")
         assert max(server.paid.values()) == 1
-        assert resumed.facts["asked"] == server.paid.total() - kept == resumed.facts["requests"] - kept
+        assert (
+            resumed.facts["asked"] == server.paid.total() - kept == resumed.facts["requests"] - kept
+        )
         whole = drawn(twin, 40, folder=tmp_path / "whole")
         assert list(resumed.texts) == list(whole.texts) and twin.paid == server.paid
 
@@ -124,7 +167,9 @@ def test_a_second_run_needs_neither_server_nor_key(tmp_path, monkeypatch):
     monkeypatch.delenv("OPENAI_API_KEY")
     again = drawn(server, 12, folder=tmp_path)
     assert list(again.texts) == list(once.texts)
-    assert again.facts["asked"] == again.facts["retried"] == again.facts["estimate"]["requests"] == 0
+    assert (
+        again.facts["asked"] == again.facts["retried"] == again.facts["estimate"]["requests"] == 0
+    )
     ever = ("requests", "tokens", "dollars", "refused", "malformed", "repeated")
     assert [again.facts[name] for name in ever] == [once.facts[name] for name in ever]
 
@@ -170,21 +215,36 @@ def test_the_key_is_nowhere(tmp_path, caplog, capfd):
             assert not hasattr(error, "request") and not hasattr(error, "response")
             written += [str(error), repr(error), repr(vars(error))]
     assert {"httpx2", "openai"} <= {record.name.split(".")[0] for record in caplog.records}
-    written += [caplog.text, *map(repr, (vars(record) for record in caplog.records)), *capfd.readouterr()]
+    written += [
+        caplog.text,
+        *map(repr, (vars(record) for record in caplog.records)),
+        *capfd.readouterr(),
+    ]
     files = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
     assert len(files) >= 16
-    assert not [text for text in written if KEY in text] and not [text for text in files if KEY.encode() in text]
+    assert not [text for text in written if KEY in text] and not [
+        text for text in files if KEY.encode() in text
+    ]
 
 
-@pytest.mark.parametrize(("key", "told"), [(None, "OPENAI_API_KEY is not set"), ("  ", "OPENAI_API_KEY is not set"),
-                                           ("sk-two\nlines-of-a-key", "white space"), ("sk-ключ-0123456789", "no key has")])
+@pytest.mark.parametrize(
+    ("key", "told"),
+    [
+        (None, "OPENAI_API_KEY is not set"),
+        ("  ", "OPENAI_API_KEY is not set"),
+        ("sk-two\nlines-of-a-key", "white space"),
+        ("sk-ключ-0123456789", "no key has"),
+    ],
+)
 def test_without_a_key_nothing_is_asked(monkeypatch, key, told):
     monkeypatch.delenv("OPENAI_API_KEY")
     if key is not None:
         monkeypatch.setenv("OPENAI_API_KEY", key)
     with Server() as server, pytest.raises(NoAccess, match=told) as caught:
         drawn(server)
-    assert not server.arrivals and (key is None or key.strip() == "" or key not in str(caught.value))
+    assert not server.arrivals and (
+        key is None or key.strip() == "" or key not in str(caught.value)
+    )
 
 
 def test_a_local_servers_dummy_key_is_not_struck_out_of_texts(monkeypatch):
@@ -205,8 +265,16 @@ def test_a_server_that_refuses_connections():
     assert url in str(caught.value) and isinstance(caught.value, TrialFailed)
 
 
-@pytest.mark.parametrize("url", ["localhost:8000/v1", "http://", "ftp://host/v1", "http://me:hunter2@host/v1",
-                                 "https://host/v1?token=hunter2"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "localhost:8000/v1",
+        "http://",
+        "ftp://host/v1",
+        "http://me:hunter2@host/v1",
+        "https://host/v1?token=hunter2",
+    ],
+)
 def test_an_address_that_is_none_or_holds_a_secret(monkeypatch, url):
     monkeypatch.setenv("OPENAI_BASE_URL", url)
     with pytest.raises(NoAccess, match="OPENAI_BASE_URL must be like") as caught:
@@ -221,17 +289,29 @@ def test_the_environment_names_server_and_limits(monkeypatch):
         monkeypatch.setenv("DDIV_OPENAI_CONCURRENCY", "3")
         monkeypatch.setenv("DDIV_OPENAI_TIMEOUT", "7.5")
         assert Client() == Client(server.url, 3, 7.5)
-        assert sample(SPEC, SETTING, CLASSES, labels(4), EXAMPLES, SEED).facts["base_url"] == server.url
+        assert (
+            sample(SPEC, SETTING, CLASSES, labels(4), EXAMPLES, SEED).facts["base_url"]
+            == server.url
+        )
         assert len(server.arrivals) == 4
     monkeypatch.setenv("DDIV_OPENAI_CONCURRENCY", "many")
     with pytest.raises(NoAccess, match="DDIV_OPENAI_CONCURRENCY is 'many'"):
         Client()
 
 
-@pytest.mark.parametrize(("fault", "told"), [
-    ("401", "refuses the key in OPENAI_API_KEY"), ("404", "has no model"), ("400", "does not take the request"),
-    ("429", "DDIV_OPENAI_CONCURRENCY"), ("500", "try again later"), ("cut", "cannot be reached"),
-    ("slow", "no whole answer within 0.5 s"), ("trickle", "no whole answer within 0.5 s")])
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [
+        ("401", "refuses the key in OPENAI_API_KEY"),
+        ("404", "has no model"),
+        ("400", "does not take the request"),
+        ("429", "DDIV_OPENAI_CONCURRENCY"),
+        ("500", "try again later"),
+        ("cut", "cannot be reached"),
+        ("slow", "no whole answer within 0.5 s"),
+        ("trickle", "no whole answer within 0.5 s"),
+    ],
+)
 def test_what_a_server_does_always_is_one_clear_error(fault, told):
     with Server(always(fault)) as server, pytest.raises(NoAccess, match=told):
         drawn(server, 4, retries=1, timeout=0.5, concurrency=1)
@@ -255,19 +335,30 @@ def test_no_more_requests_at_once_than_allowed():
 # --- answers that cannot be used --------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("fault", "told"), [
-    ("refusal", "refused"), ("truncated", "truncated"), ("other class", "misclassed"), ("malformed", "malformed"),
-    ("copy", "copied")])
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [
+        ("refusal", "refused"),
+        ("truncated", "truncated"),
+        ("other class", "misclassed"),
+        ("malformed", "malformed"),
+        ("copy", "copied"),
+    ],
+)
 def test_a_class_that_never_gets_a_text_is_given_up(fault, told):
-    with (Server(always(fault)) as server,
-          pytest.raises(BadSamples, match=f"'mortgage: payments' in {GIVE_UP} .*: {GIVE_UP} {told}")):
+    with (
+        Server(always(fault)) as server,
+        pytest.raises(BadSamples, match=f"'mortgage: payments' in {GIVE_UP} .*: {GIVE_UP} {told}"),
+    ):
         drawn(server, 1)
     assert server.paid.total() == GIVE_UP and max(server.paid.values()) == 1
 
 
 def test_a_text_that_repeats_another_new_one_is_not_taken():
-    with (Server(always("duplicate")) as server,
-          pytest.raises(BadSamples, match=f"'mortgage: payments' in {GIVE_UP} .*repeated")):
+    with (
+        Server(always("duplicate")) as server,
+        pytest.raises(BadSamples, match=f"'mortgage: payments' in {GIVE_UP} .*repeated"),
+    ):
         drawn(server, 8)
     asked = Counter(parts(body)[0] for body in server.bodies.values())
     assert asked[CLASSES[0]] == 1 + GIVE_UP  # the first was new
@@ -278,31 +369,67 @@ def test_texts_are_compared_without_case_punctuation_and_spacing():
         usual = drawn(server, 4).texts
         known = [f"  {text.upper().replace(' ', '  ')} !?" for text in usual[:2]]
         other = drawn(server, 4, known=known)
-    assert other.facts["copied"] == 2 and not set(other.texts[:2]) & set(usual) and list(other.texts[2:]) == list(usual[2:])
+    assert (
+        other.facts["copied"] == 2
+        and not set(other.texts[:2]) & set(usual)
+        and list(other.texts[2:]) == list(usual[2:])
+    )
 
 
 def answer(content, **choice):
     message = {"content": json.dumps(content) if not isinstance(content, str) else content}
-    return json.dumps({"choices": [{"message": message, "finish_reason": "stop", **choice}],
-                       "usage": {"prompt_tokens": 7, "completion_tokens": 5}, "model": "m"})
+    return json.dumps(
+        {
+            "choices": [{"message": message, "finish_reason": "stop", **choice}],
+            "usage": {"prompt_tokens": 7, "completion_tokens": 5},
+            "model": "m",
+        }
+    )
 
 
 ASKED = request(SPEC, SETTING, CLASSES, 1, ["a"], 0, 2, SEED)
 
 
-@pytest.mark.parametrize(("text", "kind", "texts", "misclassed"), [
-    (answer({"texts": [{"text": " a ", "category": CLASSES[1]}, {"text": "b", "category": CLASSES[0]}]}),
-     "usable", ("a",), 1),
-    (answer({"texts": [{"text": t, "category": CLASSES[1]} for t in "abc"]}), "usable", ("a", "b"), 0),
-    (answer({"texts": []}), "usable", (), 0),
-    (answer({"texts": [{"text": "a", "category": "none of them"}]}), "malformed", (), 0),
-    (answer({"texts": [{"text": 3, "category": CLASSES[1]}]}), "malformed", (), 0),
-    (answer("Sure! Here they are:"), "malformed", (), 0),
-    (answer({"texts": []}, finish_reason="length"), "truncated", (), 0),
-    (answer({"texts": []}, finish_reason="content_filter"), "refused", (), 0),
-    (answer("", message={"content": None, "refusal": "No."}), "refused", (), 0),
-    (answer('{"texts": [{"text": "\\ud800", "category": "loan: harassment"}]}'), "malformed", (), 0),
-    ('{"choices": []}', "malformed", (), 0), ("[]", "malformed", (), 0), ("", "malformed", (), 0)])
+@pytest.mark.parametrize(
+    ("text", "kind", "texts", "misclassed"),
+    [
+        (
+            answer(
+                {
+                    "texts": [
+                        {"text": " a ", "category": CLASSES[1]},
+                        {"text": "b", "category": CLASSES[0]},
+                    ]
+                }
+            ),
+            "usable",
+            ("a",),
+            1,
+        ),
+        (
+            answer({"texts": [{"text": t, "category": CLASSES[1]} for t in "abc"]}),
+            "usable",
+            ("a", "b"),
+            0,
+        ),
+        (answer({"texts": []}), "usable", (), 0),
+        (answer({"texts": [{"text": "a", "category": "none of them"}]}), "malformed", (), 0),
+        (answer({"texts": [{"text": 3, "category": CLASSES[1]}]}), "malformed", (), 0),
+        (answer("Sure! Here they are:"), "malformed", (), 0),
+        (answer({"texts": []}, finish_reason="length"), "truncated", (), 0),
+        (answer({"texts": []}, finish_reason="content_filter"), "refused", (), 0),
+        (answer("", message={"content": None, "refusal": "No."}), "refused", (), 0),
+        (
+            answer('{"texts": [{"text": "\\ud800", "category": "loan: harassment"}]}'),
+            "malformed",
+            (),
+            0,
+        ),
+        ('{"choices": []}', "malformed", (), 0),
+        ("[]", "malformed", (), 0),
+        ("", "malformed", (), 0),
+    ],
+)
 def test_answers_are_read_for_what_they_are(text, kind, texts, misclassed):
     found = read(text, ASKED, CLASSES)
     assert (found.kind, found.texts, found.misclassed) == (kind, texts, misclassed)
@@ -314,25 +441,34 @@ def test_answers_are_read_for_what_they_are(text, kind, texts, misclassed):
 
 def test_a_prompt_shows_real_texts_of_its_class_and_names_every_class():
     own = [text for text, label in zip(*EXAMPLES) if label == 1]
-    for variant, word in (("additional", "additional, new texts"), ("variations", "variations of the examples")):
+    for variant, word in (
+        ("additional", "additional, new texts"),
+        ("variations", "variations of the examples"),
+    ):
         setting = Setting("x", temperature=0.7, variant=variant)
         found = request(SPEC, setting, CLASSES, 1, own, 4, 2, SEED)
         category, count, shown = parts(found.body)
         assert (category, count, len(shown)) == (CLASSES[1], 2, 3) and set(shown) < set(own)
-        assert word in found.body["messages"][1]["content"] and classes_of(found.body) == list(CLASSES)
+        assert word in found.body["messages"][1]["content"] and classes_of(found.body) == list(
+            CLASSES
+        )
         assert found.body["temperature"] == 0.7 and found.body["model"] == SPEC.model
         assert found.body["max_completion_tokens"] >= 2 * SPEC.max_tokens
         schema = found.body["response_format"]["json_schema"]
         assert schema["strict"] and schema["schema"]["additionalProperties"] is False
         assert "reasoning_effort" not in found.body
     thinking = msgspec.structs.replace(SPEC, reasoning_effort="none")
-    assert request(thinking, SETTING, CLASSES, 1, own, 0, 2, SEED).body["reasoning_effort"] == "none"
+    assert (
+        request(thinking, SETTING, CLASSES, 1, own, 0, 2, SEED).body["reasoning_effort"] == "none"
+    )
 
 
 def test_every_real_text_is_shown_before_any_is_shown_again():
     own = [f"text {n}" for n in range(9)]
-    shown = [parts(request(SPEC, SETTING, CLASSES, 0, own, draw, 1, SEED).body)[2] for draw in range(9)]
-    passes = [sorted(sum(shown[start:start + 3], [])) for start in (0, 3, 6)]
+    shown = [
+        parts(request(SPEC, SETTING, CLASSES, 0, own, draw, 1, SEED).body)[2] for draw in range(9)
+    ]
+    passes = [sorted(sum(shown[start : start + 3], [])) for start in (0, 3, 6)]
     assert passes == [own] * 3 and shown[:3] != shown[3:6]
     few = request(SPEC, SETTING, CLASSES, 0, own[:2], 5, 1, SEED)
     assert sorted(parts(few.body)[2]) == own[:2]
@@ -340,9 +476,13 @@ def test_every_real_text_is_shown_before_any_is_shown_again():
 
 def test_every_draw_class_seed_and_variant_is_another_request_and_the_same_one_is_the_same():
     own = ["the only text"]
-    bodies = [json.dumps(request(SPEC, setting, CLASSES, label, own, draw, 1, seed).body)
-              for setting in (SETTING, Setting("v", temperature=0.9, variant="variations")) for label in (0, 1)
-              for draw in range(4) for seed in (SEED, SEED + 1)]
+    bodies = [
+        json.dumps(request(SPEC, setting, CLASSES, label, own, draw, 1, seed).body)
+        for setting in (SETTING, Setting("v", temperature=0.9, variant="variations"))
+        for label in (0, 1)
+        for draw in range(4)
+        for seed in (SEED, SEED + 1)
+    ]
     assert len(set(bodies)) == len(bodies) == 32
     assert json.dumps(request(SPEC, SETTING, CLASSES, 0, own, 0, 1, SEED).body) == bodies[0]
 
@@ -391,7 +531,9 @@ def test_what_will_be_asked_is_estimated_before_and_counted_after(tmp_path, capl
         client, cache = Client(server.url), AnswerCache(tmp_path)
 
         def told(n, spec=spec):
-            return estimate(spec, SETTING, CLASSES, labels(n), EXAMPLES, SEED, client=client, cache=cache)
+            return estimate(
+                spec, SETTING, CLASSES, labels(n), EXAMPLES, SEED, client=client, cache=cache
+            )
 
         before = told(20)
         assert not server.arrivals and before.requests == 4
@@ -400,11 +542,18 @@ def test_what_will_be_asked_is_estimated_before_and_counted_after(tmp_path, capl
         # Twenty more: the four requests that are paid for are not in the estimate.
         assert told(40).requests == 4
         assert told(20, msgspec.structs.replace(spec, model="llama")).dollars is None
-    sent = sum(len(json.dumps([body["messages"], body["response_format"]])) for body in server.bodies.values())
+    sent = sum(
+        len(json.dumps([body["messages"], body["response_format"]]))
+        for body in server.bodies.values()
+    )
     assert before.prompt_tokens == pytest.approx(sent / 4, rel=0.05)
-    assert before.completion_tokens == pytest.approx(20 * (np.mean([len(text) for text in EXAMPLES[0]]) / 4 + 24), rel=0.01)
+    assert before.completion_tokens == pytest.approx(
+        20 * (np.mean([len(text) for text in EXAMPLES[0]]) / 4 + 24), rel=0.01
+    )
     used = found.facts["tokens"]
-    assert found.facts["dollars"] == pytest.approx((used["prompt"] * 2.5 + used["completion"] * 10) / 1e6, abs=1e-4)
+    assert found.facts["dollars"] == pytest.approx(
+        (used["prompt"] * 2.5 + used["completion"] * 10) / 1e6, abs=1e-4
+    )
     assert "about 4 requests" in caplog.text and "$" in caplog.text
 
 
@@ -417,7 +566,15 @@ def test_an_unknown_model_has_tokens_and_no_price():
 def test_impossible_arguments():
     with Server() as server:
         with pytest.raises(BadSamples, match="'account: closed' has no real training text"):
-            sample(SPEC, SETTING, CLASSES, labels(4), (EXAMPLES[0][:3], EXAMPLES[1][:3]), SEED, client=Client(server.url))
+            sample(
+                SPEC,
+                SETTING,
+                CLASSES,
+                labels(4),
+                (EXAMPLES[0][:3], EXAMPLES[1][:3]),
+                SEED,
+                client=Client(server.url),
+            )
         with pytest.raises(ValueError, match="0 to 2"):
             drawn(server, setting=Setting("hot", temperature=2.5))
         assert drawn(server, 0).texts.shape == (0,) and not server.arrivals

@@ -1,4 +1,6 @@
-"""Models of a user's own: what a study file gives, what names it, and what is wrong with it in clear words."""
+"""Models of a user's own: what a study file gives, what names it, and what is wrong with it in
+clear words.
+"""
 
 import textwrap
 
@@ -20,9 +22,11 @@ from ddiv.trial import Trial, canonical, decode, trial
 
 CPU = torch.device("cpu")
 NAMES = tuple("0123456789")
-IMAGES = torch.randint(0, 256, (4, 3, 16, 16), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+IMAGES = torch.randint(
+    0, 256, (4, 3, 16, 16), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)
+)
 
-FILE = '''
+FILE = """
 import torch
 from torch import nn
 from ddiv.models.own import own_model
@@ -48,7 +52,7 @@ def encoder(width=24):
 EPOCHS = 2
 STUDY = Study(name="own", title="An encoder of one's own", data=Digits(train=60, side=16), domains=("digits",),
               backbone=own_model(encoder, width=32), recipe=Recipe(epochs=EPOCHS, batch=20, lr=1e-2), dropout_rates=(0.2,))
-'''
+"""
 
 
 @pytest.fixture
@@ -69,26 +73,42 @@ def test_a_study_file_s_encoder_is_trained_and_every_layer_has_a_spectrum(study)
     asked = trial(study, Treatment.of(Dropout(0.2)), 0)
     assert decode(canonical(asked)) == asked
     record = train(asked, CPU)
-    layers = {one["name"]: (one["kind"], one["view"], tuple(one["shape"])) for one in record.facts["layers"]}
+    layers = {
+        one["name"]: (one["kind"], one["view"], tuple(one["shape"]))
+        for one in record.facts["layers"]
+    }
     assert layers == {
-        "encoder.conv.flat": ("conv-flat", "encoder", (27, 8, 1)), "encoder.fc": ("linear", "encoder", (32, 8, 1)),
-        "encoder.conv.pooled": ("conv-pooled", "encoder", (8, 3, 9)), "head": ("linear", "classifier", (32, 10, 1))}
+        "encoder.conv.flat": ("conv-flat", "encoder", (27, 8, 1)),
+        "encoder.fc": ("linear", "encoder", (32, 8, 1)),
+        "encoder.conv.pooled": ("conv-pooled", "encoder", (8, 3, 9)),
+        "head": ("linear", "classifier", (32, 10, 1)),
+    }
     again = train(asked, CPU)
     assert all(np.array_equal(array, again.arrays[name]) for name, array in record.arrays.items())
     plain = train(trial(study, BASELINE, 0), CPU)
     assert np.array_equal(plain.arrays["eigenvalues/before"], record.arrays["eigenvalues/before"])
     assert not np.array_equal(plain.arrays["eigenvalues/after"], record.arrays["eigenvalues/after"])
     other = train(trial(study, BASELINE, 1), CPU)
-    assert not np.array_equal(plain.arrays["eigenvalues/before"], other.arrays["eigenvalues/before"])
+    assert not np.array_equal(
+        plain.arrays["eigenvalues/before"], other.arrays["eigenvalues/before"]
+    )
 
 
 def test_a_model_is_named_by_all_that_defines_it_and_by_nothing_else(study, tmp_path):
     plain = changed(tmp_path, "EPOCHS = 2", "EPOCHS = 2")
     assert plain == study.backbone and plain.name == "encoder" and plain.options == (("width", 32),)
-    for old, new in [("return Encoder(width)", "return Encoder(width).eval()"), ("CHANNELS = 8", "CHANNELS = 4"),
-                     (".relu().mean((2, 3))", ".tanh().mean((2, 3))"), ("import nn\n", "import nn as nn\n")]:
+    for old, new in [
+        ("return Encoder(width)", "return Encoder(width).eval()"),
+        ("CHANNELS = 8", "CHANNELS = 4"),
+        (".relu().mean((2, 3))", ".tanh().mean((2, 3))"),
+        ("import nn\n", "import nn as nn\n"),
+    ]:
         assert changed(tmp_path, old, new).source != plain.source
-    for old, new in [("EPOCHS = 2", "EPOCHS = 3"), ('name="own"', 'name="renamed"'), ("\n\nclass", "\n\n# and\n\nclass")]:
+    for old, new in [
+        ("EPOCHS = 2", "EPOCHS = 3"),
+        ('name="own"', 'name="renamed"'),
+        ("\n\nclass", "\n\n# and\n\nclass"),
+    ]:
         assert changed(tmp_path, old, new) == plain
     assert changed(tmp_path, "width=32", "width=16") != plain
 
@@ -119,8 +139,12 @@ def test_what_decorators_and_conditions_put_there_counts(tmp_path, monkeypatch):
         return source_digest(space["encoder"])
 
     plain = digest(text)
-    for old, new in [("    SIZE = 1", "    SIZE = 3"), ("SIZE += 1", "SIZE += 2"), ("return function()", "return (function())"),
-                     ("@logged\n", "@logged  # twice\n")]:
+    for old, new in [
+        ("    SIZE = 1", "    SIZE = 3"),
+        ("SIZE += 1", "SIZE += 2"),
+        ("return function()", "return (function())"),
+        ("@logged\n", "@logged  # twice\n"),
+    ]:
         assert text.count(old) == 1 and digest(text.replace(old, new)) != plain
     assert digest(text + "\nOTHER = 1\n") == plain
     # Of a decorator from another file that hides the function, what it hides counts.
@@ -128,9 +152,13 @@ def test_what_decorators_and_conditions_put_there_counts(tmp_path, monkeypatch):
     assert digest(kept) != digest(kept.replace("return SIZE", "return -SIZE"))
 
 
-@pytest.mark.parametrize("factory", [lambda: nn.Identity(), nn.Identity, len, "encoder", nn.Identity.forward])
+@pytest.mark.parametrize(
+    "factory", [lambda: nn.Identity(), nn.Identity, len, "encoder", nn.Identity.forward]
+)
 def test_what_is_no_function_of_a_file_is_refused(factory):
-    with pytest.raises(ValueError, match="no function that a file defines by `def` at its top level"):
+    with pytest.raises(
+        ValueError, match="no function that a file defines by `def` at its top level"
+    ):
         source_digest(factory)
 
 
@@ -147,15 +175,19 @@ def given():
 
 
 def test_options_are_text_or_numbers():
-    with pytest.raises(ValueError, match="the option sizes of an own model is neither text nor number"):
+    with pytest.raises(
+        ValueError, match="the option sizes of an own model is neither text nor number"
+    ):
         own_model(given, sizes=[1, 2])
 
 
 def test_a_model_that_no_study_file_registered_is_told_so(study):
     stored = OwnModel("encoder", "0" * 64)
     assert absent(study.backbone) is None
-    assert absent(stored) == ("no study file of this run defines the own model 'encoder' (000000000000...): give --study "
-                              "the file that does, unchanged")
+    assert absent(stored) == (
+        "no study file of this run defines the own model 'encoder' (000000000000...): give --study "
+        "the file that does, unchanged"
+    )
     with pytest.raises(NoModel, match="give --study the file"):
         build(stored, NAMES)
 
@@ -185,24 +217,43 @@ def network_of(monkeypatch, factory):
 @torch.no_grad()
 def test_pixels_are_normalised_as_the_encoder_says(monkeypatch):
     deviation = torch.tensor([1.0, 2.0, 4.0])
-    network, sites = network_of(monkeypatch, lambda: Encoder(mean=(0.1, 0.2, 0.3), deviation=deviation))
-    expected = (IMAGES / 255 - torch.tensor([0.1, 0.2, 0.3]).view(3, 1, 1)) / deviation.view(3, 1, 1)
+    network, sites = network_of(
+        monkeypatch, lambda: Encoder(mean=(0.1, 0.2, 0.3), deviation=deviation)
+    )
+    expected = (IMAGES / 255 - torch.tensor([0.1, 0.2, 0.3]).view(3, 1, 1)) / deviation.view(
+        3, 1, 1
+    )
     torch.testing.assert_close(network.features(IMAGES), network.encoder.fc(expected.flatten(1)))
     plain, _ = network_of(monkeypatch, Encoder)
-    torch.testing.assert_close(plain(IMAGES), plain.head(plain.encoder.fc((IMAGES / 255 * 4 - 2).flatten(1))))
+    torch.testing.assert_close(
+        plain(IMAGES), plain.head(plain.encoder.fc((IMAGES / 255 * 4 - 2).flatten(1)))
+    )
     assert sites.encoder == ()
 
 
-@pytest.mark.parametrize("factory, why", [
-    (lambda: 1 / 0, "function mine raised ZeroDivisionError: division by zero"),
-    (lambda width: None, "function mine raised TypeError"),
-    (lambda: None, "return a torch.nn.Module whose attribute `width` .* got NoneType with width None"),
-    (lambda: nn.Linear(3, 3), "got Linear with width None"),
-    (lambda: Encoder(width=0), "with width 0"),
-    (lambda: Encoder(width="6"), "with width '6'"),
-    (lambda: Encoder(dropout_sites=(nn.ReLU(),)), "dropout_sites of the own model mine have to be a tuple of modules of its encoder"),
-    (lambda: Encoder(mean=(0.5,)), "mean and deviation of the own model mine have to be three numbers"),
-    (lambda: Encoder(deviation=(0.5, 0.0, 1.0)), "no deviation 0")])
+@pytest.mark.parametrize(
+    "factory, why",
+    [
+        (lambda: 1 / 0, "function mine raised ZeroDivisionError: division by zero"),
+        (lambda width: None, "function mine raised TypeError"),
+        (
+            lambda: None,
+            "return a torch.nn.Module whose attribute `width` .* got NoneType with width None",
+        ),
+        (lambda: nn.Linear(3, 3), "got Linear with width None"),
+        (lambda: Encoder(width=0), "with width 0"),
+        (lambda: Encoder(width="6"), "with width '6'"),
+        (
+            lambda: Encoder(dropout_sites=(nn.ReLU(),)),
+            "dropout_sites of the own model mine have to be a tuple of modules of its encoder",
+        ),
+        (
+            lambda: Encoder(mean=(0.5,)),
+            "mean and deviation of the own model mine have to be three numbers",
+        ),
+        (lambda: Encoder(deviation=(0.5, 0.0, 1.0)), "no deviation 0"),
+    ],
+)
 def test_a_factory_that_fails_or_gives_no_encoder_is_told_so(monkeypatch, factory, why):
     with pytest.raises(TrialFailed, match=why):
         network_of(monkeypatch, factory)
@@ -213,12 +264,22 @@ class Pair(Encoder):
         return images, images
 
 
-@pytest.mark.parametrize("factory, why", [
-    (lambda: Encoder(gives=10), r"gives features of shape \(4, 10\) for 4 images, where by its `width` they are \(4, 6\)"),
-    (lambda: Pair(), "gives features of type tuple for 4 images"),
-    (lambda: nn.Sequential(nn.Conv2d(3, 6, 3)), None),
-    (lambda: Encoder(side=32), "takes images of 32 x 32 pixels, the data has 16 x 16"),
-    (lambda: Encoder(fc=nn.Linear(5, 6)), r"mine failed on images of shape \(4, 3, 16, 16\): RuntimeError: .*mat1 and mat2")])
+@pytest.mark.parametrize(
+    "factory, why",
+    [
+        (
+            lambda: Encoder(gives=10),
+            r"gives features of shape \(4, 10\) for 4 images, where by its `width` they are \(4, 6\)",
+        ),
+        (lambda: Pair(), "gives features of type tuple for 4 images"),
+        (lambda: nn.Sequential(nn.Conv2d(3, 6, 3)), None),
+        (lambda: Encoder(side=32), "takes images of 32 x 32 pixels, the data has 16 x 16"),
+        (
+            lambda: Encoder(fc=nn.Linear(5, 6)),
+            r"mine failed on images of shape \(4, 3, 16, 16\): RuntimeError: .*mat1 and mat2",
+        ),
+    ],
+)
 def test_features_of_a_wrong_shape_are_told_at_the_first_batch(monkeypatch, factory, why):
     def wide():
         encoder = factory()
@@ -258,4 +319,13 @@ def test_a_training_trial_tells_it_too(monkeypatch):
     monkeypatch.setitem(own._factories, spec, lambda: Encoder(width=6, gives=7))
     for treatment in (BASELINE, Treatment.of(EvaluationDropout(0.5))):
         with pytest.raises(TrialFailed, match=r"gives features of shape \(20, 7\)"):
-            train(Trial(Digits(train=60, side=16), spec, Recipe(epochs=1, batch=20, lr=1e-3), treatment, 0), CPU)
+            train(
+                Trial(
+                    Digits(train=60, side=16),
+                    spec,
+                    Recipe(epochs=1, batch=20, lr=1e-3),
+                    treatment,
+                    0,
+                ),
+                CPU,
+            )

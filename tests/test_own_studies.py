@@ -24,7 +24,11 @@ DEFINING = "from ddiv.profiles import profile\n{name} = profile('smoke').studies
 def test_a_file_defines_one_study_or_several(tmp_path, name, index):
     (tmp_path / "mine.py").write_text(DEFINING.format(name=name, index=index))
     found = of_file(tmp_path / "mine.py")
-    assert found.studies == profile("smoke").studies and found.name == "mine" and found.seeds < found.max_seeds
+    assert (
+        found.studies == profile("smoke").studies
+        and found.name == "mine"
+        and found.seeds < found.max_seeds
+    )
 
 
 TABLE = """
@@ -39,9 +43,19 @@ recipe = {epochs = 1, batch = 40, lr = 5e-3}
 
 
 def test_a_toml_file_is_one_study_or_several(tmp_path):
-    mine = Study("mine", "A ResNet-18 on digits", Digits(120), ResNet18(4), Recipe(1, 40, 5e-3), ("digits",), dropout_rates=(0.1, 0.3))
+    mine = Study(
+        "mine",
+        "A ResNet-18 on digits",
+        Digits(120),
+        ResNet18(4),
+        Recipe(1, 40, 5e-3),
+        ("digits",),
+        dropout_rates=(0.1, 0.3),
+    )
     (tmp_path / "one.toml").write_text(TABLE)
-    (tmp_path / "two.toml").write_text(f"[[studies]]{TABLE}[[studies]]{TABLE.replace('mine', 'other')}")
+    (tmp_path / "two.toml").write_text(
+        f"[[studies]]{TABLE}[[studies]]{TABLE.replace('mine', 'other')}"
+    )
     assert of_file(tmp_path / "one.toml").studies == (mine,)
     assert [study.name for study in of_file(tmp_path / "two.toml").studies] == ["mine", "other"]
     (tmp_path / "bad.toml").write_text(TABLE.replace("resnet18", "resnet19"))
@@ -49,9 +63,17 @@ def test_a_toml_file_is_one_study_or_several(tmp_path):
         of_file(tmp_path / "bad.toml")
 
 
-@pytest.mark.parametrize("text, said", [
-    (None, "there is no file"), ("STUDY = 3", "neither STUDY, a ddiv.study.Study"), ("", "neither STUDY"), ("STUDIES = ()", "neither"),
-    ("1 / 0", "cannot be used: ZeroDivisionError"), ("import nothing_of_this_name", "cannot be used: ModuleNotFoundError")])
+@pytest.mark.parametrize(
+    "text, said",
+    [
+        (None, "there is no file"),
+        ("STUDY = 3", "neither STUDY, a ddiv.study.Study"),
+        ("", "neither STUDY"),
+        ("STUDIES = ()", "neither"),
+        ("1 / 0", "cannot be used: ZeroDivisionError"),
+        ("import nothing_of_this_name", "cannot be used: ModuleNotFoundError"),
+    ],
+)
 def test_a_file_that_defines_none_is_an_error_that_says_why(tmp_path, text, said):
     if text is not None:
         (tmp_path / "mine.py").write_text(text)
@@ -62,7 +84,11 @@ def test_a_file_that_defines_none_is_an_error_that_says_why(tmp_path, text, said
 def test_a_study_of_real_complaints_can_be_described_without_its_file(tmp_path):
     (study,) = of_file(ROOT / "benchmarks" / "complaints_study.py").studies
     facts = dict(_study(study, [], Reader(Store(tmp_path)))["facts"])
-    assert facts["label"] == "product" and facts["epochs"] == "4" and facts["digest"] == f"{study.data.digest[:12]}..."
+    assert (
+        facts["label"] == "product"
+        and facts["epochs"] == "4"
+        and facts["digest"] == f"{study.data.digest[:12]}..."
+    )
 
 
 STATED = """
@@ -74,33 +100,68 @@ STUDY = Study(**GIVEN | dict({given}), recipe=Recipe(**RECIPE | dict({recipe})))
 """
 
 
-@pytest.mark.parametrize("given, recipe, said", [
-    ("augmentation=('auto',)", "", "did you mean 'augmentations'?"), ("augmentations=('autoo',)", "", "unknown augmentation 'autoo'; known: auto,.*mixup"),
-    ("augmentations='auto'", "", "Expected `array`, got `str` - at `.*augmentations"), ("dropout_rates=0.1", "", "got `float` - at .*dropout_rates"),
-    ("dropout_rates=(0.1, 1.5)", "", "a dropout rate lies in"), ("dropout_rates=(0.3, 0.1)", "", "`dropout_rates` has to rise"),
-    ("decays=(0.0, 0.1)", "", "`decays` has to rise from above 0"), ("early_stop=2.0", "", "fraction of epochs"),
-    ("extreme_augmentations=('auto',)", "", "some of the `augmentations`, got auto"), ("settings=(Setting('good'),)", "", "`shares` holds"),
-    ("", "epochs=0", "1 epoch or more"), ("", "batch=0", "of batches of 1 or more"), ("", "lr=0.0", "a learning rate is above 0"),
-    ("", "checkpoints=(0, 3)", "checkpoints lie between 0 and the 2 epochs, got 3"), ("", "epoch=1", "did you mean 'epochs'?")])
-def test_what_is_wrong_with_a_study_is_said_before_anything_is_trained(tmp_path, given, recipe, said):
+@pytest.mark.parametrize(
+    "given, recipe, said",
+    [
+        ("augmentation=('auto',)", "", "did you mean 'augmentations'?"),
+        ("augmentations=('autoo',)", "", "unknown augmentation 'autoo'; known: auto,.*mixup"),
+        ("augmentations='auto'", "", "Expected `array`, got `str` - at `.*augmentations"),
+        ("dropout_rates=0.1", "", "got `float` - at .*dropout_rates"),
+        ("dropout_rates=(0.1, 1.5)", "", "a dropout rate lies in"),
+        ("dropout_rates=(0.3, 0.1)", "", "`dropout_rates` has to rise"),
+        ("decays=(0.0, 0.1)", "", "`decays` has to rise from above 0"),
+        ("early_stop=2.0", "", "fraction of epochs"),
+        ("extreme_augmentations=('auto',)", "", "some of the `augmentations`, got auto"),
+        ("settings=(Setting('good'),)", "", "`shares` holds"),
+        ("", "epochs=0", "1 epoch or more"),
+        ("", "batch=0", "of batches of 1 or more"),
+        ("", "lr=0.0", "a learning rate is above 0"),
+        ("", "checkpoints=(0, 3)", "checkpoints lie between 0 and the 2 epochs, got 3"),
+        ("", "epoch=1", "did you mean 'epochs'?"),
+    ],
+)
+def test_what_is_wrong_with_a_study_is_said_before_anything_is_trained(
+    tmp_path, given, recipe, said
+):
     (tmp_path / "mine.py").write_text(STATED.format(given=given, recipe=recipe))
     with pytest.raises(BadStudyFile, match=f"mine.py cannot be used: .*{said}"):
         of_file(tmp_path / "mine.py")
 
 
 def test_lists_serve_as_tuples_and_names_are_told_apart(tmp_path):
-    (tmp_path / "mine.py").write_text(STATED.format(given="augmentations=['auto', 'cutmix']", recipe="") + "STUDIES = [STUDY]")
+    (tmp_path / "mine.py").write_text(
+        STATED.format(given="augmentations=['auto', 'cutmix']", recipe="") + "STUDIES = [STUDY]"
+    )
     assert of_file(tmp_path / "mine.py").studies[0].augmentations == ("auto", "cutmix")
-    (tmp_path / "mine.py").write_text(STATED.format(given="", recipe="") + "STUDIES = [STUDY, STUDY]")
+    (tmp_path / "mine.py").write_text(
+        STATED.format(given="", recipe="") + "STUDIES = [STUDY, STUDY]"
+    )
     with pytest.raises(BadStudyFile, match="the same name"):
         of_file(tmp_path / "mine.py")
 
 
-@pytest.mark.parametrize("there, written, said", [
-    ("dropout_rates", "dropout_rate", "Study has no field 'dropout_rate'; did you mean 'dropout_rates'"), ("lr =", "rate =", "missing required field `lr`"),
-    ('type = "digits"', 'type = "Digits"', r"Invalid value 'Digits' - at `\$\.data\.type`; types of data: world, digits, .*a function of your own"),
-    ('type = "resnet18"', 'kind = "resnet18"', "missing required field `type` - at .*; types of backbone: clip, resnet18"),
-    ("width = 4", "width = 4, layers = 3", "ResNet18 has no field 'layers'; there are: width")])
+@pytest.mark.parametrize(
+    "there, written, said",
+    [
+        (
+            "dropout_rates",
+            "dropout_rate",
+            "Study has no field 'dropout_rate'; did you mean 'dropout_rates'",
+        ),
+        ("lr =", "rate =", "missing required field `lr`"),
+        (
+            'type = "digits"',
+            'type = "Digits"',
+            r"Invalid value 'Digits' - at `\$\.data\.type`; types of data: world, digits, .*a function of your own",
+        ),
+        (
+            'type = "resnet18"',
+            'kind = "resnet18"',
+            "missing required field `type` - at .*; types of backbone: clip, resnet18",
+        ),
+        ("width = 4", "width = 4, layers = 3", "ResNet18 has no field 'layers'; there are: width"),
+    ],
+)
 def test_a_misspelt_field_of_a_table_is_no_default(tmp_path, there, written, said):
     (tmp_path / "mine.toml").write_text(TABLE.replace(there, written))
     with pytest.raises(BadStudyFile, match=said):
@@ -117,33 +178,104 @@ STUDY = msgspec.structs.replace(SMOKE, name="small", augmentations=("auto", "noi
 
 
 def test_a_study_with_few_arms_is_asked_what_it_can_answer(tmp_path):
-    """Two augmentations have no correlation, two numbers of classes no peak, one share no threshold: these are skipped, saying so."""
+    """Two augmentations have no correlation, two numbers of classes no peak, one share no
+    threshold: these are skipped, saying so.
+    """
     (tmp_path / "mine.py").write_text(SMALL)
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "claims", "--study", tmp_path / "mine.py", "--seeds", "1", "--max-seeds", "1", "--store",
-         tmp_path / "store", "--report", tmp_path / "mine.html", "-q", "-p", "no:cacheprovider",
-         "-k", "vendi-disagree or vendi-classes or mix-threshold and id or vendi-aug-pixel"],
-        cwd=ROOT, capture_output=True, text=True)
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "claims",
+            "--study",
+            tmp_path / "mine.py",
+            "--seeds",
+            "1",
+            "--max-seeds",
+            "1",
+            "--store",
+            tmp_path / "store",
+            "--report",
+            tmp_path / "mine.html",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            "-k",
+            "vendi-disagree or vendi-classes or mix-threshold and id or vendi-aug-pixel",
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 0, done.stdout[-2000:]
-    for said in ("a correlation needs 3 arms or more, got 2", "need a ladder of 3 rungs or more, got 2", "a mixing ladder starts at 0"):
+    for said in (
+        "a correlation needs 3 arms or more, got 2",
+        "need a ladder of 3 rungs or more, got 2",
+        "a mixing ladder starts at 0",
+    ):
         assert said in done.stdout
-    assert "no study of this run has" not in done.stdout and "5 skipped" in done.stdout and "2 inconclusive" in done.stdout and (tmp_path / "mine.html").stat().st_size > 100_000
+    assert (
+        "no study of this run has" not in done.stdout
+        and "5 skipped" in done.stdout
+        and "2 inconclusive" in done.stdout
+        and (tmp_path / "mine.html").stat().st_size > 100_000
+    )
 
 
 def test_the_study_of_real_complaints_is_collected():
-    done = subprocess.run([sys.executable, "-m", "pytest", "claims", "--study", "benchmarks/complaints_study.py", "--collect-only", "-q",
-                           "-p", "no:cacheprovider"], cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 0 and "drop-frobenius-minilm-complaints" in done.stdout, done.stdout[-2000:]
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "claims",
+            "--study",
+            "benchmarks/complaints_study.py",
+            "--collect-only",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0 and "drop-frobenius-minilm-complaints" in done.stdout, done.stdout[
+        -2000:
+    ]
 
 
-GIVEN = dict(profile="embedded", study=None, data_root=None, store=None, seeds=None, max_seeds=None, first_seed=0)
+GIVEN = dict(
+    profile="embedded",
+    study=None,
+    data_root=None,
+    store=None,
+    seeds=None,
+    max_seeds=None,
+    first_seed=0,
+)
 
 
-@pytest.mark.parametrize("given, said", [
-    ({}, []), ({"profile": "smoke", "seeds": 2, "first_seed": 100}, ["--profile", "smoke", "--seeds", "2", "--first-seed", "100"]),
-    ({"study": "../mine.py", "profile": "smoke"}, ["--study", "mine.py"]), ({"study": "own study.py"}, ["--study", "sub/own study.py"]),
-    ({"data_root": "/elsewhere", "max_seeds": 9, "store": "records"}, ["--data-root", "/elsewhere", "--store", "sub/records", "--max-seeds", "9"])])
-def test_a_run_knows_the_options_that_a_rerun_from_the_projects_root_needs(tmp_path, monkeypatch, given, said):
+@pytest.mark.parametrize(
+    "given, said",
+    [
+        ({}, []),
+        (
+            {"profile": "smoke", "seeds": 2, "first_seed": 100},
+            ["--profile", "smoke", "--seeds", "2", "--first-seed", "100"],
+        ),
+        ({"study": "../mine.py", "profile": "smoke"}, ["--study", "mine.py"]),
+        ({"study": "own study.py"}, ["--study", "sub/own study.py"]),
+        (
+            {"data_root": "/elsewhere", "max_seeds": 9, "store": "records"},
+            ["--data-root", "/elsewhere", "--store", "sub/records", "--max-seeds", "9"],
+        ),
+    ],
+)
+def test_a_run_knows_the_options_that_a_rerun_from_the_projects_root_needs(
+    tmp_path, monkeypatch, given, said
+):
     (tmp_path / "sub").mkdir()
     monkeypatch.chdir(tmp_path / "sub")
     found = [*asking(Namespace(**GIVEN | given), tmp_path)]

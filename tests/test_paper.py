@@ -1,4 +1,6 @@
-"""The paper's own studies: doses as the paper has them, and what becomes of them on a machine that has none of the data."""
+"""The paper's own studies: doses as the paper has them, and what becomes of them on a machine that
+has none of the data.
+"""
 
 import os
 import subprocess
@@ -25,14 +27,32 @@ def studies():
 
 def test_clip_is_put_to_six_datasets_with_each_tower(studies):
     for tower in ("vit-b32", "rn50"):
-        datasets = {name.removeprefix(f"clip-{tower}-") for name in studies if name.startswith(f"clip-{tower}-")}
-        assert datasets - {"domainnet-synthetic"} == {"cifar10", "cifar100", "imagenette", "flowers102", "stanford-cars", "domainnet"}
+        datasets = {
+            name.removeprefix(f"clip-{tower}-")
+            for name in studies
+            if name.startswith(f"clip-{tower}-")
+        }
+        assert datasets - {"domainnet-synthetic"} == {
+            "cifar10",
+            "cifar100",
+            "imagenette",
+            "flowers102",
+            "stanford-cars",
+            "domainnet",
+        }
 
 
 def test_doses_are_the_papers(studies):
     study = studies["clip-vit-b32-domainnet"]
     assert (study.recipe.lr, study.recipe.epochs, study.recipe.batch) == (1e-5, 5, 32)
-    assert study.dropout_rates == (0.1, 0.3, 0.5, 0.7) and study.decays == (1e-5, 5e-5, 1e-4, 5e-4, 1e-3, 5e-3)
+    assert study.dropout_rates == (0.1, 0.3, 0.5, 0.7) and study.decays == (
+        1e-5,
+        5e-5,
+        1e-4,
+        5e-4,
+        1e-3,
+        5e-3,
+    )
     assert (study.data.train, study.data.classes) == (50_000, 142)
     assert study.domains == ("real", "clipart", "infograph", "painting", "sketch")
     assert studies["clip-rn50-domainnet"].data == DomainNet(train=5000, test_per_class=40)
@@ -41,15 +61,38 @@ def test_doses_are_the_papers(studies):
 
 def test_without_data_all_is_skipped_in_one_line_each_that_says_how_to_get_it(tmp_path):
     environment = {**os.environ, "HF_HOME": str(tmp_path / "hf"), "HF_HUB_OFFLINE": "1"}
-    command = [sys.executable, "-m", "pytest", "claims", "--profile", "paper", "--data-root", tmp_path, "--store", tmp_path / "store",
-               "--report", tmp_path / "paper.html", "-q", "-p", "no:cacheprovider", "-k", "drop-alpha"]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "claims",
+        "--profile",
+        "paper",
+        "--data-root",
+        tmp_path,
+        "--store",
+        tmp_path / "store",
+        "--report",
+        tmp_path / "paper.html",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "-k",
+        "drop-alpha",
+    ]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     for said in ("ddiv fetch cifar10", "ddiv fetch domainnet", "complaints.csv"):
         assert said in done.stdout
-    summary = subprocess.run([sys.executable, "-m", "ddiv.cli", "ledger", "--changes", "--store", tmp_path / "store"], cwd=ROOT,
-                             capture_output=True, text=True)
-    assert summary.returncode == 0 and "## ddiv: no claim could be asked" in summary.stdout, summary.stderr
+    summary = subprocess.run(
+        [sys.executable, "-m", "ddiv.cli", "ledger", "--changes", "--store", tmp_path / "store"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert summary.returncode == 0 and "## ddiv: no claim could be asked" in summary.stdout, (
+        summary.stderr
+    )
     assert "--profile paper" in summary.stdout and "--plan</code>" in summary.stdout
 
 
@@ -68,7 +111,9 @@ def test_what_a_generator_lacks_is_told_before_anything_is_trained(tmp_path, mon
 
     def lacking(generator) -> str | None:
         treatment = Treatment.of(Synthetic(0.5, generator, Setting("any")))
-        return samples([Trial(Digits(120), ResNet18(4), Recipe(1, 40, 1e-3), treatment, 0)], Store(tmp_path))
+        return samples(
+            [Trial(Digits(120), ResNet18(4), Recipe(1, 40, 1e-3), treatment, 0)], Store(tmp_path)
+        )
 
     assert lacking(NGram()) is None
     assert "OPENAI_API_KEY is not set" in lacking(OpenAI())

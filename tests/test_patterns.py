@@ -1,10 +1,20 @@
-"""Verdicts on patterns: signs that agree or oppose, a peak inside a curve, the share where a curve stops being positive."""
+"""Verdicts on patterns: signs that agree or oppose, a peak inside a curve, the share where a curve
+stops being positive.
+"""
 
 import numpy as np
 import pytest
 
 from ddiv import evidence
-from ddiv.evidence import alike, last_share, linear_correlations, opposed, peaked, rank_correlations, somewhere_opposed
+from ddiv.evidence import (
+    alike,
+    last_share,
+    linear_correlations,
+    opposed,
+    peaked,
+    rank_correlations,
+    somewhere_opposed,
+)
 
 CLEAR = [1.0, 2.0, 1.5, 1.2, 0.8, 2.2, 1.1]
 MIXED = [1.0, -1.0, 1.0, -2.0, 1.0, -1.0, 0.5]
@@ -15,9 +25,18 @@ def minus(values) -> list:
 
 
 def test_alike_is_opposed_to_the_mirror_image():
-    assert alike(CLEAR, CLEAR[::-1]).verdict == alike(minus(CLEAR), minus(CLEAR)).verdict == "supported"
-    assert alike(CLEAR, minus(CLEAR)).verdict == "contradicted" and alike(CLEAR, MIXED).verdict == "inconclusive"
-    assert alike(CLEAR, CLEAR).effects == pytest.approx(CLEAR) and opposed(CLEAR, minus(CLEAR)).effects == pytest.approx(CLEAR)
+    assert (
+        alike(CLEAR, CLEAR[::-1]).verdict
+        == alike(minus(CLEAR), minus(CLEAR)).verdict
+        == "supported"
+    )
+    assert (
+        alike(CLEAR, minus(CLEAR)).verdict == "contradicted"
+        and alike(CLEAR, MIXED).verdict == "inconclusive"
+    )
+    assert alike(CLEAR, CLEAR).effects == pytest.approx(CLEAR) and opposed(
+        CLEAR, minus(CLEAR)
+    ).effects == pytest.approx(CLEAR)
     assert alike(CLEAR, CLEAR).decided_at == 7
 
 
@@ -30,7 +49,9 @@ def test_somewhere_opposed_follows_the_pair_that_opposes():
 
 
 def test_which_pair_is_followed_is_no_matter_of_units():
-    """Both oppose at two seeds, the second more strongly, the first more steadily; then the first alone goes on."""
+    """Both oppose at two seeds, the second more strongly, the first more steadily; then the first
+    alone goes on.
+    """
     second = np.array([1.0, 9.0, -1.0, -1.0, -1.0, -1.0, -1.0])
     for unit in (1e-6, 1, 1e6):
         found = somewhere_opposed([CLEAR, unit * second], [minus(CLEAR), minus(unit * second)])
@@ -42,13 +63,24 @@ def curves(heights, n=7):
     return np.array(heights, dtype=float)[:, None] + np.arange(n)
 
 
-@pytest.mark.parametrize("heights, verdict", [([0, 1, 0], "supported"), ([0, 3, 5, 1], "supported"), ([0, 1, 2, 3], "contradicted"),
-                                              ([3, 1, 2, 3.5], "contradicted"), ([1, 1, 1], "inconclusive")])
+@pytest.mark.parametrize(
+    "heights, verdict",
+    [
+        ([0, 1, 0], "supported"),
+        ([0, 3, 5, 1], "supported"),
+        ([0, 1, 2, 3], "contradicted"),
+        ([3, 1, 2, 3.5], "contradicted"),
+        ([1, 1, 1], "inconclusive"),
+    ],
+)
 def test_a_peak_is_above_both_ends(heights, verdict):
     found = peaked(curves(heights))
     assert found.verdict == verdict and found.n == 7
     if verdict == "supported":
-        assert found.effect == max(heights[1:-1]) - max(heights[0], heights[-1]) and found.decided_at == 7
+        assert (
+            found.effect == max(heights[1:-1]) - max(heights[0], heights[-1])
+            and found.decided_at == 7
+        )
         assert found.interval[0] > 0
 
 
@@ -60,11 +92,17 @@ def test_a_peak_that_wanders_is_none():
 
 
 def test_the_seed_judged_does_not_choose_its_own_peak():
-    """Curves of noise: with ten rungs each seed's own peak is above both ends at most seeds, and must decide nothing."""
+    """Curves of noise: with ten rungs each seed's own peak is above both ends at most seeds, and
+    must decide nothing.
+    """
     rng = np.random.default_rng(11)
     verdicts = [peaked(rng.normal(size=(12, 20))).verdict for _ in range(150)]
-    own = [evidence.judge(c[1:-1].max(axis=0) - np.maximum(c[0], c[-1])).verdict for c in rng.normal(size=(20, 12, 60))]
-    # One rung of noise is above both ends at a third of the seeds, the highest of ten at five sixths.
+    own = [
+        evidence.judge(c[1:-1].max(axis=0) - np.maximum(c[0], c[-1])).verdict
+        for c in rng.normal(size=(20, 12, 60))
+    ]
+    # One rung of noise is above both ends at a third of the seeds, the highest of ten at five
+    # sixths.
     assert verdicts.count("supported") <= 0.05 * 150 and own.count("supported") > 15
 
 
@@ -79,8 +117,14 @@ def test_false_verdicts_of_patterns_are_bounded():
     assert false <= 2 * 0.05 * 200
 
 
-@pytest.mark.parametrize("pattern", [lambda alpha: alike(CLEAR, CLEAR, alpha=alpha), lambda alpha: peaked(curves([0, 1, 0]), alpha=alpha),
-                                     lambda alpha: somewhere_opposed([CLEAR], [CLEAR], alpha=alpha)])
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        lambda alpha: alike(CLEAR, CLEAR, alpha=alpha),
+        lambda alpha: peaked(curves([0, 1, 0]), alpha=alpha),
+        lambda alpha: somewhere_opposed([CLEAR], [CLEAR], alpha=alpha),
+    ],
+)
 def test_impossible_levels_are_refused(pattern):
     for alpha in (0, 1, 2):
         with pytest.raises(ValueError, match="alpha must be between"):
@@ -90,21 +134,39 @@ def test_impossible_levels_are_refused(pattern):
 
 
 def test_one_seed_says_nothing():
-    for found in (peaked(curves([0, 1, 0], 1)), somewhere_opposed([[1.0]], [[-1.0]]), alike([1.0], [1.0])):
+    for found in (
+        peaked(curves([0, 1, 0], 1)),
+        somewhere_opposed([[1.0]], [[-1.0]]),
+        alike([1.0], [1.0]),
+    ):
         assert found.verdict == "inconclusive" and found.n == 1
 
 
-@pytest.mark.parametrize("curve, expected", [
-    ((0, 1, -1), 0.75), ((0, -1, -2), 0.0), ((0, 1, 2), 1.0), ((0, -1, 3), 1.0), ((0, 3, -1), 0.875), ((0, 0, -1), 0.5)])
+@pytest.mark.parametrize(
+    "curve, expected",
+    [
+        ((0, 1, -1), 0.75),
+        ((0, -1, -2), 0.0),
+        ((0, 1, 2), 1.0),
+        ((0, -1, 3), 1.0),
+        ((0, 3, -1), 0.875),
+        ((0, 0, -1), 0.5),
+    ],
+)
 def test_last_share_is_where_the_mean_crosses_zero(curve, expected):
-    value, low, high = last_share(np.array([0, 0.5, 1]), np.repeat(np.array(curve, dtype=float)[:, None], 4, axis=1))
+    value, low, high = last_share(
+        np.array([0, 0.5, 1]), np.repeat(np.array(curve, dtype=float)[:, None], 4, axis=1)
+    )
     assert (value, low, high) == pytest.approx((expected,) * 3)
 
 
 def test_last_share_has_an_interval_that_covers_it():
     rng, covered = np.random.default_rng(4), 0
     for _ in range(40):  # the truth crosses 0 at .6
-        value, low, high = last_share(np.array([0, 0.5, 1]), np.array([0, 0.1, -0.4])[:, None] + 0.1 * rng.normal(size=(3, 12)))
+        value, low, high = last_share(
+            np.array([0, 0.5, 1]),
+            np.array([0, 0.1, -0.4])[:, None] + 0.1 * rng.normal(size=(3, 12)),
+        )
         covered += low <= 0.6 <= high
     assert covered >= 32
     with pytest.raises(ValueError, match="rising shares"):

@@ -118,13 +118,21 @@ def test_matrices_that_the_thresholds_were_not_set_on():
         "one, 1.5 times critical": (BLEEDING_OUT, lambda r: spiked(r, 512, 128, [1.5])),
         "one, 30 times": (BULK_SPIKES, lambda r: spiked(r, 512, 128, [30])),
         "two, 2.2 times": (BULK_SPIKES, lambda r: spiked(r, 512, 128, [2.2, 2.2])),
-        "correlated columns": (BULK_DECAY, lambda r: r.normal(size=(512, 128)) @ np.linalg.cholesky(0.5**distance).T),
-        "chi-squared variances": (BULK_DECAY, lambda r: scaled(r, 512, 128, np.sqrt(r.chisquare(4, 128)))),
+        "correlated columns": (
+            BULK_DECAY,
+            lambda r: r.normal(size=(512, 128)) @ np.linalg.cholesky(0.5**distance).T,
+        ),
+        "chi-squared variances": (
+            BULK_DECAY,
+            lambda r: scaled(r, 512, 128, np.sqrt(r.chisquare(4, 128))),
+        ),
         "Cauchy entries": (HEAVY_TAILED, lambda r: r.standard_cauchy((512, 128))),
         "eigenvalues, alpha 2.5": (HEAVY_TAILED, lambda r: power_law(r, 512, 128, 2.5)),
     }
     for name, (planted, draw) in others.items():
-        found = Counter(of(draw(np.random.default_rng([seed, *name.encode()]))).name for seed in range(10))
+        found = Counter(
+            of(draw(np.random.default_rng([seed, *name.encode()]))).name for seed in range(10)
+        )
         assert found[planted] >= 6, (name, found)
 
 
@@ -134,8 +142,15 @@ def test_scale_and_order_do_not_matter():
         w = next(iter(families.values()))(rng, 128, 128)
         evals = np.linalg.svd(w, compute_uv=False) ** 2
         plain = phase.phase(evals, 128, 128)
-        for other in (phase.phase(evals * 1e-9, 128, 128), phase.phase(rng.permutation(evals), 128, 128)):
-            assert (other.name, other.rank, other.bulk.num_spikes) == (plain.name, plain.rank, plain.bulk.num_spikes)
+        for other in (
+            phase.phase(evals * 1e-9, 128, 128),
+            phase.phase(rng.permutation(evals), 128, 128),
+        ):
+            assert (other.name, other.rank, other.bulk.num_spikes) == (
+                plain.name,
+                plain.rank,
+                plain.bulk.num_spikes,
+            )
             assert other.gap == pytest.approx(plain.gap, rel=1e-6, nan_ok=True)
 
 
@@ -151,14 +166,23 @@ def test_gap_is_what_theory_says_of_a_signal():
 def test_what_was_measured_goes_with_the_name():
     w = PLANTED[BULK_SPIKES]["four, 2.5 to 6 times"](np.random.default_rng(0), 256, 128)
     spikes = of(w)
-    assert spikes.name == BULK_SPIKES and spikes.bulk.num_spikes == 4 and spikes.rank == 128 and spikes.tail is None
+    assert (
+        spikes.name == BULK_SPIKES
+        and spikes.bulk.num_spikes == 4
+        and spikes.rank == 128
+        and spikes.tail is None
+    )
     assert "4 of 128 eigenvalues" in spikes.reasons[1] and "follows the MP law" in spikes.reasons[0]
     evals = np.linalg.svd(w, compute_uv=False) ** 2
     fit = mp.fit(evals, 256, 128)
-    assert spikes.gap == pytest.approx((evals[0] - fit.bulk_max) / (fit.bulk_max - fit.bulk_min), rel=1e-9)
+    assert spikes.gap == pytest.approx(
+        (evals[0] - fit.bulk_max) / (fit.bulk_max - fit.bulk_min), rel=1e-9
+    )
     heavy = of(power_law(np.random.default_rng(0), 256, 256, 2))
     assert heavy.name == HEAVY_TAILED and "A power law fits" in heavy.reasons[2]
-    assert isinstance(heavy.tail, powerlaw.PowerLawFit) and heavy.tail.alpha == pytest.approx(2, abs=0.3)
+    assert isinstance(heavy.tail, powerlaw.PowerLawFit) and heavy.tail.alpha == pytest.approx(
+        2, abs=0.3
+    )
     assert all(reason.endswith(".") for reason in spikes.reasons + heavy.reasons)
 
 
@@ -182,13 +206,22 @@ def test_pooled_slices():
 def test_too_small_and_bad_input():
     for size in (1, 10, 49):
         few = of(np.random.default_rng(0).normal(size=(64, size)))
-        assert few.name == phase.UNDETERMINED and "Too small" in few.reasons[0] and few.name not in PHASES
+        assert (
+            few.name == phase.UNDETERMINED
+            and "Too small" in few.reasons[0]
+            and few.name not in PHASES
+        )
     assert of(np.random.default_rng(0).normal(size=(64, 50))).name == RANDOM_LIKE
     nothing = phase.phase(np.zeros(64), 64, 64)
-    assert nothing.name == RANK_COLLAPSE and nothing.rank == 0 and nothing.reasons == ("64 of 64 eigenvalues are 0.",)
+    assert (
+        nothing.name == RANK_COLLAPSE
+        and nothing.rank == 0
+        and nothing.reasons == ("64 of 64 eigenvalues are 0.",)
+    )
     one = phase.phase(np.r_[np.zeros(63), 5.0], 64, 64)
     assert one.name == RANK_COLLAPSE and one.rank == 1
-    same = phase.phase(np.ones(64), 64, 64)  # an orthogonal matrix: no phase of the paper, and no power law
+    # an orthogonal matrix: no phase of the paper, and no power law
+    same = phase.phase(np.ones(64), 64, 64)
     assert same.name == BULK_DECAY and same.reasons[0].startswith("The bulk does not follow")
     for bad in (np.r_[np.ones(63), np.nan], np.ones(60), -np.ones(64)):
         with pytest.raises(ValueError):

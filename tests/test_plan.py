@@ -34,7 +34,10 @@ def slowly(job, records, report) -> Record:
 
 
 def among_two(run: Path):
-    """A measurement that ends once two workers of the run are at one, or were: however slow the machine, both have a part."""
+    """A measurement that ends once two workers of the run are at one, or were: however slow the
+    machine, both have a part.
+    """
+
     def measure(job, records, report) -> Record:
         report(0.5)
         for _ in range(6000):
@@ -173,7 +176,11 @@ def test_progress_says_done_running_waiting_and_time_left(tmp_path):
         return Record(job, {}, {})
 
     Crew(store, run, watch, JOBS).obtain(JOBS)
-    assert "trials: 4 of 8 done · 1 running · 3 waiting" in lines[4] and "s each" in lines[4] and "left" in lines[4]
+    assert (
+        "trials: 4 of 8 done · 1 running · 3 waiting" in lines[4]
+        and "s each" in lines[4]
+        and "left" in lines[4]
+    )
     assert describe(run, 2) is None  # nothing left to tell
 
 
@@ -190,9 +197,13 @@ def test_seeds_that_are_asked_for_later_are_measured_and_told(tmp_path):
     crew.obtain(JOBS[:2])
     assert list(crew.obtain(JOBS[2:4])) == JOBS[2:4]
     assert lines[1].startswith("trials: 1 of 2 done · 1 running · 0 waiting")
-    assert lines[2].startswith("trials: 2 of 3 done (1 for undecided claims) · 1 running · 0 waiting")
+    assert lines[2].startswith(
+        "trials: 2 of 3 done (1 for undecided claims) · 1 running · 0 waiting"
+    )
     assert lines[3].startswith("trials: 3 of 4 done (2 for undecided claims)")
-    assert describe(run, 2) is None and [line.key for line in journal(run)] == list(map(key, JOBS[:4]))
+    assert describe(run, 2) is None and [line.key for line in journal(run)] == list(
+        map(key, JOBS[:4])
+    )
 
 
 def seeds_later(root, run, worker) -> None:
@@ -239,7 +250,9 @@ def test_a_worker_without_tests_helps_with_what_is_asked_for_later(tmp_path):
 
 def test_a_killed_worker_is_not_waited_for(tmp_path):
     run = tmp_path / "run"
-    killed = multiprocessing.get_context("fork").Process(target=patient_claim, args=(tmp_path, run, "killed"))
+    killed = multiprocessing.get_context("fork").Process(
+        target=patient_claim, args=(tmp_path, run, "killed")
+    )
     killed.start()
     until_asked(run)
     killed.kill()
@@ -256,9 +269,11 @@ def failing_fit(job, records, report):
 
 
 def test_what_a_job_reads_is_measured_before_it_and_its_failure_is_told(tmp_path):
-    synthetic = msgspec.structs.replace(JOBS[0], treatment=Treatment.of(Synthetic(0.5, Flow(8, 8, 1), Setting("good"))))
-    samples, = requires(synthetic)
-    fit, = requires(samples)
+    synthetic = msgspec.structs.replace(
+        JOBS[0], treatment=Treatment.of(Synthetic(0.5, Flow(8, 8, 1), Setting("good")))
+    )
+    (samples,) = requires(synthetic)
+    (fit,) = requires(samples)
     order = []
 
     def note(job, records, report):

@@ -18,7 +18,10 @@ def test_fit_is_weightwatchers(ww, size, kind):
         ours, theirs = powerlaw.fit(evals), ww.fit(evals[evals > 1e-5])
         assert ours.xmin == theirs.xmin  # the identical candidate, not one nearby
         np.testing.assert_allclose(
-            [ours.alpha, ours.D, ours.sigma], [theirs.alpha, theirs.D, theirs.sigma], rtol=1e-9, atol=0
+            [ours.alpha, ours.D, ours.sigma],
+            [theirs.alpha, theirs.D, theirs.sigma],
+            rtol=1e-9,
+            atol=0,
         )
         assert ours.num_pl_spikes == ours.tail_size == len(evals[evals >= theirs.xmin])
         assert ours.num_pl_spikes == metrics.num_pl_spikes(evals, theirs.xmin)
@@ -39,22 +42,35 @@ def random_spectrum(kind: str, m: int, rng: np.random.Generator) -> np.ndarray:
         "integers": lambda: np.round(rng.pareto(1.5, m) * 5) + 1,
         "exponential": lambda: rng.exponential(1, m),
         "log-normal": lambda: rng.lognormal(0, 2, m),
-        "quantiles": lambda: (1 - (np.arange(m) + 0.5) / m) ** (-1 / 1.7),  # every candidate fits: a flat curve
+        # every candidate fits: a flat curve
+        "quantiles": lambda: (1 - (np.arange(m) + 0.5) / m) ** (-1 / 1.7),
         "half tied": lambda: np.r_[np.ones(m // 2), rng.pareto(2, m - m // 2) + 1],
         "half zero": lambda: np.r_[np.zeros(m // 2), rng.random(m - m // 2)],
         "tied top": lambda: np.r_[rng.random(m - 12), np.full(12, 1.0)],
     }[kind]()
 
 
-RANDOM = ("pareto", "resampled", "integers", "exponential", "log-normal", "quantiles", "half tied", "half zero",
-          "tied top")
+RANDOM = (
+    "pareto",
+    "resampled",
+    "integers",
+    "exponential",
+    "log-normal",
+    "quantiles",
+    "half tied",
+    "half zero",
+    "tied top",
+)
 
 
 @pytest.mark.parametrize("kind", RANDOM)
 @pytest.mark.parametrize("method", powerlaw.METHODS)
 def test_pruned_search_is_the_full_search_to_the_last_bit(kind, method, monkeypatch):
     rng = np.random.default_rng(3)
-    stacks = [np.stack([random_spectrum(kind, m, rng) for _ in range(4)]) for m in (17, 18, 40, 100, 333, 900)]
+    stacks = [
+        np.stack([random_spectrum(kind, m, rng) for _ in range(4)])
+        for m in (17, 18, 40, 100, 333, 900)
+    ]
     for stack in stacks:
         found = []
         for prune_from in (18, 10**9):
@@ -89,7 +105,9 @@ def small_n(ww, evals):
 
 @pytest.mark.parametrize("m", [5, 7, 8, 9, 12, 15, 19, 20, 60, 400])
 def test_named_methods_are_weightwatchers(ww, m):
-    """weightwatcher: what WWFit reports at that size. ww-small: what fit_powerlaw_smallN chose, at any size."""
+    """weightwatcher: what WWFit reports at that size. ww-small: what fit_powerlaw_smallN chose, at
+    any size.
+    """
     differ = 0
     for seed in range(20):
         rng = np.random.default_rng([seed, m])
@@ -108,7 +126,11 @@ def test_named_methods_are_weightwatchers(ww, m):
         differ += reported.xmin != chosen.xmin
         if m >= 20:
             ours, default = powerlaw.fit(padded, method="weightwatcher"), powerlaw.fit(padded)
-            assert (ours.alpha, ours.xmin, ours.reasons) == (default.alpha, default.xmin, default.reasons)
+            assert (ours.alpha, ours.xmin, ours.reasons) == (
+                default.alpha,
+                default.xmin,
+                default.reasons,
+            )
     assert differ > 0 or m < 9  # the replaced winner is not an idle remark
 
 
@@ -127,7 +149,8 @@ def test_methods_in_a_stack_follow_each_spectrums_size():
 
 def test_batch_equals_single_fits_and_ignores_order():
     rng = np.random.default_rng(1)
-    stack = rng.pareto(2.0, (300, 70)) + 0.1  # 300 spectra: several blocks of spectra and of candidates
+    # 300 spectra: several blocks of spectra and of candidates
+    stack = rng.pareto(2.0, (300, 70)) + 0.1
     batch = powerlaw.fit_batch(stack)
     assert len(batch) == 300
     shuffled = powerlaw.fit_batch(rng.permuted(stack, axis=1))
@@ -153,12 +176,15 @@ def test_floor_and_padding(ww):
 @pytest.mark.parametrize("alpha", [2.0, 3.0, 4.5])
 @pytest.mark.parametrize("n", [200, 1000])
 def test_planted_alpha_is_recovered_within_its_error(alpha, n):
-    """z = (estimate - truth) / sigma: mean 0 and sd 1 where xmin is known, little more where it is searched for."""
+    """z = (estimate - truth) / sigma: mean 0 and sd 1 where xmin is known, little more where it is
+    searched for.
+    """
     rng = np.random.default_rng([int(10 * alpha), n])
     x = (1 - rng.random((300, n))) ** (-1 / (alpha - 1))
     fits = powerlaw.fit_batch(x)
     searched = (fits.alpha - alpha) / fits.sigma
-    assert abs(searched.mean()) < 0.4 and 0.9 < searched.std() < 1.4  # the search's own bias and spread
+    # the search's own bias and spread
+    assert abs(searched.mean()) < 0.4 and 0.9 < searched.std() < 1.4
     k = n // 2
     known = (powerlaw.hill_alpha(x, k=k) - alpha) / ((alpha - 1) / np.sqrt(k))
     assert abs(known.mean() - 1 / np.sqrt(k)) < 4 / np.sqrt(300)  # Hill's bias is (alpha - 1) / k
@@ -172,7 +198,8 @@ def test_planted_power_law_is_recovered(alpha):
     fits = powerlaw.fit_batch(x)
     assert fits.reliable.mean() >= 0.9
     good = fits.reliable
-    assert np.mean(np.abs(fits.alpha - alpha)[good] < 3 * fits.sigma[good]) >= 0.9  # xmin is chosen: not 99.7 %
+    # xmin is chosen: not 99.7 %
+    assert np.mean(np.abs(fits.alpha - alpha)[good] < 3 * fits.sigma[good]) >= 0.9
     assert abs(np.median(fits.alpha) - alpha) < 3 * np.median(fits.sigma) / np.sqrt(40) * 2
     hill = powerlaw.hill_alpha(x, k=500)
     assert (np.abs(hill - alpha) < 3 * (alpha - 1) / np.sqrt(500)).mean() >= 0.95
@@ -184,9 +211,14 @@ def test_hill_by_hand_and_default_tail():
     assert powerlaw.hill_alpha(x, k=2) == pytest.approx(1 + 2 / (1 + 3), rel=1e-12)
     y = np.random.default_rng(0).pareto(2, (3, 5, 40))
     np.testing.assert_array_equal(powerlaw.hill_alpha(y), powerlaw.hill_alpha(y, k=10))
-    np.testing.assert_array_equal(powerlaw.hill_alpha(y[..., :8]), powerlaw.hill_alpha(y[..., :8], k=5))
+    np.testing.assert_array_equal(
+        powerlaw.hill_alpha(y[..., :8]), powerlaw.hill_alpha(y[..., :8], k=5)
+    )
     y[0, 0, 0], y[1, 1] = np.nan, 0.0
-    assert np.isnan(powerlaw.hill_alpha(y))[[0, 1], [0, 1]].all() and np.isnan(powerlaw.hill_alpha(y)).sum() == 2
+    assert (
+        np.isnan(powerlaw.hill_alpha(y))[[0, 1], [0, 1]].all()
+        and np.isnan(powerlaw.hill_alpha(y)).sum() == 2
+    )
     for k in (0, 40):
         with pytest.raises(ValueError, match="1 <= k < M"):
             powerlaw.hill_alpha(y, k=k)
@@ -207,7 +239,10 @@ def test_hill_by_hand_and_default_tail():
 def test_what_cannot_be_fitted_is_nan_with_a_reason(evals, reason):
     fit = powerlaw.fit(evals)
     assert not fit.reliable and any(reason in r and "not fitted" in r for r in fit.reasons)
-    assert np.isnan([fit.alpha, fit.xmin, fit.D, fit.sigma]).all() and fit.tail_size == fit.num_pl_spikes == 0
+    assert (
+        np.isnan([fit.alpha, fit.xmin, fit.D, fit.sigma]).all()
+        and fit.tail_size == fit.num_pl_spikes == 0
+    )
     if len(evals) == 60:  # and it does not spoil its neighbours
         good = np.random.default_rng(0).pareto(2, 60) + 1
         assert powerlaw.fit_batch(np.stack([evals, good]))[1] == powerlaw.fit(good)

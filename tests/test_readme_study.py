@@ -22,7 +22,12 @@ def example(language: str) -> str:
 def birds(folder: Path) -> None:
     """Four species in 300 pictures: of the classes' colours, in noise."""
     rng = np.random.default_rng(1000)
-    for species, colour in [("crow", (40, 40, 50)), ("finch", (200, 180, 60)), ("jay", (60, 90, 200)), ("robin", (190, 70, 40))]:
+    for species, colour in [
+        ("crow", (40, 40, 50)),
+        ("finch", (200, 180, 60)),
+        ("jay", (60, 90, 200)),
+        ("robin", (190, 70, 40)),
+    ]:
         (folder / species).mkdir(parents=True)
         for number in range(75):
             pixels = np.clip(rng.normal(colour, 60, (40, 48, 3)), 0, 255).astype(np.uint8)
@@ -32,15 +37,44 @@ def birds(folder: Path) -> None:
 def test_the_readmes_study_is_asked_what_it_can_answer(tmp_path):
     birds(tmp_path / "data" / "birds")
     (tmp_path / "my_study.py").write_text(example("python"))
-    command = [sys.executable, "-m", "pytest", "claims", "--study", tmp_path / "my_study.py", "--data-root", tmp_path / "data", "--store",
-               tmp_path / "store", "--report", tmp_path / "my_study.html", "-q", "-p", "no:cacheprovider"]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "claims",
+        "--study",
+        tmp_path / "my_study.py",
+        "--data-root",
+        tmp_path / "data",
+        "--store",
+        tmp_path / "store",
+        "--report",
+        tmp_path / "my_study.html",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+    ]
     planned = subprocess.run([*command, "--plan"], cwd=ROOT, capture_output=True, text=True)
-    assert planned.returncode == 0 and "my-birds" in planned.stdout, planned.stdout[-2000:] + planned.stderr[-2000:]
+    assert planned.returncode == 0 and "my-birds" in planned.stdout, (
+        planned.stdout[-2000:] + planned.stderr[-2000:]
+    )
     assert not (tmp_path / "store" / "trials").exists()
-    asked = ["--seeds", "1", "--max-seeds", "1", "-k", "drop-frobenius or wd-frobenius or aug-frobenius or vendi-aug-pixel"]
+    asked = [
+        "--seeds",
+        "1",
+        "--max-seeds",
+        "1",
+        "-k",
+        "drop-frobenius or wd-frobenius or aug-frobenius or vendi-aug-pixel",
+    ]
     done = subprocess.run([*command, *asked], cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 0 and re.search(r"[1-9]\d* inconclusive", done.stdout), done.stdout[-2000:] + done.stderr[-2000:]
-    assert "no study of this run has single_placement_rates" in done.stdout and "empty parameter set" not in done.stdout
+    assert done.returncode == 0 and re.search(r"[1-9]\d* inconclusive", done.stdout), (
+        done.stdout[-2000:] + done.stderr[-2000:]
+    )
+    assert (
+        "no study of this run has single_placement_rates" in done.stdout
+        and "empty parameter set" not in done.stdout
+    )
     assert "my-birds" in (tmp_path / "my_study.html").read_text()
 
 
@@ -49,4 +83,8 @@ def test_the_readmes_table_is_a_study(tmp_path, monkeypatch):
     monkeypatch.setenv("DDIV_DATA", str(tmp_path))
     (tmp_path / "mine.toml").write_text(example("toml"))
     (study,) = of_file(tmp_path / "mine.toml").studies
-    assert (study.dropout_rates, study.backbone, study.data.digest != "") == ((0.1, 0.3), ResNet18(16), True)
+    assert (study.dropout_rates, study.backbone, study.data.digest != "") == (
+        (0.1, 0.3),
+        ResNet18(16),
+        True,
+    )

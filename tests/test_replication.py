@@ -1,4 +1,6 @@
-"""Adaptive replication: more seeds only for claims that they can still decide, and the same seeds on any day."""
+"""Adaptive replication: more seeds only for claims that they can still decide, and the same seeds
+on any day.
+"""
 
 import itertools
 import re
@@ -51,7 +53,11 @@ def test_seeds_that_agree_go_on_to_the_sixth_and_stop_there(sign, direction):
     for seeds in range(1, 6):
         assert undecided(found(question, [sign * 0.1 * (i + 1) for i in range(seeds)]), 7)
     decided = found(question, [sign * 0.1] * 6)
-    assert decided.evidence.verdict != "inconclusive" and not undecided(decided, 7) and not undecided(decided, 50)
+    assert (
+        decided.evidence.verdict != "inconclusive"
+        and not undecided(decided, 7)
+        and not undecided(decided, 50)
+    )
     assert seeds_spent(question, lambda seed: sign * 0.1) == 6
 
 
@@ -83,13 +89,20 @@ def test_what_is_withheld_gets_no_more_seeds():
 
 
 def test_a_claim_of_several_comparisons_goes_on_while_they_can_decide():
-    opposite, largest = Opposite(NORM, STUDY.dropout(), STUDY.decay()), Largest(PIXELS, OTHERS[0], OTHERS[1:])
+    opposite, largest = (
+        Opposite(NORM, STUDY.dropout(), STUDY.decay()),
+        Largest(PIXELS, OTHERS[0], OTHERS[1:]),
+    )
     for row in itertools.product((1.0, -1.0), repeat=2):
         assert seeds_spent(opposite, lambda seed: row) == 7
     assert seeds_spent(opposite, lambda seed: (1.0, (-1.0) ** seed)) == 3
     # Which of several goes against the claim has to be found out, at the cost of a seed.
     assert seeds_spent(largest, lambda seed: (1.0, 0.5)) == 6
-    assert seeds_spent(largest, lambda seed: (1.0, -0.5)) == seeds_spent(largest, lambda seed: (-1.0, -0.5)) == 7
+    assert (
+        seeds_spent(largest, lambda seed: (1.0, -0.5))
+        == seeds_spent(largest, lambda seed: (-1.0, -0.5))
+        == 7
+    )
     assert seeds_spent(largest, lambda seed: ((-1.0) ** seed, (-1.0) ** seed)) == 3
 
 
@@ -101,22 +114,30 @@ def test_undecided_means_that_some_further_seeds_would_decide():
                 continue
             futures = itertools.product((1.0, -1.0), repeat=8 - seeds)
             expected = found(CONTRAST, past).evidence.verdict == "inconclusive" and any(
-                found(CONTRAST, past + future).evidence.verdict != "inconclusive" for future in futures)
+                found(CONTRAST, past + future).evidence.verdict != "inconclusive"
+                for future in futures
+            )
             assert undecided(found(CONTRAST, past), 8) == expected, past
 
 
-@pytest.mark.parametrize("question", [
-    Opposite(NORM, STUDY.dropout(), STUDY.decay()), Largest(PIXELS, OTHERS[0], OTHERS[1:])],
-    ids=["opposite", "largest"])
+@pytest.mark.parametrize(
+    "question",
+    [Opposite(NORM, STUDY.dropout(), STUDY.decay()), Largest(PIXELS, OTHERS[0], OTHERS[1:])],
+    ids=["opposite", "largest"],
+)
 def test_undecided_of_two_comparisons_means_the_same(question):
     rows = list(itertools.product((1.0, -1.0), repeat=2))
     seen = set()
     for past in itertools.combinations_with_replacement(rows, 5):
         finding = found(question, past)
-        expected = any(found(question, past + future).evidence.verdict != "inconclusive"
-                       for future in itertools.product(rows, repeat=2))
+        expected = any(
+            found(question, past + future).evidence.verdict != "inconclusive"
+            for future in itertools.product(rows, repeat=2)
+        )
         seen.add(undecided(finding, 7))
-        assert undecided(finding, 7) == (expected and finding.evidence.verdict == "inconclusive"), past
+        assert undecided(finding, 7) == (expected and finding.evidence.verdict == "inconclusive"), (
+            past
+        )
     assert seen == {True, False}
 
 
@@ -126,8 +147,21 @@ SUBJECT = "(wd-spectral or drop-frobenius) and encoder and not encoder-only"
 
 
 def run(folder: Path, *arguments: str, store: Path | None = None) -> subprocess.CompletedProcess:
-    command = [sys.executable, "-m", "pytest", "claims", "--profile", "smoke", "-p", "no:cacheprovider",
-               "--store", str(store or folder / "store"), "--report", str(folder / "page.html"), *arguments]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "claims",
+        "--profile",
+        "smoke",
+        "-p",
+        "no:cacheprovider",
+        "--store",
+        str(store or folder / "store"),
+        "--report",
+        str(folder / "page.html"),
+        *arguments,
+    ]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
 
 
@@ -152,8 +186,11 @@ def test_a_run_starts_with_the_profiles_seeds_and_adds_to_the_undecided(alone):
     seeds = alone[1].values()
     assert all(one == tuple(range(len(one))) for one in seeds)
     assert {len(one) for one in seeds} <= set(range(PROFILE.seeds, PROFILE.max_seeds + 1))
-    # Decay of .1 shrinks the largest eigenvalue at every seed, so this claim is decided at the sixth.
-    assert [len(one) for test, one in alone[1].items() if "wd-spectral" in test] == [6] and len(seeds) == 2
+    # Decay of .1 shrinks the largest eigenvalue at every seed, so this claim is decided at the
+    # sixth.
+    assert [len(one) for test, one in alone[1].items() if "wd-spectral" in test] == [6] and len(
+        seeds
+    ) == 2
 
 
 def test_the_seeds_of_a_claim_do_not_depend_on_the_number_of_workers(alone, tmp_path):
@@ -175,19 +212,41 @@ def test_a_store_that_holds_more_seeds_does_not_change_how_many_are_asked(alone,
 
 
 def test_another_block_of_seeds_begins_where_it_is_told_to(tmp_path):
-    run(tmp_path, "-n", "0", "-k", "wd-spectral and classifier", "--first-seed", "100", "--seeds", "2", "--max-seeds", "2")
+    run(
+        tmp_path,
+        "-n",
+        "0",
+        "-k",
+        "wd-spectral and classifier",
+        "--first-seed",
+        "100",
+        "--seeds",
+        "2",
+        "--max-seeds",
+        "2",
+    )
     assert set(spent(tmp_path / "store").values()) == {(100, 101)}
     assert {record.job.seed for record in Store(tmp_path / "store").records()} == {100, 101}
 
 
-@pytest.mark.parametrize("arguments, message", [
-    (("--first-seed", "-1"), "--first-seed lies between 0 and"),
-    (("--seeds", "0"), "--seeds needs a number of at least 1, got 0"),
-    (("--seeds", "-3"), "--seeds needs a number of at least 1, got -3"),
-    (("--max-seeds", "2"), "--max-seeds is less than the 3 seeds to start with: give a larger one, or fewer --seeds"),
-    (("--seeds", "5", "--max-seeds", "4"), "--max-seeds is less than the 5 seeds to start with"),
-    (("--budget", "soon"), "a budget is a time such as 90s, 30m or 2h, got 'soon'"),
-    (("--budget", "0m"), "a budget is a time such as 90s, 30m or 2h, got '0m'")])
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (("--first-seed", "-1"), "--first-seed lies between 0 and"),
+        (("--seeds", "0"), "--seeds needs a number of at least 1, got 0"),
+        (("--seeds", "-3"), "--seeds needs a number of at least 1, got -3"),
+        (
+            ("--max-seeds", "2"),
+            "--max-seeds is less than the 3 seeds to start with: give a larger one, or fewer --seeds",
+        ),
+        (
+            ("--seeds", "5", "--max-seeds", "4"),
+            "--max-seeds is less than the 5 seeds to start with",
+        ),
+        (("--budget", "soon"), "a budget is a time such as 90s, 30m or 2h, got 'soon'"),
+        (("--budget", "0m"), "a budget is a time such as 90s, 30m or 2h, got '0m'"),
+    ],
+)
 def test_bad_numbers_of_seeds_and_times_are_one_line(tmp_path, arguments, message):
     done = run(tmp_path, *arguments)
     lines = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
@@ -195,8 +254,18 @@ def test_bad_numbers_of_seeds_and_times_are_one_line(tmp_path, arguments, messag
     assert not (tmp_path / "store").exists()
 
 
-@pytest.mark.parametrize("text, expected", [(None, None), ("90", 90), ("90s", 90), ("30m", 1800), ("2h", 7200),
-                                            ("1.5 m", 90), (" 10s ", 10)])
+@pytest.mark.parametrize(
+    "text, expected",
+    [
+        (None, None),
+        ("90", 90),
+        ("90s", 90),
+        ("30m", 1800),
+        ("2h", 7200),
+        ("1.5 m", 90),
+        (" 10s ", 10),
+    ],
+)
 def test_a_budget_is_read_in_seconds(text, expected):
     assert runs.seconds(text) == expected
 

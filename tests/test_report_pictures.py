@@ -1,4 +1,6 @@
-"""The paper's pictures: what is drawn, against the functions that answer claims; what is said of planted tables."""
+"""The paper's pictures: what is drawn, against the functions that answer claims; what is said of
+planted tables.
+"""
 
 import copy
 import json
@@ -36,7 +38,11 @@ def levels(arm: Treatment, seed: int) -> Levels:
     if part := arm.part(WeightDecay):
         turned = turned.turned("scale", -20 * part.value)
     if part := arm.part(Augmentation):
-        turned = turned.turned("embedding", 1 + (part.name == "rand")).turned("pixel", -1).turned("accuracy", 1)
+        turned = (
+            turned.turned("embedding", 1 + (part.name == "rand"))
+            .turned("pixel", -1)
+            .turned("accuracy", 1)
+        )
     return turned
 
 
@@ -65,7 +71,9 @@ def found(reader) -> dict:
 
 
 def test_changes_are_what_the_claims_measure(found, reader):
-    """Value by value `outcome.effect` of after and before: means, medians, and layers whose fits cannot be relied on."""
+    """Value by value `outcome.effect` of after and before: means, medians, and layers whose fits
+    cannot be relied on.
+    """
     labels, compared = [arm["label"] for arm in found["arms"]], 0
     for arm in (BASELINE, STUDY.dropout()[-1][1], STUDY.decay()[-1][1], STUDY.augmentation("auto")):
         for j, seed in enumerate(SEEDS):
@@ -83,15 +91,25 @@ def test_changes_are_what_the_claims_measure(found, reader):
 def test_layers_whose_fits_cannot_be_relied_on_are_left_out():
     from ddiv.report.changes import _over_layers
 
-    moved, sure = np.array([[1.0, 3.0, 99.0], [1.0, 3.0, 99.0]]), np.array([[True, True, False], [False] * 3])
+    moved, sure = (
+        np.array([[1.0, 3.0, 99.0], [1.0, 3.0, 99.0]]),
+        np.array([[True, True, False], [False] * 3]),
+    )
     columns = np.arange(3)
-    assert _over_layers(moved, sure, columns, "alpha").tolist() == [2.0, 3.0]  # medians; of no reliable layer: of all
-    assert _over_layers(moved, np.ones_like(sure), columns, "stable_rank").tolist() == pytest.approx([103 / 3] * 2)
+    # medians; of no reliable layer: of all
+    assert _over_layers(moved, sure, columns, "alpha").tolist() == [2.0, 3.0]
+    assert _over_layers(
+        moved, np.ones_like(sure), columns, "stable_rank"
+    ).tolist() == pytest.approx([103 / 3] * 2)
 
 
 def test_what_the_store_lacks_is_no_number(found):
     row = [arm["label"] for arm in found["arms"]].index(MISSING[0].label)
-    assert [value is None for value in found["values"]["classifier"]["alpha"][row]] == [False, True, False]
+    assert [value is None for value in found["values"]["classifier"]["alpha"][row]] == [
+        False,
+        True,
+        False,
+    ]
     assert not {"control", "batch size"} & {arm["group"] for arm in found["arms"]}
     assert changes(STUDY, (7,), Reader(Store("/nowhere"))) is None
 
@@ -115,7 +133,10 @@ def test_doses_are_relative_and_decays_follow_the_logarithm(found):
     doses = {arm["label"]: arm["dose"] for arm in found["arms"]}
     assert doses["dropout 0.9 head"] == 1 and doses["baseline"] is None
     by_decay = [doses[arm.label] for _, arm in STUDY.decay()[1:]]
-    assert by_decay == sorted(by_decay) and by_decay[-1] == 1 and by_decay[0] == pytest.approx(1 / 3)  # 1e-4 beside 1e-2
+    # 1e-4 beside 1e-2
+    assert (
+        by_decay == sorted(by_decay) and by_decay[-1] == 1 and by_decay[0] == pytest.approx(1 / 3)
+    )
 
 
 def test_diversity_is_that_of_the_views_with_the_accuracy_that_came_of_it(reader):
@@ -123,7 +144,13 @@ def test_diversity_is_that_of_the_views_with_the_accuracy_that_came_of_it(reader
     plain, auto, rand = told["arms"][:3]
     assert (plain["label"], plain["pixel"], rand["embedding"]) == ("plain", [10.0], [8.0] * 3)
     assert auto["id"] == pytest.approx(plain["id"] + 0.05) and "ood" in auto
-    assert [(one["count"], one["pixel"][0]) for one in told["classes"]] == [(2, 8), (5, 9), (15, 10), (30, 9), (60, 8)]
+    assert [(one["count"], one["pixel"][0]) for one in told["classes"]] == [
+        (2, 8),
+        (5, 9),
+        (15, 10),
+        (30, 9),
+        (60, 8),
+    ]
     assert diversity(STUDY, (7,), Reader(Store("/nowhere"))) is None
 
 
@@ -138,7 +165,11 @@ def test_correlations_are_of_means_over_seeds():
 
 def test_a_layers_curves_hold_all_of_its_eigenvalues(reader):
     told = densities(STUDY, SEEDS, reader)
-    assert told["seed"] == 0 and [layer["kind"] for layer in told["layers"]] == ["linear", "linear", "conv-pooled"]
+    assert told["seed"] == 0 and [layer["kind"] for layer in told["layers"]] == [
+        "linear",
+        "linear",
+        "conv-pooled",
+    ]
     for layer in told["layers"]:
         curve = layer["after"]["linear"]
         inside = sum(curve["y"]) * curve["width"] * layer["after"]["n"]
@@ -149,31 +180,57 @@ def test_a_layers_curves_hold_all_of_its_eigenvalues(reader):
 
 
 def test_the_papers_table_is_consistent():
-    """Each mean out of domain is that of its four domains, as printed: so no number was mistyped. Source: v1 table 2."""
+    """Each mean out of domain is that of its four domains, as printed: so no number was mistyped.
+
+    Source: v1 table 2.
+    """
     numbers = accuracy.paper()
     assert len(numbers["rows"]) == 14 and len(numbers["columns"]) == 12
     for name, row in numbers["rows"].items():
         by = dict(zip(numbers["columns"], row))
         for kind, digit in (("accuracy", 1e-4), ("ece", 1e-2)):
             domains = [by[place, kind] for place in ("clipart", "infograph", "painting", "sketch")]
-            assert by["ood", kind] == pytest.approx(np.mean(domains), abs=digit * 1.01), (name, kind)
+            assert by["ood", kind] == pytest.approx(np.mean(domains), abs=digit * 1.01), (
+                name,
+                kind,
+            )
             assert all(0 < value < 1 for value in by.values())
 
 
-@pytest.mark.parametrize(("arm", "kind", "place", "value", "delta"), [
-    (BASELINE, "accuracy", "id", 0.8527, None), (STUDY.augmentation("auto"), "accuracy", "ood", 0.5337, 0.0286),
-    (STUDY.augmentation("augmix"), "ece", "sketch", 0.18, -0.04),
-    (STUDY.augmentation("trivial"), "accuracy", "clipart", 0.6593, 0.0098),
-    (STUDY.synthetic(0.15), "accuracy", "ood", 0.5413, 0.0362), (STUDY.synthetic(0.35), "ece", "ood", 0.17, -0.03)])
+@pytest.mark.parametrize(
+    ("arm", "kind", "place", "value", "delta"),
+    [
+        (BASELINE, "accuracy", "id", 0.8527, None),
+        (STUDY.augmentation("auto"), "accuracy", "ood", 0.5337, 0.0286),
+        (STUDY.augmentation("augmix"), "ece", "sketch", 0.18, -0.04),
+        (STUDY.augmentation("trivial"), "accuracy", "clipart", 0.6593, 0.0098),
+        (STUDY.synthetic(0.15), "accuracy", "ood", 0.5413, 0.0362),
+        (STUDY.synthetic(0.35), "ece", "ood", 0.17, -0.03),
+    ],
+)
 def test_an_arm_finds_its_row_of_the_paper(arm, kind, place, value, delta):
     told = accuracy.printed(arm, kind, place)
-    assert told == {"paper": pytest.approx(value), **({} if delta is None else {"paper_delta": pytest.approx(delta)})}
+    assert told == {
+        "paper": pytest.approx(value),
+        **({} if delta is None else {"paper_delta": pytest.approx(delta)}),
+    }
 
 
-@pytest.mark.parametrize("arm", [STUDY.synthetic(0.5), STUDY.synthetic(0.15, round=2), STUDY.augmentation("cutmix"),
-                                 STUDY.dropout()[1][1]])
+@pytest.mark.parametrize(
+    "arm",
+    [
+        STUDY.synthetic(0.5),
+        STUDY.synthetic(0.15, round=2),
+        STUDY.augmentation("cutmix"),
+        STUDY.dropout()[1][1],
+    ],
+)
 def test_what_the_paper_has_not_is_not_made_up(arm):
-    assert accuracy.printed(arm, "accuracy", "id") == {} == accuracy.printed(BASELINE, "accuracy", "a domain of ours")
+    assert (
+        accuracy.printed(arm, "accuracy", "id")
+        == {}
+        == accuracy.printed(BASELINE, "accuracy", "a domain of ours")
+    )
 
 
 def test_the_table_is_of_means_and_paired_differences(reader):
@@ -185,7 +242,9 @@ def test_the_table_is_of_means_and_paired_differences(reader):
     assert rows["auto"][0]["delta"] == pytest.approx(0.05) and rows["auto"][0]["paper"] == 0.8503
     assert told["columns"][:4] == ["in domain acc", "in domain ECE", "clipart acc", "clipart ECE"]
     assert told["better"][:2] == ["higher", "lower"]
-    assert "cutout" not in rows and {"cutout", "dropout 0.1"} <= {row["arm"] for row in told["further"]}
+    assert "cutout" not in rows and {"cutout", "dropout 0.1"} <= {
+        row["arm"] for row in told["further"]
+    }
 
 
 # --- directions and statements ---------------------------------------------------------------------------------------
@@ -194,24 +253,51 @@ def test_the_table_is_of_means_and_paired_differences(reader):
 def planted(values: dict, seeds=(0, 1)) -> dict:
     """A table of one metric: group -> its arms' values, one a seed."""
     arms = [(group, row) for group, rows in values.items() for row in rows]
-    return {"seeds": list(seeds), "views": ["classifier"], "metrics": ["alpha"],
-            "arms": [{"group": group, "label": group} for group, _ in arms],
-            "values": {"classifier": {"alpha": [row for _, row in arms]}}}
+    return {
+        "seeds": list(seeds),
+        "views": ["classifier"],
+        "metrics": ["alpha"],
+        "arms": [{"group": group, "label": group} for group, _ in arms],
+        "values": {"classifier": {"alpha": [row for _, row in arms]}},
+    }
 
 
 def test_a_ladder_has_a_slope_and_a_group_a_mean():
-    table = planted({"baseline": [[1, 2]], "dropout": [[2, 2], [3, 2]], "augmentation": [[4, 2], [0, None]],
-                     "combination": [[None, None]]})
-    assert per_seed(table, "classifier", "alpha", "dropout") == {0: pytest.approx(1), 1: pytest.approx(0)}
+    table = planted(
+        {
+            "baseline": [[1, 2]],
+            "dropout": [[2, 2], [3, 2]],
+            "augmentation": [[4, 2], [0, None]],
+            "combination": [[None, None]],
+        }
+    )
+    assert per_seed(table, "classifier", "alpha", "dropout") == {
+        0: pytest.approx(1),
+        1: pytest.approx(0),
+    }
     assert per_seed(table, "classifier", "alpha", "augmentation") == {0: 1, 1: 0}
     assert lengths(table, "classifier", "alpha", "augmentation") == {0: 2, 1: 0}
-    assert per_seed(table, "classifier", "alpha", "combination") == per_seed(table, "encoder", "alpha", "dropout") == {}
-    assert list(per_seed(planted({"baseline": [[None, 2]], "dropout": [[1, 3]]}), "classifier", "alpha", "dropout")) == [1]
+    assert (
+        per_seed(table, "classifier", "alpha", "combination")
+        == per_seed(table, "encoder", "alpha", "dropout")
+        == {}
+    )
+    assert list(
+        per_seed(
+            planted({"baseline": [[None, 2]], "dropout": [[1, 3]]}),
+            "classifier",
+            "alpha",
+            "dropout",
+        )
+    ) == [1]
 
 
 def drawn(**more) -> list[dict]:
-    return [material(random.Random(1), "vit", "clip vit", True) | more,
-            material(random.Random(2), "rn", "clip resnet", True), material(random.Random(3), "scratch", "resnet18", False)]
+    return [
+        material(random.Random(1), "vit", "clip vit", True) | more,
+        material(random.Random(2), "rn", "clip resnet", True),
+        material(random.Random(3), "scratch", "resnet18", False),
+    ]
 
 
 def by_id(materials) -> dict:
@@ -224,38 +310,58 @@ def holds(picture: dict, words: str, study: str = "vit"):
 
 def test_every_figure_and_table_of_the_paper_has_its_picture():
     ids = [one["id"] for one in paper()]
-    assert {*(f"fig-{i}" for i in range(1, 13)), "table-1", "table-2"} <= set(ids) and len(ids) == len(set(ids))
-    assert [one["id"] for one in pictures([])] == ids and not any(one["studies"] or one["missing"] for one in pictures([]))
+    assert {*(f"fig-{i}" for i in range(1, 13)), "table-1", "table-2"} <= set(ids) and len(
+        ids
+    ) == len(set(ids))
+    assert [one["id"] for one in pictures([])] == ids and not any(
+        one["studies"] or one["missing"] for one in pictures([])
+    )
 
 
 def test_statements_follow_the_signs_of_the_table():
-    """The sample's arms go where their push says: dropout and augmentation move shape up and scale down, decay otherwise."""
+    """The sample's arms go where their push says: dropout and augmentation move shape up and scale
+    down, decay otherwise.
+    """
     materials = drawn()
     shown = by_id(materials)
     assert holds(shown["fig-3"], "dropout raises alpha")["holds"] is True
     assert holds(shown["fig-3"], "weight decay lowers alpha")["holds"] is True
     assert holds(shown["fig-3"], "weight decay lowers the Frobenius norm")["holds"] is False
-    assert holds(shown["fig-4"], "augmentation and dropout move alpha the same way") | {"title": ""} == {
-        "text": "↑ ↑", "seeds": "5/5", "holds": True, "title": ""}
-    assert holds(shown["fig-12"], "augmentation and weight decay move alpha opposite ways")["holds"] is True
-    assert holds(shown["fig-8"], "very large dropout changes alpha more than dropout")["holds"] is True
+    assert holds(shown["fig-4"], "augmentation and dropout move alpha the same way") | {
+        "title": ""
+    } == {"text": "↑ ↑", "seeds": "5/5", "holds": True, "title": ""}
+    assert (
+        holds(shown["fig-12"], "augmentation and weight decay move alpha opposite ways")["holds"]
+        is True
+    )
+    assert (
+        holds(shown["fig-8"], "very large dropout changes alpha more than dropout")["holds"] is True
+    )
     upside_down = copy.deepcopy(materials)
     for view in upside_down[0]["changes"]["values"].values():
         view["alpha"] = [[None if x is None else -x for x in row] for row in view["alpha"]]
     turned = by_id(upside_down)
     raised = holds(turned["fig-3"], "dropout raises alpha")
     assert raised["holds"] is False and raised["seeds"] == "0/5"
-    assert holds(turned["fig-4"], "augmentation and dropout move alpha the same way")["text"] == "↓ ↓"
+    assert (
+        holds(turned["fig-4"], "augmentation and dropout move alpha the same way")["text"] == "↓ ↓"
+    )
     assert holds(turned["fig-3"], "dropout raises the matrix entropy")["holds"] is True
 
 
 def test_nothing_that_moves_is_neither_as_the_paper_nor_otherwise():
     (still,) = drawn()[:1]
-    still["changes"]["values"]["classifier"]["alpha"] = [[5.0] * 5 for _ in still["changes"]["arms"]]
+    still["changes"]["values"]["classifier"]["alpha"] = [
+        [5.0] * 5 for _ in still["changes"]["arms"]
+    ]
     shown = by_id([still])
     assert holds(shown["fig-3"], "dropout raises alpha")["holds"] is None
-    assert holds(shown["fig-4"], "augmentation and dropout move alpha the same way")["holds"] is None
-    assert all(not went for way in shown["table-1"]["meanings"][0]["ways"] for went in way["went"].values())
+    assert (
+        holds(shown["fig-4"], "augmentation and dropout move alpha the same way")["holds"] is None
+    )
+    assert all(
+        not went for way in shown["table-1"]["meanings"][0]["ways"] for went in way["went"].values()
+    )
 
 
 def test_figure_1_counts_ranks_and_finds_the_peak():
@@ -264,9 +370,12 @@ def test_figure_1_counts_ranks_and_finds_the_peak():
     assert holds(shown, "augmentation raises the embedding score")["holds"] in (False, None)
     assert holds(shown, "auto-v3 raises the pixel score most")["holds"] is True
     assert holds(shown, "auto-v3 raises the embedding score most")["holds"] is False
-    assert holds(shown, "with more classes the pixel score rises first, then drops") | {"title": ""} == {
-        "text": "most at 10", "holds": True, "title": ""}
-    assert holds(shown, "with more classes the pixel score rises first, then drops", "scratch") is None
+    assert holds(shown, "with more classes the pixel score rises first, then drops") | {
+        "title": ""
+    } == {"text": "most at 10", "holds": True, "title": ""}
+    assert (
+        holds(shown, "with more classes the pixel score rises first, then drops", "scratch") is None
+    )
 
 
 def test_a_clip_resnet_has_figures_of_its_own_and_what_is_absent_is_said():
@@ -274,19 +383,29 @@ def test_a_clip_resnet_has_figures_of_its_own_and_what_is_absent_is_said():
     assert shown["fig-3"]["studies"] == shown["fig-4"]["studies"] == ["vit", "scratch"]
     assert shown["fig-6"]["studies"] == shown["fig-7"]["studies"] == ["rn"]
     assert shown["fig-9"]["studies"] == ["vit", "rn", "scratch"]
-    assert shown["fig-8"]["missing"] == ["Not in the store for scratch: arms with very large dropout or combination."]
+    assert shown["fig-8"]["missing"] == [
+        "Not in the store for scratch: arms with very large dropout or combination."
+    ]
     assert shown["fig-1"]["missing"] == ["Not in the store for scratch: views with fewer classes."]
-    assert by_id(drawn()[:1])["fig-6"]["missing"] == ["No study of this run has a CLIP ResNet tower."]
+    assert by_id(drawn()[:1])["fig-6"]["missing"] == [
+        "No study of this run has a CLIP ResNet tower."
+    ]
     nothing = dict.fromkeys(("changes", "diversity", "densities", "scores"))
     bare = by_id([{"study": "alex", "tower": "mini-alexnet", **nothing}])
-    assert not any(one["studies"] for one in bare.values()) and all(one["missing"] for one in bare.values())
+    assert not any(one["studies"] for one in bare.values()) and all(
+        one["missing"] for one in bare.values()
+    )
 
 
 def test_table_1_puts_each_study_where_it_went():
     (alpha, *_) = by_id(drawn())["table-1"]["meanings"]
     rises, falls = alpha["ways"]
-    assert [one["study"] for one in rises["went"]["dropout"]] == ["vit", "rn", "scratch"] and rises["paper"] == ["dropout"]
-    assert [one["seeds"] for one in falls["went"]["weight decay"]] == ["5/5"] * 3 and not falls["went"]["dropout"]
+    assert [one["study"] for one in rises["went"]["dropout"]] == ["vit", "rn", "scratch"] and rises[
+        "paper"
+    ] == ["dropout"]
+    assert [one["seeds"] for one in falls["went"]["weight decay"]] == ["5/5"] * 3 and not falls[
+        "went"
+    ]["dropout"]
 
 
 # --- on the page -------------------------------------------------------------------------------------------------------
@@ -297,11 +416,23 @@ def test_pictures_link_to_the_claims_of_the_run():
     page = {"claims": claims, "materials": drawn(), "pictures": pictures(drawn())}
     parsed = parse(page)
     assert len(parsed.all("details", class_="picture")) == len(paper())
-    assert "#c-drop-alpha" in [a["href"] for a in parsed.all("a")] and "wd-alpha (not in this run)" in parsed.text
+    assert (
+        "#c-drop-alpha" in [a["href"] for a in parsed.all("a")]
+        and "wd-alpha (not in this run)" in parsed.text
+    )
     data = json.loads(parsed.scripts["data"])
-    assert set(data["materials"]) == {"vit", "rn", "scratch"} and "scores" not in data["materials"]["vit"]
+    assert (
+        set(data["materials"]) == {"vit", "rn", "scratch"}
+        and "scores" not in data["materials"]["vit"]
+    )
     assert len(data["materials"]["vit"]["changes"]["arms"]) == len(ARMS) + 2
-    cells = [cell for one in page["pictures"] for row in one["rows"] for cell in row["here"].values() if cell]
+    cells = [
+        cell
+        for one in page["pictures"]
+        for row in one["rows"]
+        for cell in row["here"].values()
+        if cell
+    ]
     assert parsed.text.count("not so here") == sum(cell["holds"] is False for cell in cells) > 10
     rows = [row for one in page["materials"] for row in one["scores"]["rows"]]
     printed = sum("paper" in (cell or {}) for row in rows for cell in row["cells"])

@@ -8,13 +8,16 @@ import re
 from html.parser import HTMLParser
 
 import pytest
+
 from ddiv.report import render
 from ddiv.report.pictures import pictures
 from ddiv.report.text import duration, interval, number, share
 from tests.browser import chromium, open_in_browser
 from tests.sample_page import sample_page
 
-needs_browser = pytest.mark.skipif(chromium() is None, reason="no chromium or google-chrome binary found")
+needs_browser = pytest.mark.skipif(
+    chromium() is None, reason="no chromium or google-chrome binary found"
+)
 HOSTILE = "</script><img src=x onerror=document.title='pwned'><a href='https://example.org'>a</a> & %{x} \u2028\u2029 {{7*7}} \ud800"
 # Of the sample page's pictures: figures 1 to 12 in their order, and the layers.
 PANELS = sum((2, 3, 2, 2, 4, 1, 1, 2, 6, 3, 6, 6, 1))
@@ -53,7 +56,12 @@ class Page(HTMLParser):
         return " ".join(" ".join(self.texts).split())
 
     def all(self, tag, **having):
-        return [a for t, a in self.elements if t == tag and all(v in (a.get(k.rstrip("_")) or "").split() for k, v in having.items())]
+        return [
+            a
+            for t, a in self.elements
+            if t == tag
+            and all(v in (a.get(k.rstrip("_")) or "").split() for k, v in having.items())
+        ]
 
 
 def parse(page: dict) -> Page:
@@ -67,9 +75,23 @@ def findings(page: dict) -> list[dict]:
 
 
 def poison(value):
-    """The same structure with every string a hostile one, but those that say what kind of thing something is."""
+    """The same structure with every string a hostile one, but those that say what kind of thing
+    something is.
+    """
     if isinstance(value, dict):
-        keep = ("verdict", "kind", "group", "png", "view", "views", "metrics", "pairs", "by", "groups", "word")
+        keep = (
+            "verdict",
+            "kind",
+            "group",
+            "png",
+            "view",
+            "views",
+            "metrics",
+            "pairs",
+            "by",
+            "groups",
+            "word",
+        )
         return {k: v if k in keep else poison(v) for k, v in value.items()}
     if isinstance(value, list):
         return [poison(v) for v in value]
@@ -91,7 +113,11 @@ def test_every_claim_and_finding_is_there_once():
     linked = [a["href"][1:] for a in parsed.all("a") if a["href"].startswith("#")]
     assert set(linked) <= set(ids)
     plots = json.loads(parsed.scripts["data"])["plots"]
-    assert len(plots) == len(parsed.all("div", class_="plot")) == sum(bool(f.get("plot")) for f in findings(page)) + 3
+    assert (
+        len(plots)
+        == len(parsed.all("div", class_="plot"))
+        == sum(bool(f.get("plot")) for f in findings(page)) + 3
+    )
     assert {p["kind"] for p in plots} == {"dose", "paired", "bars", "relation", "fit"}
 
 
@@ -103,7 +129,9 @@ def test_summary_counts_in_words():
     for verdict in ("supported", "contradicted", "inconclusive", "not applicable", "not run"):
         n = sum(f["verdict"] == verdict for f in tested)
         assert n and re.search(rf"\b{n} (are )?{verdict}", text), verdict
-    expected = sum(f["verdict"] == "contradicted" == (f.get("expected") or {}).get("verdict") for f in tested)
+    expected = sum(
+        f["verdict"] == "contradicted" == (f.get("expected") or {}).get("verdict") for f in tested
+    )
     assert expected and f"({expected} of them expected)" in text
 
 
@@ -113,17 +141,37 @@ def test_matrix_has_a_cell_for_each_claim_and_study_with_glyph_and_word():
     matrix = html[html.index('<table class="matrix"') : html.index('<p class="key">')]
     assert matrix.count("data-claim=") == 3
     single = [f for c in page["claims"] for f in c["findings"] if len(c["findings"]) == 2][0]
-    assert f'{single["verdict"]}</span>' in matrix  # a word, not only a glyph
-    assert re.search('<span class="sr"> (supported|contradicted|inconclusive)</span>', matrix)  # and for those who hear it, after a count
+    assert f"{single['verdict']}</span>" in matrix  # a word, not only a glyph
+    # and for those who hear it, after a count
+    assert re.search('<span class="sr"> (supported|contradicted|inconclusive)</span>', matrix)
     assert 'class="fit"' in matrix
 
 
 def test_table_puts_the_baseline_first_and_the_best_in_bold():
-    scores = {"study": "s", "columns": ["OOD acc", "OOD ECE", "OOD Vendi"], "rows": [
-        {"arm": "auto", "cells": [{"mean": 0.4, "delta": 0.1, "paper": 0.85, "paper_delta": -0.02}, {"mean": 0.2, "delta": -0.1}, {"mean": 9.0}]},
-        {"arm": "baseline", "group": "baseline", "cells": [{"mean": 0.3}, {"mean": 0.3}, None]}]}
-    html = render({"materials": [{"study": "s", "scores": scores}], "pictures": pictures([{"study": "s", "scores": scores}])})
-    table = html[html.index('class="results"') : html.index("</table>", html.index('class="results"'))]
+    scores = {
+        "study": "s",
+        "columns": ["OOD acc", "OOD ECE", "OOD Vendi"],
+        "rows": [
+            {
+                "arm": "auto",
+                "cells": [
+                    {"mean": 0.4, "delta": 0.1, "paper": 0.85, "paper_delta": -0.02},
+                    {"mean": 0.2, "delta": -0.1},
+                    {"mean": 9.0},
+                ],
+            },
+            {"arm": "baseline", "group": "baseline", "cells": [{"mean": 0.3}, {"mean": 0.3}, None]},
+        ],
+    }
+    html = render(
+        {
+            "materials": [{"study": "s", "scores": scores}],
+            "pictures": pictures([{"study": "s", "scores": scores}]),
+        }
+    )
+    table = html[
+        html.index('class="results"') : html.index("</table>", html.index('class="results"'))
+    ]
     assert table.index(">baseline<") < table.index(">auto<")
     assert re.findall(r'class="best[^>]*>([^<]*)', table) == ["0.400", "0.200"]
     assert "+.100" in table and "−.100" in table and "—" in table
@@ -139,19 +187,80 @@ def test_one_plotly_and_no_address_to_load_from():
     for _, attributes in parsed.elements:
         for name in ("src", "href", "action", "poster", "srcset"):
             assert (attributes.get(name) or "#").startswith(("#", "data:image/png;base64,"))
-    assert not re.search(r"@import|url\(", "".join(re.findall(r"<style>(.*?)</style>", render(page), re.S)))
+    assert not re.search(
+        r"@import|url\(", "".join(re.findall(r"<style>(.*?)</style>", render(page), re.S))
+    )
 
 
-@pytest.mark.parametrize("page", [
-    {}, {"claims": []}, {"title": None, "claims": None, "run": None, "seeds": None, "warnings": None},
-    {"claims": [{}]}, {"claims": [{"findings": [{}]}]},
-    {"claims": [{"id": "a", "findings": [{"verdict": "surprising", "evidence": {"effect": float("nan"), "interval": None}}]}]},
-    {"claims": [{"id": "a", "findings": [{"study": "s", "evidence": {"interval": [1, float("inf")], "effects": [None, 1.0]}}]}]},
-    {"claims": [{"id": "a", "guards": "f", "findings": [{"expected": {}, "definitions": [["d", "supported"]], "evidence": {}}]}],
-     "spent": {}, "listed": {}, "controls": {"f": {}}, "over_studies": [{}], "fit": [{}]},
-    {"spent": {"by_seeds": []}, "listed": {"tests": None}, "controls": {}, "over_studies": [], "fit": [], "alpha": 0},
-    {"studies": [{}], "materials": [{}], "pictures": [{}], "generators": [{}], "contact_sheets": [{}], "families": [{"id": "f"}], "settings": [["a", None]]},
-])
+@pytest.mark.parametrize(
+    "page",
+    [
+        {},
+        {"claims": []},
+        {"title": None, "claims": None, "run": None, "seeds": None, "warnings": None},
+        {"claims": [{}]},
+        {"claims": [{"findings": [{}]}]},
+        {
+            "claims": [
+                {
+                    "id": "a",
+                    "findings": [
+                        {
+                            "verdict": "surprising",
+                            "evidence": {"effect": float("nan"), "interval": None},
+                        }
+                    ],
+                }
+            ]
+        },
+        {
+            "claims": [
+                {
+                    "id": "a",
+                    "findings": [
+                        {
+                            "study": "s",
+                            "evidence": {"interval": [1, float("inf")], "effects": [None, 1.0]},
+                        }
+                    ],
+                }
+            ]
+        },
+        {
+            "claims": [
+                {
+                    "id": "a",
+                    "guards": "f",
+                    "findings": [
+                        {"expected": {}, "definitions": [["d", "supported"]], "evidence": {}}
+                    ],
+                }
+            ],
+            "spent": {},
+            "listed": {},
+            "controls": {"f": {}},
+            "over_studies": [{}],
+            "fit": [{}],
+        },
+        {
+            "spent": {"by_seeds": []},
+            "listed": {"tests": None},
+            "controls": {},
+            "over_studies": [],
+            "fit": [],
+            "alpha": 0,
+        },
+        {
+            "studies": [{}],
+            "materials": [{}],
+            "pictures": [{}],
+            "generators": [{}],
+            "contact_sheets": [{}],
+            "families": [{"id": "f"}],
+            "settings": [["a", None]],
+        },
+    ],
+)
 def test_parts_may_be_missing(page):
     before = copy.deepcopy(page)
     parsed = parse(page)
@@ -170,34 +279,71 @@ def test_claims_with_equal_names_keep_their_own_anchors():
     assert len(ids) == len(set(ids)) == 8  # with the table of all findings
 
 
-@pytest.mark.parametrize(("value", "text"), [
-    (0.031249, "0.031"), (-0.0004, "−0.0004"), (1.234, "1.23"), (-12.34, "−12.3"), (1234.5, "1234"), (7, "7"), (0, "0"),
-    (-1e-9, "−1.0e−09"), (None, "—"), ("twelve", "twelve"), (-0.0, "0.000"),
-])
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.031249, "0.031"),
+        (-0.0004, "−0.0004"),
+        (1.234, "1.23"),
+        (-12.34, "−12.3"),
+        (1234.5, "1234"),
+        (7, "7"),
+        (0, "0"),
+        (-1e-9, "−1.0e−09"),
+        (None, "—"),
+        ("twelve", "twelve"),
+        (-0.0, "0.000"),
+    ],
+)
 def test_numbers_are_short(value, text):
     assert number(value) == text
 
 
-@pytest.mark.parametrize(("ends", "text"), [
-    ([-0.5, 1.25], "[−0.5, +1.2]"), ([None, 1.25], "(−∞, +1.2]"), ([-0.5, None], "[−0.5, ∞)"), ([None, None], "no bounds yet"),
-    (None, "—"), ([1.0], "—"),
-])
+@pytest.mark.parametrize(
+    ("ends", "text"),
+    [
+        ([-0.5, 1.25], "[−0.5, +1.2]"),
+        ([None, 1.25], "(−∞, +1.2]"),
+        ([-0.5, None], "[−0.5, ∞)"),
+        ([None, None], "no bounds yet"),
+        (None, "—"),
+        ([1.0], "—"),
+    ],
+)
 def test_an_end_that_the_seeds_are_too_few_for_is_open(ends, text):
     assert interval({"interval": ends}, 1) == text
 
 
 def test_infinite_ends_of_an_interval_reach_the_page_as_open():
-    evidence = {"effect": 1.0, "interval": [0.5, float("inf")], "effects": [0.75, 1.0], "level": 0.95}
+    evidence = {
+        "effect": 1.0,
+        "interval": [0.5, float("inf")],
+        "effects": [0.75, 1.0],
+        "level": 0.95,
+    }
     html = render({"claims": [{"findings": [{"verdict": "inconclusive", "evidence": evidence}]}]})
-    assert html.count("[+0.50, ∞)") == 3 and 'd="M87.5 6H120"' in html  # row, its table, and that of all findings; a line to the strip's edge
+    # row, its table, and that of all findings; a line to the strip's edge
+    assert html.count("[+0.50, ∞)") == 3 and 'd="M87.5 6H120"' in html
 
 
 def test_shares_are_whole_per_cent():
-    assert [share(x) for x in (0.384, -0.34, -0.0, 12, -11.0, None)] == ["38 %", "−34 %", "0 %", "> 1000 %", "< −1000 %", "—"]
+    assert [share(x) for x in (0.384, -0.34, -0.0, 12, -11.0, None)] == [
+        "38 %",
+        "−34 %",
+        "0 %",
+        "> 1000 %",
+        "< −1000 %",
+        "—",
+    ]
 
 
 def test_signs_and_durations():
-    assert [number(x, True, 2) for x in (0.5, -0.5, 0.001, -0.001)] == ["+0.50", "−0.50", "0.00", "0.00"]
+    assert [number(x, True, 2) for x in (0.5, -0.5, 0.001, -0.001)] == [
+        "+0.50",
+        "−0.50",
+        "0.00",
+        "0.00",
+    ]
     assert [duration(x) for x in (12.34, 125, 4000, None)] == ["12.3 s", "2 min", "1 h 07 min", "—"]
 
 
@@ -217,8 +363,18 @@ def test_hostile_strings_are_text():
     assert "<img src=x onerror" in parsed.text and "{{7*7}}" in parsed.text
 
 
-@pytest.mark.parametrize("png", ["https://example.org/x.png", "javascript:alert(1)", "data:text/html;base64,AAAA", "data:image/svg+xml;base64,AAAA",
-                                 'data:image/png;base64,AAAA" onload="x', 7, None])
+@pytest.mark.parametrize(
+    "png",
+    [
+        "https://example.org/x.png",
+        "javascript:alert(1)",
+        "data:text/html;base64,AAAA",
+        "data:image/svg+xml;base64,AAAA",
+        'data:image/png;base64,AAAA" onload="x',
+        7,
+        None,
+    ],
+)
 def test_only_embedded_bitmaps_are_shown(png):
     assert not parse({"contact_sheets": [{"caption": "c", "png": png}]}).all("img")
 
@@ -231,7 +387,9 @@ def opened(tmp_path):
     def open_page(page: dict, suffix: str = "", script: str | None = None, **options):
         html = render(page)
         if script:  # a visitor's hands; the page's own policy would refuse them
-            html = re.sub(r"<meta http-equiv[^>]*>", "", html).replace("</body>", f"<script>{script}</script></body>")
+            html = re.sub(r"<meta http-equiv[^>]*>", "", html).replace(
+                "</body>", f"<script>{script}</script></body>"
+            )
         path = tmp_path / "page.html"
         path.write_text(html, "utf-8")
         return open_in_browser(path, suffix, **options)
@@ -244,7 +402,8 @@ def opened(tmp_path):
 def test_all_plots_are_drawn_without_a_word_or_a_request(opened, suffix):
     page = sample_page(6)
     seen = opened(page, suffix)
-    total = sum(bool(f.get("plot")) for f in findings(page)) + 3 + PANELS  # one more for each study: fit
+    # one more for each study: fit
+    total = sum(bool(f.get("plot")) for f in findings(page)) + 3 + PANELS
     assert seen.data("data-plots-total") == seen.data("data-plots-drawn") == str(total)
     assert "data-failed" not in re.sub(r"<script.*?</script>", "", seen.dom, flags=re.S)
     assert seen.console == [] and seen.requests == []
@@ -258,8 +417,23 @@ def test_nothing_is_drawn_before_it_is_looked_at(opened):
 
 
 @needs_browser
-@pytest.mark.parametrize("page", [{}, {"claims": [{"findings": [{"plot": {"kind": k}} for k in ("dose", "paired", "bars", "relation", "fit")]}],
-                                       "materials": [{"study": "s"}], "pictures": [{"kind": "scale-shape", "studies": []}]}])
+@pytest.mark.parametrize(
+    "page",
+    [
+        {},
+        {
+            "claims": [
+                {
+                    "findings": [
+                        {"plot": {"kind": k}} for k in ("dose", "paired", "bars", "relation", "fit")
+                    ]
+                }
+            ],
+            "materials": [{"study": "s"}],
+            "pictures": [{"kind": "scale-shape", "studies": []}],
+        },
+    ],
+)
 def test_a_minimal_page_is_quiet(opened, page):
     seen = opened(page, "#all")
     assert seen.console == [] and seen.requests == []
@@ -322,18 +496,32 @@ def test_filters_links_and_buttons(opened):
     contradicted = [f for f in of if f["verdict"] == "contradicted"]
     digits = [f for f in contradicted if f["study"] == "digits"]
     assert seen.data("data-con") == str(len(contradicted))
-    assert seen.data("data-con-digits") == str(len(digits)) and seen.data("data-count").startswith(f"{len(digits)} of ")
+    assert seen.data("data-con-digits") == str(len(digits)) and seen.data("data-count").startswith(
+        f"{len(digits)} of "
+    )
     assert seen.data("data-reset") == str(len(of)) and seen.data("data-none") == "0 true"
     marked = [f for f in of if f.get("test") in page["listed"]["tests"]]
     divided = [f for f in marked if len({word for _, word in f.get("definitions", [])}) > 1]
-    assert seen.data("data-starred") == str(len(marked)) and seen.data("data-divided") == str(len(divided)) != "0"
+    assert (
+        seen.data("data-starred") == str(len(marked))
+        and seen.data("data-divided") == str(len(divided)) != "0"
+    )
     shares = [row["share"] for row in page["fit"]]
     assert seen.data("data-unsorted") == "false" and seen.data("data-aria") == "descending"
-    assert seen.data("data-up") == seen.data("data-down") == f"{sum(s is not None for s in shares)} {len(shares)}"
+    assert (
+        seen.data("data-up")
+        == seen.data("data-down")
+        == f"{sum(s is not None for s in shares)} {len(shares)}"
+    )
     assert seen.data("data-jumped") == f"{len(of)} true"
-    assert seen.data("data-marked") == str(sum(f["study"] == "digits" for f in page["claims"][1]["findings"]))
+    assert seen.data("data-marked") == str(
+        sum(f["study"] == "digits" for f in page["claims"][1]["findings"])
+    )
     assert int(seen.data("data-one")) >= 1
-    assert seen.data("data-all") == seen.data("data-again") == "true" and seen.data("data-axis") == "Δ matrix entropy"
+    assert (
+        seen.data("data-all") == seen.data("data-again") == "true"
+        and seen.data("data-axis") == "Δ matrix entropy"
+    )
     assert seen.data("data-panels") == "2" and seen.data("data-narrowed") == "1 entropy_raw"
     assert seen.console == [] and seen.requests == []
 

@@ -21,21 +21,47 @@ STRONG = Treatment.of(WeightDecay(0.1))
 FALLING, RISING = [-1.0, -1.1, -1.2, -1.3, -1.4, -1.5], [1.0, 1.1, 1.2, 1.3, 1.4, 1.5]
 
 
-def found(effects, claim="a", study="one", outcome=NORM, matched=None, unreliable=False, guards="", test="t",
-          variant="", somewhere=False):
+def found(
+    effects,
+    claim="a",
+    study="one",
+    outcome=NORM,
+    matched=None,
+    unreliable=False,
+    guards="",
+    test="t",
+    variant="",
+    somewhere=False,
+):
     """A finding on effects of which the claim says that they fall."""
-    asked = Asked(Claim(claim, "a statement", "a source", "a family", guards, somewhere),
-                  msgspec.structs.replace(STUDY, name=study), variant, Contrast(outcome, (STRONG,), FALLS),
-                  tuple(range(len(effects))), 0.05, test)
+    asked = Asked(
+        Claim(claim, "a statement", "a source", "a family", guards, somewhere),
+        msgspec.structs.replace(STUDY, name=study),
+        variant,
+        Contrast(outcome, (STRONG,), FALLS),
+        tuple(range(len(effects))),
+        0.05,
+        test,
+    )
     evidence = judge(effects, FALLS)
-    return Finding(asked, withheld(evidence) if unreliable else evidence, tuple((effect,) for effect in effects),
-                   matched and judge(matched, FALLS), tuple(range(len(matched or ()))),
-                   None if matched else "never that loss", withheld=unreliable, jobs=tuple(map(key, asked.jobs())))
+    return Finding(
+        asked,
+        withheld(evidence) if unreliable else evidence,
+        tuple((effect,) for effect in effects),
+        matched and judge(matched, FALLS),
+        tuple(range(len(matched or ()))),
+        None if matched else "never that loss",
+        withheld=unreliable,
+        jobs=tuple(map(key, asked.jobs())),
+    )
 
 
 def test_a_claim_over_studies_needs_every_study():
     (row,) = summary.over_studies([found(FALLING), found(FALLING, study="two")], 0.05)
-    assert row["verdict"] == "supported" and row["studies"] == {"one": "supported", "two": "supported"}
+    assert row["verdict"] == "supported" and row["studies"] == {
+        "one": "supported",
+        "two": "supported",
+    }
     (row,) = summary.over_studies([found(FALLING), found(FALLING[:3], study="two")], 0.05)
     assert row["verdict"] == "inconclusive" and row["e_for"] == judge(FALLING[:3], FALLS).e_for
     # Against: (0.04 + 20.5) / 2 is no 20, three more seeds make it (0.04 + 140) / 2.
@@ -47,22 +73,37 @@ def test_a_claim_over_studies_needs_every_study():
 
 def test_what_a_study_withheld_decides_nothing_over_studies():
     rising = RISING + [1.0] * 3
-    (row,) = summary.over_studies([found(FALLING), found(rising, study="two", unreliable=True)], 0.05)
+    (row,) = summary.over_studies(
+        [found(FALLING), found(rising, study="two", unreliable=True)], 0.05
+    )
     assert (row["verdict"], row["e_for"]) == ("inconclusive", 0) and row["e_against"] < 1
 
 
 def test_variants_and_claims_are_kept_apart_and_controls_left_out():
-    rows = summary.over_studies([found(FALLING, variant="x"), found(FALLING, variant="y"), found(FALLING, "b"),
-                                 found(FALLING, "c", guards="a family")], 0.05)
+    rows = summary.over_studies(
+        [
+            found(FALLING, variant="x"),
+            found(FALLING, variant="y"),
+            found(FALLING, "b"),
+            found(FALLING, "c", guards="a family"),
+        ],
+        0.05,
+    )
     assert [(row["claim"], row["variant"]) for row in rows] == [("a", "x"), ("a", "y"), ("b", "")]
 
 
 def test_the_list_leaves_out_what_is_withheld_and_controls():
-    findings = [found(FALLING, test="good"), found(FALLING, test="withheld", study="two", unreliable=True),
-                found(RISING, test="wrong", study="three"), found(FALLING, test="control", study="four", guards="a family")]
+    findings = [
+        found(FALLING, test="good"),
+        found(FALLING, test="withheld", study="two", unreliable=True),
+        found(RISING, test="wrong", study="three"),
+        found(FALLING, test="control", study="four", guards="a family"),
+    ]
     # One e-value of 41 among three needs 3 / alpha; a second like it makes that 3 / (2 alpha).
     assert summary.listed(findings, 0.05) == {"alpha": 0.05, "of": 3, "repeats": 0, "tests": []}
-    assert summary.listed([*findings, found(FALLING, test="other", study="five")], 0.1)["tests"] == ["good", "other"]
+    assert summary.listed([*findings, found(FALLING, test="other", study="five")], 0.1)[
+        "tests"
+    ] == ["good", "other"]
     assert summary.listed([], 0.05) == {"alpha": 0.05, "of": 0, "repeats": 0, "tests": []}
 
 
@@ -74,12 +115,20 @@ def test_a_question_that_two_claims_put_to_a_study_is_one_discovery():
 
 
 def test_what_is_said_to_be_so_somewhere_is_judged_so_over_studies():
-    (row,) = summary.over_studies([found(FALLING + [-1.0] * 3, somewhere=True), found(RISING, study="two", somewhere=True)], 0.05)
+    (row,) = summary.over_studies(
+        [found(FALLING + [-1.0] * 3, somewhere=True), found(RISING, study="two", somewhere=True)],
+        0.05,
+    )
     assert row["verdict"] == "supported" and row["somewhere"]
 
 
 def test_controls_are_counted_by_the_family_that_they_guard():
-    findings = [found(FALLING, guards="x"), found(RISING, guards="x"), found(FALLING[:2], guards="y"), found(FALLING)]
+    findings = [
+        found(FALLING, guards="x"),
+        found(RISING, guards="x"),
+        found(FALLING[:2], guards="y"),
+        found(FALLING),
+    ]
     assert summary.controls(findings) == {"x": {"held": 1, "of": 2}, "y": {"held": 1, "of": 1}}
 
 
@@ -88,25 +137,52 @@ def test_at_equal_fit_both_effects_are_in_the_spread_of_the_first():
     (row,) = summary.fit([found(FALLING, matched=half)])
     spread = 0.18708286933869708  # of six values .1 apart: sqrt(.035)
     assert (row["equal"], row["matched"]) == pytest.approx((-1.25 / spread, -0.625 / spread))
-    assert row["share"] == pytest.approx(0.5) and (row["verdict"], row["matched_verdict"]) == ("supported", "supported")
+    assert row["share"] == pytest.approx(0.5) and (row["verdict"], row["matched_verdict"]) == (
+        "supported",
+        "supported",
+    )
 
 
 def test_an_effect_without_a_match_or_a_spread_keeps_its_row():
-    alone, flat, balanced = summary.fit([found(FALLING), found([-1.0] * 6, matched=[-1.0] * 6),
-                                         found([-1.0, 1.0], matched=[0.0, 0.0])])
-    assert alone["matched_verdict"] == "unmatched" and alone["matched"] is None and alone["note"] == "never that loss"
+    alone, flat, balanced = summary.fit(
+        [
+            found(FALLING),
+            found([-1.0] * 6, matched=[-1.0] * 6),
+            found([-1.0, 1.0], matched=[0.0, 0.0]),
+        ]
+    )
+    assert (
+        alone["matched_verdict"] == "unmatched"
+        and alone["matched"] is None
+        and alone["note"] == "never that loss"
+    )
     assert (flat["equal"], flat["matched"], flat["share"]) == (None, None, 1)
-    assert (balanced["equal"], balanced["share"]) == (0, None)  # a mean of 0 has a spread all the same
+    # a mean of 0 has a spread all the same
+    assert (balanced["equal"], balanced["share"]) == (0, None)
 
 
 def test_only_spectra_and_calibration_are_compared_at_equal_fit():
-    findings = [found(FALLING, "s"), found(FALLING, "e", outcome=Score("ece", "id")),
-                found(FALLING, "a", outcome=Score("accuracy", "id")),
-                found(FALLING, "v", outcome=Vendi("pixel")), found(FALLING, "c", guards="a family")]
+    findings = [
+        found(FALLING, "s"),
+        found(FALLING, "e", outcome=Score("ece", "id")),
+        found(FALLING, "a", outcome=Score("accuracy", "id")),
+        found(FALLING, "v", outcome=Vendi("pixel")),
+        found(FALLING, "c", guards="a family"),
+    ]
     assert [row["claim"] for row in summary.fit(findings)] == ["s", "e"]
 
 
 def test_what_was_spent_is_counted_once_for_claims_that_share_trials():
     run = SimpleNamespace(seeds=(0, 1, 2), max_seeds=7, budget=None)
-    spent = summary.spent(run, [found(FALLING), found(FALLING, "b", outcome=Score("ece", "id")), found(FALLING[:3], "c")])
-    assert spent == {"first": 3, "most": 7, "budget": None, "trials": 12, "fixed": 14, "by_seeds": [(3, 1), (6, 2)]}
+    spent = summary.spent(
+        run,
+        [found(FALLING), found(FALLING, "b", outcome=Score("ece", "id")), found(FALLING[:3], "c")],
+    )
+    assert spent == {
+        "first": 3,
+        "most": 7,
+        "budget": None,
+        "trials": 12,
+        "fixed": 14,
+        "by_seeds": [(3, 1), (6, 2)],
+    }

@@ -17,7 +17,11 @@ def noise(N: int, M: int, seed: int, sigma: float = 0.3) -> np.ndarray:
 
 
 def of(evals: np.ndarray, *shape: int) -> dict[str, float]:
-    return {name: float(column[0]) for group in rmt.GROUPS for name, column in rmt.table(group, [(evals, shape)]).items()}
+    return {
+        name: float(column[0])
+        for group in rmt.GROUPS
+        for name, column in rmt.table(group, [(evals, shape)]).items()
+    }
 
 
 def test_noise_is_within_its_bound_and_has_no_structure():
@@ -31,7 +35,8 @@ def test_pooled_slices_of_noise_are_noise_too():
     evals = np.concatenate([spectrum(noise(64, 32, seed)) for seed in range(9)])
     found = of(evals, 64, 32, 9)
     assert found["mp_ks"] < 1 and found["phase"] == 0 and found["regularised"] == 0
-    # As one matrix of that many eigenvalues they would be too irregular: those of one repel each other.
+    # As one matrix of that many eigenvalues they would be too irregular: those of one repel each
+    # other.
     assert of(evals, 64 * 9, 32 * 9)["mp_ks"] > 1.5
 
 
@@ -41,7 +46,8 @@ def test_spikes_take_the_whole_from_the_law_but_not_the_bulk():
     found = of(spectrum(noise(256, 100, 1) + 30 * u @ v.T), 256, 100)
     assert found["mp_ks"] > 1 > found["mp_bulk_ks"] and found["mp_departs"] == 1
     assert found["phase"] == 2 and found["regularised"] == 1
-    # Three equal signals of 30 on noise of .3: (30² + .3² · 256)(30² + .3² · 100) / 30², the spiked model's closed form.
+    # Three equal signals of 30 on noise of .3: (30² + .3² · 256)(30² + .3² · 100) / 30², the spiked
+    # model's closed form.
     expected = mp.bulk_edges(253, 97, 0.3)[1] / ((900 + 0.09 * 256) * (900 + 0.09 * 100) / 900)
     assert found["mp_soft_rank"] == pytest.approx(expected, rel=0.05)
 
@@ -58,7 +64,8 @@ def test_likelihood_ratios_tell_the_planted_tail():
     quantiles = (1 - shares) ** (-1 / 1.5), 1 - np.log(1 - shares), 1 + shares
     pareto, exponential, bounded = (of(x, 500, 400) for x in quantiles)
     assert pareto["llr_exponential"] > 2 and pareto["llr_lognormal"] > -0.5
-    assert -2 < exponential["llr_exponential"] < 0  # xmin is where a power law does best, so it is hard to tell
+    # xmin is where a power law does best, so it is hard to tell
+    assert -2 < exponential["llr_exponential"] < 0
     assert bounded["llr_exponential"] < -2 and bounded["llr_lognormal"] < rmt.NOT_WORSE
 
 
@@ -75,11 +82,15 @@ def test_numbers_are_free_of_the_weights_scale():
     assert one == pytest.approx(other)
 
 
-@pytest.mark.parametrize("evals, shape, missing", [
-    (np.ones(6), (9, 6), set(rmt.GROUP_OF)),
-    (spectrum(noise(60, 20, 5)), (60, 20), {"phase", "regularised"}),
-    (np.zeros(60), (60, 60), set(rmt.GROUP_OF) - {"phase", "regularised"})],
-    ids=["side of 6", "20 eigenvalues", "zero matrix"])
+@pytest.mark.parametrize(
+    "evals, shape, missing",
+    [
+        (np.ones(6), (9, 6), set(rmt.GROUP_OF)),
+        (spectrum(noise(60, 20, 5)), (60, 20), {"phase", "regularised"}),
+        (np.zeros(60), (60, 60), set(rmt.GROUP_OF) - {"phase", "regularised"}),
+    ],
+    ids=["side of 6", "20 eigenvalues", "zero matrix"],
+)
 def test_what_a_spectrum_does_not_have_is_missing(evals, shape, missing):
     found = of(evals, *shape)
     assert missing <= {name for name, value in found.items() if np.isnan(value)}

@@ -1,7 +1,8 @@
-"""Each claim of random matrix theory on planted records: spectra of noise and power laws, and accuracies after truncation.
+"""Each claim of random matrix theory on planted records: spectra of noise and power laws, and
+accuracies after truncation.
 
-Where the records say that it holds it is supported, where they say the opposite contradicted, where they say either
-by turns inconclusive.
+Where the records say that it holds it is supported, where they say the opposite contradicted, where
+they say either by turns inconclusive.
 """
 
 from collections.abc import Callable
@@ -22,9 +23,15 @@ from tests.claim_cases import CASES, DIGITS, Case
 SEEDS = tuple(range(1000, 1008))
 WORLDS = {"supported": (True,) * 8, "contradicted": (False,) * 8, "inconclusive": (True, False) * 4}
 N, M = 150, 100
-LAYERS = [{"name": name, "kind": kind, "shape": [N, M, 1], "view": view, "eigenvalues": M} for name, kind, view in (
-    ("head", "linear", "classifier"), ("encoder.fc1", "mlp", "encoder"), ("encoder.conv1.flat", "conv-flat", "encoder"),
-    ("encoder.conv1.pooled", "conv-pooled", "encoder"))]
+LAYERS = [
+    {"name": name, "kind": kind, "shape": [N, M, 1], "view": view, "eigenvalues": M}
+    for name, kind, view in (
+        ("head", "linear", "classifier"),
+        ("encoder.fc1", "mlp", "encoder"),
+        ("encoder.conv1.flat", "conv-flat", "encoder"),
+        ("encoder.conv1.pooled", "conv-pooled", "encoder"),
+    )
+]
 
 
 GRID = np.linspace(*mp.bulk_edges(N, M), 4001)
@@ -38,7 +45,9 @@ def noise(rng: np.random.Generator) -> np.ndarray:
 
 def power_law(alpha: float) -> Callable[[np.random.Generator], np.ndarray]:
     """A spectrum of this exponent, or of one very near to it, which differs from seed to seed."""
-    return lambda rng: np.sort((1 - (np.arange(M) + 0.5) / M) ** (-1 / (alpha + 0.1 * rng.uniform() - 1)))
+    return lambda rng: np.sort(
+        (1 - (np.arange(M) + 0.5) / M) ** (-1 / (alpha + 0.1 * rng.uniform() - 1))
+    )
 
 
 def bounded(rng: np.random.Generator) -> np.ndarray:
@@ -46,7 +55,9 @@ def bounded(rng: np.random.Generator) -> np.ndarray:
 
 
 class Says(NamedTuple):
-    """What a record says: its spectra before and after training; accuracies left without tail, bulk, random directions."""
+    """What a record says: its spectra before and after training; accuracies left without tail,
+    bulk, random directions.
+    """
 
     before: Callable = noise
     after: Callable = power_law(3)
@@ -84,54 +95,107 @@ HOLDS: dict[tuple[str, str], tuple] = {
     ("heavy-tail-trained", "against"): (Says(after=power_law(3)), Says(after=bounded)),
     ("self-regularisation", "after"): (Says(after=power_law(3)), Says(after=noise)),
     ("self-regularisation", "more"): (Says(noise, power_law(3)), Says(power_law(3), noise)),
-    ("signal-plus-noise", "without the tail"): (Says(left=(0.2, 0.5, 0.5)), Says(left=(0.8, 0.5, 0.5))),
-    ("signal-plus-noise", "without the bulk"): (Says(left=(0.5, 0.89, 0.5)), Says(left=(0.5, 0.7, 0.5))),
+    ("signal-plus-noise", "without the tail"): (
+        Says(left=(0.2, 0.5, 0.5)),
+        Says(left=(0.8, 0.5, 0.5)),
+    ),
+    ("signal-plus-noise", "without the bulk"): (
+        Says(left=(0.5, 0.89, 0.5)),
+        Says(left=(0.5, 0.7, 0.5)),
+    ),
     ("signal-plus-noise", "tail against"): (Says(left=(0.5, 0.5, 0.6)), Says(left=(0.6, 0.5, 0.5))),
     ("batch-phases", "alpha"): (by_batch(rising=True), by_batch(rising=False)),
     ("batch-phases", "phase"): (to_noise(rising=True), to_noise(rising=False)),
     ("clf-tail-after-finetune", "starts"): (Says(before=power_law(6)), Says(before=power_law(3))),
-    ("clf-tail-after-finetune", "falls"): (Says(power_law(5), power_law(3)), Says(power_law(3), power_law(5))),
+    ("clf-tail-after-finetune", "falls"): (
+        Says(power_law(5), power_law(3)),
+        Says(power_law(3), power_law(5)),
+    ),
     ("clf-tail-after-finetune", "2 to 6"): (Says(after=power_law(3)), Says(after=power_law(7))),
-    ("control-random-matrix", ""): (no_op_only(power_law(3), noise), no_op_only(noise, power_law(3)))}
+    ("control-random-matrix", ""): (
+        no_op_only(power_law(3), noise),
+        no_op_only(noise, power_law(3)),
+    ),
+}
 
 # The embedded studies with a ladder of batch sizes are large; any study with one will do.
-WITH_BATCHES = msgspec.structs.replace(DIGITS, batches=BATCHES, recipe=msgspec.structs.replace(DIGITS.recipe, batch=32))
+WITH_BATCHES = msgspec.structs.replace(
+    DIGITS, batches=BATCHES, recipe=msgspec.structs.replace(DIGITS.recipe, batch=32)
+)
 
 
 def cases() -> list[Case]:
     import claims.test_random_matrix as tests
 
-    mine = [case for case in CASES if case.claim.family == "random matrix" and case.claim.id != "batch-phases"]
-    phases = [test for test in vars(tests).values() if getattr(getattr(test, "claim", None), "id", "") == "batch-phases"]
+    mine = [
+        case
+        for case in CASES
+        if case.claim.family == "random matrix" and case.claim.id != "batch-phases"
+    ]
+    phases = [
+        test
+        for test in vars(tests).values()
+        if getattr(getattr(test, "claim", None), "id", "") == "batch-phases"
+    ]
     named = [(test, mark.args[1][0]) for test in phases for mark in test.pytestmark]
-    return mine + [Case(test.claim, WITH_BATCHES, test.ask(study=WITH_BATCHES, called=name), name) for test, name in named]
+    return mine + [
+        Case(test.claim, WITH_BATCHES, test.ask(study=WITH_BATCHES, called=name), name)
+        for test, name in named
+    ]
 
 
 def record(case: Case, arm: Treatment, seed: int, says: Says) -> Record:
     rng = np.random.default_rng([seed, *map(ord, arm.label)])
-    facts = {"layers": LAYERS, "clean": {"loss": 0.01, "accuracy": 1.0}, "domains": list(case.study.domains), "classes": 10,
-             "trajectory": []}
-    before, after = (np.concatenate([kind(rng) for _ in LAYERS]) for kind in (says.before, says.after))
+    facts = {
+        "layers": LAYERS,
+        "clean": {"loss": 0.01, "accuracy": 1.0},
+        "domains": list(case.study.domains),
+        "classes": 10,
+        "trajectory": [],
+    }
+    before, after = (
+        np.concatenate([kind(rng) for _ in LAYERS]) for kind in (says.before, says.after)
+    )
     arrays = {"eigenvalues/before": before, "eigenvalues/after": after}
     outputs = np.log(np.full((10, 4), 0.25))
     for domain in case.study.domains:
         arrays |= {f"labels/{domain}": np.zeros(10, int), f"log_probabilities/{domain}": outputs}
     if arm.is_baseline:
-        facts["trajectory"] = [{"epoch": 0.0, "loss": 2.0, "accuracy": 0.1}, {"epoch": 1.0, **facts["clean"]}]
+        facts["trajectory"] = [
+            {"epoch": 0.0, "loss": 2.0, "accuracy": 0.1},
+            {"epoch": 1.0, **facts["clean"]},
+        ]
         arrays["trajectory/eigenvalues"] = np.stack([before, after])
         for domain in case.study.domains:
             arrays[f"trajectory/log_probabilities/{domain}"] = np.stack([outputs] * 2)
-        facts["truncated"] = {"chance": 0.1, "whole": {"id": 0.9}, "cut": [
-            {"tail": tail, "part": part, "removed": removed, "matrices": 3, "with_tail": 3, "directions": 30, "of": 120,
-             "accuracy": {"id": left}}
-            for tail in ("power-law", "mp-edge") for part in ("all", "classifier")
-            for removed, left in zip(("tail", "bulk", "random"), says.left)]}
+        facts["truncated"] = {
+            "chance": 0.1,
+            "whole": {"id": 0.9},
+            "cut": [
+                {
+                    "tail": tail,
+                    "part": part,
+                    "removed": removed,
+                    "matrices": 3,
+                    "with_tail": 3,
+                    "directions": 30,
+                    "of": 120,
+                    "accuracy": {"id": left},
+                }
+                for tail in ("power-law", "mp-edge")
+                for part in ("all", "classifier")
+                for removed, left in zip(("tail", "bulk", "random"), says.left)
+            ],
+        }
     return Record(trial(case.study, arm, seed), facts, arrays)
 
 
 def find(case: Case, world: str, folder):
-    holds, not_so = next(said for (claim, variant), said in HOLDS.items()
-                         if claim == case.claim.id and case.variant.startswith(variant))
+    holds, not_so = next(
+        said
+        for (claim, variant), said in HOLDS.items()
+        if claim == case.claim.id and case.variant.startswith(variant)
+    )
     reader = Reader(Store(folder))
     for seed, true in zip(SEEDS, WORLDS[world]):
         said = holds if true else not_so
@@ -165,7 +229,11 @@ def test_a_layer_without_a_tail_decides_nothing(tmp_path):
             cut["with_tail"] = 1
         reader.add({one.job: one})
     finding = answer(case.asked(SEEDS), reader)
-    assert finding.withheld and finding.evidence.verdict == "inconclusive" and "33%" in finding.caveats[0]
+    assert (
+        finding.withheld
+        and finding.evidence.verdict == "inconclusive"
+        and "33%" in finding.caveats[0]
+    )
 
 
 def test_how_much_the_tail_is_stands_beside_what_its_loss_costs(tmp_path):
@@ -174,14 +242,25 @@ def test_how_much_the_tail_is_stands_beside_what_its_loss_costs(tmp_path):
     for seed in SEEDS:
         one = record(case, BASELINE, seed, Says())
         reader.add({one.job: one})
-    assert "The tail is 25% of the singular directions of all matrices, where one is found (mean over seeds)." in answer(
-        case.asked(SEEDS), reader).caveats
+    assert (
+        "The tail is 25% of the singular directions of all matrices, where one is found (mean over seeds)."
+        in answer(case.asked(SEEDS), reader).caveats
+    )
 
 
 def test_a_bound_means_the_same_under_every_definition():
     """What a claim compares with a bound keeps its unit where the definition changes."""
-    units = {"mp_ks", "mp_bulk_ks", "alpha", "hill_alpha", "hill_alpha_half", "mp_departs", "regularised",
-             "llr_exponential", "llr_lognormal"}
+    units = {
+        "mp_ks",
+        "mp_bulk_ks",
+        "alpha",
+        "hill_alpha",
+        "hill_alpha_half",
+        "mp_departs",
+        "regularised",
+        "llr_exponential",
+        "llr_lognormal",
+    }
     for case in cases():
         if "minus" in case.question.unit:
             for outcome in case.question.outcomes():

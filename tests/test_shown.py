@@ -14,7 +14,9 @@ SHARES = (0.15, 0.25, 0.35, 0.5, 1.0)
 
 def images(values) -> np.ndarray:
     """One image a value, that value in every pixel."""
-    return np.broadcast_to(np.array(values, dtype=np.uint8)[:, None, None, None], (len(values), 3, 2, 2)).copy()
+    return np.broadcast_to(
+        np.array(values, dtype=np.uint8)[:, None, None, None], (len(values), 3, 2, 2)
+    ).copy()
 
 
 LABELS = np.repeat(np.arange(5), 12)[np.random.default_rng(0).permutation(60)]
@@ -49,12 +51,17 @@ def test_larger_shares_replace_what_smaller_ones_do_at_the_same_seed():
 
 def test_the_whole_share_leaves_nothing_real_and_the_input_is_not_changed():
     before = REAL.inputs.copy()
-    assert is_synthetic(replaced(REAL, FAKE, 1.0, seed=1000)).all() and np.array_equal(REAL.inputs, before)
+    assert is_synthetic(replaced(REAL, FAKE, 1.0, seed=1000)).all() and np.array_equal(
+        REAL.inputs, before
+    )
 
 
 def test_too_few_samples_of_a_class_is_an_error_that_says_what_to_do():
     few = Shown(FAKE.inputs[FAKE.labels != 3], FAKE.labels[FAKE.labels != 3])
-    with pytest.raises(TrialFailed, match=r"synthetic examples of class 3 are needed, and the generator gave 0: .*smaller share"):
+    with pytest.raises(
+        TrialFailed,
+        match=r"synthetic examples of class 3 are needed, and the generator gave 0: .*smaller share",
+    ):
         replaced(REAL, few, 0.5, seed=1000)
 
 

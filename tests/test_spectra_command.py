@@ -24,12 +24,19 @@ def checkpoint(tmp_path_factory):
     torch.manual_seed(0)
     scale = (1 - torch.rand(96)) ** -0.5
     path = tmp_path_factory.mktemp("model") / "model.safetensors"
-    save_file({
-        "tail.weight": torch.randn(128, 96) * scale, "blocks.0.attn.in_proj_weight": torch.randn(3 * 64, 64),
-        "blocks.0.mlp.c_fc.weight": torch.randn(80, 64), "conv.weight": torch.randn(32, 24, 3, 3),
-        "small.weight": torch.randn(6, 4), "broken.weight": torch.full((9, 9), torch.nan),
-        "norm.weight": torch.ones(64), "norm.bias": torch.ones(64),
-    }, path)
+    save_file(
+        {
+            "tail.weight": torch.randn(128, 96) * scale,
+            "blocks.0.attn.in_proj_weight": torch.randn(3 * 64, 64),
+            "blocks.0.mlp.c_fc.weight": torch.randn(80, 64),
+            "conv.weight": torch.randn(32, 24, 3, 3),
+            "small.weight": torch.randn(6, 4),
+            "broken.weight": torch.full((9, 9), torch.nan),
+            "norm.weight": torch.ones(64),
+            "norm.bias": torch.ones(64),
+        },
+        path,
+    )
     return path
 
 
@@ -76,17 +83,38 @@ def test_the_table_is_the_analysis(ddiv, checkpoint, tmp_path):
     assert 0 < len(reliable) < len(analysis.layers)
     assert f"medians over {len(reliable)} reliable fits: alpha {np.median(reliable):.2f}" in out
     assert "9 of 32×24" in shown["conv.pooled"]
-    assert "skipped 3 parameters" in out and "2  a scalar or a vector" in out and "1  holds NaN or infinity" in out
+    assert (
+        "skipped 3 parameters" in out
+        and "2  a scalar or a vector" in out
+        and "1  holds NaN or infinity" in out
+    )
     assert "1 convolution measured one way only (--conv both for flat too)" in out
     assert list(tmp_path.iterdir()) == []  # no store, no files
 
 
 def test_csv_and_json_hold_every_column(ddiv, checkpoint, tmp_path):
-    status, out, _ = ddiv(checkpoint, "--conv", "both", "--randomise", "--compare", "--bootstrap", 50, "--seed", 7,
-                          "--csv", "a.csv", "--json", "a.json", "--html", "a.html")
+    status, out, _ = ddiv(
+        checkpoint,
+        "--conv",
+        "both",
+        "--randomise",
+        "--compare",
+        "--bootstrap",
+        50,
+        "--seed",
+        7,
+        "--csv",
+        "a.csv",
+        "--json",
+        "a.json",
+        "--html",
+        "a.html",
+    )
     assert status == 0 and out.splitlines()[-3:] == ["a.csv", "a.json", "a.html"]
     loaded = load(str(checkpoint))
-    expected = columns(analyse(loaded.matrices, loaded.skipped, randomise=True, compare=True, bootstrap=50, seed=7))
+    expected = columns(
+        analyse(loaded.matrices, loaded.skipped, randomise=True, compare=True, bootstrap=50, seed=7)
+    )
     with open("a.csv", newline="", encoding="utf-8") as file:
         found = list(csv.DictReader(file))
     stored = json.loads((tmp_path / "a.json").read_text("utf-8"), parse_constant=pytest.fail)
@@ -95,21 +123,31 @@ def test_csv_and_json_hold_every_column(ddiv, checkpoint, tmp_path):
     for name, values in expected.items():
         for value, of_csv, of_json in zip(values, found, stored["layers"], strict=True):
             assert of_csv[name] == ("" if value is None else str(value))
-            assert of_json[name] == (None if isinstance(value, float) and not np.isfinite(value) else value)
+            assert of_json[name] == (
+                None if isinstance(value, float) and not np.isfinite(value) else value
+            )
     assert stored["settings"]["model"] == str(checkpoint) and stored["settings"]["seed"] == 7
-    assert {s["parameter"]: s["reason"] for s in stored["skipped"]}["norm.bias"].startswith("a scalar")
+    assert {s["parameter"]: s["reason"] for s in stored["skipped"]}["norm.bias"].startswith(
+        "a scalar"
+    )
     assert "best tail" in out and "95 % of alpha" in out and "permuted" in out
     assert "<title>" in (tmp_path / "a.html").read_text("utf-8")
 
 
-@pytest.mark.parametrize("options, expected", [
-    (["--layers", "blocks.*"], {"blocks.0.attn.q", "blocks.0.attn.k", "blocks.0.attn.v", "blocks.0.mlp.c_fc"}),
-    (["--layers", "tail", "--layers", "conv*"], {"tail", "conv.pooled"}),
-    (["--kinds", "q,k"], {"blocks.0.attn.q", "blocks.0.attn.k"}),
-    (["--kinds", "conv", "--conv", "both"], {"conv.pooled", "conv.flat"}),
-    (["--kinds", "conv", "--conv", "flat"], {"conv.flat"}),
-    (["--kinds", "mlp, linear", "--layers", "*.c_fc"], {"blocks.0.mlp.c_fc"}),
-])
+@pytest.mark.parametrize(
+    "options, expected",
+    [
+        (
+            ["--layers", "blocks.*"],
+            {"blocks.0.attn.q", "blocks.0.attn.k", "blocks.0.attn.v", "blocks.0.mlp.c_fc"},
+        ),
+        (["--layers", "tail", "--layers", "conv*"], {"tail", "conv.pooled"}),
+        (["--kinds", "q,k"], {"blocks.0.attn.q", "blocks.0.attn.k"}),
+        (["--kinds", "conv", "--conv", "both"], {"conv.pooled", "conv.flat"}),
+        (["--kinds", "conv", "--conv", "flat"], {"conv.flat"}),
+        (["--kinds", "mlp, linear", "--layers", "*.c_fc"], {"blocks.0.mlp.c_fc"}),
+    ],
+)
 def test_layers_and_kinds(ddiv, checkpoint, options, expected):
     status, out, _ = ddiv(checkpoint, "--no-mp", *options)
     assert status == 0 and set(rows(out)) == expected
@@ -121,21 +159,28 @@ def test_verbose_names_what_was_skipped(ddiv, checkpoint):
     assert "  norm.weight: a scalar or a vector, not a matrix" in out
 
 
-@pytest.mark.parametrize("arguments, status, why", [
-    ([], 2, "required"),
-    (["{file}", "--conv", "sideways"], 2, "invalid choice"),
-    (["{file}", "--kinds", "q,x"], 2, "unknown kind 'x'"),
-    (["{file}", "--layers", "nothing*"], 2, "leave none of 9 matrices; names are such as"),
-    (["{file}", "--random"], 2, "--random needs a model's name"),
-    (["{file}", "--csv", "no/such/folder.csv"], 2, "the folder of no/such/folder.csv does not exist"),
-    (["{file}", "--bootstrap", "-3"], 2, "at least 50"),
-    (["{file}", "--bootstrap", "49"], 2, "at least 50"),
-    (["{file}", "--backend", "weightwatcher"], 2, "WeightWatcher needs a model's modules"),
-    (["{file}", "--backend", "weightwatcher", "--compare"], 2, "--compare is ddiv's own"),
-    (["resnet18"], 2, "write timm:resnet18 or torchvision:resnet18"),
-    (["none.safetensors"], 1, "there is no file none.safetensors"),
-    (["{file}", "--layers", "broken"], 1, "nothing of .* could be measured: broken holds NaN"),
-])
+@pytest.mark.parametrize(
+    "arguments, status, why",
+    [
+        ([], 2, "required"),
+        (["{file}", "--conv", "sideways"], 2, "invalid choice"),
+        (["{file}", "--kinds", "q,x"], 2, "unknown kind 'x'"),
+        (["{file}", "--layers", "nothing*"], 2, "leave none of 9 matrices; names are such as"),
+        (["{file}", "--random"], 2, "--random needs a model's name"),
+        (
+            ["{file}", "--csv", "no/such/folder.csv"],
+            2,
+            "the folder of no/such/folder.csv does not exist",
+        ),
+        (["{file}", "--bootstrap", "-3"], 2, "at least 50"),
+        (["{file}", "--bootstrap", "49"], 2, "at least 50"),
+        (["{file}", "--backend", "weightwatcher"], 2, "WeightWatcher needs a model's modules"),
+        (["{file}", "--backend", "weightwatcher", "--compare"], 2, "--compare is ddiv's own"),
+        (["resnet18"], 2, "write timm:resnet18 or torchvision:resnet18"),
+        (["none.safetensors"], 1, "there is no file none.safetensors"),
+        (["{file}", "--layers", "broken"], 1, "nothing of .* could be measured: broken holds NaN"),
+    ],
+)
 def test_errors_are_one_line_and_a_status(ddiv, checkpoint, arguments, status, why):
     found, out, err = ddiv(*(argument.format(file=checkpoint) for argument in arguments))
     assert found == status and out == "" and re.search(why, err)
@@ -157,7 +202,9 @@ def test_names_from_a_file_cannot_command_the_terminal(ddiv, tmp_path):
 
 
 def test_weightwatcher_backend_is_its_own_table(ddiv, ww, tmp_path):
-    status, out, _ = ddiv("timm:test_vit", "--random", "--backend", "weightwatcher", "--no-mp", "--csv", "w.csv")
+    status, out, _ = ddiv(
+        "timm:test_vit", "--random", "--backend", "weightwatcher", "--no-mp", "--csv", "w.csv"
+    )
     assert status == 0 and "measured by WeightWatcher on the CPU" in out
     with open("w.csv", newline="") as file:
         found = list(csv.DictReader(file))
@@ -171,7 +218,9 @@ def test_weightwatcher_backend_is_its_own_table(ddiv, ww, tmp_path):
 def test_a_narrow_terminal_loses_columns_and_says_which():
     torch.manual_seed(0)
     names = [f"model.layers.{i}.self_attention.query_projection" for i in range(3)]
-    matrices = [WeightMatrix(name, "q", torch.randn(64, 60 + i), "w") for i, name in enumerate(names)]
+    matrices = [
+        WeightMatrix(name, "q", torch.randn(64, 60 + i), "w") for i, name in enumerate(names)
+    ]
     analysis = analyse(matrices)
     wide = text(analysis).splitlines()
     for width in (200, 120, 80, 50, 30):
@@ -215,9 +264,14 @@ def test_progress_only_of_long_work(monkeypatch, in_place):
         for done in range(1, 41):
             now[0] += 1.0
             tell(done, 80, f"layer.{done}\x1b[2J")
-    assert "\x1b" not in screen.text and "spectra: 11 of 80 · about 1 min 9 s left · layer.11" in screen.text
+    assert (
+        "\x1b" not in screen.text
+        and "spectra: 11 of 80 · about 1 min 9 s left · layer.11" in screen.text
+    )
     if in_place:  # redrawn, and wiped at the end
-        assert screen.text.count("\rspectra:") >= 39 and screen.text.endswith("\r" + " " * 59 + "\r")
+        assert screen.text.count("\rspectra:") >= 39 and screen.text.endswith(
+            "\r" + " " * 59 + "\r"
+        )
         assert max(map(len, screen.text.split("\r"))) == 59
     else:
         assert 4 == screen.text.count("\n") == screen.text.count("spectra:")

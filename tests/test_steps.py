@@ -1,4 +1,6 @@
-"""Steps of training and the batches that they take: precision, capture, portions, inputs that lie in a file."""
+"""Steps of training and the batches that they take: precision, capture, portions, inputs that lie
+in a file.
+"""
 
 import warnings
 from contextlib import nullcontext
@@ -47,7 +49,9 @@ def network(dropout=0.0, device=CPU):
 def batches(count=12, size=8, short=(5, 9), device=CPU):
     """Random images with labels, a few of the batches being short."""
     sizes = [3 if i in short else size for i in range(count)]
-    images = torch.randint(0, 256, (sum(sizes), 3, 16, 16), dtype=torch.uint8, generator=seeded(1)).to(device)
+    images = torch.randint(
+        0, 256, (sum(sizes), 3, 16, 16), dtype=torch.uint8, generator=seeded(1)
+    ).to(device)
     labels = torch.randint(0, 10, (sum(sizes),), generator=seeded(2)).to(device)
     return list(zip(images.split(sizes), labels.split(sizes)))
 
@@ -91,14 +95,18 @@ def test_precision_is_asked_for_by_name_and_a_cpu_computes_in_fp32(monkeypatch):
 
 def test_bf16_computes_in_bf16_and_keeps_weights_gradients_and_state_in_fp32():
     made, seen = network(), []
-    made.encoder.layer1[0].conv1.register_forward_hook(lambda module, given, out: seen.append(out.dtype))
+    made.encoder.layer1[0].conv1.register_forward_hook(
+        lambda module, given, out: seen.append(out.dtype)
+    )
     take_step = steps_of(made, 12, "bf16")
     losses = [float(take_step(*batch)) for batch in batches()]
     exact = steps_of(network(), 12)
     expected = [float(exact(*batch)) for batch in batches()]
     assert set(seen) == {torch.bfloat16}
     state = [value for one in take_step.optimiser.state.values() for value in one.values()]
-    assert {one.dtype for one in (*made.parameters(), *(p.grad for p in made.parameters()), *state)} == {torch.float32}
+    assert {
+        one.dtype for one in (*made.parameters(), *(p.grad for p in made.parameters()), *state)
+    } == {torch.float32}
     assert losses != expected and losses[0] == pytest.approx(expected[0], rel=0.02)
 
 
@@ -107,7 +115,9 @@ def test_log_probabilities_in_bf16_are_fp32_and_sum_to_one(monkeypatch):
     exact = train.log_probabilities(made, images)
     monkeypatch.setattr(train, "precision", lambda device: "bf16")
     rounded = train.log_probabilities(made, images)
-    assert rounded.dtype == torch.float32 and torch.allclose(rounded.exp().sum(1), torch.ones(8), atol=1e-6)
+    assert rounded.dtype == torch.float32 and torch.allclose(
+        rounded.exp().sum(1), torch.ones(8), atol=1e-6
+    )
     assert not torch.equal(rounded, exact) and torch.allclose(rounded, exact, atol=0.05)
 
 
@@ -151,7 +161,9 @@ def test_all_trials_of_a_process_run_on_one_stream_that_waits_for_the_default_on
 
 
 class Graph:
-    """A stand-in for a CUDA graph: work is not done when it is captured, but at each replay, its result in one place."""
+    """A stand-in for a CUDA graph: work is not done when it is captured, but at each replay, its
+    result in one place.
+    """
 
     def __init__(self):
         self.captured = self.replayed = 0
@@ -187,11 +199,16 @@ def test_captured_steps_are_the_steps(dropout):
 
 
 def test_captured_steps_with_mixed_labels_are_the_steps():
-    sample = [(images, labels, labels.flip(0), torch.linspace(0, 1, len(labels))) for images, labels in batches()]
+    sample = [
+        (images, labels, labels.flip(0), torch.linspace(0, 1, len(labels)))
+        for images, labels in batches()
+    ]
     graph = Graph()
     losses, weights = outcome(graph, sample=sample)
     expected, theirs = outcome(None, sample=sample)
-    assert losses == expected and torch.equal(weights, theirs) and graph.replayed == 12 - 2 - WARM_UP
+    assert (
+        losses == expected and torch.equal(weights, theirs) and graph.replayed == 12 - 2 - WARM_UP
+    )
     assert losses != outcome(None)[0]
 
 
@@ -210,14 +227,17 @@ def test_captured_steps_follow_a_learning_rate_that_is_a_tensor():
 
     expected = end(12, as_tensor=False)
     assert (end(12, as_tensor=True) - expected).abs().mean() < 1e-5
-    assert (end(10_000, as_tensor=True) - expected).abs().mean() > 1e-3  # what a constant rate would give
+    # what a constant rate would give
+    assert (end(10_000, as_tensor=True) - expected).abs().mean() > 1e-3
 
 
 def test_where_the_capture_fails_all_goes_on_with_one_warning():
     def capture(work):
         raise RuntimeError("operation not permitted when stream is capturing\nmore")
 
-    with pytest.warns(RuntimeWarning, match=r"CUDA graph \(operation not permitted .* capturing\): .* slower") as told:
+    with pytest.warns(
+        RuntimeWarning, match=r"CUDA graph \(operation not permitted .* capturing\): .* slower"
+    ) as told:
         losses, weights = outcome(capture)
     expected, theirs = outcome(None)
     assert losses == expected and torch.equal(weights, theirs) and len(told) == 1
@@ -225,14 +245,17 @@ def test_where_the_capture_fails_all_goes_on_with_one_warning():
 
 @needs_cuda
 def test_a_cuda_graph_trains_as_single_kernels_do():
-    # Adam turns what round-off does to a gradient near 0 into a whole step, so steps are small, and kernels the same ones.
+    # Adam turns what round-off does to a gradient near 0 into a whole step, so steps are small, and
+    # kernels the same ones.
     device, recipe, ends = torch.device("cuda"), msgspec.structs.replace(RECIPE, lr=1e-4), []
     for capture in (False, True):
         with own_stream(device), torch.backends.cudnn.flags(deterministic=True, allow_tf32=False):
             made = network(device=device)
             take_step = Steps(made, recipe, 0.0, 12, device, "fp32", capture)
             losses = [float(take_step(*batch)) for batch in batches(device=device)]
-            ends.append((losses, torch.cat([p.detach().flatten() for p in made.parameters()]).cpu()))
+            ends.append(
+                (losses, torch.cat([p.detach().flatten() for p in made.parameters()]).cpu())
+            )
             assert not capture or take_step._run._replay is not None
     assert ends[0][0] == pytest.approx(ends[1][0], rel=1e-3)
     torch.testing.assert_close(ends[0][1], ends[1][1], rtol=1e-2, atol=1e-3)
@@ -241,7 +264,10 @@ def test_a_cuda_graph_trains_as_single_kernels_do():
 @needs_cuda
 def test_a_network_that_cannot_be_captured_trains_and_the_next_is_captured():
     device, captured = torch.device("cuda"), []
-    for hook in (lambda module, given, out: out + 0 * out.sum().item(), lambda module, given, out: out):
+    for hook in (
+        lambda module, given, out: out + 0 * out.sum().item(),
+        lambda module, given, out: out,
+    ):
         with own_stream(device):
             made = network(device=device)
             made.head.register_forward_hook(hook)
@@ -250,10 +276,15 @@ def test_a_network_that_cannot_be_captured_trains_and_the_next_is_captured():
                 warnings.simplefilter("always")
                 losses = [float(take_step(*batch)) for batch in batches(device=device)]
             captured.append(take_step._run._replay is not None)
-            assert np.isfinite(losses).all() and any("could not be captured" in str(one.message) for one in told) != captured[-1]
+            assert (
+                np.isfinite(losses).all()
+                and any("could not be captured" in str(one.message) for one in told) != captured[-1]
+            )
     assert not captured[0]
     if not captured[1] and tuple(map(int, torch.__version__.split(".")[:2])) < (2, 13):
-        pytest.xfail("torch counts a failed capture as going on (pytorch#180395), and then no other succeeds")
+        pytest.xfail(
+            "torch counts a failed capture as going on (pytorch#180395), and then no other succeeds"
+        )
     assert captured[1]
 
 
@@ -292,7 +323,9 @@ def test_an_epoch_is_the_shuffled_examples_in_whole_batches_however_it_is_cut(po
 
 @pytest.mark.parametrize("portion", [1, 10 * 48, 1 << 30], ids=["a batch", "two batches", "all"])
 def test_labels_are_mixed_as_the_images_are_however_an_epoch_is_cut(portion, monkeypatch):
-    """Images are their labels, so a mixed image tells whose it is: share * own + (1 - share) * other, rounded."""
+    """Images are their labels, so a mixed image tells whose it is: share * own + (1 - share) *
+    other, rounded.
+    """
     monkeypatch.setattr(inputs, "PORTION_BYTES", portion)
     order, found = epoch_of(coded(200), 5, "mixup")
     images, labels, others, weight = (torch.cat(parts) for parts in zip(*found))
@@ -312,18 +345,32 @@ def test_every_image_of_every_portion_is_augmented_by_a_draw_of_its_own(monkeypa
 
 
 def test_a_set_in_one_portion_is_augmented_in_its_own_order():
-    """The shuffle does not decide what an image becomes, and records made before there were portions are still right."""
-    shown = Shown(np.random.default_rng(0).integers(0, 256, (30, 3, 16, 16), dtype=np.uint8), np.arange(30))
+    """The shuffle does not decide what an image becomes, and records made before there were
+    portions are still right.
+    """
+    shown = Shown(
+        np.random.default_rng(0).integers(0, 256, (30, 3, 16, 16), dtype=np.uint8), np.arange(30)
+    )
     order, found = epoch_of(shown, 7, "auto", seed=4)
     expected, _ = inputs.augmented("auto", shown.inputs, seeded(4))
-    assert torch.equal(torch.cat([images for images, _ in found]), torch.from_numpy(expected)[order])
+    assert torch.equal(
+        torch.cat([images for images, _ in found]), torch.from_numpy(expected)[order]
+    )
 
 
-@pytest.mark.parametrize("free, sizes, kept", [
-    (80 << 30, (5, 1, 1, 1, 1), (True, True, True, True, False)),  # six tests would fit one by one
-    (80 << 30, (9, 5, 4, 3), (False, True, False, True)),
-    (12 << 30, (3, 1, 1), (True, True, False)),  # a third of what is free
-    (12 << 30, (0.001, 0.001), (True, True))])
+@pytest.mark.parametrize(
+    "free, sizes, kept",
+    [
+        (
+            80 << 30,
+            (5, 1, 1, 1, 1),
+            (True, True, True, True, False),
+        ),  # six tests would fit one by one
+        (80 << 30, (9, 5, 4, 3), (False, True, False, True)),
+        (12 << 30, (3, 1, 1), (True, True, False)),  # a third of what is free
+        (12 << 30, (0.001, 0.001), (True, True)),
+    ],
+)
 def test_all_sets_of_a_trial_together_take_what_inputs_may_of_a_gpu(monkeypatch, free, sizes, kept):
     gpu, taken = torch.device("cuda"), []
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (free - sum(taken), 80 << 30))
@@ -335,16 +382,25 @@ def test_all_sets_of_a_trial_together_take_what_inputs_may_of_a_gpu(monkeypatch,
             found += placed([torch.empty(int(size * 2**30), dtype=torch.uint8)], gpu, found)
             taken = [one.nbytes for one in found if one.device.type == "cuda"]
         together = placed((torch.empty(one.shape, dtype=torch.uint8) for one in found), CPU)
-    assert tuple(one.device.type == "cuda" for one in found) == kept and sum(taken) <= RESIDENT_BYTES
+    assert (
+        tuple(one.device.type == "cuda" for one in found) == kept and sum(taken) <= RESIDENT_BYTES
+    )
     assert all(one.device == CPU for one in together)
 
 
 def test_as_many_trials_fit_a_gpu_as_what_they_may_take(monkeypatch):
-    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (3 * TRIAL_BYTES + 1, 4 * TRIAL_BYTES))
-    assert trials_at_once(torch.device("cuda")) == min(3, usable_cores()) and RESIDENT_BYTES < TRIAL_BYTES / 2
+    monkeypatch.setattr(
+        torch.cuda, "mem_get_info", lambda device: (3 * TRIAL_BYTES + 1, 4 * TRIAL_BYTES)
+    )
+    assert (
+        trials_at_once(torch.device("cuda")) == min(3, usable_cores())
+        and RESIDENT_BYTES < TRIAL_BYTES / 2
+    )
 
 
-@pytest.mark.parametrize("inputs, where", [(coded(3).inputs, "cuda"), (np.array(["a", "b"], dtype=object), "cpu")])
+@pytest.mark.parametrize(
+    "inputs, where", [(coded(3).inputs, "cuda"), (np.array(["a", "b"], dtype=object), "cpu")]
+)
 def test_augmentations_are_drawn_where_images_are_and_of_texts_on_the_processor(inputs, where):
     labels = SimpleNamespace(device=torch.device("cuda"))
     assert Examples(inputs, None, labels, None).drawn_on == torch.device(where)
@@ -379,7 +435,10 @@ def test_a_set_in_a_read_only_file_trains_as_one_in_memory(whole, tmp_path):
     for i, array in enumerate((data.inputs, *(images for images, _ in data.tests.values()))):
         np.save(tmp_path / f"{i}.npy", array)
         mapped.append(np.load(tmp_path / f"{i}.npy", mmap_mode="r"))
-    tests = {domain: (images, labels) for (domain, (_, labels)), images in zip(data.tests.items(), mapped[1:])}
+    tests = {
+        domain: (images, labels)
+        for (domain, (_, labels)), images in zip(data.tests.items(), mapped[1:])
+    }
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         found = measured(Dataset(mapped[0], data.labels, tests, data.classes))
@@ -394,13 +453,18 @@ def test_a_set_in_portions_trains_as_one_in_a_piece(whole, monkeypatch):
     for portion in (1, 1 << 27):
         monkeypatch.setattr(inputs, "PORTION_BYTES", portion)
         arms.append(measured(load(STUDY.data), Treatment.of(Augmentation("noise30"))))
-    assert not same(*arms) and arms[0].facts["clean"]["loss"] == pytest.approx(arms[1].facts["clean"]["loss"], rel=0.3)
+    assert not same(*arms) and arms[0].facts["clean"]["loss"] == pytest.approx(
+        arms[1].facts["clean"]["loss"], rel=0.3
+    )
 
 
 @pytest.mark.parametrize("name", MIXING)
 def test_trials_with_mixed_labels_train(name):
     found = measured(load(STUDY.data), Treatment.of(Augmentation(name)))
-    assert len(found.facts["train_loss"]) == RECIPE.epochs and np.isfinite(found.facts["train_loss"]).all()
+    assert (
+        len(found.facts["train_loss"]) == RECIPE.epochs
+        and np.isfinite(found.facts["train_loss"]).all()
+    )
 
 
 def test_spectra_computed_beside_are_those_of_the_moment_when_they_were_asked_for():
@@ -411,7 +475,9 @@ def test_spectra_computed_beside_are_those_of_the_moment_when_they_were_asked_fo
         with torch.no_grad():
             for parameter in made.parameters():
                 parameter.mul_(3)
-        assert awaited().keys() == now.keys() and all(np.array_equal(awaited()[name], now[name]) for name in now)
+        assert awaited().keys() == now.keys() and all(
+            np.array_equal(awaited()[name], now[name]) for name in now
+        )
 
 
 def test_nothing_waits_for_spectra_before_all_else_is_done(whole, monkeypatch):
@@ -422,7 +488,9 @@ def test_nothing_waits_for_spectra_before_all_else_is_done(whole, monkeypatch):
         return lambda: told.append("spectra") or found()
 
     monkeypatch.setattr(train, "spectra_of", awaited)
-    monkeypatch.setattr(truncation, "measure", lambda *given: told.append("truncation") or cut(*given))
+    monkeypatch.setattr(
+        truncation, "measure", lambda *given: told.append("truncation") or cut(*given)
+    )
     assert same(measured(load(STUDY.data)), whole)
     assert told[0] == "truncation" and set(told[1:]) == {"spectra"}
 
@@ -445,7 +513,12 @@ def test_evaluation_halves_its_batches_where_memory_does_not_suffice():
 
 
 def test_a_record_says_in_what_precision_it_was_made():
-    assert train.train(trial(STUDY, Treatment.of(Dropout(0.2)), 0), CPU).facts["provenance"]["precision"] == "fp32"
+    assert (
+        train.train(trial(STUDY, Treatment.of(Dropout(0.2)), 0), CPU).facts["provenance"][
+            "precision"
+        ]
+        == "fp32"
+    )
 
 
 def test_as_many_trials_at_once_as_cores():

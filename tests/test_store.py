@@ -19,7 +19,11 @@ def job(seed: int = 0) -> Trial:
 
 
 def record(seed: int = 0) -> Record:
-    return Record(job(seed), {"note": "<b>&"}, {"eigenvalues/after": np.arange(5.0), "labels/x": np.arange(3, dtype=np.int32)})
+    return Record(
+        job(seed),
+        {"note": "<b>&"},
+        {"eigenvalues/after": np.arange(5.0), "labels/x": np.arange(3, dtype=np.int32)},
+    )
 
 
 @pytest.fixture
@@ -30,7 +34,12 @@ def store(tmp_path) -> Store:
 def test_a_record_comes_back_as_it_was(store):
     store.save(record())
     back = store.load(job())
-    assert back.job == job() and back.facts == {"note": "<b>&"} and job() in store and job(1) not in store
+    assert (
+        back.job == job()
+        and back.facts == {"note": "<b>&"}
+        and job() in store
+        and job(1) not in store
+    )
     for name, array in record().arrays.items():
         assert back.arrays[name].dtype == array.dtype and (back.arrays[name] == array).all()
 
@@ -41,7 +50,14 @@ def test_an_absent_record_is_a_key_error(store):
 
 
 @pytest.mark.parametrize("name", ["record.json", "arrays.safetensors", "done"])
-@pytest.mark.parametrize("damage", [lambda text: text[:len(text) // 2], lambda text: b"", lambda text: text[:-4] + b"\x00\xff\x00\xff"])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda text: text[: len(text) // 2],
+        lambda text: b"",
+        lambda text: text[:-4] + b"\x00\xff\x00\xff",
+    ],
+)
 def test_a_damaged_record_names_itself_and_the_remedy(store, name, damage):
     store.save(record(0))
     store.save(record(1))
@@ -108,7 +124,9 @@ def test_a_full_disk_loses_nothing_that_is_there(tmp_path):
     """On a real full disk: a file system of 64 kB in memory."""
     disk = tmp_path / "disk"
     disk.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(disk)], capture_output=True).returncode:
+    if subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(disk)], capture_output=True
+    ).returncode:
         pytest.skip("a file system in memory cannot be mounted here (needs root on Linux)")
     try:
         store = Store(disk / "store")

@@ -1,4 +1,6 @@
-"""ddiv.text.augment against its definitions: doses, uniform draws, what is spared, plug-ins; and the thesaurus."""
+"""ddiv.text.augment against its definitions: doses, uniform draws, what is spared, plug-ins; and
+the thesaurus.
+"""
 
 import csv
 import hashlib
@@ -63,13 +65,26 @@ def letters():
 
 # --- all of them -------------------------------------------------------------------------------
 
+
 def test_names():
-    assert " ".join(AUGMENTATIONS) == ("synonym10 synonym30 insertion10 insertion30 swap10 swap30 deletion10 deletion30 "
-                                       "eda10 eda30")
+    assert " ".join(AUGMENTATIONS) == (
+        "synonym10 synonym30 insertion10 insertion30 swap10 swap30 deletion10 deletion30 "
+        "eda10 eda30"
+    )
     assert A.parse("swap7") == ("swap", 7, "thesaurus")
     assert A.parse("eda100-wordnet") == ("eda", 100, "wordnet")
-    for name in ("swap", "swap0", "swap07", "swap101", "swap-3", "Swap30", "swap30 ", "swap30\n", "swap30-wordnet",
-                 "deletion10-wordnet"):
+    for name in (
+        "swap",
+        "swap0",
+        "swap07",
+        "swap101",
+        "swap-3",
+        "Swap30",
+        "swap30 ",
+        "swap30\n",
+        "swap30-wordnet",
+        "deletion10-wordnet",
+    ):
         assert A.parse(name) is None, name
 
 
@@ -79,17 +94,28 @@ def test_the_generator_alone_decides(name, letters):
     out = augment(name, letters, seeded())
     assert (out == augment(name, letters, seeded())).all()
     assert (out != augment(name, letters, seeded(1001))).mean() > 0.7
-    assert torch.equal(before, torch.get_rng_state()) and (letters == kept).all() and out is not letters
-    assert out.dtype == object and out.shape == letters.shape and all(type(text) is str for text in out)
+    assert (
+        torch.equal(before, torch.get_rng_state())
+        and (letters == kept).all()
+        and out is not letters
+    )
+    assert (
+        out.dtype == object
+        and out.shape == letters.shape
+        and all(type(text) is str for text in out)
+    )
 
 
 @pytest.mark.parametrize("name", AUGMENTATIONS)
 def test_identical_texts_become_varied(name):
     out = augment(name, repeated(" ".join(TEN), 200), seeded())
-    assert len(set(out)) >= 25  # of the 40 to 50 outcomes that one change of ten words has, and deletion spares a third
+    # of the 40 to 50 outcomes that one change of ten words has, and deletion spares a third
+    assert len(set(out)) >= 25
 
 
-@pytest.mark.parametrize("name", [*AUGMENTATIONS, "synonym100", "insertion100", "swap100", "deletion100", "eda100"])
+@pytest.mark.parametrize(
+    "name", [*AUGMENTATIONS, "synonym100", "insertion100", "swap100", "deletion100", "eda100"]
+)
 def test_empty_texts_and_single_words(name):
     texts = array("", " \n", "the", "Zyzzyva!", "")
     assert list(augment(name, texts, seeded())) == list(texts)
@@ -108,21 +134,32 @@ def test_a_stronger_dose_changes_more(letters):
         return (counts[0] & counts[1]).total() / (counts[0] | counts[1]).total()
 
     def in_place(before, after):
-        return np.mean([one == other for one, other in zip(before.split(), after.split(), strict=True)])
+        return np.mean(
+            [one == other for one, other in zip(before.split(), after.split(), strict=True)]
+        )
 
     for operation in ("synonym", "insertion", "deletion", "eda", "swap"):
         alike = in_place if operation == "swap" else kept
-        doses = [np.mean(list(map(alike, letters, augment(f"{operation}{percent}", letters, seeded()))))
-                 for percent in (5, 20, 60)]
+        doses = [
+            np.mean(list(map(alike, letters, augment(f"{operation}{percent}", letters, seeded()))))
+            for percent in (5, 20, 60)
+        ]
         assert doses[0] - 0.1 > doses[1] > doses[2] + 0.1, operation
 
 
 # --- each operation ----------------------------------------------------------------------------
 
-@pytest.mark.parametrize("percent,changes", [(1, 1), (10, 1), (19, 1), (20, 2), (30, 3), (79, 7), (100, 10)])
+
+@pytest.mark.parametrize(
+    "percent,changes", [(1, 1), (10, 1), (19, 1), (20, 2), (30, 3), (79, 7), (100, 10)]
+)
 def test_synonym_replaces_exactly_its_dose(percent, changes, one_word_synonyms):
     for text in augment(f"synonym{percent}", repeated(" ".join(TEN), 50), seeded()):
-        changed = [(before, after) for before, after in zip(TEN, text.split(), strict=True) if before != after]
+        changed = [
+            (before, after)
+            for before, after in zip(TEN, text.split(), strict=True)
+            if before != after
+        ]
         assert len(changed) == changes
         assert all(after in one_word_synonyms[before] for before, after in changed)
 
@@ -157,17 +194,20 @@ def test_insertion_adds_exactly_its_dose_anywhere(one_word_synonyms):
     for text in augment("insertion10", repeated(" ".join(TEN), 4400), seeded()):
         words = text.split()
         (place,) = [number for number, word in enumerate(words) if word in options]
-        assert words[:place] + words[place + 1:] == TEN
+        assert words[:place] + words[place + 1 :] == TEN
         places[place] += 1
         taken[words[place]] += 1
-    assert len(places) == 11 and chisquare(list(places.values())).pvalue > 1e-4  # before, between and behind ten words
+    # before, between and behind ten words
+    assert len(places) == 11 and chisquare(list(places.values())).pvalue > 1e-4
     expected = Counter()
     for synonyms in one_word_synonyms.values():
         for synonym in synonyms:
             expected[synonym] += 4400 / len(TEN) / len(synonyms)
     assert chisquare([taken[word] for word in expected], list(expected.values())).pvalue > 1e-4
     for text in augment("insertion30", repeated(" ".join(TEN), 50), seeded()):
-        assert [word for word in text.split() if word not in options] == TEN and len(text.split()) == 13
+        assert [word for word in text.split() if word not in options] == TEN and len(
+            text.split()
+        ) == 13
 
 
 def test_swap_draws_pairs_uniformly():
@@ -209,13 +249,18 @@ def test_deletion_has_its_probability_for_each_word(percent):
     assert binomtest(20_000 - kept.total(), 20_000, percent / 100).pvalue > 1e-4
     # the words' counts vary like independent draws: the variance shrinks as they are rarer
     expected = np.full(20, kept.total() / 20)
-    spread = ((np.array([kept[word] for word in words]) - expected) ** 2 / expected).sum() / (percent / 100)
+    spread = ((np.array([kept[word] for word in words]) - expected) ** 2 / expected).sum() / (
+        percent / 100
+    )
     assert 5 < spread < 50  # chi-square with 19 degrees of freedom: 1e-4 at either end
 
 
 def test_deletion_leaves_a_random_word():
     left = Counter(augment("deletion100", repeated("one two three four", 2000), seeded()))
-    assert set(left) == {"one", "two", "three", "four"} and chisquare(list(left.values())).pvalue > 1e-4
+    assert (
+        set(left) == {"one", "two", "three", "four"}
+        and chisquare(list(left.values())).pvalue > 1e-4
+    )
 
 
 def test_eda_draws_one_of_the_four_for_each_text(one_word_synonyms):
@@ -224,20 +269,35 @@ def test_eda_draws_one_of_the_four_for_each_text(one_word_synonyms):
         words = text.split()
         if len(words) > 10:
             drawn["insertion"] += 1
-        elif len(words) < 10 or words == TEN:  # a deletion may spare all words: probability .9 ** 10
+        elif len(words) < 10 or words == TEN:
+            # a deletion may spare all words: probability .9 ** 10
             drawn["deletion"] += 1
         else:
             drawn["swap" if sorted(words) == sorted(TEN) else "synonym"] += 1
-    assert chisquare([drawn[name] for name in ("synonym", "insertion", "swap", "deletion")]).pvalue > 1e-4
+    assert (
+        chisquare([drawn[name] for name in ("synonym", "insertion", "swap", "deletion")]).pvalue
+        > 1e-4
+    )
 
 
 # --- words -------------------------------------------------------------------------------------
 
-@pytest.mark.parametrize("token,synonym,expected", [
-    ("charged", "billed", "billed"), ("Charged", "billed", "Billed"), ("CHARGED", "billed", "BILLED"),
-    ("(charged),", "billed", "(billed),"), ("\"Refuse\"...", "turn down", "\"Turn down\"..."),
-    ("bank's", "lender", "lender's"), ("Bank’s.", "lender", "Lender’s."),
-    ("BANK'S!", "lender", "LENDER'S!"), ("--fee--", "charge", "--charge--"), ("$fee", "cost", "$cost")])
+
+@pytest.mark.parametrize(
+    "token,synonym,expected",
+    [
+        ("charged", "billed", "billed"),
+        ("Charged", "billed", "Billed"),
+        ("CHARGED", "billed", "BILLED"),
+        ("(charged),", "billed", "(billed),"),
+        ('"Refuse"...', "turn down", '"Turn down"...'),
+        ("bank's", "lender", "lender's"),
+        ("Bank’s.", "lender", "Lender’s."),
+        ("BANK'S!", "lender", "LENDER'S!"),
+        ("--fee--", "charge", "--charge--"),
+        ("$fee", "cost", "$cost"),
+    ],
+)
 def test_punctuation_and_case_are_kept(token, synonym, expected):
     assert S.put(synonym, token) == expected
 
@@ -246,7 +306,19 @@ def test_synonyms_whatever_the_case_and_punctuation():
     assert {"billed", "invoiced"} <= set(S.synonyms("charged"))
     for token in ("Charged", "CHARGED,", "(charged)", "charged's", "“charged”"):
         assert S.synonyms(token) == S.synonyms("charged"), token
-    for token in ("", "...", "$250.00", "XX/XX/2020", "_", "'s", "charged-off", "the", "The,", "I", "NOT!"):
+    for token in (
+        "",
+        "...",
+        "$250.00",
+        "XX/XX/2020",
+        "_",
+        "'s",
+        "charged-off",
+        "the",
+        "The,",
+        "I",
+        "NOT!",
+    ):
         assert S.synonyms(token) == (), token
 
 
@@ -258,10 +330,13 @@ def test_long_tokens_are_read_in_linear_time():
 def test_stop_words_are_spared(name, one_word_synonyms):
     one_word_synonyms.update({word: ("planted",) for word in ("the", "they", "not")})
     for text in augment(name, repeated("They charged the account, NOT the vehicle", 50), seeded()):
-        assert "planted" not in text.lower() and Counter(text.split()) >= Counter("They the NOT the".split())
+        assert "planted" not in text.lower() and Counter(text.split()) >= Counter(
+            "They the NOT the".split()
+        )
 
 
 # --- the thesaurus -----------------------------------------------------------------------------
+
 
 def test_the_thesaurus_is_well_formed():
     lines = files("ddiv.text").joinpath("synonyms.txt").read_text("utf-8").splitlines()
@@ -275,16 +350,26 @@ def test_the_thesaurus_is_well_formed():
 
 
 def test_names_of_products_stay():
-    for word in "card cards credit debit savings checking deposit prepaid payday title wallet line".split():
+    for word in (
+        "card cards credit debit savings checking deposit prepaid payday title wallet line".split()
+    ):
         assert S.synonyms(word) == (), word
 
 
-@pytest.mark.parametrize("present,past,running,third", [
-    ("charge", "charged", "charging", "charges"), ("refuse", "refused", "refusing", "refuses"),
-    ("notify", "notified", "notifying", "notifies"), ("request", "requested", "requesting", "requests"),
-    ("cancel", "canceled", "canceling", "cancels")])
+@pytest.mark.parametrize(
+    "present,past,running,third",
+    [
+        ("charge", "charged", "charging", "charges"),
+        ("refuse", "refused", "refusing", "refuses"),
+        ("notify", "notified", "notifying", "notifies"),
+        ("request", "requested", "requesting", "requests"),
+        ("cancel", "canceled", "canceling", "cancels"),
+    ],
+)
 def test_inflected_forms_stand_together(present, past, running, third):
-    """A verb's forms have synonyms in the same form (spelling apart, those of verbs with regular forms)."""
+    """A verb's forms have synonyms in the same form (spelling apart, those of verbs with regular
+    forms).
+    """
     assert all(re.search(r"ing\b", synonym) for synonym in S.synonyms(running))
     assert any(synonym.endswith("ed") for synonym in S.synonyms(past))
     assert any(synonym.endswith("s") for synonym in S.synonyms(third))
@@ -292,9 +377,14 @@ def test_inflected_forms_stand_together(present, past, running, third):
 
 
 def test_a_change_of_the_thesaurus_is_noticed():
-    """Stored trials were augmented with these synonyms: with another digest here belongs another MEANING in ddiv.trial."""
+    """Stored trials were augmented with these synonyms: with another digest here belongs another
+    MEANING in ddiv.trial.
+    """
     content = json.dumps(dict(S.thesaurus())).encode()
-    assert hashlib.sha256(content).hexdigest() == "04a9a21a7399420aa81262b91b37b0ad92945105d663c04670ad9d88962ab33e"
+    assert (
+        hashlib.sha256(content).hexdigest()
+        == "04a9a21a7399420aa81262b91b37b0ad92945105d663c04670ad9d88962ab33e"
+    )
 
 
 def share_with_synonyms(texts):
@@ -321,6 +411,7 @@ def test_the_thesaurus_covers_real_complaints():
 
 # --- WordNet, only by name ---------------------------------------------------------------------
 
+
 class FakeWordNet:
     def __init__(self, version):
         self._version, self.asked = version, []
@@ -331,7 +422,9 @@ class FakeWordNet:
     def synsets(self, word):
         self.asked.append(word)
         senses = {"loan": [["loan"], ["loanword", "loan"], ["lend", "Loan_Shark", "buy-out"]]}
-        return [SimpleNamespace(lemma_names=lambda names=names: names) for names in senses.get(word, [])]
+        return [
+            SimpleNamespace(lemma_names=lambda names=names: names) for names in senses.get(word, [])
+        ]
 
 
 @pytest.fixture
@@ -353,7 +446,9 @@ def test_wordnet_by_name_gives_all_lemmas_of_all_senses(nltk):
     wordnet = nltk(FakeWordNet("3.0"))
     assert S.synonyms("Loan,", "wordnet") == ("buy out", "lend", "loan shark", "loanword")
     out = augment("synonym100-wordnet", repeated("the Loan, zyzzyva", 40), seeded())
-    assert set(out) == {f"the {word}, zyzzyva" for word in ("Buy out", "Lend", "Loan shark", "Loanword")}
+    assert set(out) == {
+        f"the {word}, zyzzyva" for word in ("Buy out", "Lend", "Loan shark", "Loanword")
+    }
     assert "the" not in wordnet.asked
 
 
@@ -403,7 +498,9 @@ def broken(texts, generator): raise OSError("no route to the translator")
 
 @pytest.fixture
 def plugins(tmp_path, monkeypatch):
-    """Packages with entry points, installed as far as importlib can tell: name of the package, then {name: object}."""
+    """Packages with entry points, installed as far as importlib can tell: name of the package, then
+    {name: object}.
+    """
     (tmp_path / "ddiv_test_plugin.py").write_text(PLUGIN)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "ddiv_test_plugin", raising=False)
@@ -430,15 +527,26 @@ def test_plugins_are_called_with_the_generator(plugins):
     out = augment("shouted", texts, seeded())
     assert [text.rstrip("!") for text in out] == ["A LOAN", "", "A FEE"] and out.dtype == object
     assert list(out) == list(augment("shouted", texts, seeded()))
-    assert len({tuple(augment("shouted", texts, seeded(1000 + number))) for number in range(20)}) > 10
+    assert (
+        len({tuple(augment("shouted", texts, seeded(1000 + number))) for number in range(20)}) > 10
+    )
     assert all(type(text) is str for text in augment("strings", texts, seeded()))
-    assert set(augment("greedy", texts, seeded())) == {"mine"} and texts[0] == "a loan", "the input was changed"
+    assert set(augment("greedy", texts, seeded())) == {"mine"} and texts[0] == "a loan", (
+        "the input was changed"
+    )
     augment("swap10", texts, seeded())  # a plug-in does not take the place of what there is
 
 
-@pytest.mark.parametrize("name,cause", [
-    ("fewer", "was given 3 texts and gave 2 back"), ("numbers", "type int for text 2"), ("one", "gave 1 back"),
-    ("nothing", "failed .*NoneType"), ("broken", "OSError: no route to the translator")])
+@pytest.mark.parametrize(
+    "name,cause",
+    [
+        ("fewer", "was given 3 texts and gave 2 back"),
+        ("numbers", "type int for text 2"),
+        ("one", "gave 1 back"),
+        ("nothing", "failed .*NoneType"),
+        ("broken", "OSError: no route to the translator"),
+    ],
+)
 def test_bad_plugins_are_one_clear_error(plugins, name, cause):
     plugins("bad", **plugin("fewer", "numbers", "one", "nothing", "broken"))
     with pytest.raises(TrialFailed, match=f"'{name}'.*{cause}.*one str for each text"):
@@ -446,19 +554,33 @@ def test_bad_plugins_are_one_clear_error(plugins, name, cause):
 
 
 def test_plugins_that_cannot_be_loaded_or_told_apart(plugins):
-    plugins("first", **plugin("shouted"), gone="ddiv_test_plugin:gone", missing="ddiv_no_such_module:augment")
+    plugins(
+        "first",
+        **plugin("shouted"),
+        gone="ddiv_test_plugin:gone",
+        missing="ddiv_no_such_module:augment",
+    )
     plugins("second", shouted="ddiv_test_plugin:strings")
-    with pytest.raises(ValueError, match="ambiguous.*shouted of package first.*strings of package second"):
+    with pytest.raises(
+        ValueError, match="ambiguous.*shouted of package first.*strings of package second"
+    ):
         augment("shouted", array("a"), seeded())
     for name, cause in {"gone": "AttributeError", "missing": "ddiv_no_such_module"}.items():
-        with pytest.raises(TrialFailed, match=f"'{name}'.*package first, cannot be loaded.*{cause}"):
+        with pytest.raises(
+            TrialFailed, match=f"'{name}'.*package first, cannot be loaded.*{cause}"
+        ):
             augment(name, array("a"), seeded())
-    with pytest.raises(ValueError, match="unknown text augmentation 'nowhere'.*swap30.*plug-ins: gone, missing, shouted"):
+    with pytest.raises(
+        ValueError,
+        match="unknown text augmentation 'nowhere'.*swap30.*plug-ins: gone, missing, shouted",
+    ):
         augment("nowhere", array("a"), seeded())
 
 
 def test_bad_input():
-    with pytest.raises(ValueError, match="unknown text augmentation 'noise30'.*synonym10.*eda30.*none"):
+    with pytest.raises(
+        ValueError, match="unknown text augmentation 'noise30'.*synonym10.*eda30.*none"
+    ):
         augment("noise30", array(), seeded())
     for texts in (["a loan"], np.array(["a loan"]), array("a", "b")[None], "a loan"):
         with pytest.raises(ValueError, match=r"object array \(n,\) of str"):

@@ -32,19 +32,23 @@ def spoiled(**changes):
     return {name: array for name, array in arrays.items() if array is not None}
 
 
-@pytest.mark.parametrize("arrays,cause", [
-    (spoiled(ends=None), "no array 'text/ends'"),
-    (spoiled(bytes=None), "no array 'text/bytes'"),
-    (spoiled(ends=np.array([4, 4])), "to the 5 bytes"),
-    (spoiled(ends=np.array([4, 6])), "to the 5 bytes"),
-    (spoiled(ends=np.array([6, 5])), "to the 5 bytes"),
-    (spoiled(ends=np.array([-1, 5])), "to the 5 bytes"),
-    (spoiled(ends=np.empty(0, dtype=np.int64)), "to the 5 bytes"),
-    (spoiled(ends=np.array([4.0, 5.0])), "float64"),
-    (spoiled(ends=np.array([[4, 5]])), "shape|int64 .1, 2."),
-    (spoiled(bytes=np.zeros(5, dtype=np.int8)), "int8"),
-    (spoiled(ends=np.array([2, 5])), "no UTF-8"),
-    (spoiled(bytes=np.full(5, 255, dtype=np.uint8)), "no UTF-8")])
+@pytest.mark.parametrize(
+    "arrays,cause",
+    [
+        (spoiled(ends=None), "no array 'text/ends'"),
+        (spoiled(bytes=None), "no array 'text/bytes'"),
+        (spoiled(ends=np.array([4, 4])), "to the 5 bytes"),
+        (spoiled(ends=np.array([4, 6])), "to the 5 bytes"),
+        (spoiled(ends=np.array([6, 5])), "to the 5 bytes"),
+        (spoiled(ends=np.array([-1, 5])), "to the 5 bytes"),
+        (spoiled(ends=np.empty(0, dtype=np.int64)), "to the 5 bytes"),
+        (spoiled(ends=np.array([4.0, 5.0])), "float64"),
+        (spoiled(ends=np.array([[4, 5]])), "shape|int64 .1, 2."),
+        (spoiled(bytes=np.zeros(5, dtype=np.int8)), "int8"),
+        (spoiled(ends=np.array([2, 5])), "no UTF-8"),
+        (spoiled(bytes=np.full(5, 255, dtype=np.uint8)), "no UTF-8"),
+    ],
+)
 def test_damaged_arrays_are_refused_with_cause_and_remedy(arrays, cause):
     with pytest.raises(DamagedTexts, match=cause) as error:
         unpack(arrays)
@@ -57,24 +61,37 @@ def test_what_utf8_cannot_hold_is_not_packed():
 
 
 def test_good_texts_pass_whatever_holds_them():
-    for given_ in (["a", "b c"], ("a", "b c"), np.array(["a", "b c"]), np.array(["a", "b c"], dtype=object)):
+    for given_ in (
+        ["a", "b c"],
+        ("a", "b c"),
+        np.array(["a", "b c"]),
+        np.array(["a", "b c"], dtype=object),
+    ):
         found = checked(given_, 2)
-        assert found.dtype == object and found.tolist() == ["a", "b c"] and all(type(text) is str for text in found)
+        assert (
+            found.dtype == object
+            and found.tolist() == ["a", "b c"]
+            and all(type(text) is str for text in found)
+        )
     assert checked([], 0).shape == (0,)
 
 
-@pytest.mark.parametrize("texts,cause", [
-    (["a"], "2 texts were asked for and the generator gave 1"),
-    (["a", "b", "c"], "gave 3"),
-    ("ab", "one string"),
-    (["a", None], "text 1 of 2 is of type NoneType"),
-    ([b"a", "b"], "text 0 of 2 is of type bytes"),
-    ([["a"], ["b"]], "of type list"),
-    (np.array([["a", "b"], ["c", "d"]]), "of type ndarray"),
-    (["a", ""], "text 1 of 2 is empty or white space"),
-    (["a", " \n\t\u3000"], "empty or white space"),
-    (["a\0b", "b"], "NUL"),
-    (["a", "b\udc80"], "unpaired surrogate")])
+@pytest.mark.parametrize(
+    "texts,cause",
+    [
+        (["a"], "2 texts were asked for and the generator gave 1"),
+        (["a", "b", "c"], "gave 3"),
+        ("ab", "one string"),
+        (["a", None], "text 1 of 2 is of type NoneType"),
+        ([b"a", "b"], "text 0 of 2 is of type bytes"),
+        ([["a"], ["b"]], "of type list"),
+        (np.array([["a", "b"], ["c", "d"]]), "of type ndarray"),
+        (["a", ""], "text 1 of 2 is empty or white space"),
+        (["a", " \n\t\u3000"], "empty or white space"),
+        (["a\0b", "b"], "NUL"),
+        (["a", "b\udc80"], "unpaired surrogate"),
+    ],
+)
 def test_bad_texts_are_refused_with_cause(texts, cause):
     with pytest.raises(BadSamples, match=cause):
         checked(texts, 2)

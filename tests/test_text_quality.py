@@ -1,4 +1,6 @@
-"""Quality of generated texts: planted copies, wrong classes and sameness are found; fresh texts are judged as real."""
+"""Quality of generated texts: planted copies, wrong classes and sameness are found; fresh texts are
+judged as real.
+"""
 
 import msgspec
 import numpy as np
@@ -37,7 +39,11 @@ def real():
 
 @pytest.fixture(scope="module")
 def embed():
-    return make_pipeline(TfidfVectorizer(), TruncatedSVD(30, random_state=0)).fit(texts_of(balanced(100), 9)).transform
+    return (
+        make_pipeline(TfidfVectorizer(), TruncatedSVD(30, random_state=0))
+        .fit(texts_of(balanced(100), 9))
+        .transform
+    )
 
 
 def test_fresh_texts_are_judged_as_real(real, embed):
@@ -45,8 +51,12 @@ def test_fresh_texts_are_judged_as_real(real, embed):
     found = quality(texts_of(labels, 2), labels, real, embed)
     assert found["accuracy"]["real"] > 0.6
     assert found["accuracy"]["samples"] == pytest.approx(found["accuracy"]["real"], abs=0.12)
-    assert found["vendi/embedding"]["samples"] == pytest.approx(found["vendi/embedding"]["real"], rel=0.1)
-    assert found["nearest/embedding"]["samples"] == pytest.approx(found["nearest/embedding"]["real"], rel=0.1)
+    assert found["vendi/embedding"]["samples"] == pytest.approx(
+        found["vendi/embedding"]["real"], rel=0.1
+    )
+    assert found["nearest/embedding"]["samples"] == pytest.approx(
+        found["nearest/embedding"]["real"], rel=0.1
+    )
     assert found["nearest/embedding"]["nearer_training"] == pytest.approx(0.5, abs=0.12)
     assert found["nearest/embedding"]["copies"] < 0.06
     assert found["copied"] == {"samples": 0, "real": 0}
@@ -87,15 +97,19 @@ def test_a_text_that_embeds_as_nothing_does_no_harm(real, embed):
     assert np.isfinite([value for group in found.values() for value in group.values()]).all()
 
 
-@pytest.mark.parametrize("text,is_copy", [
-    ("b c d x y", True),  # 3 of 5 words
-    ("b c x d y", False),
-    ("b c x y", False),  # exactly half
-    ("B, C! D?", True),
-    ("e f", False),  # both known, not next to each other: the training text ends between them
-    ("e", True),
-    ("x", False),
-    ("...", False)])
+@pytest.mark.parametrize(
+    "text,is_copy",
+    [
+        ("b c d x y", True),  # 3 of 5 words
+        ("b c x d y", False),
+        ("b c x y", False),  # exactly half
+        ("B, C! D?", True),
+        ("e f", False),  # both known, not next to each other: the training text ends between them
+        ("e", True),
+        ("x", False),
+        ("...", False),
+    ],
+)
 def test_more_than_half_in_one_run_is_a_copy(text, is_copy):
     assert copied([text], ["a b c d e", "f g h"]) == is_copy
 
@@ -111,7 +125,7 @@ def test_copying_agrees_with_a_search_of_every_run():
     def searched(text):
         words = text.split()
         half = len(words) // 2 + 1
-        runs = [" ".join(words[start:start + half]) for start in range(len(words) - half + 1)]
+        runs = [" ".join(words[start : start + half]) for start in range(len(words) - half + 1)]
         return any(f" {run} " in f" {one} " for run in runs for one in training)
 
     expected = [searched(text) for text in texts]

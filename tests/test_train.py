@@ -6,14 +6,24 @@ import pytest
 import torch
 
 from ddiv import outcome
+from ddiv.draws import generator, stream
+from ddiv.errors import TrialFailed
 from ddiv.measure import NoSuchDevice, choose_device, measure
 from ddiv.outcome import Spectral, value
 from ddiv.profiles import profile
 from ddiv.study import Recipe
-from ddiv.draws import generator, stream
-from ddiv.errors import TrialFailed
-from ddiv.treatment import (BASELINE, Augmentation, Dropout, EarlyStop, EvaluationDropout, NoOp, OtherSeed, ShuffledLabels,
-                            Treatment, WeightDecay)
+from ddiv.treatment import (
+    BASELINE,
+    Augmentation,
+    Dropout,
+    EarlyStop,
+    EvaluationDropout,
+    NoOp,
+    OtherSeed,
+    ShuffledLabels,
+    Treatment,
+    WeightDecay,
+)
 from ddiv.trial import View, trial
 
 (STUDY,) = profile("smoke").studies
@@ -46,9 +56,17 @@ def test_the_global_random_state_neither_matters_nor_changes(baseline):
     assert torch.equal(torch.random.get_rng_state(), before)
 
 
-@pytest.mark.parametrize("treatment", [
-    Treatment.of(Dropout(0.2)), Treatment.of(WeightDecay(0.1)), Treatment.of(Augmentation("noise50")), Treatment.of(NoOp()),
-    Treatment.of(EarlyStop(0.4))], ids=lambda t: t.label)
+@pytest.mark.parametrize(
+    "treatment",
+    [
+        Treatment.of(Dropout(0.2)),
+        Treatment.of(WeightDecay(0.1)),
+        Treatment.of(Augmentation("noise50")),
+        Treatment.of(NoOp()),
+        Treatment.of(EarlyStop(0.4)),
+    ],
+    ids=lambda t: t.label,
+)
 def test_arms_start_equal_and_end_apart(baseline, treatment):
     arm = trained(treatment)
     assert np.array_equal(arm.arrays["eigenvalues/before"], baseline.arrays["eigenvalues/before"])
@@ -56,7 +74,9 @@ def test_arms_start_equal_and_end_apart(baseline, treatment):
 
 
 def test_seeds_start_apart(baseline):
-    assert not np.allclose(trained(seed=1).arrays["eigenvalues/before"], baseline.arrays["eigenvalues/before"])
+    assert not np.allclose(
+        trained(seed=1).arrays["eigenvalues/before"], baseline.arrays["eigenvalues/before"]
+    )
 
 
 def test_another_seed_is_the_baseline_of_that_seed(baseline):
@@ -78,8 +98,10 @@ def test_shuffled_labels_leave_chance(baseline):
 
 
 def test_decay_shrinks_the_weights(baseline):
-    norms = [value(Spectral("frobenius_norm", "encoder"), outcome.read(one).after)
-             for one in (trained(Treatment.of(WeightDecay(1.0))), baseline)]
+    norms = [
+        value(Spectral("frobenius_norm", "encoder"), outcome.read(one).after)
+        for one in (trained(Treatment.of(WeightDecay(1.0))), baseline)
+    ]
     assert norms[0] < norms[1]
 
 
@@ -87,12 +109,18 @@ def test_early_stop_is_the_baseline_up_to_there():
     study = msgspec.structs.replace(STUDY, recipe=Recipe(4, 40, 5e-3, checkpoints=(0, 2, 4)))
     whole, stopped = trained(study=study), trained(Treatment.of(EarlyStop(0.5)), study=study)
     assert stopped.facts["epochs_trained"] == 2
-    assert np.allclose(weights_after(stopped), whole.arrays["trajectory/eigenvalues"][1], rtol=1e-12)
-    assert stopped.facts["clean"] == {k: whole.facts["trajectory"][1][k] for k in ("loss", "accuracy")}
+    assert np.allclose(
+        weights_after(stopped), whole.arrays["trajectory/eigenvalues"][1], rtol=1e-12
+    )
+    assert stopped.facts["clean"] == {
+        k: whole.facts["trajectory"][1][k] for k in ("loss", "accuracy")
+    }
 
 
 def test_the_trajectory_ends_where_the_training_ends(baseline):
-    assert [point["epoch"] for point in baseline.facts["trajectory"]] == list(STUDY.recipe.checkpoints)
+    assert [point["epoch"] for point in baseline.facts["trajectory"]] == list(
+        STUDY.recipe.checkpoints
+    )
     assert np.array_equal(baseline.arrays["trajectory/eigenvalues"][-1], weights_after(baseline))
     read = outcome.read(baseline)
     assert read.trajectory[-1].scores == read.after.scores
@@ -115,19 +143,26 @@ def test_predictions_are_probabilities_and_progress_ends_at_one():
 @pytest.mark.parametrize("checkpoints", [(), (0, 0.5, 1, 3)])
 def test_a_loss_that_is_not_finite_is_one_clear_error(checkpoints):
     study = msgspec.structs.replace(STUDY, recipe=Recipe(3, 40, 1e30, checkpoints))
-    with pytest.raises(TrialFailed, match="loss of the trial baseline, seed 0 became nan within .*Lower the learning rate"):
+    with pytest.raises(
+        TrialFailed,
+        match="loss of the trial baseline, seed 0 became nan within .*Lower the learning rate",
+    ):
         trained(study=study)
 
 
 def test_streams_of_one_seed_differ_by_purpose():
     assert len({stream(0, "init"), stream(0, "order"), stream(1, "init")}) == 3
-    assert torch.equal(torch.rand(3, generator=generator(5, "x")), torch.rand(3, generator=generator(5, "x")))
+    assert torch.equal(
+        torch.rand(3, generator=generator(5, "x")), torch.rand(3, generator=generator(5, "x"))
+    )
 
 
 def test_diversity_rises_with_noise_and_states_its_settings():
     embedder = STUDY.embedders[0]
-    plain, noisy = (measure(View(STUDY.data, part, embedder, 100, 0), {}, "cpu", lambda share: None)
-                    for part in (BASELINE, Treatment.of(Augmentation("noise50"))))
+    plain, noisy = (
+        measure(View(STUDY.data, part, embedder, 100, 0), {}, "cpu", lambda share: None)
+        for part in (BASELINE, Treatment.of(Augmentation("noise50")))
+    )
     assert noisy.facts["vendi"]["pixel"] > plain.facts["vendi"]["pixel"] > 1
     settings = plain.facts["settings"]["embedding"]
     assert settings["n"] == 100 and settings["q"] == 1 and settings["embedder"].startswith("clip ")
@@ -135,7 +170,9 @@ def test_diversity_rises_with_noise_and_states_its_settings():
 
 def test_a_view_larger_than_the_training_set_is_refused():
     with pytest.raises(TrialFailed, match="training set has 120"):
-        measure(View(STUDY.data, BASELINE, STUDY.embedders[0], 121, 0), {}, "cpu", lambda share: None)
+        measure(
+            View(STUDY.data, BASELINE, STUDY.embedders[0], 121, 0), {}, "cpu", lambda share: None
+        )
 
 
 def test_an_absent_device_is_refused_with_those_that_are_there():
@@ -146,5 +183,7 @@ def test_an_absent_device_is_refused_with_those_that_are_there():
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_a_gpu_starts_from_the_same_weights_and_order(baseline):
     record = measure(trial(STUDY, BASELINE, 0), {}, "cuda", lambda share: None)
-    assert np.allclose(record.arrays["eigenvalues/before"], baseline.arrays["eigenvalues/before"], rtol=1e-6)
+    assert np.allclose(
+        record.arrays["eigenvalues/before"], baseline.arrays["eigenvalues/before"], rtol=1e-6
+    )
     assert record.facts["clean"]["loss"] == pytest.approx(baseline.facts["clean"]["loss"], rel=0.2)

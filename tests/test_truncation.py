@@ -13,7 +13,9 @@ CLASSES, WIDTH, RANK = 60, 128, 12
 
 
 class Planted(Network):
-    """An encoder that leaves its input as it is, and a head of a strong signal of rank 12 in weak noise."""
+    """An encoder that leaves its input as it is, and a head of a strong signal of rank 12 in weak
+    noise.
+    """
 
     def __init__(self, seed: int = 0, noise: float = 0.05):
         super().__init__(nn.Identity(), WIDTH, CLASSES)
@@ -23,36 +25,54 @@ class Planted(Network):
         self.prototypes /= np.linalg.norm(self.prototypes, axis=1, keepdims=True)
         self.prototypes = self.prototypes @ basis.T
         with torch.no_grad():
-            self.head.weight.copy_(torch.from_numpy(5 * self.prototypes + noise * rng.normal(size=(CLASSES, WIDTH))))
+            self.head.weight.copy_(
+                torch.from_numpy(5 * self.prototypes + noise * rng.normal(size=(CLASSES, WIDTH)))
+            )
             self.head.bias.zero_()
 
     def domain(self, n: int = 600):
         labels = np.arange(n) % CLASSES
         spread = np.random.default_rng(1).normal(size=(n, WIDTH)) * 0.03
-        return torch.tensor(self.prototypes[labels] + spread, dtype=torch.float32), torch.tensor(labels)
+        return torch.tensor(self.prototypes[labels] + spread, dtype=torch.float32), torch.tensor(
+            labels
+        )
 
 
 @pytest.fixture(scope="module")
 def planted() -> dict:
     network = Planted()
-    return truncation.measure(network, {"train": network.domain(), "id": network.domain()}, torch.Generator().manual_seed(0))
+    return truncation.measure(
+        network,
+        {"train": network.domain(), "id": network.domain()},
+        torch.Generator().manual_seed(0),
+    )
 
 
 def cut(facts: dict, tail: str, removed: str, part: str = "classifier") -> dict:
-    return next(one for one in facts["cut"] if (one["tail"], one["removed"], one["part"]) == (tail, removed, part))
+    return next(
+        one
+        for one in facts["cut"]
+        if (one["tail"], one["removed"], one["part"]) == (tail, removed, part)
+    )
 
 
 def test_the_tail_of_a_planted_signal_is_the_signal(planted):
     assert planted["whole"]["id"] > 0.95 and planted["chance"] == 1 / CLASSES
     tail, bulk = cut(planted, "mp-edge", "tail"), cut(planted, "mp-edge", "bulk")
-    assert tail["directions"] == RANK and bulk["directions"] == CLASSES - RANK and tail["of"] == CLASSES
+    assert (
+        tail["directions"] == RANK
+        and bulk["directions"] == CLASSES - RANK
+        and tail["of"] == CLASSES
+    )
     assert tail["accuracy"]["id"] < 0.2 and bulk["accuracy"]["id"] > planted["whole"]["id"] - 0.02
 
 
 def test_as_many_random_directions_cost_less_than_the_tail(planted):
     random = cut(planted, "mp-edge", "random")
     assert random["directions"] == RANK
-    assert cut(planted, "mp-edge", "tail")["accuracy"]["id"] < 0.2 and random["accuracy"]["id"] > 0.5
+    assert (
+        cut(planted, "mp-edge", "tail")["accuracy"]["id"] < 0.2 and random["accuracy"]["id"] > 0.5
+    )
 
 
 def test_of_noise_there_is_nothing_to_remove():
@@ -71,14 +91,24 @@ def test_removing_the_bulk_gives_the_best_approximation_of_a_rank(shape):
     u, s, v = torch.linalg.svd(weight, full_matrices=False)
     gram = weight @ weight.T if shape[0] <= shape[1] else weight.T @ weight
     vectors = torch.linalg.eigh(gram)[1]
-    torch.testing.assert_close(truncation.without(weight, vectors[:, :-4]), u[:, :4] * s[:4] @ v[:4])
-    torch.testing.assert_close(truncation.without(weight, vectors[:, -4:]), u[:, 4:] * s[4:] @ v[4:])
+    torch.testing.assert_close(
+        truncation.without(weight, vectors[:, :-4]), u[:, :4] * s[:4] @ v[:4]
+    )
+    torch.testing.assert_close(
+        truncation.without(weight, vectors[:, -4:]), u[:, 4:] * s[4:] @ v[4:]
+    )
     torch.testing.assert_close(truncation.without(weight, vectors[:, :0]), weight)
 
 
 def test_a_convolution_is_cut_as_its_flat_matrix_and_the_network_is_left_alone():
     torch.manual_seed(0)
-    layers = nn.Conv2d(8, 16, 3), nn.BatchNorm2d(16), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten()
+    layers = (
+        nn.Conv2d(8, 16, 3),
+        nn.BatchNorm2d(16),
+        nn.ReLU(),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+    )
     network = Network(nn.Sequential(*layers), 16, 10)
     with torch.no_grad():  # one direction far above the rest, which carries what the filters see
         network.encoder[0].weight += 3 * torch.randn(16, 1, 1, 1) * torch.randn(1, 8, 3, 3)
@@ -87,11 +117,18 @@ def test_a_convolution_is_cut_as_its_flat_matrix_and_the_network_is_left_alone()
     images, labels = torch.randn(40, 8, 6, 6), torch.arange(40) % 10
     facts = truncation.measure(network, {"id": (images, labels)}, torch.Generator())
     one = cut(facts, "mp-edge", "tail", "all")
-    assert one["matrices"] == 2 and one["with_tail"] == 1 and one["directions"] == 1 and one["of"] == 16
+    assert (
+        one["matrices"] == 2
+        and one["with_tail"] == 1
+        and one["directions"] == 1
+        and one["of"] == 16
+    )
     # The same cut by hand: filters without their first singular direction.
     weight = before["encoder.0.weight"].flatten(1).double().numpy()
     u, s, v = np.linalg.svd(weight, full_matrices=False)
-    network.encoder[0].weight.data = torch.tensor(u[:, 1:] * s[1:] @ v[1:], dtype=torch.float32).reshape(16, 8, 3, 3)
+    network.encoder[0].weight.data = torch.tensor(
+        u[:, 1:] * s[1:] @ v[1:], dtype=torch.float32
+    ).reshape(16, 8, 3, 3)
     with torch.no_grad():
         network.eval()
         expected = float((network.head(network.encoder(images)).argmax(1) == labels).float().mean())
@@ -112,7 +149,8 @@ def test_tails_by_both_definitions():
     pareto = (1 - shares) ** (-1 / 1.5)
     assert truncation.tail_size(pareto, 150, 100, "power-law") > 50
     assert truncation.tail_size(pareto[:40], 150, 40, "power-law") == 0  # too few to rely on
-    assert truncation.tail_size(np.array([1.0, 1.0, 900.0]), 9, 3, "mp-edge") == 0  # too few to tell from noise
+    # too few to tell from noise
+    assert truncation.tail_size(np.array([1.0, 1.0, 900.0]), 9, 3, "mp-edge") == 0
     with pytest.raises(ValueError, match="unknown tail 'edge': one of power-law, mp-edge"):
         truncation.tail_size(pareto, 150, 100, "edge")
 
@@ -123,17 +161,30 @@ def state(facts) -> Snapshot:
 
 def facts(whole: float, tail: float, random: float, with_tail: int) -> dict:
     def row(removed, accuracy):
-        return {"tail": "mp-edge", "part": "all", "removed": removed, "matrices": 8, "with_tail": with_tail,
-                "directions": 5 * with_tail, "of": 20 * with_tail,
-                "accuracy": {"id": accuracy}}
+        return {
+            "tail": "mp-edge",
+            "part": "all",
+            "removed": removed,
+            "matrices": 8,
+            "with_tail": with_tail,
+            "directions": 5 * with_tail,
+            "of": 20 * with_tail,
+            "accuracy": {"id": accuracy},
+        }
 
-    return {"chance": 0.1, "whole": {"id": whole}, "cut": [row("tail", tail), row("random", random)]}
+    return {
+        "chance": 0.1,
+        "whole": {"id": whole},
+        "cut": [row("tail", tail), row("random", random)],
+    }
 
 
 def test_what_is_kept_is_a_share_of_the_accuracy_above_chance():
     found = state(facts(whole=0.9, tail=0.3, random=0.7, with_tail=6))
     assert value(Truncated("tail", "all", tail="mp-edge"), found) == pytest.approx(0.25)
-    assert value(Truncated("tail rather than random", "all", tail="mp-edge"), found) == pytest.approx(0.25 - 0.75)
+    assert value(
+        Truncated("tail rather than random", "all", tail="mp-edge"), found
+    ) == pytest.approx(0.25 - 0.75)
     assert reliability(Truncated("tail", "all", tail="mp-edge"), found, found) == 6 / 8
     assert truncation.size(found.truncated, "all", "mp-edge") == 1 / 4
 

@@ -1,4 +1,6 @@
-"""The workflows of .github/workflows: what they run exists, and runs here by the same commands; and the job's summary."""
+"""The workflows of .github/workflows: what they run exists, and runs here by the same commands; and
+the job's summary.
+"""
 
 import os
 import re
@@ -57,7 +59,10 @@ def test_there_are_two_workflows_that_may_only_read():
         assert workflow(path)["permissions"] == {"contents": "read"}
         assert all("timeout-minutes" in job for job in workflow(path)["jobs"].values())
     ci, nightly = map(workflow, FILES)
-    assert set(ci["on"]) == {"push", "pull_request"} and set(nightly["on"]) == {"schedule", "workflow_dispatch"}
+    assert set(ci["on"]) == {"push", "pull_request"} and set(nightly["on"]) == {
+        "schedule",
+        "workflow_dispatch",
+    }
     assert nightly["jobs"]["claims"]["runs-on"] == ["self-hosted", "gpu"]
     assert len(nightly["on"]["schedule"][0]["cron"].split()) == 5
     assert set(nightly["on"]["workflow_dispatch"]["inputs"]["profile"]["options"]) <= set(PROFILES)
@@ -76,20 +81,28 @@ def test_actions_are_githubs_own_in_a_major_version():
 
 @pytest.mark.parametrize("script", list(scripts()))
 def test_each_step_is_plain_shell(script):
-    """Without ${{ }}, which is nothing to a shell, and would put what somebody typed into the script."""
+    """Without ${{ }}, which is nothing to a shell, and would put what somebody typed into the
+    script.
+    """
     assert "${{" not in script
     assert subprocess.run(["bash", "-n", "-c", script], capture_output=True).returncode == 0
 
 
 @pytest.fixture(scope="module")
 def known_to_pytest() -> set[str]:
-    done = subprocess.run([sys.executable, "-m", "pytest", "claims", "--help", "-p", "no:cacheprovider"], cwd=ROOT, capture_output=True,
-                          text=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "claims", "--help", "-p", "no:cacheprovider"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
     return set(re.findall(r"(?<![\w-])--?[a-z][\w-]*", done.stdout))
 
 
 def test_each_command_names_files_and_options_that_there_are(known_to_pytest):
-    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"][
+        "optional-dependencies"
+    ]
     seen = set()
     for words in (words for script in scripts() for words in commands(script)):
         match words:
@@ -99,7 +112,9 @@ def test_each_command_names_files_and_options_that_there_are(known_to_pytest):
                 _parser().parse_args(arguments)  # exits on what it doesn't know
             case [".venv/bin/python", "-m", "pytest", folder, *arguments]:
                 assert (ROOT / folder).is_dir()
-                assert {word.split("=")[0] for word in arguments if word.startswith("-")} <= known_to_pytest
+                assert {
+                    word.split("=")[0] for word in arguments if word.startswith("-")
+                } <= known_to_pytest
             case [".venv/bin/python", "-m", "pip", "install", "-e", target]:
                 assert set(re.search(r"\[(.*)\]", target)[1].split(",")) <= set(extras)
             case ["python3", "-m", "venv", ".venv"] | ["echo", _] | ["for", *_]:
@@ -114,41 +129,100 @@ def test_what_is_uploaded_is_what_the_claims_write():
     nightly = steps(FILES[1])
     run = next(step["run"] for step in nightly if step.get("name") == "Claims")
     uploaded = next(step for step in nightly if "upload-artifact" in step.get("uses", ""))
-    assert uploaded["if"] == "always()" and all(path in run for path in uploaded["with"]["path"].split())
+    assert uploaded["if"] == "always()" and all(
+        path in run for path in uploaded["with"]["path"].split()
+    )
 
 
 @pytest.mark.slow
 def test_the_nights_steps_run_here_by_the_same_commands(tmp_path):
-    """On the smoke profile and one claim, in a copy of the project with this environment as its own."""
+    """On the smoke profile and one claim, in a copy of the project with this environment as its
+    own.
+    """
     if not Path(sys.prefix, "bin", "ddiv").exists():
         pytest.skip("ddiv is not installed in this environment: pip install -e .")
     project = tmp_path / "project"
-    shutil.copytree(ROOT, project, ignore=shutil.ignore_patterns(".git", ".venv*", ".ddiv", "reports", "*.egg-info", ".hypothesis"))
+    shutil.copytree(
+        ROOT,
+        project,
+        ignore=shutil.ignore_patterns(
+            ".git", ".venv*", ".ddiv", "reports", "*.egg-info", ".hypothesis"
+        ),
+    )
     (project / ".venv").symlink_to(sys.prefix, target_is_directory=True)
-    (project / "claims" / "ledger.toml").write_text(as_toml(Entry(
-        "smoke", "drop-frobenius", "resnet18-smoke", "contradicted", date(2026, 1, 2), "a test", "classifier")))
+    (project / "claims" / "ledger.toml").write_text(
+        as_toml(
+            Entry(
+                "smoke",
+                "drop-frobenius",
+                "resnet18-smoke",
+                "contradicted",
+                date(2026, 1, 2),
+                "a test",
+                "classifier",
+            )
+        )
+    )
     files = {name: tmp_path / name for name in ("GITHUB_ENV", "GITHUB_STEP_SUMMARY")}
     told = {name: str(path) for name, path in files.items()} | {
-        "PROFILE": "smoke", "FETCH": "", "DDIV_DATA": "", "DDIV_STORE": "", "HOME": str(tmp_path / "home"),
-        "PYTEST_ADDOPTS": "-k 'drop-frobenius and classifier' --slots 1 -p no:cacheprovider"}
+        "PROFILE": "smoke",
+        "FETCH": "",
+        "DDIV_DATA": "",
+        "DDIV_STORE": "",
+        "HOME": str(tmp_path / "home"),
+        "PYTEST_ADDOPTS": "-k 'drop-frobenius and classifier' --slots 1 -p no:cacheprovider",
+    }
     ran = {}
     for step in steps(FILES[1]):
-        if "run" in step and step["name"] not in ("Environment", "What this machine can run", "What it will take"):  # with tests of their own
-            kept = dict(line.split("=", 1) for line in files["GITHUB_ENV"].read_text().splitlines()) if files["GITHUB_ENV"].exists() else {}
-            ran[step["name"]] = subprocess.run(["bash", "-e", "-c", step["run"]], cwd=project, env={**os.environ, **told, **kept},
-                                               capture_output=True, text=True, timeout=300)
+        # with tests of their own
+        if "run" in step and step["name"] not in (
+            "Environment",
+            "What this machine can run",
+            "What it will take",
+        ):
+            kept = (
+                dict(line.split("=", 1) for line in files["GITHUB_ENV"].read_text().splitlines())
+                if files["GITHUB_ENV"].exists()
+                else {}
+            )
+            ran[step["name"]] = subprocess.run(
+                ["bash", "-e", "-c", step["run"]],
+                cwd=project,
+                env={**os.environ, **told, **kept},
+                capture_output=True,
+                text=True,
+                timeout=300,
+            )
     codes = {name: done.returncode for name, done in ran.items()}
-    assert codes.pop("Claims") == 1 and set(codes.values()) == {0}, ran  # the ledger that the test wrote is wrong
+    # the ledger that the test wrote is wrong
+    assert codes.pop("Claims") == 1 and set(codes.values()) == {0}, ran
     assert (tmp_path / "home" / ".cache" / "ddiv" / "store" / "trials").is_dir()
-    assert (project / "reports" / "nightly.html").stat().st_size > 100_000 and (project / "reports" / "nightly.xml").exists()
+    assert (project / "reports" / "nightly.html").stat().st_size > 100_000 and (
+        project / "reports" / "nightly.xml"
+    ).exists()
     summary = files["GITHUB_STEP_SUMMARY"].read_text()
-    assert "## ddiv: 1 verdict differs from the ledger" in summary and "contradicted since 2026-01-02" in summary
-    assert '--profile smoke</code>' in summary
+    assert (
+        "## ddiv: 1 verdict differs from the ledger" in summary
+        and "contradicted since 2026-01-02" in summary
+    )
+    assert "--profile smoke</code>" in summary
 
 
 # --- the summary --------------------------------------------------------------------------------
 
-RUN = Run("20270102-030405-abc", "pytest claims", "smoke", (0, 1, 2), 0.05, 2, "cpu", False, 0.0, 7, options=("--profile", "smoke"))
+RUN = Run(
+    "20270102-030405-abc",
+    "pytest claims",
+    "smoke",
+    (0, 1, 2),
+    0.05,
+    2,
+    "cpu",
+    False,
+    0.0,
+    7,
+    options=("--profile", "smoke"),
+)
 
 
 def entry(verdict: str, claim: str = "a") -> Entry:
@@ -160,22 +234,45 @@ def summarised(*answered, known=()) -> str:
 
 
 def test_only_what_the_ledger_does_not_say_is_in_the_table():
-    answered = [(one.asked, one) for one in (
-        found(FALLING), found(RISING, "b"), found(RISING, "c"), found(FALLING, "d"), found(FALLING[:3], "e"), found(RISING[:3], "f"),
-        found(FALLING, "control", guards="x"), found(RISING, "held", guards="x"))]
-    text = summarised(*answered, known=[entry("contradicted", "c"), entry("contradicted", "d"), entry("inconclusive", "f")])
+    answered = [
+        (one.asked, one)
+        for one in (
+            found(FALLING),
+            found(RISING, "b"),
+            found(RISING, "c"),
+            found(FALLING, "d"),
+            found(FALLING[:3], "e"),
+            found(RISING[:3], "f"),
+            found(FALLING, "control", guards="x"),
+            found(RISING, "held", guards="x"),
+        )
+    ]
+    text = summarised(
+        *answered,
+        known=[entry("contradicted", "c"), entry("contradicted", "d"), entry("inconclusive", "f")],
+    )
     rows = [line.split(" | ") for line in text.splitlines() if line.startswith("| ")][2:]
     assert [(row[0][2:], row[3], row[4]) for row in rows] == [
-        ("b", "not in the ledger", "**contradicted**"), ("d", "contradicted since 2026-01-02", "**supported**"),
-        ("control", "control", "**supported**")]
-    assert "3 verdicts differ" in text and "2 supported, 2 contradicted (1 of them expected), 2 inconclusive (1 of them expected)" in text
+        ("b", "not in the ledger", "**contradicted**"),
+        ("d", "contradicted since 2026-01-02", "**supported**"),
+        ("control", "control", "**supported**"),
+    ]
+    assert (
+        "3 verdicts differ" in text
+        and "2 supported, 2 contradicted (1 of them expected), 2 inconclusive (1 of them expected)"
+        in text
+    )
     assert "1 of 2 controls held" in text and rows[0][7] == "6" and rows[0][5].startswith("+1.25 ")
 
 
 def test_a_run_as_the_ledger_says_has_no_table_and_claims_without_a_verdict_are_counted():
     one = found(FALLING)
     lost = msgspec.structs.replace(one.asked, error="the disk | is full")
-    text = summarised((one.asked, one), (lost, None), (msgspec.structs.replace(lost, not_applicable="no domains"), None))
+    text = summarised(
+        (one.asked, one),
+        (lost, None),
+        (msgspec.structs.replace(lost, not_applicable="no domains"), None),
+    )
     assert "no verdicts differ" in text and "| claim" not in text
     assert r"1 claim came to no verdict; the first: the disk \| is full" in text
 
@@ -185,11 +282,16 @@ HOSTILE = "a|b `c` *d* _e_ <script>x</script> [f](http://x) \\| ~~g~~ & &amp; $h
 
 def test_text_from_outside_is_shown_as_it_is():
     """Read by another program: one table of nine cells a row, in which the text is what it was."""
-    markdown = pytest.importorskip("markdown_it", reason="markdown-it-py is not installed").MarkdownIt("commonmark").enable(
-        ["table", "strikethrough"])
+    markdown = (
+        pytest.importorskip("markdown_it", reason="markdown-it-py is not installed")
+        .MarkdownIt("commonmark")
+        .enable(["table", "strikethrough"])
+    )
     one = found(RISING, study=HOSTILE, variant=HOSTILE, test=HOSTILE)
     tokens = markdown.parse(summarised((one.asked, one)))
-    cells = [token for before, token in zip(tokens, tokens[1:]) if before.type in ("th_open", "td_open")]
+    cells = [
+        token for before, token in zip(tokens, tokens[1:]) if before.type in ("th_open", "td_open")
+    ]
     assert len(cells) == 18
     shown = " ".join(HOSTILE.split())
     for cell in cells[10:12]:

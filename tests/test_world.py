@@ -4,8 +4,16 @@ import numpy as np
 import pytest
 
 from ddiv.data.shapes import MOTIFS, SHAPES
-from ddiv.data.world import (DOMAINS, FINETUNE_CLASSES, PRETRAIN_CLASSES, SIZE, ObjectClass, captions, contact_sheet,
-                             render)
+from ddiv.data.world import (
+    DOMAINS,
+    FINETUNE_CLASSES,
+    PRETRAIN_CLASSES,
+    SIZE,
+    ObjectClass,
+    captions,
+    contact_sheet,
+    render,
+)
 
 LABELS = np.arange(120) % 60
 
@@ -23,7 +31,9 @@ def test_same_arguments_give_the_same_bytes_whatever_the_global_generator_does(d
 @pytest.mark.parametrize("domain", DOMAINS)
 def test_no_picture_is_drawn_twice_within_or_across_seeds(domain):
     same_class = np.zeros(200, int)
-    pictures = np.concatenate([render(FINETUNE_CLASSES, same_class, domain, seed) for seed in (0, 1)])
+    pictures = np.concatenate(
+        [render(FINETUNE_CLASSES, same_class, domain, seed) for seed in (0, 1)]
+    )
     assert len({p.tobytes() for p in pictures}) == 400
 
 
@@ -36,18 +46,35 @@ def test_split_is_disjoint_complete_and_balanced():
 
 
 def test_split_is_not_a_regular_pattern():
-    """Knowing the class at three corners of a shape-motif rectangle must not give away the fourth, as parity would."""
-    taken = np.array([[ObjectClass(s, m) in set(FINETUNE_CLASSES) for m in MOTIFS] for s in SHAPES], int)
-    odd = [(taken[a, c] + taken[a, d] + taken[b, c] + taken[b, d]) % 2
-           for a in range(12) for b in range(a) for c in range(10) for d in range(c)]
+    """Knowing the class at three corners of a shape-motif rectangle must not give away the fourth,
+    as parity would.
+    """
+    taken = np.array(
+        [[ObjectClass(s, m) in set(FINETUNE_CLASSES) for m in MOTIFS] for s in SHAPES], int
+    )
+    odd = [
+        (taken[a, c] + taken[a, d] + taken[b, c] + taken[b, d]) % 2
+        for a in range(12)
+        for b in range(a)
+        for c in range(10)
+        for d in range(c)
+    ]
     assert 0.3 < np.mean(odd) < 0.7  # parity: 0
 
 
 def test_domains_look_different():
-    """A nearest-mean rule on each picture's channel means and spreads must name its domain far above chance (.2)."""
+    """A nearest-mean rule on each picture's channel means and spreads must name its domain far
+    above chance (.2).
+    """
+
     def features(seed):
-        return np.stack([np.concatenate([p.mean((2, 3)), p.std((2, 3))], 1) for p in
-                         (render(FINETUNE_CLASSES, LABELS, d, seed).astype(float) for d in DOMAINS)])
+        return np.stack(
+            [
+                np.concatenate([p.mean((2, 3)), p.std((2, 3))], 1)
+                for p in (render(FINETUNE_CLASSES, LABELS, d, seed).astype(float) for d in DOMAINS)
+            ]
+        )
+
     centres, test = features(0).mean(1), features(1)
     guess = ((test[:, :, None] - centres) ** 2).sum(-1).argmin(-1)
     assert (guess == np.arange(len(DOMAINS))[:, None]).mean() > 0.6
@@ -56,14 +83,21 @@ def test_domains_look_different():
 @pytest.mark.parametrize("domain", DOMAINS)
 def test_the_object_is_in_the_picture(domain):
     """Same seed, other class: exactly the object's pixels may change, and they must."""
-    a, b = (render([ObjectClass("circle", m)], np.zeros(20, int), domain, 5).astype(int) for m in ("stripes", "bars"))
+    a, b = (
+        render([ObjectClass("circle", m)], np.zeros(20, int), domain, 5).astype(int)
+        for m in ("stripes", "bars")
+    )
     changed = (np.abs(a - b).max(1) > 20).mean((1, 2))
     assert (changed > 0.02).all() and (changed < 0.7).all()
 
 
 def test_captions_name_what_is_drawn_but_not_always_the_same_things():
     texts = captions(PRETRAIN_CLASSES, LABELS, "real", 0)
-    assert texts == captions(PRETRAIN_CLASSES, LABELS, "real", 0) != captions(PRETRAIN_CLASSES, LABELS, "real", 1)
+    assert (
+        texts
+        == captions(PRETRAIN_CLASSES, LABELS, "real", 0)
+        != captions(PRETRAIN_CLASSES, LABELS, "real", 1)
+    )
     assert all(PRETRAIN_CLASSES[k].shape in t for k, t in zip(LABELS, texts))
     with_motif = np.mean([PRETRAIN_CLASSES[k].motif in t for k, t in zip(LABELS, texts)])
     with_style = np.mean([any(s in t for s in ("photo", "picture", "snapshot")) for t in texts])
@@ -81,9 +115,17 @@ def test_a_named_colour_is_the_colour_in_the_picture():
             assert pictures[i, :, 15:18, 22:24].mean((1, 2)).argmax() == channel
 
 
-@pytest.mark.parametrize(("labels", "domain", "seed", "message"), [
-    ([0], "photo", 0, "unknown domain 'photo'"), ([60], "real", 0, "must lie in 0..59"), ([-1], "real", 0, "must lie in"),
-    ([0.5], "real", 0, "whole numbers"), ([[0]], "real", 0, "one row"), ([0], "real", -1, "seed must be")])
+@pytest.mark.parametrize(
+    ("labels", "domain", "seed", "message"),
+    [
+        ([0], "photo", 0, "unknown domain 'photo'"),
+        ([60], "real", 0, "must lie in 0..59"),
+        ([-1], "real", 0, "must lie in"),
+        ([0.5], "real", 0, "whole numbers"),
+        ([[0]], "real", 0, "one row"),
+        ([0], "real", -1, "seed must be"),
+    ],
+)
 def test_bad_input_is_refused(labels, domain, seed, message):
     for function in (render, captions):
         with pytest.raises(ValueError, match=message):
@@ -96,4 +138,7 @@ def test_no_labels_give_no_pictures():
 
 def test_contact_sheet_has_a_row_per_domain_and_a_column_per_class():
     sheet = contact_sheet(FINETUNE_CLASSES[:4], zoom=2)
-    assert sheet.shape == (len(DOMAINS) * (SIZE + 2) * 2, 4 * (SIZE + 2) * 2, 3) and sheet.dtype == np.uint8
+    assert (
+        sheet.shape == (len(DOMAINS) * (SIZE + 2) * 2, 4 * (SIZE + 2) * 2, 3)
+        and sheet.dtype == np.uint8
+    )

@@ -22,9 +22,9 @@ Effects = tuple[float, ...]
 class Claim(msgspec.Struct, frozen=True):
     """What a paper says: an id of the catalogue, the statement in our words, and where it stands.
 
-    A control is a claim that we make in order to see it fail: its tests must not come out supported. `guards`
-    names the family of claims that it is a control of ("" for a claim that is none). What is said to be so
-    `somewhere` holds over all studies where it holds on one of them.
+    A control is a claim that we make in order to see it fail: its tests must not come out
+    supported. `guards` names the family of claims that it is a control of ("" for a claim that is
+    none). What is said to be so `somewhere` holds over all studies where it holds on one of them.
     """
 
     id: str
@@ -44,7 +44,9 @@ class NotApplicable(Exception):
 
 
 class TooFewArms(NotApplicable, ValueError):
-    """A study has fewer arms, rungs or shares than a question is about; the message says how many are needed."""
+    """A study has fewer arms, rungs or shares than a question is about; the message says how many
+    are needed.
+    """
 
 
 class Unmatched(Exception):
@@ -52,9 +54,11 @@ class Unmatched(Exception):
 
 
 class Bench(msgspec.Struct, frozen=True):
-    """What a question is answered from: the states of one seed's arms, at equal epochs or fit-matched.
+    """What a question is answered from: the states of one seed's arms, at equal epochs or
+    fit-matched.
 
-    `of_data` gives what the view of an arm says of its training set; `before` gives an arm's state before training.
+    `of_data` gives what the view of an arm says of its training set; `before` gives an arm's state
+    before training.
     """
 
     state: Callable[[Treatment], Snapshot]
@@ -63,7 +67,10 @@ class Bench(msgspec.Struct, frozen=True):
     before: Callable[[Treatment], Snapshot] | None = None
 
     def effect(self, outcome: Measured, arm: Treatment, base: Treatment = BASELINE) -> float:
-        """The paired effect of an arm at this seed. Raises Unmatched in a fit-matched comparison."""
+        """The paired effect of an arm at this seed.
+
+        Raises Unmatched in a fit-matched comparison.
+        """
         if isinstance(outcome, OfData):
             return self.of_data(outcome, arm) - self.of_data(outcome, base)
         if arm == base:
@@ -72,7 +79,11 @@ class Bench(msgspec.Struct, frozen=True):
 
     def value(self, outcome: Measured, arm: Treatment) -> float:
         """The outcome itself, after training."""
-        return self.of_data(outcome, arm) if isinstance(outcome, OfData) else outcomes.value(outcome, self.state(arm))
+        return (
+            self.of_data(outcome, arm)
+            if isinstance(outcome, OfData)
+            else outcomes.value(outcome, self.state(arm))
+        )
 
     def base_for(self, arm: Treatment, base: Treatment = BASELINE) -> Snapshot:
         """The state that an arm is compared with. Raises Unmatched in a fit-matched comparison."""

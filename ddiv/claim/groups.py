@@ -1,8 +1,9 @@
 """Questions about several groups of arms: do they move a spectrum alike, opposite ways, as far?
 
-Effects of two groups share their seed's baseline, whose noise makes them look alike where neither does anything. So
-what is claimed of signs must hold of each group on its own, seed after seed; and where directions of many metrics are
-compared, the second group is set against another replicate of the baseline.
+Effects of two groups share their seed's baseline, whose noise makes them look alike where neither
+does anything. So what is claimed of signs must hold of each group on its own, seed after seed; and
+where directions of many metrics are compared, the second group is set against another replicate of
+the baseline.
 """
 
 from __future__ import annotations
@@ -34,7 +35,10 @@ class Opposite(Asking, frozen=True, tag="opposite"):
         return (treatment for _, treatment in (*self.first, *self.second))
 
     def answer(self, bench: Bench) -> Effects:
-        first, second = (Trend(self.outcome, ladder, RISES).answer(bench)[0] for ladder in (self.first, self.second))
+        first, second = (
+            Trend(self.outcome, ladder, RISES).answer(bench)[0]
+            for ladder in (self.first, self.second)
+        )
         return first, second
 
     def judge(self, effects: Sequence[Effects], alpha: float) -> Evidence:
@@ -66,7 +70,9 @@ class Alike(Asking, frozen=True, tag="alike"):
         return iter((BASELINE, *self.first, *self.second))
 
     def answer(self, bench: Bench) -> Effects:
-        return mean_effect(bench, self.outcome, self.first), mean_effect(bench, self.outcome, self.second)
+        return mean_effect(bench, self.outcome, self.first), mean_effect(
+            bench, self.outcome, self.second
+        )
 
     def judge(self, effects: Sequence[Effects], alpha: float) -> Evidence:
         first, second = zip(*effects)
@@ -101,7 +107,11 @@ class SomewhereOpposed(Asking, frozen=True, tag="somewhere-opposed"):
 
     def answer(self, bench: Bench) -> Effects:
         """The two groups' effects on the first outcome, on the second, ..."""
-        return tuple(mean_effect(bench, outcome, group) for outcome in self.measures for group in (self.first, self.second))
+        return tuple(
+            mean_effect(bench, outcome, group)
+            for outcome in self.measures
+            for group in (self.first, self.second)
+        )
 
     def judge(self, effects: Sequence[Effects], alpha: float) -> Evidence:
         table = np.array(effects).T
@@ -133,10 +143,11 @@ class SomewhereOpposed(Asking, frozen=True, tag="somewhere-opposed"):
 
 
 class Resemblance(OneEffect, frozen=True, tag="resemblance"):
-    """A group's effects on the spectrum point more to where `like` points than to where `unlike` does.
+    """A group's effects on the spectrum point more to where `like` points than to where `unlike`
+    does.
 
-    Per seed: cos(group, like) - cos(group, unlike) of vectors of effects, one entry a metric, each metric
-    divided by its root mean square over the three groups, averaged over the arms of a group.
+    Per seed: cos(group, like) - cos(group, unlike) of vectors of effects, one entry a metric, each
+    metric divided by its root mean square over the three groups, averaged over the arms of a group.
     """
 
     metrics: tuple[Metric, ...]
@@ -154,8 +165,12 @@ class Resemblance(OneEffect, frozen=True, tag="resemblance"):
 
     def vectors(self, bench: Bench) -> np.ndarray:
         """The standardised mean effects of the three groups, (3, metrics)."""
-        return standardised([[mean_effect(bench, outcome, arms) for outcome in self.outcomes()]
-                             for arms in (self.group, self.like, self.unlike)])
+        return standardised(
+            [
+                [mean_effect(bench, outcome, arms) for outcome in self.outcomes()]
+                for arms in (self.group, self.like, self.unlike)
+            ]
+        )
 
     def answer(self, bench: Bench) -> Effects:
         group, like, unlike = self.vectors(bench)
@@ -173,9 +188,10 @@ class Resemblance(OneEffect, frozen=True, tag="resemblance"):
 class Agreement(OneEffect, frozen=True, tag="agreement"):
     """Two groups' effects on the spectrum point the same way: their cosine is positive.
 
-    As in Resemblance, but `like` is compared with `replicate`, another run of the baseline at the same seed, and not with
-    the baseline that the group is compared with: one baseline would give both groups its noise, and so a positive cosine
-    where neither does anything. There is one trajectory of the baseline, so there is no fit-matched verdict.
+    As in Resemblance, but `like` is compared with `replicate`, another run of the baseline at the
+    same seed, and not with the baseline that the group is compared with: one baseline would give
+    both groups its noise, and so a positive cosine where neither does anything. There is one
+    trajectory of the baseline, so there is no fit-matched verdict.
     """
 
     metrics: tuple[Metric, ...]
@@ -197,8 +213,12 @@ class Agreement(OneEffect, frozen=True, tag="agreement"):
 
     def vectors(self, bench: Bench) -> np.ndarray:
         """The standardised mean effects of the two groups, (2, metrics)."""
-        return standardised([[mean_effect(bench, outcome, arms, base) for outcome in self.outcomes()]
-                             for arms, base in ((self.group, BASELINE), (self.like, self.replicate))])
+        return standardised(
+            [
+                [mean_effect(bench, outcome, arms, base) for outcome in self.outcomes()]
+                for arms, base in ((self.group, BASELINE), (self.like, self.replicate))
+            ]
+        )
 
     def answer(self, bench: Bench) -> Effects:
         return (cosine(*self.vectors(bench)),)
@@ -215,8 +235,9 @@ class Agreement(OneEffect, frozen=True, tag="agreement"):
 class AsFar(Asking, frozen=True, tag="as-far"):
     """A group's effects on the spectrum are as large as those of a family of arms.
 
-    Per seed: the length of the group's vector of mean effects, one entry a metric, divided by the metric's root mean
-    square over all vectors, lies above that of the least of the family's arms and below that of its furthest.
+    Per seed: the length of the group's vector of mean effects, one entry a metric, divided by the
+    metric's root mean square over all vectors, lies above that of the least of the family's arms
+    and below that of its furthest.
     """
 
     metrics: tuple[Metric, ...]
@@ -232,9 +253,15 @@ class AsFar(Asking, frozen=True, tag="as-far"):
         return (Spectral(metric, self.layers) for metric in self.metrics)
 
     def lengths(self, bench: Bench) -> np.ndarray:
-        """The length of the group's vector, then of each arm of the family, (1 + arms,), at this seed."""
-        vectors = standardised([[mean_effect(bench, outcome, arms) for outcome in self.outcomes()]
-                                for arms in (self.group, *((arm,) for arm in self.family))])
+        """The length of the group's vector, then of each arm of the family, (1 + arms,), at this
+        seed.
+        """
+        vectors = standardised(
+            [
+                [mean_effect(bench, outcome, arms) for outcome in self.outcomes()]
+                for arms in (self.group, *((arm,) for arm in self.family))
+            ]
+        )
         return np.sqrt((vectors**2).mean(axis=1))
 
     def answer(self, bench: Bench) -> Effects:
@@ -254,7 +281,9 @@ class AsFar(Asking, frozen=True, tag="as-far"):
 
 
 def standardised(effects: Sequence[Sequence[float]]) -> np.ndarray:
-    """Effects (groups, metrics), each metric divided by its root mean square over the groups (by 1 where that is 0)."""
+    """Effects (groups, metrics), each metric divided by its root mean square over the groups (by 1
+    where that is 0).
+    """
     raw = np.array(effects)
     scale = np.sqrt((raw**2).mean(axis=0))
     return raw / np.where(scale > 0, scale, 1.0)

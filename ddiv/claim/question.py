@@ -17,7 +17,9 @@ from ddiv.treatment import BASELINE, Treatment
 
 
 class Derived(NamedTuple):
-    """A number that a question's effects tell besides the verdict, with a 95 % interval by bootstrap over seeds."""
+    """A number that a question's effects tell besides the verdict, with a 95 % interval by
+    bootstrap over seeds.
+    """
 
     name: str
     value: float
@@ -26,18 +28,24 @@ class Derived(NamedTuple):
 
 
 class Asking(msgspec.Struct, frozen=True):
-    """A question of a claim: `answer` turns one seed into effects, `judge` the effects of all seeds into evidence."""
+    """A question of a claim: `answer` turns one seed into effects, `judge` the effects of all seeds
+    into evidence.
+    """
 
     def arms(self) -> Iterator[Treatment]:
         """Every arm that the answer rests on; some may come more than once."""
         raise NotImplementedError
 
     def outcomes(self) -> Iterator[Measured]:
-        """Every outcome that is read off these arms; here of the many questions with a field `outcome`."""
+        """Every outcome that is read off these arms; here of the many questions with a field
+        `outcome`.
+        """
         yield self.outcome
 
     def replace_outcome(self, other: Measured) -> Asking:
-        """The question of another outcome, where it has a field `outcome`: to try another definition of the same."""
+        """The question of another outcome, where it has a field `outcome`: to try another
+        definition of the same.
+        """
         return msgspec.structs.replace(self, outcome=other)
 
     def answer(self, bench: Bench) -> Effects:
@@ -54,11 +62,17 @@ class Asking(msgspec.Struct, frozen=True):
 
     @property
     def fit_matters(self) -> bool:
-        """Whether a fit-matched verdict can be had: for trained networks that are compared with the baseline."""
-        return BASELINE in self.arms() and not any(isinstance(outcome, OfData) for outcome in self.outcomes())
+        """Whether a fit-matched verdict can be had: for trained networks that are compared with the
+        baseline.
+        """
+        return BASELINE in self.arms() and not any(
+            isinstance(outcome, OfData) for outcome in self.outcomes()
+        )
 
     def compared(self, bench: Bench) -> Iterator[tuple[Snapshot, Snapshot]]:
-        """The states that are compared, arm by arm; a ladder may do without arms that cannot be matched."""
+        """The states that are compared, arm by arm; a ladder may do without arms that cannot be
+        matched.
+        """
         for arm in dict.fromkeys(self.arms()):
             try:
                 yield bench.state(arm), bench.base_for(arm, getattr(self, "base", BASELINE))
@@ -66,11 +80,15 @@ class Asking(msgspec.Struct, frozen=True):
                 continue
 
     def relying_on(self, outcomes: Collection[Measured]) -> Asking:
-        """The question without what any one outcome beyond these could decide alone: itself, but where it has alternatives."""
+        """The question without what any one outcome beyond these could decide alone: itself, but
+        where it has alternatives.
+        """
         return self
 
     def extremes(self, effects: Sequence[Effects]) -> Iterator[Effects]:
-        """What further seeds would say, with the `effects` so far, if they spoke as clearly as they can, either way."""
+        """What further seeds would say, with the `effects` so far, if they spoke as clearly as they
+        can, either way.
+        """
         k, size = len(effects[0]), 1 + 10 * max(abs(effect) for row in effects for effect in row)
         for signs in product((1, -1), repeat=k) if k <= 2 else [(1,) * k, (-1,) * k]:
             yield tuple(size * sign for sign in signs)
@@ -81,12 +99,19 @@ class Asking(msgspec.Struct, frozen=True):
 
 
 class OneEffect(Asking, frozen=True):
-    """A question that each seed answers with one effect, in the question's `direction` or against it."""
+    """A question that each seed answers with one effect, in the question's `direction` or against
+    it.
+    """
 
     def judge(self, effects: Sequence[Effects], alpha: float) -> Evidence:
-        return evidence.judge([effect for effect, in effects], self.direction, alpha=alpha)
+        return evidence.judge([effect for (effect,) in effects], self.direction, alpha=alpha)
 
 
-def mean_effect(bench: Bench, outcome: Measured, arms: Sequence[Treatment], base: Treatment = BASELINE) -> float:
-    """The mean over arms of the paired effects at this seed. Raises Unmatched in a fit-matched comparison."""
+def mean_effect(
+    bench: Bench, outcome: Measured, arms: Sequence[Treatment], base: Treatment = BASELINE
+) -> float:
+    """The mean over arms of the paired effects at this seed.
+
+    Raises Unmatched in a fit-matched comparison.
+    """
     return float(np.mean([bench.effect(outcome, arm, base) for arm in arms]))

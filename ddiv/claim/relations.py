@@ -1,4 +1,6 @@
-"""Questions about relations over many arms: two outcomes correlate, one tracks a third better, one tells groups apart."""
+"""Questions about relations over many arms: two outcomes correlate, one tracks a third better, one
+tells groups apart.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,9 @@ Kind = Literal["spearman", "pearson"]
 
 
 class _OfStates(OneEffect, frozen=True):
-    """Read off each arm's own state; nothing is compared with the baseline, so there is no fit to match."""
+    """Read off each arm's own state; nothing is compared with the baseline, so there is no fit to
+    match.
+    """
 
     @property
     def fit_matters(self) -> bool:
@@ -38,7 +42,8 @@ class _OverArms(_OfStates, frozen=True):
 class Correlation(_OverArms, frozen=True, tag="correlation"):
     """Over arms, two outcomes are correlated more (less) than `bar`, seed by seed.
 
-    A seed at which one of them is the same in all arms has no correlation, which counts as no effect.
+    A seed at which one of them is the same in all arms has no correlation, which counts as no
+    effect.
     """
 
     first: Measured
@@ -73,8 +78,8 @@ class Correlation(_OverArms, frozen=True, tag="correlation"):
 class TracksBetter(_OverArms, frozen=True, tag="tracks-better"):
     """Over arms, `outcome` is correlated with `target`, and more than `rival` is, seed by seed.
 
-    Both must hold: one that hardly follows the target doesn't track it by being less far from it than another. A seed at
-    which one of the three is the same in all arms counts as no effect.
+    Both must hold: one that hardly follows the target doesn't track it by being less far from it
+    than another. A seed at which one of the three is the same in all arms counts as no effect.
     """
 
     outcome: Measured
@@ -106,16 +111,19 @@ class TracksBetter(_OverArms, frozen=True, tag="tracks-better"):
 
     @property
     def unit(self) -> str:
-        return (f"correlation of {self.outcome.label} and {self.target.label}, or that minus the one of {self.rival.label} "
-                "(the weaker)")
+        return (
+            f"correlation of {self.outcome.label} and {self.target.label}, or that minus the one of {self.rival.label} "
+            "(the weaker)"
+        )
 
 
 class Separated(_OfStates, frozen=True, tag="separated"):
-    """An outcome tells two groups of arms apart: whichever lies higher, a pair of one of each is in that order at a share
-    of pairs above `bar`, seed by seed.
+    """An outcome tells two groups of arms apart: whichever lies higher, a pair of one of each is in
+    that order at a share of pairs above `bar`, seed by seed.
 
-    The share is the area under the ROC curve, U / (n m) of Mann and Whitney (1947), ties counting a half; of it and its
-    complement the larger. A seed at which the outcome is the same in all arms counts as no effect.
+    The share is the area under the ROC curve, U / (n m) of Mann and Whitney (1947), ties counting a
+    half; of it and its complement the larger. A seed at which the outcome is the same in all arms
+    counts as no effect.
     """
 
     outcome: Measured
@@ -126,14 +134,19 @@ class Separated(_OfStates, frozen=True, tag="separated"):
 
     def __post_init__(self):
         if not self.first or not self.second or not 0.5 <= self.bar < 1:
-            raise ValueError(f"two groups of arms and a bar in [.5, 1) are needed, got {len(self.first)} and {len(self.second)} "
-                             f"arms, {self.bar:g}")
+            raise ValueError(
+                f"two groups of arms and a bar in [.5, 1) are needed, got {len(self.first)} and {len(self.second)} "
+                f"arms, {self.bar:g}"
+            )
 
     def arms(self) -> Iterator[Treatment]:
         return iter((*self.first, *self.second))
 
     def answer(self, bench: Bench) -> Effects:
-        one, other = (np.array([bench.value(self.outcome, arm) for arm in group]) for group in (self.first, self.second))
+        one, other = (
+            np.array([bench.value(self.outcome, arm) for arm in group])
+            for group in (self.first, self.second)
+        )
         if not np.ptp([*one, *other]):
             return (0.0,)
         higher = float(np.mean((np.sign(one[:, None] - other) + 1) / 2))
@@ -148,14 +161,20 @@ class Separated(_OfStates, frozen=True, tag="separated"):
         return f"share of pairs that {self.outcome.label} puts in one order, minus {self.bar:g}"
 
 
-def values(bench: Bench, outcomes: Iterator[Measured] | Sequence[Measured], arms: Sequence[Treatment]) -> np.ndarray:
+def values(
+    bench: Bench, outcomes: Iterator[Measured] | Sequence[Measured], arms: Sequence[Treatment]
+) -> np.ndarray:
     """Each outcome of each arm at this seed, (outcomes, arms)."""
     return np.array([[bench.value(outcome, arm) for arm in arms] for outcome in outcomes])
 
 
 def correlation(first: np.ndarray, second: np.ndarray, kind: Kind) -> float | None:
-    """Spearman's or Pearson's correlation of (n,) and (n,); None where one of them is the same throughout."""
+    """Spearman's or Pearson's correlation of (n,) and (n,); None where one of them is the same
+    throughout.
+    """
     if not np.ptp(first) or not np.ptp(second):
         return None
-    correlations = evidence.rank_correlations if kind == "spearman" else evidence.linear_correlations
+    correlations = (
+        evidence.rank_correlations if kind == "spearman" else evidence.linear_correlations
+    )
     return float(correlations(first[None], second[None])[0])

@@ -1,8 +1,11 @@
-"""Questions about many arms: the largest, a curve's peak, a mixing threshold; several questions at once."""
+"""Questions about many arms: the largest, a curve's peak, a mixing threshold; several questions at
+once.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+
 import numpy as np
 
 from ddiv import evidence
@@ -43,10 +46,11 @@ class Largest(Asking, frozen=True, tag="largest"):
 
 
 class RiseThenFall(Asking, frozen=True, tag="rise-then-fall"):
-    """Along a ladder an outcome first rises, then falls: somewhere inside it is larger than at both ends.
+    """Along a ladder an outcome first rises, then falls: somewhere inside it is larger than at both
+    ends.
 
-    Per seed: the curve, as differences from the first rung. Where the peak is has to be told from the seeds before the
-    one that it is judged on (`evidence.peaked`).
+    Per seed: the curve, as differences from the first rung. Where the peak is has to be told from
+    the seeds before the one that it is judged on (`evidence.peaked`).
     """
 
     outcome: Measured
@@ -54,7 +58,9 @@ class RiseThenFall(Asking, frozen=True, tag="rise-then-fall"):
 
     def __post_init__(self):
         if len(self.ladder) < 3:
-            raise TooFewArms(f"a rise and a fall need a ladder of 3 rungs or more, got {len(self.ladder)}")
+            raise TooFewArms(
+                f"a rise and a fall need a ladder of 3 rungs or more, got {len(self.ladder)}"
+            )
 
     def arms(self) -> Iterator[Treatment]:
         return (treatment for _, treatment in self.ladder)
@@ -75,7 +81,12 @@ class RiseThenFall(Asking, frozen=True, tag="rise-then-fall"):
 
     def derived(self, effects: Sequence[Effects]) -> tuple[Derived, ...]:
         rungs, curves = np.array([rung for rung, _ in self.ladder]), np.array(effects).T
-        return (Derived("where the mean is highest", *evidence.best_share(rungs, np.vstack([np.zeros(curves.shape[1]), curves]))),)
+        return (
+            Derived(
+                "where the mean is highest",
+                *evidence.best_share(rungs, np.vstack([np.zeros(curves.shape[1]), curves])),
+            ),
+        )
 
     @property
     def direction(self) -> int:
@@ -94,8 +105,9 @@ class RiseThenFall(Asking, frozen=True, tag="rise-then-fall"):
 class Mixing(Asking, frozen=True, tag="mixing"):
     """Over a ladder of synthetic shares accuracy is flat or rising at first, and lower in the end.
 
-    Per seed: the difference from the baseline at each share. Of them all of these must hold: none up to `half` is below the
-    baseline by more than `margin`, and the last share is below the mean of all up to `half`, the baseline among them.
+    Per seed: the difference from the baseline at each share. Of them all of these must hold: none
+    up to `half` is below the baseline by more than `margin`, and the last share is below the mean
+    of all up to `half`, the baseline among them.
     """
 
     outcome: Measured
@@ -105,9 +117,16 @@ class Mixing(Asking, frozen=True, tag="mixing"):
 
     def __post_init__(self):
         shares = [share for share, _ in self.ladder]
-        if shares != sorted(set(shares)) or shares[0] != 0 or len(self._early) < 2 or shares[-1] <= self.half:
-            raise TooFewArms(f"a mixing ladder starts at 0, rises, and has a share up to {self.half:g} and one beyond, "
-                             f"got {shares}")
+        if (
+            shares != sorted(set(shares))
+            or shares[0] != 0
+            or len(self._early) < 2
+            or shares[-1] <= self.half
+        ):
+            raise TooFewArms(
+                f"a mixing ladder starts at 0, rises, and has a share up to {self.half:g} and one beyond, "
+                f"got {shares}"
+            )
 
     @property
     def _early(self) -> list[int]:
@@ -122,17 +141,27 @@ class Mixing(Asking, frozen=True, tag="mixing"):
     def judge(self, effects: Sequence[Effects], alpha: float) -> Evidence:
         curves = self._curves(effects)
         early = curves[self._early]
-        return evidence.every([*(early[1:] + self.margin), early.mean(axis=0) - curves[-1]], alpha=alpha)
+        return evidence.every(
+            [*(early[1:] + self.margin), early.mean(axis=0) - curves[-1]], alpha=alpha
+        )
 
     def extremes(self, effects: Sequence[Effects]) -> Iterator[Effects]:
-        size, early, rungs = 1 + 10 * float(np.abs(effects).max()), len(self._early) - 1, len(self.ladder) - 1
+        size, early, rungs = (
+            1 + 10 * float(np.abs(effects).max()),
+            len(self._early) - 1,
+            len(self.ladder) - 1,
+        )
         yield (size,) * early + (-size,) * (rungs - early)
         yield (-size,) * early + (size,) * (rungs - early)
 
     def derived(self, effects: Sequence[Effects]) -> tuple[Derived, ...]:
         shares = np.array([share for share, _ in self.ladder])
-        return (Derived(f"largest synthetic share at which the mean is at most {self.margin:g} below that of real data only",
-                        *evidence.last_share(shares, self._curves(effects) + self.margin)),)
+        return (
+            Derived(
+                f"largest synthetic share at which the mean is at most {self.margin:g} below that of real data only",
+                *evidence.last_share(shares, self._curves(effects) + self.margin),
+            ),
+        )
 
     def _curves(self, effects: Sequence[Effects]) -> np.ndarray:
         """(rungs, seeds) differences from the baseline, its own 0 first."""
@@ -146,8 +175,10 @@ class Mixing(Asking, frozen=True, tag="mixing"):
 
     @property
     def method(self) -> str:
-        return (f"sign e-process on per-seed comparisons, not lower at any share up to {self.half:g} (margin {self.margin:g}) "
-                "and lower in the end; all must hold")
+        return (
+            f"sign e-process on per-seed comparisons, not lower at any share up to {self.half:g} (margin {self.margin:g}) "
+            "and lower in the end; all must hold"
+        )
 
     @property
     def unit(self) -> str:
@@ -183,7 +214,9 @@ class All(Asking, frozen=True, tag="all"):
         return (pair for part in self.questions for pair in part.compared(bench))
 
     def answer(self, bench: Bench) -> Effects:
-        return tuple(part.direction * effect for part in self.questions for effect in part.answer(bench))
+        return tuple(
+            part.direction * effect for part in self.questions for effect in part.answer(bench)
+        )
 
     def judge(self, effects: Sequence[Effects], alpha: float) -> Evidence:
         return evidence.every(list(zip(*effects)), alpha=alpha)
@@ -199,4 +232,7 @@ class All(Asking, frozen=True, tag="all"):
 
     @property
     def unit(self) -> str:
-        return "; ".join(dict.fromkeys(part.unit for part in self.questions)) + " (the weakest, positive as claimed)"
+        return (
+            "; ".join(dict.fromkeys(part.unit for part in self.questions))
+            + " (the weakest, positive as claimed)"
+        )

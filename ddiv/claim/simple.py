@@ -1,4 +1,6 @@
-"""Questions that each seed answers with one number: a slope, a difference, a change, a distance from a bound."""
+"""Questions that each seed answers with one number: a slope, a difference, a change, a distance
+from a bound.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,9 @@ from ddiv.treatment import BASELINE, Treatment
 
 
 class Trend(OneEffect, frozen=True, tag="trend"):
-    """An outcome rises (falls) from dose to dose: the slope over the ranks of the doses, seed by seed."""
+    """An outcome rises (falls) from dose to dose: the slope over the ranks of the doses, seed by
+    seed.
+    """
 
     outcome: Measured
     ladder: Ladder
@@ -39,7 +43,9 @@ class Trend(OneEffect, frozen=True, tag="trend"):
         # The baseline always matches itself; a slope from it to a single dose is no ladder.
         if len(doses) < min(3, len(self.ladder)):
             own = [treatment.is_baseline for _, treatment in self.ladder].count(True)
-            raise Unmatched(f"only {len(doses) - own} of {len(self.ladder) - own} doses can be matched")
+            raise Unmatched(
+                f"only {len(doses) - own} of {len(self.ladder) - own} doses can be matched"
+            )
         return (trend(doses, effects),)
 
     @property
@@ -52,7 +58,9 @@ class Trend(OneEffect, frozen=True, tag="trend"):
 
 
 class Contrast(OneEffect, frozen=True, tag="contrast"):
-    """An outcome is larger (smaller) than that of `base` (the baseline), on average over these arms."""
+    """An outcome is larger (smaller) than that of `base` (the baseline), on average over these
+    arms.
+    """
 
     outcome: Measured
     treatments: tuple[Treatment, ...]
@@ -79,9 +87,11 @@ class Contrast(OneEffect, frozen=True, tag="contrast"):
 
 
 class NoWorse(OneEffect, frozen=True, tag="no-worse"):
-    """An outcome is not lower (direction RISES; FALLS: not higher) than the baseline's by more than `margin`.
+    """An outcome is not lower (direction RISES; FALLS: not higher) than the baseline's by more than
+    `margin`.
 
-    The effect is the mean difference over the arms, shifted by the margin to the side that the claim allows.
+    The effect is the mean difference over the arms, shifted by the margin to the side that the
+    claim allows.
     """
 
     outcome: Measured
@@ -169,10 +179,11 @@ class Threshold(OneEffect, frozen=True, tag="threshold"):
 
 
 class Further(OneEffect, frozen=True, tag="further"):
-    """A group of arms moves an outcome further from the baseline, whichever way, than other arms do.
+    """A group of arms moves an outcome further from the baseline, whichever way, than other arms
+    do.
 
-    Per seed: |mean effect of the group| less the largest of |effect| of the others ("each"), or less |their mean effect|
-    ("mean").
+    Per seed: |mean effect of the group| less the largest of |effect| of the others ("each"), or
+    less |their mean effect| ("mean").
     """
 
     outcome: Measured
@@ -191,7 +202,11 @@ class Further(OneEffect, frozen=True, tag="further"):
 
     @property
     def method(self) -> str:
-        rival = "of the mean effect of the others" if self.against == "mean" else "of the largest effect among the others"
+        rival = (
+            "of the mean effect of the others"
+            if self.against == "mean"
+            else "of the largest effect among the others"
+        )
         return f"sign e-process on per-seed sizes of the group's mean effect, less that {rival}"
 
     @property

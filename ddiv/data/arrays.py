@@ -1,6 +1,8 @@
-"""A file of numpy arrays (.npz): `x_train`, `y_train`, `x_test`, `y_test` and, if there are names, `classes`.
+"""A file of numpy arrays (.npz): `x_train`, `y_train`, `x_test`, `y_test` and, if there are names,
+`classes`.
 
-Images are uint8 (n, h, w, 3), (n, 3, h, w), or grey (n, h, w); labels are whole numbers from 0 on, (n,) or (n, 1).
+Images are uint8 (n, h, w, 3), (n, 3, h, w), or grey (n, h, w); labels are whole numbers from 0 on,
+(n,) or (n, 1).
 """
 
 from __future__ import annotations
@@ -19,8 +21,13 @@ WANTED = ("x_train", "y_train", "x_test", "y_test")
 
 def locate(spec: Arrays) -> Path:
     """The file of a spec. Raises NoData where it is not at hand."""
-    return find(spec.digest, ".npz", "arrays", f"put the file below the folder that --data-root (or {FOLDER_VARIABLE}) "
-                "names, or the SHA-256 of another one (ddiv.digests.file_digest) into the study")
+    return find(
+        spec.digest,
+        ".npz",
+        "arrays",
+        f"put the file below the folder that --data-root (or {FOLDER_VARIABLE}) "
+        "names, or the SHA-256 of another one (ddiv.digests.file_digest) into the study",
+    )
 
 
 def load_arrays(spec: Arrays) -> Dataset:
@@ -32,39 +39,70 @@ def load_arrays(spec: Arrays) -> Dataset:
     try:
         with np.load(path, allow_pickle=False) as file:
             held = {name: file[name] for name in (*WANTED, "classes") if name in file.files}
-    except (OSError, ValueError, EOFError) as error:  # ValueError: an array of objects, which would have to be unpickled
-        raise BadData(f"{path} cannot be read ({error}): write it with numpy.savez, of numbers and text only") from error
+    except (OSError, ValueError, EOFError) as error:
+        # ValueError: an array of objects, which would have to be unpickled
+        raise BadData(
+            f"{path} cannot be read ({error}): write it with numpy.savez, of numbers and text only"
+        ) from error
     if missing := [name for name in WANTED if name not in held]:
-        raise BadData(f"{path} has no array {missing[0]!r}: write {', '.join(WANTED)} with numpy.savez")
+        raise BadData(
+            f"{path} has no array {missing[0]!r}: write {', '.join(WANTED)} with numpy.savez"
+        )
     images = {part: _images(path, f"x_{part}", held[f"x_{part}"]) for part in ("train", "test")}
-    labels = {part: _labels(path, f"y_{part}", held[f"y_{part}"], len(images[part])) for part in images}
+    labels = {
+        part: _labels(path, f"y_{part}", held[f"y_{part}"], len(images[part])) for part in images
+    }
     count = 1 + max(max(ones, default=0) for ones in labels.values())
     classes = tuple(map(str, held.get("classes", range(count))))
     if len(classes) < count:
-        raise BadData(f"{path} names {len(classes)} classes and has labels up to {count - 1}: give each class a name")
+        raise BadData(
+            f"{path} names {len(classes)} classes and has labels up to {count - 1}: give each class a name"
+        )
     sides = {*images["train"].shape[1:3], *images["test"].shape[1:3]}
     if not spec.side and len(sides) > 1:
-        raise BadData(f"the images in {path} are not square, or of several sizes: give the study's data a side")
-    examples = {part: [*map(Example, of_array(part, images[part]), labels[part])] for part in images}
+        raise BadData(
+            f"the images in {path} are not square, or of several sizes: give the study's data a side"
+        )
+    examples = {
+        part: [*map(Example, of_array(part, images[part]), labels[part])] for part in images
+    }
     tests = {"arrays": ranked(examples["test"], spec.split_seed, spec.test_per_class)}
-    return dataset(ranked(examples["train"], spec.split_seed, spec.per_class), tests, classes, spec.side or min(sides))
+    return dataset(
+        ranked(examples["train"], spec.split_seed, spec.per_class),
+        tests,
+        classes,
+        spec.side or min(sides),
+    )
 
 
 def _images(path: Path, name: str, images: np.ndarray) -> np.ndarray:
     """The images as (n, h, w, 3)."""
-    if images.dtype == np.uint8 and images.ndim == 4 and images.shape[-1] not in (1, 3) and images.shape[1] in (1, 3):
+    if (
+        images.dtype == np.uint8
+        and images.ndim == 4
+        and images.shape[-1] not in (1, 3)
+        and images.shape[1] in (1, 3)
+    ):
         images = images.transpose(0, 2, 3, 1)
     if images.dtype == np.uint8 and images.ndim == 3:
         images = images[..., None]
     if images.dtype != np.uint8 or images.ndim != 4 or images.shape[-1] not in (1, 3):
-        raise BadData(f"{name} in {path} is {images.dtype} {images.shape}, and images are uint8 (n, h, w, 3), (n, 3, h, w) "
-                      "or, if grey, (n, h, w): convert it")
+        raise BadData(
+            f"{name} in {path} is {images.dtype} {images.shape}, and images are uint8 (n, h, w, 3), (n, 3, h, w) "
+            "or, if grey, (n, h, w): convert it"
+        )
     return images if images.shape[-1] == 3 else images.repeat(3, axis=-1)
 
 
 def _labels(path: Path, name: str, labels: np.ndarray, wanted: int) -> list[int]:
     flat = labels[:, 0] if labels.ndim == 2 and labels.shape[1] == 1 else labels
-    if flat.shape != (wanted,) or not np.issubdtype(flat.dtype, np.integer) or flat.min(initial=0) < 0:
-        raise BadData(f"{name} in {path} is {labels.dtype} {labels.shape}, and labels are {wanted} whole numbers from 0 on: "
-                      "convert it")
+    if (
+        flat.shape != (wanted,)
+        or not np.issubdtype(flat.dtype, np.integer)
+        or flat.min(initial=0) < 0
+    ):
+        raise BadData(
+            f"{name} in {path} is {labels.dtype} {labels.shape}, and labels are {wanted} whole numbers from 0 on: "
+            "convert it"
+        )
     return flat.tolist()

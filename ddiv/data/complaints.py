@@ -1,6 +1,8 @@
-"""Real consumer complaints: CSV files of narratives as the CFPB's Consumer Complaint Database exports them.
+"""Real consumer complaints: CSV files of narratives as the CFPB's Consumer Complaint Database
+exports them.
 
-A spec names its file by the SHA-256 of the bytes; the file lies anywhere below the folder that DDIV_DATA names.
+A spec names its file by the SHA-256 of the bytes; the file lies anywhere below the folder that
+DDIV_DATA names.
 """
 
 from __future__ import annotations
@@ -28,10 +30,11 @@ NARRATIVE_COLUMNS = ("narrative", "consumer complaint narrative", "complaint wha
 class Facts(NamedTuple):
     """What became of the rows of a file: `rows` is the sum of all that follows.
 
-    `empty` rows have no narrative, or nothing but redactions; `unlabelled` ones lack a label; `elsewhere` are those of
-    domains that the spec doesn't name. Of texts that are equal but for case, punctuation and redactions one stays
-    (`duplicates`), or none where their labels differ (`contradictory`). `rare` counts the texts of each class left out as
-    too rare, `surplus` what balance and `per_class` leave over. `training` is by class, `tests` by domain and class.
+    `empty` rows have no narrative, or nothing but redactions; `unlabelled` ones lack a label;
+    `elsewhere` are those of domains that the spec doesn't name. Of texts that are equal but for
+    case, punctuation and redactions one stays (`duplicates`), or none where their labels differ
+    (`contradictory`). `rare` counts the texts of each class left out as too rare, `surplus` what
+    balance and `per_class` leave over. `training` is by class, `tests` by domain and class.
     """
 
     rows: int
@@ -47,7 +50,9 @@ class Facts(NamedTuple):
 
 
 class Complaint(NamedTuple):
-    """A cleaned narrative, its class, its domain, and `rank`: where it stands in the random order of a split seed."""
+    """A cleaned narrative, its class, its domain, and `rank`: where it stands in the random order
+    of a split seed.
+    """
 
     text: str
     label: str
@@ -56,13 +61,20 @@ class Complaint(NamedTuple):
 
 
 def pinned(spec: Complaints) -> Complaints:
-    """The spec with the digest of the file complaints.csv in the data root, where it has none and there is such a file."""
+    """The spec with the digest of the file complaints.csv in the data root, where it has none and
+    there is such a file.
+    """
     path = data_root() / STANDARD
-    return msgspec.structs.replace(spec, digest=file_digest(path)) if not spec.digest and path.is_file() else spec
+    return (
+        msgspec.structs.replace(spec, digest=file_digest(path))
+        if not spec.digest and path.is_file()
+        else spec
+    )
 
 
 def load_complaints(spec: Complaints) -> Dataset:
-    """The complaints of a spec: texts as str, arrays of objects (n,); labels int64 (n,), numbers into the sorted classes.
+    """The complaints of a spec: texts as str, arrays of objects (n,); labels int64 (n,), numbers
+    into the sorted classes.
 
     Raises NoData where the file is not at hand, BadTable where it cannot be used.
     """
@@ -73,29 +85,37 @@ def load_complaints(spec: Complaints) -> Dataset:
 def loaded(spec: Complaints) -> tuple[Dataset, Facts]:
     """What `load_complaints` gives, and what became of the file's rows. Raises as it does."""
     roles = {"narrative": (spec.narrative,) if spec.narrative else NARRATIVE_COLUMNS} | {
-        name: (name,) for name in (*spec.label, *([spec.domain] if spec.domain else []))}
+        name: (name,) for name in (*spec.label, *([spec.domain] if spec.domain else []))
+    }
     return select(read(find(spec.digest), roles), spec)
 
 
-_STEPS = [(re.compile(pattern), replacement) for pattern, replacement in [
-    (r"[\x00-\x1f\x7f]+", " "),
-    (r"\{[\s{]*(?:>=\s*)?\$\s*([\d,.]*?\d)(?:\.00)?\s*\}", r"$\1"),  # {$1400.00}, {>= $1,000,000}
-    (r"[Xx]{2,}/[Xx]{2,}(?:/(?:[Xx]+|\d+|\w+>)?)?", " "),  # XX/XX/XXXX, XX/XX/2023, XX/XX/year>
-    (r"(?:\{\s*)?(?:\$\s*)?[Xx]{4,}(?:\s*\})?(?: ?'s\b)?", " "),
-    (r"''|``", '"'),
-    (r"[(\[{]\s*[)\]}]", " "),  # what held nothing but redactions
-    (r"\s+", " "),
-    (r" (?:(?=[,.;:!?%)\]])|(?<=[(\[] )|(?<=\w )(?='s\b))", ""),
-    (r"(?<=[,;:])(?: ?[,;:])+", ""),
-]]
+_STEPS = [
+    (re.compile(pattern), replacement)
+    for pattern, replacement in [
+        (r"[\x00-\x1f\x7f]+", " "),
+        (
+            r"\{[\s{]*(?:>=\s*)?\$\s*([\d,.]*?\d)(?:\.00)?\s*\}",
+            r"$\1",
+        ),  # {$1400.00}, {>= $1,000,000}
+        (r"[Xx]{2,}/[Xx]{2,}(?:/(?:[Xx]+|\d+|\w+>)?)?", " "),  # XX/XX/XXXX, XX/XX/2023, XX/XX/year>
+        (r"(?:\{\s*)?(?:\$\s*)?[Xx]{4,}(?:\s*\})?(?: ?'s\b)?", " "),
+        (r"''|``", '"'),
+        (r"[(\[{]\s*[)\]}]", " "),  # what held nothing but redactions
+        (r"\s+", " "),
+        (r" (?:(?=[,.;:!?%)\]])|(?<=[(\[] )|(?<=\w )(?='s\b))", ""),
+        (r"(?<=[,;:])(?: ?[,;:])+", ""),
+    ]
+]
 
 
 def clean(narrative: str) -> str:
     """A narrative as plain text in one line, letter case as it is.
 
-    Redactions (XXXX, also within words; XX/XX/XXXX, XX/XX/2023) are taken out together with brackets that hold nothing
-    else; {$1400.00} becomes $1400; '' becomes a double quote; spaces before punctuation and after opening brackets go,
-    as do separators after separators and all further white space. On lower-cased and stripped texts only redactions change.
+    Redactions (XXXX, also within words; XX/XX/XXXX, XX/XX/2023) are taken out together with
+    brackets that hold nothing else; {$1400.00} becomes $1400; '' becomes a double quote; spaces
+    before punctuation and after opening brackets go, as do separators after separators and all
+    further white space. On lower-cased and stripped texts only redactions change.
     """
     for pattern, replacement in _STEPS:
         narrative = pattern.sub(replacement, narrative)
@@ -103,10 +123,12 @@ def clean(narrative: str) -> str:
 
 
 def select(table: Mapping[str, Sequence[str]], spec: Complaints) -> tuple[Dataset, Facts]:
-    """The dataset that a spec makes of columns by role ("narrative", and those of its label and domain); and the facts.
+    """The dataset that a spec makes of columns by role ("narrative", and those of its label and
+    domain); and the facts.
 
-    What tests, trains or is left over is decided by SHA-256 over the split seed and the text: no text is on both sides, and
-    the test texts are the same whatever `per_class` is. Raises BadTable where there is nothing to train or test on.
+    What tests, trains or is left over is decided by SHA-256 over the split seed and the text: no
+    text is on both sides, and the test texts are the same whatever `per_class` is. Raises BadTable
+    where there is nothing to train or test on.
     """
     names = spec.domains or ("complaints",)
     lost: Counter[str] = Counter()
@@ -117,14 +139,26 @@ def select(table: Mapping[str, Sequence[str]], spec: Complaints) -> tuple[Datase
     for domain in names:
         found = [sorted(pools[domain, label], key=lambda one: one.rank) for label in classes]
         if spec.balanced:
-            found = [ones[:min(map(len, found))] for ones in found]
-        held = [_for_testing(len(ones), spec.test_share) if domain == names[0] else len(ones) for ones in found]
+            found = [ones[: min(map(len, found))] for ones in found]
+        held = [
+            _for_testing(len(ones), spec.test_share) if domain == names[0] else len(ones)
+            for ones in found
+        ]
         tests[domain] = [one for ones, count in zip(found, held) for one in ones[:count]]
-        training += [one for ones, count in zip(found, held) for one in ones[count:][:spec.per_class or None]]
+        training += [
+            one
+            for ones, count in zip(found, held)
+            for one in ones[count:][: spec.per_class or None]
+        ]
     distinct = sum(len(pools[domain, label]) for domain in names for label in classes)
-    facts = Facts(len(table["narrative"]), *(lost[name] for name in Facts._fields[1:6]), rare,
-                  surplus=distinct - len(training) - sum(map(len, tests.values())), training=_counts(training, classes),
-                  tests={domain: _counts(ones, classes) for domain, ones in tests.items()})
+    facts = Facts(
+        len(table["narrative"]),
+        *(lost[name] for name in Facts._fields[1:6]),
+        rare,
+        surplus=distinct - len(training) - sum(map(len, tests.values())),
+        training=_counts(training, classes),
+        tests={domain: _counts(ones, classes) for domain, ones in tests.items()},
+    )
     tests = {domain: _arrays(ones, classes) for domain, ones in tests.items()}
     return Dataset(*_arrays(training, classes), tests, classes), facts
 
@@ -133,20 +167,35 @@ def _for_testing(count: int, share: float) -> int:
     return min(max(round(share * count), 1), count - 1)  # at least one on each side
 
 
-def _complaints(table: Mapping[str, Sequence[str]], spec: Complaints, names: Sequence[str],
-                lost: Counter[str]) -> Iterator[Complaint]:
+def _complaints(
+    table: Mapping[str, Sequence[str]], spec: Complaints, names: Sequence[str], lost: Counter[str]
+) -> Iterator[Complaint]:
     for place, narrative in enumerate(table["narrative"]):
         domain = table[spec.domain][place].strip() if spec.domain else names[0]
         label = [table[column][place].strip() for column in spec.label]
-        text = " ".join(clean(narrative).split()[:spec.max_words or None])
+        text = " ".join(clean(narrative).split()[: spec.max_words or None])
         folded = " ".join(re.findall(r"\w+", text.casefold()))
-        if reason := not folded and "empty" or not all(label) and "unlabelled" or domain not in names and "elsewhere":
+        if (
+            reason := not folded
+            and "empty"
+            or not all(label)
+            and "unlabelled"
+            or domain not in names
+            and "elsewhere"
+        ):
             lost[reason] += 1
         else:
-            yield Complaint(text, ": ".join(label), domain, hashlib.sha256(f"{spec.split_seed}/{folded}".encode()).digest())
+            yield Complaint(
+                text,
+                ": ".join(label),
+                domain,
+                hashlib.sha256(f"{spec.split_seed}/{folded}".encode()).digest(),
+            )
 
 
-def _distinct(complaints: Iterable[Complaint], lost: Counter[str]) -> dict[tuple[str, str], list[Complaint]]:
+def _distinct(
+    complaints: Iterable[Complaint], lost: Counter[str]
+) -> dict[tuple[str, str], list[Complaint]]:
     """By domain and class, the first of those that share a rank; none where their classes differ."""
     alike: dict[bytes, list[Complaint]] = defaultdict(list)
     for one in complaints:
@@ -161,27 +210,46 @@ def _distinct(complaints: Iterable[Complaint], lost: Counter[str]) -> dict[tuple
     return pools
 
 
-def _classes(pools: Mapping[tuple[str, str], Sequence[Complaint]], names: Sequence[str], spec: Complaints,
-             lost: Counter[str]) -> tuple[tuple[str, ...], dict[str, int]]:
+def _classes(
+    pools: Mapping[tuple[str, str], Sequence[Complaint]],
+    names: Sequence[str],
+    spec: Complaints,
+    lost: Counter[str],
+) -> tuple[tuple[str, ...], dict[str, int]]:
     """The classes in alphabetical order, and how many texts each class that is too rare has."""
     if absent := [name for name in names if not any(domain == name for domain, _ in pools)]:
-        dropped = ", ".join(f"{count} {reason}" for reason, count in lost.items() if count) or "none"
-        raise BadTable(f"the file has no usable narrative in the domain {' or '.join(map(repr, absent))} (rows dropped: "
-                       f"{dropped}): look at it, and at the columns and domains that the study names")
+        dropped = (
+            ", ".join(f"{count} {reason}" for reason, count in lost.items() if count) or "none"
+        )
+        raise BadTable(
+            f"the file has no usable narrative in the domain {' or '.join(map(repr, absent))} (rows dropped: "
+            f"{dropped}): look at it, and at the columns and domains that the study names"
+        )
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     for (domain, label), ones in pools.items():
         counts[label][domain] = len(ones)
-    kept = {label for label, by in counts.items() if by[names[0]] >= spec.min_per_class and all(by[name] for name in names)}
+    kept = {
+        label
+        for label, by in counts.items()
+        if by[names[0]] >= spec.min_per_class and all(by[name] for name in names)
+    }
     rare = {label: by.total() for label, by in sorted(counts.items()) if label not in kept}
-    needed = f"{spec.min_per_class} different texts" + f" in {names[0]!r} and one in each other domain" * (len(names) > 1)
+    needed = (
+        f"{spec.min_per_class} different texts"
+        + f" in {names[0]!r} and one in each other domain" * (len(names) > 1)
+    )
     if rare and spec.rare == "error":
         listed = ", ".join([f"{label!r} ({count})" for label, count in rare.items()][:LISTED])
         listed += ", ..." * (len(rare) > LISTED)
-        raise BadTable(f"{len(rare)} of {len(counts)} classes have less than {needed}: {listed}. Drop them (rare=\"drop\"), "
-                       "lower min_per_class, or take another label")
+        raise BadTable(
+            f'{len(rare)} of {len(counts)} classes have less than {needed}: {listed}. Drop them (rare="drop"), '
+            "lower min_per_class, or take another label"
+        )
     if len(kept) < 2:
-        raise BadTable(f"{len(kept)} of {len(counts)} classes have {needed}, a classifier needs two: take another label or "
-                       "domain, lower min_per_class, or give a larger file")
+        raise BadTable(
+            f"{len(kept)} of {len(counts)} classes have {needed}, a classifier needs two: take another label or "
+            "domain, lower min_per_class, or give a larger file"
+        )
     return tuple(sorted(kept)), rare
 
 
@@ -190,9 +258,13 @@ def _counts(complaints: Iterable[Complaint], classes: Sequence[str]) -> dict[str
     return {label: found[label] for label in classes}
 
 
-def _arrays(complaints: Iterable[Complaint], classes: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+def _arrays(
+    complaints: Iterable[Complaint], classes: Sequence[str]
+) -> tuple[np.ndarray, np.ndarray]:
     # By rank: neighbours are of any class, so the first so many are a random sample.
     ordered = sorted(complaints, key=lambda one: one.rank)
     numbers = {label: number for number, label in enumerate(classes)}
-    return (np.array([one.text for one in ordered], dtype=object),
-            np.array([numbers[one.label] for one in ordered], dtype=np.int64))
+    return (
+        np.array([one.text for one in ordered], dtype=object),
+        np.array([numbers[one.label] for one in ordered], dtype=np.int64),
+    )

@@ -15,8 +15,8 @@ Say = Callable[[str], str]  # fills in a phrase of the lexicon
 class Register(NamedTuple):
     """How a register chooses what to say, and what it does to the sentences.
 
-    `plain` is its share of plain phrases, `opening` its chance of an opening sentence, `words` the range from which the
-    wanted number of words is drawn, before `finish` changes them.
+    `plain` is its share of plain phrases, `opening` its chance of an opening sentence, `words` the
+    range from which the wanted number of words is drawn, before `finish` changes them.
     """
 
     plain: float
@@ -33,14 +33,18 @@ def _letter(sentences: list[str], say: Say, draws: NamedDraws) -> str:
 
 
 def _phone(sentences: list[str], say: Say, draws: NamedDraws) -> str:
-    """What was said, in lower case: contractions, fillers, repeated words, and in between what the agent asks.
+    """What was said, in lower case: contractions, fillers, repeated words, and in between what the
+    agent asks.
 
-    Speakers are not marked: a mark that every text of a register has, and no other, would be the register's name.
+    Speakers are not marked: a mark that every text of a register has, and no other, would be the
+    register's name.
     """
     turns = [say(lexicon.AGENT[0]) + "?"] if draws.chance(0.3) else []
     for sentence in sentences:
         words = []
-        for word in _FULL.sub(lambda match: lexicon.CONTRACTIONS[match[0].lower()], sentence).split():
+        for word in _FULL.sub(
+            lambda match: lexicon.CONTRACTIONS[match[0].lower()], sentence
+        ).split():
             if draws.chance(0.06):
                 words.append(draws.pick(lexicon.FILLERS))
             words.append(word)
@@ -48,7 +52,9 @@ def _phone(sentences: list[str], say: Say, draws: NamedDraws) -> str:
                 words.append(word)
         turns.append(" ".join(words))
         if draws.chance(0.15):
-            turns.append(say(draws.pick(lexicon.AGENT[1:])) + "? " + draws.pick(("No.", "Yes.", "Okay.")))
+            turns.append(
+                say(draws.pick(lexicon.AGENT[1:])) + "? " + draws.pick(("No.", "Yes.", "Okay."))
+            )
     return " ".join(turns).lower()
 
 
@@ -60,7 +66,9 @@ def _terse(sentences: list[str], say: Say, draws: NamedDraws) -> str:
         for word in sentence.lower().split():
             bare = word.rstrip(".,?")
             if bare not in lexicon.DROPPED or draws.chance(0.25):
-                words.append(lexicon.SHORT[bare] if bare in lexicon.SHORT and draws.chance(0.35) else bare)
+                words.append(
+                    lexicon.SHORT[bare] if bare in lexicon.SHORT and draws.chance(0.35) else bare
+                )
         notes.append(" ".join(words))
     return draws.pick((". ", ", ")).join(note for note in notes if note)
 
@@ -81,7 +89,7 @@ _KEYS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
 def _misspelt(word: str, draws: NamedDraws) -> str:
     """One letter dropped, doubled, swapped with the next, or replaced by the key on its right."""
     at, how = draws.below(len(word) - 1), draws.below(4)
-    before, letter, after = word[:at], word[at], word[at + 1:]
+    before, letter, after = word[:at], word[at], word[at + 1 :]
     if how == 0:
         return before + after
     if how == 1:
@@ -93,5 +101,8 @@ def _misspelt(word: str, draws: NamedDraws) -> str:
 
 
 REGISTERS = {
-    "letter": Register(0.1, 0.5, (15, 32), _letter), "phone": Register(0.6, 0.3, (12, 24), _phone),
-    "terse": Register(0.4, 0.15, (14, 30), _terse), "typos": Register(0.2, 0.4, (15, 32), _typos)}
+    "letter": Register(0.1, 0.5, (15, 32), _letter),
+    "phone": Register(0.6, 0.3, (12, 24), _phone),
+    "terse": Register(0.4, 0.15, (14, 30), _terse),
+    "typos": Register(0.2, 0.4, (15, 32), _typos),
+}

@@ -1,4 +1,6 @@
-"""CSV files of the user's own: found by the SHA-256 of their bytes, read by the names of their columns."""
+"""CSV files of the user's own: found by the SHA-256 of their bytes, read by the names of their
+columns.
+"""
 
 from __future__ import annotations
 
@@ -22,22 +24,33 @@ EXPORTS = "exports of the CFPB's Consumer Complaint Database (https://www.consum
 
 
 def find(wanted: str) -> Path:
-    """The CSV file of this SHA-256 anywhere below the data root. Raises NoData where there is none."""
+    """The CSV file of this SHA-256 anywhere below the data root.
+
+    Raises NoData where there is none.
+    """
     if not wanted:
-        raise NoData(f"there is no {STANDARD} in {root.data_root()}: put one there; such files are {EXPORTS}")
+        raise NoData(
+            f"there is no {STANDARD} in {root.data_root()}: put one there; such files are {EXPORTS}"
+        )
     return root.find(
-        wanted, ".csv", "complaints",
+        wanted,
+        ".csv",
+        "complaints",
         f"let {root.FOLDER_VARIABLE} name the folder of that CSV file. Such files are {EXPORTS}; for another one put its "
-        "SHA-256 (ddiv.digests.file_digest) into the study")
+        "SHA-256 (ddiv.digests.file_digest) into the study",
+    )
 
 
 def read(path: Path, columns: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
-    """The columns of a CSV file (UTF-8, commas) by role: `columns` maps a role to the names that its column may have.
+    """The columns of a CSV file (UTF-8, commas) by role: `columns` maps a role to the names that
+    its column may have.
 
-    Names are compared without regard to case, spaces, hyphens and underscores ("Sub-product" is "sub_product").
-    Raises BadTable on a missing column, on what isn't such a file, and on torn rows.
+    Names are compared without regard to case, spaces, hyphens and underscores ("Sub-product" is
+    "sub_product"). Raises BadTable on a missing column, on what isn't such a file, and on torn
+    rows.
     """
-    before = csv.field_size_limit(2**31 - 1)  # the default, 128 KiB, is less than some narratives with their letters
+    # the default, 128 KiB, is less than some narratives with their letters
+    before = csv.field_size_limit(2**31 - 1)
     line = 0
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:
@@ -53,29 +66,41 @@ def read(path: Path, columns: Mapping[str, Sequence[str]]) -> dict[str, list[str
                     for role, place in places.items():
                         table[role].append(row[place])
                 elif row:  # an empty line is no row
-                    raise BadTable(f"{path}, line {line}: {len(row)} fields under a header of {len(header)}; a comma, "
-                                   "quote or line break within a field must stand in double quotes: export the file anew")
+                    raise BadTable(
+                        f"{path}, line {line}: {len(row)} fields under a header of {len(header)}; a comma, "
+                        "quote or line break within a field must stand in double quotes: export the file anew"
+                    )
     except UnicodeDecodeError as error:
-        raise BadTable(f"{path} is not UTF-8 text (a byte 0x{error.object[error.start]:02x} after line {line}): unpack it "
-                       "if it is an archive, or convert it, for instance with iconv -f WINDOWS-1252 -t UTF-8") from error
+        raise BadTable(
+            f"{path} is not UTF-8 text (a byte 0x{error.object[error.start]:02x} after line {line}): unpack it "
+            "if it is an archive, or convert it, for instance with iconv -f WINDOWS-1252 -t UTF-8"
+        ) from error
     except csv.Error as error:
-        raise BadTable(f"{path} is no whole CSV file ({error}, in what begins after line {line}): a double quote is not "
-                       "closed, or the file was cut short; export or download it anew") from error
+        raise BadTable(
+            f"{path} is no whole CSV file ({error}, in what begins after line {line}): a double quote is not "
+            "closed, or the file was cut short; export or download it anew"
+        ) from error
     finally:
         csv.field_size_limit(before)
     return table
 
 
-def _places(path: Path, header: Sequence[str], columns: Mapping[str, Sequence[str]]) -> dict[str, int]:
+def _places(
+    path: Path, header: Sequence[str], columns: Mapping[str, Sequence[str]]
+) -> dict[str, int]:
     names = [_plain(name) for name in header]
     places = {}
     for role, candidates in columns.items():
         found = [names.index(_plain(name)) for name in candidates if names.count(_plain(name)) == 1]
         if not found:
-            own = ", ".join([repr(name[:60]) for name in header[:LISTED]] + ["..."] * (len(header) > LISTED))
+            own = ", ".join(
+                [repr(name[:60]) for name in header[:LISTED]] + ["..."] * (len(header) > LISTED)
+            )
             wanted = " or ".join(map(repr, candidates))
-            raise BadTable(f"{path} has no single column named {wanted}; its columns are {own}: name one of them in the "
-                           "study" + ", or convert the file to commas" * (len(header) == 1))
+            raise BadTable(
+                f"{path} has no single column named {wanted}; its columns are {own}: name one of them in the "
+                "study" + ", or convert the file to commas" * (len(header) == 1)
+            )
         places[role] = found[0]
     return places
 

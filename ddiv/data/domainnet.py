@@ -1,12 +1,14 @@
-"""DomainNet (Peng et al. 2019) in its cleaned version, out of the official archives or of what was unpacked from them.
+"""DomainNet (Peng et al. 2019) in its cleaned version, out of the official archives or of what was
+unpacked from them.
 
     ROOT/domainnet/real.zip, ...          or the folders real/CLASS/FILE; archives are read as they are
                    real_train.txt, ...    lists with lines "real/CLASS/FILE LABEL"; real_test.txt
 
-The paper has 50,000 training images of 142 classes and doesn't say which. The list holds 120,906 training images of 345
-classes, class after class, and 345 * 50,000 / 120,906 = 142.7: so many classes are met on reading it from its start. Hence
-the classes are the first 142 by label that every domain has test images of, and the images 50,000 of theirs by the SHA-256
-of their paths (all, where they are fewer).
+The paper has 50,000 training images of 142 classes and doesn't say which. The list holds 120,906
+training images of 345 classes, class after class, and 345 * 50,000 / 120,906 = 142.7: so many
+classes are met on reading it from its start. Hence the classes are the first 142 by label that
+every domain has test images of, and the images 50,000 of theirs by the SHA-256 of their paths (all,
+where they are fewer).
 """
 
 from __future__ import annotations
@@ -29,7 +31,9 @@ FOLDER = "domainnet"
 
 
 class Line(NamedTuple):
-    """One line of a list: a path below the folder, DOMAIN/CLASS/FILE, and the number of its class among the 345."""
+    """One line of a list: a path below the folder, DOMAIN/CLASS/FILE, and the number of its class
+    among the 345.
+    """
 
     path: str
     label: int
@@ -57,7 +61,8 @@ def absent(spec: DomainNet) -> str | None:
 
 
 def load_domainnet(spec: DomainNet) -> Dataset:
-    """The images of DomainNet: uint8 (n, 3, side, side), labels int64 (n,), numbers into the classes in the official order.
+    """The images of DomainNet: uint8 (n, 3, side, side), labels int64 (n,), numbers into the
+    classes in the official order.
 
     Raises NoData where it is not at hand, BadData where its lists or archives cannot be used.
     """
@@ -71,35 +76,52 @@ def load_domainnet(spec: DomainNet) -> Dataset:
     def examples(domain: str, listed: Sequence[Line], per_class: int = 0) -> list[Example]:
         kept = [one for one in listed if one.label in numbers]
         sources = _sources(domain, [one.path for one in kept])
-        return ranked(map(Example, sources, (numbers[one.label] for one in kept)), spec.split_seed, per_class)
+        return ranked(
+            map(Example, sources, (numbers[one.label] for one in kept)), spec.split_seed, per_class
+        )
 
-    return dataset(examples(spec.domains[0], training)[:spec.train],
-                   {domain: examples(domain, listed, spec.test_per_class) for domain, listed in tests.items()},
-                   [*chosen.values()], spec.side)
+    return dataset(
+        examples(spec.domains[0], training)[: spec.train],
+        {domain: examples(domain, listed, spec.test_per_class) for domain, listed in tests.items()},
+        [*chosen.values()],
+        spec.side,
+    )
 
 
 def choose(lists: Sequence[Sequence[Line]], count: int) -> Mapping[int, str]:
-    """The first `count` classes by label that all lists have, and their names. Raises BadData where there are fewer."""
+    """The first `count` classes by label that all lists have, and their names.
+
+    Raises BadData where there are fewer.
+    """
     names: dict[int, str] = {}
     for one in (one for listed in lists for one in listed):
         if names.setdefault(one.label, one.name) != one.name:
-            raise BadData(f"DomainNet's lists call class {one.label} both {names[one.label]!r} and {one.name!r}: get the "
-                          "official ones, ddiv fetch domainnet")
+            raise BadData(
+                f"DomainNet's lists call class {one.label} both {names[one.label]!r} and {one.name!r}: get the "
+                "official ones, ddiv fetch domainnet"
+            )
     common = sorted(set.intersection(*({one.label for one in listed} for listed in lists)))
     if len(common) < count:
-        raise BadData(f"{len(common)} classes of DomainNet are in all lists in {folder()}, and the study asks for {count}: "
-                      "get the official lists (ddiv fetch domainnet), or ask for fewer")
+        raise BadData(
+            f"{len(common)} classes of DomainNet are in all lists in {folder()}, and the study asks for {count}: "
+            "get the official lists (ddiv fetch domainnet), or ask for fewer"
+        )
     return {label: names[label] for label in common[:count]}
 
 
 def lines(path: Path, domain: str) -> list[Line]:
-    """A list of one domain's images. Raises BadData on a line that is no such image, as one that leads out of the folder."""
+    """A list of one domain's images.
+
+    Raises BadData on a line that is no such image, as one that leads out of the folder.
+    """
     found = []
     for number, text in enumerate(path.read_text(encoding="utf-8").rstrip().splitlines(), start=1):
         match = re.fullmatch(rf"({domain}/[^/]+/[^/]+) (\d+)", text)
         if match is None or ".." in match[1].split("/"):
-            raise BadData(f"{path}, line {number}: {text[:80]!r} is not \"{domain}/CLASS/FILE LABEL\": get the official "
-                          "list, ddiv fetch domainnet")
+            raise BadData(
+                f'{path}, line {number}: {text[:80]!r} is not "{domain}/CLASS/FILE LABEL": get the official '
+                "list, ddiv fetch domainnet"
+            )
         found.append(Line(match[1], int(match[2])))
     return found
 
@@ -111,20 +133,32 @@ def _sources(domain: str, paths: Sequence[str]) -> Iterable[Source]:
 
 
 def of_archive(path: Path, names: Iterable[str]) -> list[Source]:
-    """These images of a zip archive, which is not unpacked. Raises BadData where it is not whole, or not to be trusted."""
+    """These images of a zip archive, which is not unpacked.
+
+    Raises BadData where it is not whole, or not to be trusted.
+    """
     remedy = "delete it and get it anew, ddiv fetch domainnet"
     try:
         archive = zipfile.ZipFile(path)
     except (zipfile.BadZipFile, OSError) as error:
         raise BadData(f"{path} is no whole zip archive ({error}): {remedy}") from error
     members = {one.filename: one for one in archive.infolist()}
-    if outside := [name for name in members if name.startswith("/") or ".." in re.split(r"[/\\]", name)]:
-        raise BadData(f"{path} holds {outside[0]!r}, which leads out of its folder, as no official one does: {remedy}")
+    if outside := [
+        name for name in members if name.startswith("/") or ".." in re.split(r"[/\\]", name)
+    ]:
+        raise BadData(
+            f"{path} holds {outside[0]!r}, which leads out of its folder, as no official one does: {remedy}"
+        )
     found = []
     for name in names:
         if (one := members.get(name)) is None:
             raise BadData(f"{path} has no {name}, which its list names: {remedy}")
         # Archives can be read by several threads at once.
-        found.append(Source(f"{FOLDER}/{name}", f"{one.CRC} {one.file_size}",
-                            lambda one=one: Image.open(io.BytesIO(archive.read(one)))))
+        found.append(
+            Source(
+                f"{FOLDER}/{name}",
+                f"{one.CRC} {one.file_size}",
+                lambda one=one: Image.open(io.BytesIO(archive.read(one))),
+            )
+        )
     return found

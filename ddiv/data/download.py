@@ -1,4 +1,6 @@
-"""Files brought over HTTP: resumed where a connection broke, and given their name only once their checksum is right."""
+"""Files brought over HTTP: resumed where a connection broke, and given their name only once their
+checksum is right.
+"""
 
 from __future__ import annotations
 
@@ -36,55 +38,72 @@ class Remote(NamedTuple):
 
 
 def download(remote: Remote, target: Path) -> None:
-    """Bring a file, unless it is there with the right checksum. What came of it lies in `target`.part until it is whole.
+    """Bring a file, unless it is there with the right checksum.
 
-    Raises FetchFailed where the server refuses or stays silent, the checksum is wrong or the disk has no room.
+    What came of it lies in `target`.part until it is whole.
+
+    Raises FetchFailed where the server refuses or stays silent, the checksum is wrong or the disk
+    has no room.
     """
     if target.exists():
         if (found := _md5(target)) != remote.md5:
-            raise FetchFailed(f"{target} is there with the MD5 {found}, and {remote.url} has {remote.md5}: move it away, "
-                              "and fetch again")
+            raise FetchFailed(
+                f"{target} is there with the MD5 {found}, and {remote.url} has {remote.md5}: move it away, "
+                "and fetch again"
+            )
         return
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(f"{target.name}.part")
     fruitless, cause, whole = 0, "", False
     while not whole:
         if fruitless == ATTEMPTS:
-            raise FetchFailed(f"{remote.url} does not come ({cause}): look at the connection, and fetch again; the "
-                              f"{_size(part) / GIGABYTE:.2f} GB that are here are kept")
+            raise FetchFailed(
+                f"{remote.url} does not come ({cause}): look at the connection, and fetch again; the "
+                f"{_size(part) / GIGABYTE:.2f} GB that are here are kept"
+            )
         before = _size(part)
         try:
             whole, cause = _receive(remote.url, part), "the connection breaks off"
         except urllib.error.HTTPError as error:
             cause = f"{error.code} {error.reason}"
             if 400 <= error.code < 500 and error.code not in LATER:
-                raise FetchFailed(f"the server refuses {remote.url} ({cause}): look for the file elsewhere and put it into "
-                                  f"{target.parent}") from error
+                raise FetchFailed(
+                    f"the server refuses {remote.url} ({cause}): look for the file elsewhere and put it into "
+                    f"{target.parent}"
+                ) from error
         except (OSError, http.client.HTTPException) as error:
             cause = str(error) or type(error).__name__
             if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-                raise FetchFailed(f"the disk of {target.parent} is full: free some space, and fetch again") from error
+                raise FetchFailed(
+                    f"the disk of {target.parent} is full: free some space, and fetch again"
+                ) from error
         if not whole:
             fruitless = 0 if _size(part) > before else fruitless + 1
             time.sleep(PAUSE_SECONDS)
     if (found := _md5(part)) != remote.md5:
         part.unlink()
-        raise FetchFailed(f"what came from {remote.url} has the MD5 {found}, and {remote.md5} is right: fetch it again; if "
-                          "that repeats, the server has another file")
+        raise FetchFailed(
+            f"what came from {remote.url} has the MD5 {found}, and {remote.md5} is right: fetch it again; if "
+            "that repeats, the server has another file"
+        )
     part.replace(target)
 
 
 def require_room(folder: Path, needed: float) -> None:
     """Raise FetchFailed where the disk of a folder has no room for so many bytes."""
     if needed > (free := shutil.disk_usage(folder).free):
-        raise FetchFailed(f"{needed / GIGABYTE:.2f} GB are needed in {folder} and {free / GIGABYTE:.2f} GB are free: free "
-                          "some space, or give another folder with --data-root")
+        raise FetchFailed(
+            f"{needed / GIGABYTE:.2f} GB are needed in {folder} and {free / GIGABYTE:.2f} GB are free: free "
+            "some space, or give another folder with --data-root"
+        )
 
 
 def _receive(url: str, part: Path) -> bool:
     """Ask for what is missing of a file and append it; whether it is whole now."""
     have = _size(part)
-    request = urllib.request.Request(url, headers={"User-Agent": "ddiv"} | ({"Range": f"bytes={have}-"} if have else {}))
+    request = urllib.request.Request(
+        url, headers={"User-Agent": "ddiv"} | ({"Range": f"bytes={have}-"} if have else {})
+    )
     try:
         answer = urllib.request.urlopen(request, timeout=SILENCE_SECONDS)
     except urllib.error.HTTPError as error:
@@ -95,7 +114,9 @@ def _receive(url: str, part: Path) -> bool:
             part.unlink()
         return whole
     with answer:
-        if answer.status == 206 and not answer.headers.get("Content-Range", "").startswith(f"bytes {have}-"):
+        if answer.status == 206 and not answer.headers.get("Content-Range", "").startswith(
+            f"bytes {have}-"
+        ):
             part.unlink()  # not what was asked for: begin anew
             return False
         start = have if answer.status == 206 else 0
@@ -109,8 +130,11 @@ def _receive(url: str, part: Path) -> bool:
                 if total and (now := time.monotonic()) - said > PROGRESS_SECONDS:
                     said, done = now, file.tell()
                     speed = (done - start) / (now - began)
-                    print(f"{part.stem}: {done / total:.0%} of {total / GIGABYTE:.2f} GB, {speed / 1e6:.1f} MB/s, about "
-                          f"{duration((total - done) / speed)} left", file=sys.stderr)
+                    print(
+                        f"{part.stem}: {done / total:.0%} of {total / GIGABYTE:.2f} GB, {speed / 1e6:.1f} MB/s, about "
+                        f"{duration((total - done) / speed)} left",
+                        file=sys.stderr,
+                    )
     # A connection that breaks off ends the reading without an error.
     return total is None or _size(part) == total
 

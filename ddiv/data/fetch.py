@@ -1,7 +1,8 @@
 """`ddiv fetch`: published datasets brought below the data root.
 
-What torchvision offers is left to torchvision and its checksums. DomainNet comes from its authors' server; they publish no
-checksums, and the MD5 here are those that several independent public projects check their downloads against.
+What torchvision offers is left to torchvision and its checksums. DomainNet comes from its authors'
+server; they publish no checksums, and the MD5 here are those that several independent public
+projects check their downloads against.
 """
 
 from __future__ import annotations
@@ -17,24 +18,30 @@ from ddiv.data.root import BadData, data_root
 from ddiv.study import DomainNet, Published
 
 SERVER = "http://csr.bu.edu/ftp/visda/2019/multi-source"
-DOMAINNET = tuple(Remote(f"{SERVER}/{path}", md5) for path, md5 in [
-    ("domainnet/txt/real_train.txt", "8ebf02c2075fadd564705f0dc7cd6291"),
-    ("domainnet/txt/real_test.txt", "6098816791c3ebed543c71ffa11b9054"),
-    ("domainnet/txt/clipart_test.txt", "f5ddbcfd657a3acf9d0f7da10db22565"),
-    ("domainnet/txt/infograph_test.txt", "779626b50869edffe8ea6941c3755c71"),
-    ("domainnet/txt/painting_test.txt", "232b35dc53f26d414686ae579e38d9b5"),
-    ("domainnet/txt/sketch_test.txt", "d8a222e4672cfd585298aa14d02ea441"),
-    ("real.zip", "dcc47055e8935767784b7162e7c7cca6"),
-    ("groundtruth/clipart.zip", "cd0d8f2d77a4e181449b78ed62bccf1e"),
-    ("infograph.zip", "720380b86f9e6ab4805bb38b6bd135f8"),
-    ("groundtruth/painting.zip", "1ae32cdb4f98fe7ab5eb0a351768abfd"),
-    ("sketch.zip", "658d8009644040ff7ce30bb2e820850f")])
+DOMAINNET = tuple(
+    Remote(f"{SERVER}/{path}", md5)
+    for path, md5 in [
+        ("domainnet/txt/real_train.txt", "8ebf02c2075fadd564705f0dc7cd6291"),
+        ("domainnet/txt/real_test.txt", "6098816791c3ebed543c71ffa11b9054"),
+        ("domainnet/txt/clipart_test.txt", "f5ddbcfd657a3acf9d0f7da10db22565"),
+        ("domainnet/txt/infograph_test.txt", "779626b50869edffe8ea6941c3755c71"),
+        ("domainnet/txt/painting_test.txt", "232b35dc53f26d414686ae579e38d9b5"),
+        ("domainnet/txt/sketch_test.txt", "d8a222e4672cfd585298aa14d02ea441"),
+        ("real.zip", "dcc47055e8935767784b7162e7c7cca6"),
+        ("groundtruth/clipart.zip", "cd0d8f2d77a4e181449b78ed62bccf1e"),
+        ("infograph.zip", "720380b86f9e6ab4805bb38b6bd135f8"),
+        ("groundtruth/painting.zip", "1ae32cdb4f98fe7ab5eb0a351768abfd"),
+        ("sketch.zip", "658d8009644040ff7ce30bb2e820850f"),
+    ]
+)
 
 
 class Offer(NamedTuple):
-    """A dataset as a reader wants to know it beforehand: bytes to bring, licence, and what is to be done by hand.
+    """A dataset as a reader wants to know it beforehand: bytes to bring, licence, and what is to be
+    done by hand.
 
-    `absent` says what is missing of it (None: nothing), `bring` brings it; None where nobody offers it for download.
+    `absent` says what is missing of it (None: nothing), `bring` brings it; None where nobody offers
+    it for download.
     """
 
     size: float
@@ -51,14 +58,18 @@ def _by_torchvision(name: str, size: float) -> None:
     try:
         getattr(datasets, name)(data_root(), download=True)
     except Exception as error:  # of sockets, archives, files
-        raise FetchFailed(f"torchvision could not bring {name} ({type(error).__name__}: {error}): look at the connection "
-                          f"and at {data_root()}, and fetch again") from error
+        raise FetchFailed(
+            f"torchvision could not bring {name} ({type(error).__name__}: {error}): look at the connection "
+            f"and at {data_root()}, and fetch again"
+        ) from error
 
 
 def _domainnet(size: float) -> None:
     folder = domainnet.folder()
     folder.mkdir(parents=True, exist_ok=True)
-    require_room(folder, size - sum(path.stat().st_size for path in folder.iterdir() if path.is_file()))
+    require_room(
+        folder, size - sum(path.stat().st_size for path in folder.iterdir() if path.is_file())
+    )
     for one in DOMAINNET:
         download(one, folder / one.url.rsplit("/", 1)[1])
 
@@ -69,32 +80,63 @@ def _pacs_absent() -> str | None:
 
 
 def _published(name: str, kind: str, size: float, licence: str) -> Offer:
-    return Offer(size, licence, partial(published.absent, Published(name)), partial(_by_torchvision, kind, size))
+    return Offer(
+        size,
+        licence,
+        partial(published.absent, Published(name)),
+        partial(_by_torchvision, kind, size),
+    )
 
 
 OFFERS = {
-    "cifar10": _published("cifar10", "CIFAR10", 0.17e9, "no licence stated; cite Krizhevsky (2009)"),
-    "cifar100": _published("cifar100", "CIFAR100", 0.17e9, "no licence stated; cite Krizhevsky (2009)"),
-    "imagenette": _published("imagenette", "Imagenette", 1.56e9,
-                             "Apache-2.0 for the selection, ImageNet's terms (research) for the images"),
-    "flowers102": _published("flowers102", "Flowers102", 0.35e9,
-                             "no licence stated, images from the web; cite Nilsback and Zisserman (2008)"),
+    "cifar10": _published(
+        "cifar10", "CIFAR10", 0.17e9, "no licence stated; cite Krizhevsky (2009)"
+    ),
+    "cifar100": _published(
+        "cifar100", "CIFAR100", 0.17e9, "no licence stated; cite Krizhevsky (2009)"
+    ),
+    "imagenette": _published(
+        "imagenette",
+        "Imagenette",
+        1.56e9,
+        "Apache-2.0 for the selection, ImageNet's terms (research) for the images",
+    ),
+    "flowers102": _published(
+        "flowers102",
+        "Flowers102",
+        0.35e9,
+        "no licence stated, images from the web; cite Nilsback and Zisserman (2008)",
+    ),
     "stanford-cars": Offer(
-        1.96e9, "no licence stated; cite Krause et al. (2013)", partial(published.absent, Published("stanford-cars")), None,
+        1.96e9,
+        "no licence stated; cite Krause et al. (2013)",
+        partial(published.absent, Published("stanford-cars")),
+        None,
         "its server is gone: from a copy put devkit/ (cars_meta.mat, cars_train_annos.mat), cars_train/, cars_test/ and "
-        "cars_test_annos_withlabels.mat into the folder stanford_cars"),
+        "cars_test_annos_withlabels.mat into the folder stanford_cars",
+    ),
     "domainnet": Offer(
-        17.1e9, "fair-use notice, for research; cite Peng et al. (2019)", partial(domainnet.absent, DomainNet()),
-        partial(_domainnet, 17.1e9), "five domains, read without unpacking"),
+        17.1e9,
+        "fair-use notice, for research; cite Peng et al. (2019)",
+        partial(domainnet.absent, DomainNet()),
+        partial(_domainnet, 17.1e9),
+        "five domains, read without unpacking",
+    ),
     "pacs": Offer(
-        0.2e9, "no licence stated; cite Li et al. (2017)", _pacs_absent, None,
+        0.2e9,
+        "no licence stated; cite Li et al. (2017)",
+        _pacs_absent,
+        None,
         "its authors share it through Google Drive (https://dali-dl.github.io/project_iccv2017.html): put photo/CLASS/FILE, "
-        "art_painting/..., cartoon/... and sketch/... into the folder pacs"),
+        "art_painting/..., cartoon/... and sketch/... into the folder pacs",
+    ),
 }
 
 
 def listing() -> Iterator[str]:
-    """What can be had, a line or two a dataset: size, whether it is there, licence, and what is to be done by hand."""
+    """What can be had, a line or two a dataset: size, whether it is there, licence, and what is to
+    be done by hand.
+    """
     yield f"data root: {data_root()} (--data-root, or DDIV_DATA)"
     for name, offer in OFFERS.items():
         state = "here" if offer.absent() is None else "by hand" if offer.bring is None else "absent"
@@ -111,7 +153,10 @@ def fetch(name: str) -> str:
         return f"{name} is in {data_root()} already"
     if offer.bring is None:
         raise FetchFailed(f"{name} cannot be fetched, {offer.note} in {data_root()}")
-    print(f"{name}: {offer.size / GIGABYTE:.2f} GB into {data_root()}. Licence: {offer.licence}", file=sys.stderr)
+    print(
+        f"{name}: {offer.size / GIGABYTE:.2f} GB into {data_root()}. Licence: {offer.licence}",
+        file=sys.stderr,
+    )
     try:
         data_root().mkdir(parents=True, exist_ok=True)
         offer.bring()
@@ -120,6 +165,8 @@ def fetch(name: str) -> str:
     except BadData as error:
         raise FetchFailed(str(error)) from error
     except OSError as error:
-        raise FetchFailed(f"{data_root()} cannot be written ({error.strerror or error}): give another folder with "
-                          "--data-root") from error
+        raise FetchFailed(
+            f"{data_root()} cannot be written ({error.strerror or error}): give another folder with "
+            "--data-root"
+        ) from error
     return f"{name} is in {data_root()}"

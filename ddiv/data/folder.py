@@ -1,7 +1,8 @@
 """A user's own folder of images, in the layout CLASS/FILE, SPLIT/CLASS/FILE or DOMAIN/CLASS/FILE.
 
-SPLIT is train or training, beside test, val, valid or validation (the first of these that is there). Without a folder to
-test on each class is divided by the SHA-256 of its files' paths: the test images are the same whatever `per_class` is.
+SPLIT is train or training, beside test, val, valid or validation (the first of these that is
+there). Without a folder to test on each class is divided by the SHA-256 of its files' paths: the
+test images are the same whatever `per_class` is.
 """
 
 from __future__ import annotations
@@ -38,42 +39,64 @@ class Listed(NamedTuple):
 
 
 class Layout(NamedTuple):
-    """Image files by class to train on, and by domain and class to test on; a domain without any is divided off."""
+    """Image files by class to train on, and by domain and class to test on; a domain without any is
+    divided off.
+    """
 
     training: Mapping[str, Sequence[Listed]]
     tests: Mapping[str, Mapping[str, Sequence[Listed]]]
 
     @property
     def files(self) -> list[Listed]:
-        return sorted(one for part in (self.training, *self.tests.values()) for ones in part.values() for one in ones)
+        return sorted(
+            one
+            for part in (self.training, *self.tests.values())
+            for ones in part.values()
+            for one in ones
+        )
 
 
 def absent(spec: Images) -> str | None:
     """Why the folder is not at hand, and what to do; None where it is."""
     folder = data_root() / spec.folder
     if not folder.is_dir():
-        return (f"there is no folder {folder}: put the images there, or let --data-root (or {FOLDER_VARIABLE}) name what "
-                f"holds {spec.folder}")
+        return (
+            f"there is no folder {folder}: put the images there, or let --data-root (or {FOLDER_VARIABLE}) name what "
+            f"holds {spec.folder}"
+        )
     missing = [name for name in spec.domains if not (folder / name).is_dir()]
-    return f"{folder} has no folder {missing[0]}: put that domain's images there, as CLASS/FILE" if missing else None
+    return (
+        f"{folder} has no folder {missing[0]}: put that domain's images there, as CLASS/FILE"
+        if missing
+        else None
+    )
 
 
 def pinned(spec: Images) -> Images:
-    """The spec with the digest of what lies in its folder now; as it is where it has one, or where there is no folder.
+    """The spec with the digest of what lies in its folder now; as it is where it has one, or where
+    there is no folder.
 
     Raises BadData where the folder has none of the layouts.
     """
-    return spec if spec.digest or absent(spec) else msgspec.structs.replace(spec, digest=digest(spec, layout(spec)))
+    return (
+        spec
+        if spec.digest or absent(spec)
+        else msgspec.structs.replace(spec, digest=digest(spec, layout(spec)))
+    )
 
 
 def digest(spec: Images, found: Layout) -> str:
     """SHA-256 over the paths and contents of all files of a folder.
 
-    They are read once: the digest is kept beside the decoded images, under paths, sizes and times of change. Raises
-    BadData on a file that cannot be read.
+    They are read once: the digest is kept beside the decoded images, under paths, sizes and times
+    of change. Raises BadData on a file that cannot be read.
     """
     folder, files = data_root() / spec.folder, found.files
-    stamps = hashlib.sha256("".join(f"{part}\n" for part in (folder.absolute(), *files)).encode("utf-8", "surrogateescape"))
+    stamps = hashlib.sha256(
+        "".join(f"{part}\n" for part in (folder.absolute(), *files)).encode(
+            "utf-8", "surrogateescape"
+        )
+    )
     kept = cache_folder(VARIABLE, "decoded").expanduser() / f"{stamps.hexdigest()[:32]}.digest"
     with suppress(OSError):
         if is_digest(text := kept.read_text("ascii", "replace")):
@@ -82,7 +105,9 @@ def digest(spec: Images, found: Layout) -> str:
         with ThreadPool(usable_cores()) as pool:
             contents = pool.map(lambda one: file_digest(folder / one.name), files)
     except OSError as error:
-        raise BadData(f"{error.filename} cannot be read ({error.strerror}): look at the disk and at its permissions") from error
+        raise BadData(
+            f"{error.filename} cannot be read ({error.strerror}): look at the disk and at its permissions"
+        ) from error
     total = hashlib.sha256()
     for one, content in zip(files, contents):
         total.update(os.fsencode(f"{one.name}\n{content}\n"))
@@ -92,23 +117,29 @@ def digest(spec: Images, found: Layout) -> str:
 
 
 def load_images(spec: Images) -> Dataset:
-    """The images of a folder: uint8 (n, 3, side, side); labels int64 (n,), numbers into the sorted names of its classes.
+    """The images of a folder: uint8 (n, 3, side, side); labels int64 (n,), numbers into the sorted
+    names of its classes.
 
-    Raises NoData where the folder is not at hand, BadData where it is not what the spec names, or cannot be used.
+    Raises NoData where the folder is not at hand, BadData where it is not what the spec names, or
+    cannot be used.
     """
     if reason := absent(spec):
         raise NoData(reason)
     found = layout(spec)
     if spec.digest != (now := digest(spec, found)):
-        raise BadData(f"the study names the images in {data_root() / spec.folder} by the digest {spec.digest or '(none)'}, "
-                      f"and what lies there has {now}: put the files back as they were, or take the new digest "
-                      "into the study (all its trials are then made anew)")
+        raise BadData(
+            f"the study names the images in {data_root() / spec.folder} by the digest {spec.digest or '(none)'}, "
+            f"and what lies there has {now}: put the files back as they were, or take the new digest "
+            "into the study (all its trials are then made anew)"
+        )
     classes = sorted({name for part in (found.training, *found.tests.values()) for name in part})
     numbers = {name: number for number, name in enumerate(classes)}
 
     def examples(files: Mapping[str, Sequence[Listed]], per_class: int = 0) -> list[Example]:
         labels = [numbers[name] for name, ones in files.items() for _ in ones]
-        sources = of_files(data_root(), (f"{spec.folder}/{one.name}" for ones in files.values() for one in ones))
+        sources = of_files(
+            data_root(), (f"{spec.folder}/{one.name}" for ones in files.values() for one in ones)
+        )
         return ranked(map(Example, sources, labels), spec.split_seed, per_class)
 
     first, *others = spec.test_domains
@@ -117,16 +148,22 @@ def load_images(spec: Images) -> Dataset:
     else:
         training, test = _divided(examples(found.training), spec.test_share, classes)
     tests = {first: test, **{domain: examples(found.tests[domain]) for domain in others}}
-    tests = {domain: ranked(ones, spec.split_seed, spec.test_per_class) for domain, ones in tests.items()}
+    tests = {
+        domain: ranked(ones, spec.split_seed, spec.test_per_class) for domain, ones in tests.items()
+    }
     return dataset(ranked(training, spec.split_seed, spec.per_class), tests, classes, spec.side)
 
 
-def _divided(examples: Sequence[Example], share: float, classes: Sequence[str]) -> tuple[list[Example], list[Example]]:
+def _divided(
+    examples: Sequence[Example], share: float, classes: Sequence[str]
+) -> tuple[list[Example], list[Example]]:
     """Examples for training and for testing: of each class the first by rank test."""
     counts = Counter(one.label for one in examples)
     if lonely := [classes[label] for label, count in counts.items() if count < 2]:
-        raise BadData(f"the class {min(lonely)!r} has one image, and one to train on and one to test on are needed: add "
-                      "some, or take the class out")
+        raise BadData(
+            f"the class {min(lonely)!r} has one image, and one to train on and one to test on are needed: add "
+            "some, or take the class out"
+        )
     left = {label: min(max(round(share * count), 1), count - 1) for label, count in counts.items()}
     parts: tuple[list[Example], list[Example]] = ([], [])
     for one in examples:
@@ -136,11 +173,16 @@ def _divided(examples: Sequence[Example], share: float, classes: Sequence[str]) 
 
 
 def layout(spec: Images) -> Layout:
-    """Which of the layouts a folder has, and the files in it. Raises BadData where it has none of them."""
+    """Which of the layouts a folder has, and the files in it.
+
+    Raises BadData where it has none of them.
+    """
     folder = data_root() / spec.folder
     files = sorted(_images(str(folder), "", DEEPEST))
     if not files:
-        raise BadData(f"{folder} holds no image ({', '.join(SUFFIXES)}): put them there as CLASS/FILE or DOMAIN/CLASS/FILE")
+        raise BadData(
+            f"{folder} holds no image ({', '.join(SUFFIXES)}): put them there as CLASS/FILE or DOMAIN/CLASS/FILE"
+        )
     if spec.domains:
         first, *others = spec.domains
         parts = {domain: _by_class(folder, files, domain) for domain in spec.domains}
@@ -148,13 +190,20 @@ def layout(spec: Images) -> Layout:
     (domain,) = spec.test_domains
     # Folders that hold folders: a class that is called "train" holds images.
     splits = {one.name.split("/")[0] for one in files if one.name.count("/") > 1}
-    training, testing = ([name for word in words for name in sorted(splits) if name.casefold() == word]
-                         for words in (TRAINING, TESTING))
+    training, testing = (
+        [name for word in words for name in sorted(splits) if name.casefold() == word]
+        for words in (TRAINING, TESTING)
+    )
     if len(training) > 1:
-        raise BadData(f"{folder} has {' and '.join(training)}, and one folder to train on is needed: move one of them away")
+        raise BadData(
+            f"{folder} has {' and '.join(training)}, and one folder to train on is needed: move one of them away"
+        )
     if not training:
         return Layout(_by_class(folder, files), {domain: {}})
-    return Layout(_by_class(folder, files, training[0]), {domain: _by_class(folder, files, testing[0]) if testing else {}})
+    return Layout(
+        _by_class(folder, files, training[0]),
+        {domain: _by_class(folder, files, testing[0]) if testing else {}},
+    )
 
 
 def _images(folder: str, before: str, levels: int) -> Iterator[Listed]:
@@ -170,16 +219,23 @@ def _images(folder: str, before: str, levels: int) -> Iterator[Listed]:
                 yield Listed(before + entry.name, status.st_size, status.st_mtime_ns)
 
 
-def _by_class(folder: os.PathLike, files: Iterable[Listed], part: str = "") -> dict[str, list[Listed]]:
-    """The files below one folder of a folder ("": itself) by class. Raises BadData where some lie too deep."""
+def _by_class(
+    folder: os.PathLike, files: Iterable[Listed], part: str = ""
+) -> dict[str, list[Listed]]:
+    """The files below one folder of a folder ("": itself) by class.
+
+    Raises BadData where some lie too deep.
+    """
     found: dict[str, list[Listed]] = defaultdict(list)
     start = part and f"{part}/"
     for one in files:
         if one.name.startswith(start):
             name, *rest = one.name.removeprefix(start).split("/")
             if len(rest) > 1:
-                raise BadData(f"{folder} holds {one.name}, deeper than {start}CLASS/FILE: name its domains in the study if "
-                              "it has some (the first to train on), or move the images of each class into one folder")
+                raise BadData(
+                    f"{folder} holds {one.name}, deeper than {start}CLASS/FILE: name its domains in the study if "
+                    "it has some (the first to train on), or move the images of each class into one folder"
+                )
             if rest:  # what lies beside the classes belongs to none
                 found[name].append(one)
     return dict(found)

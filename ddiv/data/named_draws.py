@@ -1,7 +1,9 @@
-"""Random draws that depend on a name alone: the same on every platform and in every version of Python and NumPy.
+"""Random draws that depend on a name alone: the same on every platform and in every version of
+Python and NumPy.
 
-NumPy promises the numbers of its bit generators but not those of a Generator's methods (NEP 19), nor Python those of
-`random.choice`. Data that a study names by a version number must not change with either.
+NumPy promises the numbers of its bit generators but not those of a Generator's methods (NEP 19),
+nor Python those of `random.choice`. Data that a study names by a version number must not change
+with either.
 """
 
 from __future__ import annotations

@@ -1,8 +1,10 @@
-"""The paper's published datasets, read by torchvision out of the folder that it keeps them in: the data root.
+"""The paper's published datasets, read by torchvision out of the folder that it keeps them in: the
+data root.
 
-The official splits are taken. Imagenette is the full-size one (160 and 320 px are others), its validation part tests;
-Flowers102 is trained on its training and validation parts together, 20 images a class, and tested on its test part.
-torchvision checks the MD5 of CIFAR and of Flowers102's lists; that all images are there is checked here for all of them.
+The official splits are taken. Imagenette is the full-size one (160 and 320 px are others), its
+validation part tests; Flowers102 is trained on its training and validation parts together, 20
+images a class, and tested on its test part. torchvision checks the MD5 of CIFAR and of Flowers102's
+lists; that all images are there is checked here for all of them.
 """
 
 from __future__ import annotations
@@ -26,7 +28,9 @@ class Split(NamedTuple):
 
 
 class Layout(NamedTuple):
-    """A dataset on disk: its folder below the root, what must be in there, how it is read, and its official sizes."""
+    """A dataset on disk: its folder below the root, what must be in there, how it is read, and its
+    official sizes.
+    """
 
     folder: str
     holding: tuple[str, ...]
@@ -43,18 +47,26 @@ def absent(spec: Published) -> str | None:
 
 
 def load_published(spec: Published) -> Dataset:
-    """The images of a published dataset: uint8 (n, 3, side, side), labels int64 (n,) in the official numbering.
+    """The images of a published dataset: uint8 (n, 3, side, side), labels int64 (n,) in the
+    official numbering.
 
     Raises NoData where it is not at hand, BadData where it is not whole.
     """
     train, test = read(spec)
     training, tested = ([*map(Example, part.sources, part.labels)] for part in (train, test))
-    return dataset(ranked(training, spec.split_seed, spec.per_class),
-                   {spec.name: ranked(tested, spec.split_seed, spec.test_per_class)}, train.classes, spec.side)
+    return dataset(
+        ranked(training, spec.split_seed, spec.per_class),
+        {spec.name: ranked(tested, spec.split_seed, spec.test_per_class)},
+        train.classes,
+        spec.side,
+    )
 
 
 def read(spec: Published) -> tuple[Split, Split]:
-    """The official parts to train and to test on, nothing decoded. Raises as `load_published` does."""
+    """The official parts to train and to test on, nothing decoded.
+
+    Raises as `load_published` does.
+    """
     if reason := absent(spec):
         raise NoData(reason)
     layout = LAYOUTS[spec.name]
@@ -63,12 +75,17 @@ def read(spec: Published) -> tuple[Split, Split]:
         parts = layout.read(data_root())
     except BadData:
         raise
-    except Exception as error:  # torchvision, pickle and scipy raise all sorts of errors on damaged files
-        raise BadData(f"{spec.name} is not whole ({str(error) or type(error).__name__}): {anew}") from error
+    except Exception as error:
+        # torchvision, pickle and scipy raise all sorts of errors on damaged files
+        raise BadData(
+            f"{spec.name} is not whole ({str(error) or type(error).__name__}): {anew}"
+        ) from error
     found = [len(part.sources) for part in parts]
     if found != [layout.train, layout.test]:
-        raise BadData(f"{spec.name} has {found[0]} images to train on and {found[1]} to test on, the official one has "
-                      f"{layout.train} and {layout.test}: {anew}")
+        raise BadData(
+            f"{spec.name} has {found[0]} images to train on and {found[1]} to test on, the official one has "
+            f"{layout.train} and {layout.test}: {anew}"
+        )
     return parts
 
 
@@ -95,8 +112,12 @@ def _imagenette(root: Path) -> tuple[Split, Split]:
 def _flowers102(root: Path) -> tuple[Split, Split]:
     from torchvision.datasets import Flowers102
 
-    train, validation, test = (Flowers102(root, split, loader=Path) for split in ("train", "val", "test"))
-    return _of_paths(root, [train, validation], train.classes), _of_paths(root, [test], train.classes)
+    train, validation, test = (
+        Flowers102(root, split, loader=Path) for split in ("train", "val", "test")
+    )
+    return _of_paths(root, [train, validation], train.classes), _of_paths(
+        root, [test], train.classes
+    )
 
 
 def _stanford_cars(root: Path) -> tuple[Split, Split]:
@@ -107,8 +128,10 @@ def _stanford_cars(root: Path) -> tuple[Split, Split]:
 
 
 def _of_arrays(name: str, train, test) -> tuple[Split, Split]:
-    return (Split(of_array(f"{name}/train", train.data), train.targets, train.classes),
-            Split(of_array(f"{name}/test", test.data), test.targets, train.classes))
+    return (
+        Split(of_array(f"{name}/train", train.data), train.targets, train.classes),
+        Split(of_array(f"{name}/test", test.data), test.targets, train.classes),
+    )
 
 
 def _of_paths(root: Path, parts: Sequence, classes: Sequence[str]) -> Split:
@@ -119,10 +142,29 @@ def _of_paths(root: Path, parts: Sequence, classes: Sequence[str]) -> Split:
 
 
 LAYOUTS = {
-    "cifar10": Layout("cifar-10-batches-py", ("batches.meta", "data_batch_1", "test_batch"), _cifar10, 50_000, 10_000),
+    "cifar10": Layout(
+        "cifar-10-batches-py",
+        ("batches.meta", "data_batch_1", "test_batch"),
+        _cifar10,
+        50_000,
+        10_000,
+    ),
     "cifar100": Layout("cifar-100-python", ("meta", "train", "test"), _cifar100, 50_000, 10_000),
     "imagenette": Layout("imagenette2", ("train", "val"), _imagenette, 9_469, 3_925),
-    "flowers102": Layout("flowers-102", ("jpg", "imagelabels.mat", "setid.mat"), _flowers102, 2_040, 6_149),
-    "stanford-cars": Layout("stanford_cars", ("devkit/cars_meta.mat", "devkit/cars_train_annos.mat", "cars_train",
-                                              "cars_test", "cars_test_annos_withlabels.mat"), _stanford_cars, 8_144, 8_041),
+    "flowers102": Layout(
+        "flowers-102", ("jpg", "imagelabels.mat", "setid.mat"), _flowers102, 2_040, 6_149
+    ),
+    "stanford-cars": Layout(
+        "stanford_cars",
+        (
+            "devkit/cars_meta.mat",
+            "devkit/cars_train_annos.mat",
+            "cars_train",
+            "cars_test",
+            "cars_test_annos_withlabels.mat",
+        ),
+        _stanford_cars,
+        8_144,
+        8_041,
+    ),
 }

@@ -22,31 +22,45 @@ class BadData(TrialFailed):
 
 
 def data_root() -> Path:
-    """The folder that DDIV_DATA names (--data-root sets it), or ddiv/data in the user's cache folder."""
+    """The folder that DDIV_DATA names (--data-root sets it), or ddiv/data in the user's cache
+    folder.
+    """
     return cache_folder(FOLDER_VARIABLE, "data").expanduser()
 
 
 def find(wanted: str, suffix: str, kind: str, remedy: str) -> Path:
-    """The file with this suffix and SHA-256 anywhere below the data root. Raises NoData where there is none.
+    """The file with this suffix and SHA-256 anywhere below the data root.
+
+    Raises NoData where there is none.
 
     `kind` and `remedy` are words for that error: what such a file is called, and what to do.
     """
     root = data_root()
     if not root.is_dir():
         set_to = "names" if os.environ.get(FOLDER_VARIABLE) else "is not set, which stands for"
-        raise NoData(f"the study reads the {kind} with SHA-256 {wanted}, and {FOLDER_VARIABLE} {set_to} {root}, which is no "
-                     f"folder: {remedy}")
-    files = sorted(path for folder, _, names in os.walk(root) for name in names
-                   if name.lower().endswith(suffix) and (path := Path(folder, name)).is_file())
+        raise NoData(
+            f"the study reads the {kind} with SHA-256 {wanted}, and {FOLDER_VARIABLE} {set_to} {root}, which is no "
+            f"folder: {remedy}"
+        )
+    files = sorted(
+        path
+        for folder, _, names in os.walk(root)
+        for name in names
+        if name.lower().endswith(suffix) and (path := Path(folder, name)).is_file()
+    )
     for path in files:
         try:
             status = path.stat()
             if _digest_of(path, status.st_size, status.st_mtime_ns) == wanted:
                 return path
         except OSError as error:
-            raise NoData(f"{path} cannot be read ({error.strerror}): allow it, or take it out of {root}") from error
-    raise NoData(f"the study reads the {kind} with SHA-256 {wanted}, and none of the {len(files)} {suffix[1:].upper()} "
-                 f"files below {root} ({FOLDER_VARIABLE}) has it: {remedy}")
+            raise NoData(
+                f"{path} cannot be read ({error.strerror}): allow it, or take it out of {root}"
+            ) from error
+    raise NoData(
+        f"the study reads the {kind} with SHA-256 {wanted}, and none of the {len(files)} {suffix[1:].upper()} "
+        f"files below {root} ({FOLDER_VARIABLE}) has it: {remedy}"
+    )
 
 
 @lru_cache

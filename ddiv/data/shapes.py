@@ -3,8 +3,8 @@
 Every function takes object coordinates ``u`` (right) and ``v`` (up), float32 arrays of one shape in
 which an object of radius 1 fills about [-1, 1], and returns an array of that shape.  A shape is
 negative inside and about the distance to its edge outside; a motif is positive where the second
-colour goes.  Both have a slope of about 1 at their zero line, so that edges and pen lines drawn from
-them have the same width everywhere.
+colour goes.  Both have a slope of about 1 at their zero line, so that edges and pen lines drawn
+from them have the same width everywhere.
 """
 
 from __future__ import annotations
@@ -23,11 +23,15 @@ def _disc(u, v, cx, cy, r):
 
 
 def _box(u, v, cx, cy, w, h):
-    return np.maximum(np.abs(u - np.float32(cx)) - np.float32(w), np.abs(v - np.float32(cy)) - np.float32(h))
+    return np.maximum(
+        np.abs(u - np.float32(cx)) - np.float32(w), np.abs(v - np.float32(cy)) - np.float32(h)
+    )
 
 
 def _folded(u, v, k):
-    """Polar coordinates folded k times: (radius, angle in [0, pi/k] from the nearest arm, one arm up)."""
+    """Polar coordinates folded k times: (radius, angle in [0, pi/k] from the nearest arm, one arm
+    up).
+    """
     radius = np.hypot(u, v)
     sector = np.float32(2 * np.pi / k)
     turn = np.arctan2(u, v) / sector
@@ -43,7 +47,9 @@ def square(u, v):
 
 
 def triangle(u, v):
-    return np.maximum(-v - np.float32(0.62), _SQRT3_2 * np.abs(u) + np.float32(0.5) * v - np.float32(0.5))
+    return np.maximum(
+        -v - np.float32(0.62), _SQRT3_2 * np.abs(u) + np.float32(0.5) * v - np.float32(0.5)
+    )
 
 
 def hexagon(u, v):
@@ -86,9 +92,14 @@ def house(u, v):
 
 
 def fish(u, v):
-    body = np.float32(0.62) * (np.hypot((u - np.float32(0.2)) / np.float32(0.78), v / np.float32(0.6)) - 1)
+    body = np.float32(0.62) * (
+        np.hypot((u - np.float32(0.2)) / np.float32(0.78), v / np.float32(0.6)) - 1
+    )
     a = np.abs(v)
-    tail = np.maximum(np.maximum(u + np.float32(0.38), -u - np.float32(0.98)), np.float32(0.7) * (a + u + np.float32(0.28)))
+    tail = np.maximum(
+        np.maximum(u + np.float32(0.38), -u - np.float32(0.98)),
+        np.float32(0.7) * (a + u + np.float32(0.28)),
+    )
     return np.minimum(body, tail)
 
 
@@ -138,8 +149,36 @@ def diagonals(u, v):
     return np.sin(np.float32(6.4) * (u + v)) / 9
 
 
-SHAPES: MappingProxyType[str, Field] = MappingProxyType({
-    f.__name__: f for f in (circle, square, triangle, hexagon, star, heart, cross, moon, flower, house, fish, arrow)})
-MOTIFS: MappingProxyType[str, Field] = MappingProxyType({
-    "stripes": stripes, "bars": bars, "checks": checks, "dots": dots, "rings": rings, "a spot": spot,
-    "a filled half": half, "wedges": wedges, "chevrons": chevrons, "diagonals": diagonals})
+SHAPES: MappingProxyType[str, Field] = MappingProxyType(
+    {
+        f.__name__: f
+        for f in (
+            circle,
+            square,
+            triangle,
+            hexagon,
+            star,
+            heart,
+            cross,
+            moon,
+            flower,
+            house,
+            fish,
+            arrow,
+        )
+    }
+)
+MOTIFS: MappingProxyType[str, Field] = MappingProxyType(
+    {
+        "stripes": stripes,
+        "bars": bars,
+        "checks": checks,
+        "dots": dots,
+        "rings": rings,
+        "a spot": spot,
+        "a filled half": half,
+        "wedges": wedges,
+        "chevrons": chevrons,
+        "diagonals": diagonals,
+    }
+)

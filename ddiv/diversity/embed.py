@@ -1,7 +1,8 @@
 """From samples to batches of vectors, with the names that a score must carry.
 
-An `Embedder` turns samples into vectors, batch by batch; `score` measures them. Ready ones: `pixels.pixels`, and in
-`encoders` CLIP, sentence encoders and MiniLM. Any other is `Embedder(name, preprocessing, function)`.
+An `Embedder` turns samples into vectors, batch by batch; `score` measures them. Ready ones:
+`pixels.pixels`, and in `encoders` CLIP, sentence encoders and MiniLM. Any other is `Embedder(name,
+preprocessing, function)`.
 """
 
 from collections.abc import Callable, Iterator
@@ -16,8 +17,8 @@ from ddiv.diversity.vendi import VendiResult, measure
 class Embedder:
     """From samples to vectors.
 
-    name, preprocessing: go into every result; encode: a batch of samples (part of an array or tensor, or a list) to
-    vectors (b, d); batch: samples at a time.
+    name, preprocessing: go into every result; encode: a batch of samples (part of an array or
+    tensor, or a list) to vectors (b, d); batch: samples at a time.
     """
 
     name: str
@@ -26,7 +27,9 @@ class Embedder:
     batch: int = 256
 
     def batches(self, samples: Any) -> "Batches":
-        """The vectors of samples, as batches that can be read more than once (encoded anew each time)."""
+        """The vectors of samples, as batches that can be read more than once (encoded anew each
+        time).
+        """
         return Batches(self, samples)
 
 
@@ -34,8 +37,8 @@ class Embedder:
 class Batches:
     """Batches (b, d) of an embedder's vectors.
 
-    samples: an array or tensor (n, ..), a list, a dataset with a length and items, or an iterable of samples. Of an
-    item that is a tuple, such as (image, label), the first part is taken.
+    samples: an array or tensor (n, ..), a list, a dataset with a length and items, or an iterable
+    of samples. Of an item that is a tuple, such as (image, label), the first part is taken.
     """
 
     embedder: Embedder
@@ -45,14 +48,23 @@ class Batches:
         step = self.embedder.batch
         if hasattr(self.samples, "shape"):
             for start in range(0, len(self.samples), step):
-                yield self.embedder.encode(self.samples[start:start + step])
+                yield self.embedder.encode(self.samples[start : start + step])
             return
         indexed = hasattr(self.samples, "__getitem__") and hasattr(self.samples, "__len__")
-        each = (self.samples[i] for i in range(len(self.samples))) if indexed else iter(self.samples)
+        each = (
+            (self.samples[i] for i in range(len(self.samples))) if indexed else iter(self.samples)
+        )
         while part := [item[0] if isinstance(item, tuple) else item for item in islice(each, step)]:
             yield self.embedder.encode(part)
 
 
 def score(samples: Any, embedder: Embedder, **options: Any) -> VendiResult:
-    """The Vendi score of samples as an embedder sees them; options (q, kernel, ..) and errors as in `measure`."""
-    return measure(embedder.batches(samples), embedder=embedder.name, preprocessing=embedder.preprocessing, **options)
+    """The Vendi score of samples as an embedder sees them; options (q, kernel, ..) and errors as in
+    `measure`.
+    """
+    return measure(
+        embedder.batches(samples),
+        embedder=embedder.name,
+        preprocessing=embedder.preprocessing,
+        **options,
+    )

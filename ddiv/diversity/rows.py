@@ -1,4 +1,6 @@
-"""Samples in bounded blocks: from arrays, tensors or batches of any type to float64 rows, on the CPU or a GPU."""
+"""Samples in bounded blocks: from arrays, tensors or batches of any type to float64 rows, on the
+CPU or a GPU.
+"""
 
 import sys
 from collections.abc import Iterable, Iterator
@@ -23,7 +25,11 @@ class Backend(NamedTuple):
         """Rows of any real type, of numpy or torch, as float64 here."""
         if self.device is not None:
             return self.xp.as_tensor(rows).detach().to(self.device, self.xp.float64)
-        return rows.detach().cpu().double().numpy() if hasattr(rows, "detach") else np.asarray(rows, np.float64)
+        return (
+            rows.detach().cpu().double().numpy()
+            if hasattr(rows, "detach")
+            else np.asarray(rows, np.float64)
+        )
 
     def zeros(self, *shape: int) -> Any:
         return self.float64(np.zeros(shape))
@@ -36,8 +42,9 @@ class Backend(NamedTuple):
 def backend(device: Any = "auto") -> Backend:
     """The backend of a `device`: "numpy"; a torch device ("cuda", "cpu"); or "auto".
 
-    "auto" is CUDA where the program has imported torch already and torch sees a GPU, else numpy: nobody waits for
-    torch's import to learn that there is no GPU. ValueError where the device has no float64 or is not there.
+    "auto" is CUDA where the program has imported torch already and torch sees a GPU, else numpy:
+    nobody waits for torch's import to learn that there is no GPU. ValueError where the device has
+    no float64 or is not there.
     """
     if isinstance(device, str) and device == "auto":
         torch = sys.modules.get("torch")
@@ -51,30 +58,37 @@ def backend(device: Any = "auto") -> Backend:
         torch.zeros(1, dtype=torch.float64, device=chosen)
     except (RuntimeError, AssertionError, TypeError) as error:
         reason = str(error).strip().splitlines()[0]
-        raise ValueError(f"device {device!r} cannot be used with float64: {reason}. Use \"numpy\"") from error
+        raise ValueError(
+            f'device {device!r} cannot be used with float64: {reason}. Use "numpy"'
+        ) from error
     return Backend(torch, chosen)
 
 
 def blocks(X: Any, beside: int = 1) -> Iterator[Any]:
-    """X as blocks of rows (b, d), each in the type that it came in; b * max(d, beside) float64 fit BLOCK_BYTES.
+    """X as blocks of rows (b, d), each in the type that it came in; b * max(d, beside) float64 fit
+    BLOCK_BYTES.
 
-    X: an array or tensor (n, d), or an iterable of such batches; small batches are joined. beside: how many
-    values the caller makes of a row. ValueError on another shape, batches of different width, values that are not
-    real numbers, or no samples.
+    X: an array or tensor (n, d), or an iterable of such batches; small batches are joined. beside:
+    how many values the caller makes of a row. ValueError on another shape, batches of different
+    width, values that are not real numbers, or no samples.
     """
     width, waiting, count = 0, [], 0
     for batch in [X] if hasattr(X, "shape") else _batches(X):
         shape = tuple(getattr(batch, "shape", ()))
         if len(shape) != 2 or shape[1] == 0 or (width and shape[1] != width):
             wanted = f"(b, {width})" if width else "(n, d) with n, d >= 1"
-            raise ValueError(f"X must have shape {wanted}, or be batches of such, "
-                             f"got {shape or type(batch).__name__}")
-        if getattr(batch.dtype, "kind", "f") not in "biuf" or getattr(batch.dtype, "is_complex", False):
+            raise ValueError(
+                f"X must have shape {wanted}, or be batches of such, "
+                f"got {shape or type(batch).__name__}"
+            )
+        if getattr(batch.dtype, "kind", "f") not in "biuf" or getattr(
+            batch.dtype, "is_complex", False
+        ):
             raise ValueError(f"X must hold real numbers, got {batch.dtype}")
         width = shape[1]
         step = max(1, BLOCK_BYTES // (8 * max(width, beside)))
         for start in range(0, shape[0], step):
-            part = batch[start:start + step]
+            part = batch[start : start + step]
             if count + len(part) > step:
                 yield _joined(waiting)
                 waiting, count = [], 0
@@ -87,7 +101,9 @@ def blocks(X: Any, beside: int = 1) -> Iterator[Any]:
 
 def _batches(X: Any) -> Iterable[Any]:
     if isinstance(X, (str, bytes)) or not isinstance(X, Iterable):
-        raise ValueError(f"X must be an array of shape (n, d) or an iterable of such batches, got {type(X).__name__}")
+        raise ValueError(
+            f"X must be an array of shape (n, d) or an iterable of such batches, got {type(X).__name__}"
+        )
     return X
 
 
@@ -98,35 +114,48 @@ def _joined(parts: list[Any]) -> Any:
 
 
 def probabilities(weights: Any) -> np.ndarray | None:
-    """Sample weights (n,) as probabilities, or None for none; ValueError unless finite, >= 0 and not all zero."""
+    """Sample weights (n,) as probabilities, or None for none; ValueError unless finite, >= 0 and
+    not all zero.
+    """
     if weights is None:
         return None
     weights = Backend(np).float64(weights)
     if weights.ndim != 1:
         raise ValueError(f"weights must be one number a sample, got shape {weights.shape}")
-    if not len(weights) or not np.isfinite(weights).all() or weights.min() < 0 or weights.max() == 0:
+    if (
+        not len(weights)
+        or not np.isfinite(weights).all()
+        or weights.min() < 0
+        or weights.max() == 0
+    ):
         raise ValueError("weights must be finite, 0 or more, and not all 0")
     scaled = weights / weights.max()
     return scaled / scaled.sum()
 
 
 def scaled_rows(where: Backend, rows: Any, kernel: str, start: int, p: np.ndarray | None) -> Any:
-    """Rows in float64, of length 1 (checked under "linear"), times the roots of their probabilities.
+    """Rows in float64, of length 1 (checked under "linear"), times the roots of their
+    probabilities.
 
-    start: index of the first row in the whole set. ValueError on NaN or infinity, zero vectors, lengths other
-    than 1 under "linear" (to 1e-6), or more rows than weights.
+    start: index of the first row in the whole set. ValueError on NaN or infinity, zero vectors,
+    lengths other than 1 under "linear" (to 1e-6), or more rows than weights.
     """
     ours = str(rows.dtype).rpartition(".")[2] != "float64"  # a copy, then, which may be written to
     rows = where.float64(rows)
     length = where.numpy(where.xp.sqrt(where.xp.einsum("ij,ij->i", rows, rows)))
-    odd = ~((length > 1e-150) & (length < 1e150))  # NaN too; the squares may have over- or underflowed
+    # NaN too; the squares may have over- or underflowed
+    odd = ~((length > 1e-150) & (length < 1e150))
     if odd.any():
         top = np.abs(where.numpy(rows)[odd]).max(axis=1)
         if not np.isfinite(top).all():
-            raise ValueError(f"X holds NaN or infinity in rows {start} to {start + len(odd) - 1}: leave them out")
+            raise ValueError(
+                f"X holds NaN or infinity in rows {start} to {start + len(odd) - 1}: leave them out"
+            )
         if (top == 0).any():
-            raise ValueError(f"cosine is undefined for zero vectors: {int((top == 0).sum())} of {len(odd)} in rows "
-                             f"{start} to {start + len(odd) - 1}. Leave them out, or see black_apart")
+            raise ValueError(
+                f"cosine is undefined for zero vectors: {int((top == 0).sum())} of {len(odd)} in rows "
+                f"{start} to {start + len(odd) - 1}. Leave them out, or see black_apart"
+            )
         scale = np.ones(len(odd))
         scale[odd] = top if kernel != "linear" else 1.0
         rows, ours = rows / where.float64(scale)[:, None], True
@@ -144,9 +173,13 @@ def scaled_rows(where: Backend, rows: Any, kernel: str, start: int, p: np.ndarra
 
 
 def roots(p: np.ndarray | None, start: int, count: int) -> np.ndarray:
-    """The square roots of the probabilities of `count` rows from `start`; 1 for each without weights."""
+    """The square roots of the probabilities of `count` rows from `start`; 1 for each without
+    weights.
+    """
     if p is None:
         return np.ones(count)
     if start + count > len(p):
-        raise ValueError(f"more samples than weights: {start + count} or more, and {len(p)} weights")
-    return np.sqrt(p[start:start + count])
+        raise ValueError(
+            f"more samples than weights: {start + count} or more, and {len(p)} weights"
+        )
+    return np.sqrt(p[start : start + count])

@@ -1,8 +1,10 @@
-"""The exact eigenvalues of a scaled similarity kernel, with no more in memory than the form demands.
+"""The exact eigenvalues of a scaled similarity kernel, with no more in memory than the form
+demands.
 
-With rows x_i of probability p_i (1 / n without weights) the scaled kernel is K~ = D^1/2 K D^1/2, D = diag(p)
-(Friedman and Dieng, TMLR 2023, section 3.3). For inner products it is X~ X~^T with X~ = D^1/2 X, which shares its
-eigenvalues but for zeros with the dual X~^T X~, d x d. The smaller of the two is used.
+With rows x_i of probability p_i (1 / n without weights) the scaled kernel is K~ = D^1/2 K D^1/2, D
+= diag(p) (Friedman and Dieng, TMLR 2023, section 3.3). For inner products it is X~ X~^T with X~ =
+D^1/2 X, which shares its eigenvalues but for zeros with the dual X~^T X~, d x d. The smaller of the
+two is used.
 """
 
 from itertools import pairwise
@@ -14,20 +16,27 @@ from ddiv.diversity.entropy import clean, rounding_noise
 from ddiv.diversity.rbf import check_finite, median_distance, rbf
 from ddiv.diversity.rows import KERNELS, Backend, blocks, probabilities, scaled_rows
 
-# An RBF kernel has no negative eigenvalues: what looks like one is cancellation in distances far above the bandwidth.
+# An RBF kernel has no negative eigenvalues: what looks like one is cancellation in distances far
+# above the bandwidth.
 RBF_TOLERANCE = 1e-6
 
 
 class Spectrum(NamedTuple):
-    """Eigenvalues p (ascending, >= 0, summing to 1) of the scaled kernel of n samples, and the kernel in words."""
+    """Eigenvalues p (ascending, >= 0, summing to 1) of the scaled kernel of n samples, and the
+    kernel in words.
+    """
 
     p: np.ndarray
     n: int
     kernel: str
 
 
-def spectrum(X: Any, kernel: str, bandwidth: float | str | None, weights: Any, where: Backend) -> Spectrum:
-    """Exact spectrum of the kernel of samples X; see `ddiv.diversity.vendi_score` for the arguments and errors."""
+def spectrum(
+    X: Any, kernel: str, bandwidth: float | str | None, weights: Any, where: Backend
+) -> Spectrum:
+    """Exact spectrum of the kernel of samples X; see `ddiv.diversity.vendi_score` for the arguments
+    and errors.
+    """
     check_kernel(kernel, bandwidth)
     p = probabilities(weights)
     if kernel == "rbf":
@@ -77,7 +86,11 @@ def _rbf(X: Any, bandwidth: float | str | None, p: np.ndarray | None, where: Bac
     check_finite(where, rows)
     sigma = median_distance(rows, where) if bandwidth == "median" else float(bandwidth)  # type: ignore[arg-type]
     K = rbf(where, rows, rows, sigma)
-    return Spectrum(kernel_spectrum(K, p, where, RBF_TOLERANCE), len(rows), described("rbf", bandwidth, sigma, p))
+    return Spectrum(
+        kernel_spectrum(K, p, where, RBF_TOLERANCE),
+        len(rows),
+        described("rbf", bandwidth, sigma, p),
+    )
 
 
 def kernel_spectrum(
@@ -99,9 +112,13 @@ def check_kernel(kernel: str, bandwidth: float | str | None) -> None:
         raise ValueError(f"unknown kernel {kernel!r}: one of {', '.join(KERNELS)}")
     if kernel != "rbf":
         if bandwidth is not None:
-            raise ValueError(f"the {kernel} kernel has no bandwidth; kernel=\"rbf\" has one")
-    elif bandwidth != "median" and not (isinstance(bandwidth, (int, float)) and 0 < bandwidth < np.inf):
-        raise ValueError(f"the RBF kernel needs bandwidth=\"median\" or a positive number, got {bandwidth!r}")
+            raise ValueError(f'the {kernel} kernel has no bandwidth; kernel="rbf" has one')
+    elif bandwidth != "median" and not (
+        isinstance(bandwidth, (int, float)) and 0 < bandwidth < np.inf
+    ):
+        raise ValueError(
+            f'the RBF kernel needs bandwidth="median" or a positive number, got {bandwidth!r}'
+        )
 
 
 def check_count(p: np.ndarray | None, n: int) -> None:
@@ -110,11 +127,19 @@ def check_count(p: np.ndarray | None, n: int) -> None:
         raise ValueError(f"weights must be one number a sample: {len(p)} weights and {n} samples")
 
 
-def described(kernel: str, bandwidth: float | str | None, sigma: float | None, p: np.ndarray | None) -> str:
-    """A kernel in words: its name, its bandwidth and how that was chosen, and how uneven the weights are."""
+def described(
+    kernel: str, bandwidth: float | str | None, sigma: float | None, p: np.ndarray | None
+) -> str:
+    """A kernel in words: its name, its bandwidth and how that was chosen, and how uneven the
+    weights are.
+    """
     if kernel == "rbf":
-        kernel += f", bandwidth {sigma:.6g}" + (" (median distance)" if bandwidth == "median" else "")
-    return kernel if p is None else f"{kernel}, weighted samples (effective n {1 / (p**2).sum():.6g})"
+        kernel += f", bandwidth {sigma:.6g}" + (
+            " (median distance)" if bandwidth == "median" else ""
+        )
+    return (
+        kernel if p is None else f"{kernel}, weighted samples (effective n {1 / (p**2).sum():.6g})"
+    )
 
 
 def _eigvalsh(matrix: Any, where: Backend) -> np.ndarray:

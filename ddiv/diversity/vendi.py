@@ -15,9 +15,10 @@ from ddiv.diversity.spectrum import check_count, kernel_spectrum, spectrum
 class VendiResult:
     """A score with everything that it depends on.
 
-    score: 1 to n; n: number of samples; q: order; kernel: its name and what belongs to it ("cosine"; "rbf, bandwidth
-    0.8 (median distance)"; weighted samples); embedder: what turned samples into vectors ("pixels",
-    "clip ViT-B-32/openai", ..); preprocessing: what was done to the samples before that.
+    score: 1 to n; n: number of samples; q: order; kernel: its name and what belongs to it
+    ("cosine"; "rbf, bandwidth 0.8 (median distance)"; weighted samples); embedder: what turned
+    samples into vectors ("pixels", "clip ViT-B-32/openai", ..); preprocessing: what was done to the
+    samples before that.
     """
 
     score: float
@@ -32,8 +33,15 @@ class VendiResult:
 
 
 def measure(
-    X: Any, *, embedder: str, preprocessing: str, q: float = 1.0, kernel: str = "cosine",
-    bandwidth: float | str | None = None, weights: Any = None, device: Any = "auto",
+    X: Any,
+    *,
+    embedder: str,
+    preprocessing: str,
+    q: float = 1.0,
+    kernel: str = "cosine",
+    bandwidth: float | str | None = None,
+    weights: Any = None,
+    device: Any = "auto",
 ) -> VendiResult:
     """vendi_score(X, q, kernel, ..) together with what it depends on. Same errors."""
     q = checked_order(q)
@@ -42,40 +50,54 @@ def measure(
 
 
 def vendi_score(
-    X: np.ndarray | Iterable[np.ndarray] | Any, q: float = 1.0, kernel: str = "cosine", *,
-    bandwidth: float | str | None = None, weights: Any = None, device: Any = "auto",
+    X: np.ndarray | Iterable[np.ndarray] | Any,
+    q: float = 1.0,
+    kernel: str = "cosine",
+    *,
+    bandwidth: float | str | None = None,
+    weights: Any = None,
+    device: Any = "auto",
 ) -> float:
-    """The Vendi score of n vectors, in float64: exp of the Rényi entropy of order q of the eigenvalues of K / n.
+    """The Vendi score of n vectors, in float64: exp of the Rényi entropy of order q of the
+    eigenvalues of K / n.
 
-    X: (n, d), numpy or torch, any real type; or an iterable of such batches, which is read once.
-    q: order, 0 to infinity; q < 1 counts rare modes more, q > 1 less.
-    kernel: "cosine"; "linear" for vectors that are of length 1 already (to 1e-6: the score is defined for
-    K[i, i] = 1 only); "rbf", exp(-|x - y|^2 / (2 bandwidth^2)), bandwidth in the units of the vectors or
-    "median", the median distance between samples.
-    weights: one number >= 0 a sample, in proportion to its probability: integers act as copies.
-    device: "auto", "numpy" or a torch device, see `rows.backend`.
+    X: (n, d), numpy or torch, any real type; or an iterable of such batches, which is read once. q:
+    order, 0 to infinity; q < 1 counts rare modes more, q > 1 less. kernel: "cosine"; "linear" for
+    vectors that are of length 1 already (to 1e-6: the score is defined for K[i, i] = 1 only);
+    "rbf", exp(-|x - y|^2 / (2 bandwidth^2)), bandwidth in the units of the vectors or "median", the
+    median distance between samples. weights: one number >= 0 a sample, in proportion to its
+    probability: integers act as copies. device: "auto", "numpy" or a torch device, see
+    `rows.backend`.
 
-    Memory, cosine and linear: at most d rows in their own type, two blocks of 64 MiB and the smaller of n x n and d x
-    d in float64, and what LAPACK takes; X as a stream is never held. RBF: all rows and two n x n. For more of both n
-    and d than that allows: `ddiv.diversity.approximate`.
+    Memory, cosine and linear: at most d rows in their own type, two blocks of 64 MiB and the
+    smaller of n x n and d x d in float64, and what LAPACK takes; X as a stream is never held. RBF:
+    all rows and two n x n. For more of both n and d than that allows: `ddiv.diversity.approximate`.
 
-    ValueError on another shape, no samples, NaN or infinity, a zero vector (its cosine is undefined; an all-black
-    image is one), vectors not of length 1 under "linear", an unknown kernel or a bandwidth that does not fit it,
-    unfit weights, a negative or NaN q, a device without float64.
+    ValueError on another shape, no samples, NaN or infinity, a zero vector (its cosine is
+    undefined; an all-black image is one), vectors not of length 1 under "linear", an unknown kernel
+    or a bandwidth that does not fit it, unfit weights, a negative or NaN q, a device without
+    float64.
     """
     q = checked_order(q)
     return score_of(spectrum(X, kernel, bandwidth, weights, backend(device)).p, q)
 
 
 def vendi_from_kernel(
-    K: Any, q: float = 1.0, *, weights: Any = None, tolerance: float | None = None, device: Any = "auto"
+    K: Any,
+    q: float = 1.0,
+    *,
+    weights: Any = None,
+    tolerance: float | None = None,
+    device: Any = "auto",
 ) -> float:
-    """The Vendi score of a similarity matrix K (n, n) of the caller's own, numpy or torch, in float64.
+    """The Vendi score of a similarity matrix K (n, n) of the caller's own, numpy or torch, in
+    float64.
 
-    K must be symmetric, 1 on its diagonal and positive semi-definite, each to `tolerance` (relative to 1 and to the
-    largest eigenvalue; default 1e-8, or 1e-4 if K is not float64). Negative eigenvalues within it count as round-off,
-    and so do positive ones up to twice that size. ValueError naming what is amiss and the worst value, and on NaN,
-    infinity, another shape, a sparse matrix, unfit weights or q.
+    K must be symmetric, 1 on its diagonal and positive semi-definite, each to `tolerance` (relative
+    to 1 and to the largest eigenvalue; default 1e-8, or 1e-4 if K is not float64). Negative
+    eigenvalues within it count as round-off, and so do positive ones up to twice that size.
+    ValueError naming what is amiss and the worst value, and on NaN, infinity, another shape, a
+    sparse matrix, unfit weights or q.
     """
     q = checked_order(q)
     if hasattr(K, "toarray"):
@@ -91,20 +113,31 @@ def vendi_from_kernel(
         raise ValueError("K holds NaN or infinity")
     asymmetry = float(abs(own - own.T).max())
     if asymmetry > tolerance:
-        raise ValueError(f"K is not symmetric: K and its transpose differ by up to {asymmetry:.3g}. "
-                         "Use (K + K.T) / 2 if that is what you mean")
+        raise ValueError(
+            f"K is not symmetric: K and its transpose differ by up to {asymmetry:.3g}. "
+            "Use (K + K.T) / 2 if that is what you mean"
+        )
     diagonal = float(abs(own.diagonal() - 1).max())
     if diagonal > tolerance:
-        raise ValueError(f"K must be 1 on its diagonal, it is off by up to {diagonal:.3g}. "
-                         "Divide K[i, j] by the root of K[i, i] * K[j, j]")
+        raise ValueError(
+            f"K must be 1 on its diagonal, it is off by up to {diagonal:.3g}. "
+            "Divide K[i, j] by the root of K[i, i] * K[j, j]"
+        )
     p = probabilities(weights)
     check_count(p, len(own))
     return score_of(kernel_spectrum((own + own.T) / 2, p, where, tolerance=tolerance), q)
 
 
 def require_comparable(*results: VendiResult) -> None:
-    """ValueError, naming the field, if scores differ in anything but what was measured and so cannot be compared."""
+    """ValueError, naming the field, if scores differ in anything but what was measured and so
+    cannot be compared.
+    """
     for field in ("kind", *(results[0].conditions if results else ())):
-        values = {type(result).__name__ if field == "kind" else getattr(result, field) for result in results}
+        values = {
+            type(result).__name__ if field == "kind" else getattr(result, field)
+            for result in results
+        }
         if len(values) > 1:
-            raise ValueError(f"Vendi scores of different {field} cannot be compared: {sorted(values, key=str)}")
+            raise ValueError(
+                f"Vendi scores of different {field} cannot be compared: {sorted(values, key=str)}"
+            )

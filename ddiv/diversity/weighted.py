@@ -1,25 +1,30 @@
-"""The weighted Vendi score rho x VS of the paper's v2, where rho in [0, 1] tells how well new data fits the original.
+"""The weighted Vendi score rho x VS of the paper's v2, where rho in [0, 1] tells how well new data
+fits the original.
 
-The texts of v2 at hand say that rho measures alignment in the embedding space and that a misaligned set is to lose by
-it, not how it is computed. So there are several named definitions, all on vectors scaled to length 1:
+The texts of v2 at hand say that rho measures alignment in the embedding space and that a misaligned
+set is to lose by it, not how it is computed. So there are several named definitions, all on vectors
+scaled to length 1:
 
-- "mmd": 1 - MMD^2 / MMD^2_max = 2 k(new, original) / (k(new, new) + k(original, original)), where k(A, B) is the mean
-  RBF kernel over pairs of different samples: MMD^2 is the unbiased estimator of Gretton et al. (JMLR 2012, equation
-  3), and MMD^2_max what it would be were no new sample near an original one.
-- "centroid": cosine of the class's mean vectors, new and original, 0 where negative; averaged over classes by
-  their number of new samples. Without labels all samples are one class, and the definition's name says so.
-- "precision", "recall" (Kynkäänniemi et al., NeurIPS 2019; k = 3): share of new samples within the distance of an
-  original one to its k-th neighbour; the same with the roles exchanged.
-- "density", "coverage" (Naeem et al., ICML 2020; k = 5): in how many such balls a new sample lies, over k, at most
-  1; share of original samples with a new one in their ball.
+- "mmd": 1 - MMD^2 / MMD^2_max = 2 k(new, original) / (k(new, new) + k(original, original)), where
+  k(A, B) is the mean RBF kernel over pairs of different samples: MMD^2 is the unbiased estimator of
+  Gretton et al. (JMLR 2012, equation 3), and MMD^2_max what it would be were no new sample near an
+  original one.
+- "centroid": cosine of the class's mean vectors, new and original, 0 where negative; averaged over
+  classes by their number of new samples. Without labels all samples are one class, and the
+  definition's name says so.
+- "precision", "recall" (Kynkäänniemi et al., NeurIPS 2019; k = 3): share of new samples within the
+  distance of an original one to its k-th neighbour; the same with the roles exchanged.
+- "density", "coverage" (Naeem et al., ICML 2020; k = 5): in how many such balls a new sample lies,
+  over k, at most 1; share of original samples with a new one in their ball.
 
-"mmd" is the default, because it alone passes all that was asked of rho, with a bandwidth of half the median distance
-(`tests/test_alignment.py` repeats it; digits, half of them as original): 1.00 for fresh samples of the same source,
-also for a sixteenth as many (coverage: .96 and .27; precision: .90 and .84), falling steadily with shift (1.00 to
-.05), noise (1.00 to .36) and dropped classes (.99 to .50), .03 for unrelated vectors. Precision and density do not
-see dropped classes (.86 at one class of ten), a centroid sees neither those (1.00) nor noise (.99), recall rises with
-noise. With the median itself as bandwidth unrelated vectors still have .50: distances between unit vectors vary
-little.
+"mmd" is the default, because it alone passes all that was asked of rho, with a bandwidth of half
+the median distance (`tests/test_alignment.py` repeats it; digits, half of them as original): 1.00
+for fresh samples of the same source, also for a sixteenth as many (coverage: .96 and .27;
+precision: .90 and .84), falling steadily with shift (1.00 to .05), noise (1.00 to .36) and dropped
+classes (.99 to .50), .03 for unrelated vectors. Precision and density do not see dropped classes
+(.86 at one class of ten), a centroid sees neither those (1.00) nor noise (.99), recall rises with
+noise. With the median itself as bandwidth unrelated vectors still have .50: distances between unit
+vectors vary little.
 """
 
 from dataclasses import dataclass
@@ -32,7 +37,14 @@ from ddiv.diversity.rows import BLOCK_BYTES, Backend, backend, blocks, scaled_ro
 from ddiv.diversity.vendi import VendiResult, measure
 
 # Each definition with its authors' k, where it has one.
-DEFINITIONS = {"mmd": None, "centroid": None, "precision": 3, "recall": 3, "density": 5, "coverage": 5}
+DEFINITIONS = {
+    "mmd": None,
+    "centroid": None,
+    "precision": 3,
+    "recall": 3,
+    "density": 5,
+    "coverage": 5,
+}
 
 # Distances of unit vectors are known to this much: equal vectors are in each other's ball.
 _SLACK = 1e-7
@@ -40,7 +52,9 @@ _SLACK = 1e-7
 
 @dataclass(frozen=True)
 class Alignment:
-    """rho with what it depends on: definition; k (neighbours) or bandwidth where it has one; numbers of samples."""
+    """rho with what it depends on: definition; k (neighbours) or bandwidth where it has one;
+    numbers of samples.
+    """
 
     rho: float
     definition: str
@@ -61,66 +75,130 @@ class WeightedVendi(VendiResult):
     bandwidth: float | None
     n_original: int
 
-    conditions: ClassVar[tuple[str, ...]] = (*VendiResult.conditions, "definition", "k", "bandwidth", "n_original")
+    conditions: ClassVar[tuple[str, ...]] = (
+        *VendiResult.conditions,
+        "definition",
+        "k",
+        "bandwidth",
+        "n_original",
+    )
 
     def __str__(self) -> str:
-        setting = f", k = {self.k}" if self.k else f", bandwidth {self.bandwidth:.6g}" if self.bandwidth else ""
-        return (f"weighted Vendi score {self.score:.6g} = rho {self.rho:.4f} ({self.definition}{setting}, against "
-                f"{self.n_original} originals) x {self.vendi:.6g} (q = {self.q:g}, {self.kernel}, n = {self.n}, "
-                f"{self.embedder}, {self.preprocessing})")
+        setting = (
+            f", k = {self.k}"
+            if self.k
+            else f", bandwidth {self.bandwidth:.6g}"
+            if self.bandwidth
+            else ""
+        )
+        return (
+            f"weighted Vendi score {self.score:.6g} = rho {self.rho:.4f} ({self.definition}{setting}, against "
+            f"{self.n_original} originals) x {self.vendi:.6g} (q = {self.q:g}, {self.kernel}, n = {self.n}, "
+            f"{self.embedder}, {self.preprocessing})"
+        )
 
 
 def weighted_vendi(
-    new: Any, original: Any, *, embedder: str, preprocessing: str, q: float = 1.0, definition: str = "mmd",
-    labels: Any = None, original_labels: Any = None, k: int | None = None, bandwidth: float | str | None = None,
+    new: Any,
+    original: Any,
+    *,
+    embedder: str,
+    preprocessing: str,
+    q: float = 1.0,
+    definition: str = "mmd",
+    labels: Any = None,
+    original_labels: Any = None,
+    k: int | None = None,
+    bandwidth: float | str | None = None,
     device: Any = "auto",
 ) -> WeightedVendi:
-    """rho x VS of new vectors (m, d) against original ones (n, d), VS with the cosine kernel; both of one embedder.
+    """rho x VS of new vectors (m, d) against original ones (n, d), VS with the cosine kernel; both
+    of one embedder.
 
-    The other arguments and the errors are those of `alignment` and of `ddiv.diversity.measure`. For another
-    kernel or weights: `combine(measure(..), alignment(..))`.
+    The other arguments and the errors are those of `alignment` and of `ddiv.diversity.measure`. For
+    another kernel or weights: `combine(measure(..), alignment(..))`.
     """
     new = _unit_rows(new, backend(device))
-    aligned = alignment(new, original, definition, labels=labels, original_labels=original_labels, k=k,
-                        bandwidth=bandwidth, device=device)
-    return combine(measure(new, embedder=embedder, preprocessing=preprocessing, q=q, device=device), aligned)
+    aligned = alignment(
+        new,
+        original,
+        definition,
+        labels=labels,
+        original_labels=original_labels,
+        k=k,
+        bandwidth=bandwidth,
+        device=device,
+    )
+    return combine(
+        measure(new, embedder=embedder, preprocessing=preprocessing, q=q, device=device), aligned
+    )
 
 
 def combine(vendi: VendiResult, aligned: Alignment) -> WeightedVendi:
-    """The weighted score of a Vendi score and an alignment of the same samples; ValueError if their n differ."""
+    """The weighted score of a Vendi score and an alignment of the same samples; ValueError if their
+    n differ.
+    """
     if vendi.n != aligned.n:
-        raise ValueError(f"the Vendi score is of {vendi.n} samples and the alignment of {aligned.n}: measure one set")
+        raise ValueError(
+            f"the Vendi score is of {vendi.n} samples and the alignment of {aligned.n}: measure one set"
+        )
     return WeightedVendi(
-        aligned.rho * vendi.score, vendi.n, vendi.q, vendi.kernel, vendi.embedder, vendi.preprocessing, vendi.score,
-        aligned.rho, aligned.definition, aligned.k, aligned.bandwidth, aligned.n_original)
+        aligned.rho * vendi.score,
+        vendi.n,
+        vendi.q,
+        vendi.kernel,
+        vendi.embedder,
+        vendi.preprocessing,
+        vendi.score,
+        aligned.rho,
+        aligned.definition,
+        aligned.k,
+        aligned.bandwidth,
+        aligned.n_original,
+    )
 
 
 def alignment(
-    new: Any, original: Any, definition: str = "mmd", *, labels: Any = None, original_labels: Any = None,
-    k: int | None = None, bandwidth: float | str | None = None, device: Any = "auto",
+    new: Any,
+    original: Any,
+    definition: str = "mmd",
+    *,
+    labels: Any = None,
+    original_labels: Any = None,
+    k: int | None = None,
+    bandwidth: float | str | None = None,
+    device: Any = "auto",
 ) -> Alignment:
-    """rho of new vectors (m, d) against original ones (n, d), arrays, tensors or batches, in one of DEFINITIONS.
+    """rho of new vectors (m, d) against original ones (n, d), arrays, tensors or batches, in one of
+    DEFINITIONS.
 
-    labels (m,), original_labels (n,): for "centroid"; every new class must be an original one. k: neighbours, default
-    the authors'. bandwidth: of "mmd", for vectors of length 1: a number, "median" (distance between original samples)
-    or "half-median", the default. Time m * n * d; memory: both sets in float64 and a few blocks of 64 MiB.
+    labels (m,), original_labels (n,): for "centroid"; every new class must be an original one. k:
+    neighbours, default the authors'. bandwidth: of "mmd", for vectors of length 1: a number,
+    "median" (distance between original samples) or "half-median", the default. Time m * n * d;
+    memory: both sets in float64 and a few blocks of 64 MiB.
 
-    ValueError on an unknown definition or an argument that does not belong to it, different d, NaN, zero vectors,
-    fewer than 2 samples for "mmd" or k + 1 for neighbours, labels of other length or class, a class whose vectors
-    cancel.
+    ValueError on an unknown definition or an argument that does not belong to it, different d, NaN,
+    zero vectors, fewer than 2 samples for "mmd" or k + 1 for neighbours, labels of other length or
+    class, a class whose vectors cancel.
     """
     if definition not in DEFINITIONS:
         raise ValueError(f"unknown alignment {definition!r}: one of {', '.join(DEFINITIONS)}")
     neighbours = [name for name, own_k in DEFINITIONS.items() if own_k]
-    for name, value, owners in (("labels", labels, ["centroid"]), ("original_labels", original_labels, ["centroid"]),
-                                ("bandwidth", bandwidth, ["mmd"]), ("k", k, neighbours)):
+    for name, value, owners in (
+        ("labels", labels, ["centroid"]),
+        ("original_labels", original_labels, ["centroid"]),
+        ("bandwidth", bandwidth, ["mmd"]),
+        ("k", k, neighbours),
+    ):
         if value is not None and definition not in owners:
             raise ValueError(f"{name} belongs to {', '.join(owners)}, not to {definition}")
     where = backend(device)
     a, b = _unit_rows(new, where), _unit_rows(original, where)
     if a.shape[1] != b.shape[1]:
-        raise ValueError("new and original vectors must be of one embedder: "
-                         f"they have {a.shape[1]} and {b.shape[1]} dimensions")
+        raise ValueError(
+            "new and original vectors must be of one embedder: "
+            f"they have {a.shape[1]} and {b.shape[1]} dimensions"
+        )
     name = definition
     if definition == "mmd":
         rho, bandwidth = _mmd(a, b, "half-median" if bandwidth is None else bandwidth, where)
@@ -151,27 +229,37 @@ def _mmd(new: Any, original: Any, bandwidth: float | str, where: Backend) -> tup
     elif isinstance(bandwidth, (int, float)) and 0 < bandwidth < np.inf:
         sigma = float(bandwidth)
     else:
-        raise ValueError(f"bandwidth must be a positive number, \"median\" or \"half-median\", got {bandwidth!r}")
+        raise ValueError(
+            f'bandwidth must be a positive number, "median" or "half-median", got {bandwidth!r}'
+        )
 
     def mean(A: Any, B: Any, same: bool) -> float:
         step = max(1, BLOCK_BYTES // (8 * len(B)))
-        total = sum(float(rbf(where, A[i:i + step], B, sigma).sum()) for i in range(0, len(A), step))
+        total = sum(
+            float(rbf(where, A[i : i + step], B, sigma).sum()) for i in range(0, len(A), step)
+        )
         return (total - len(A)) / (len(A) * (len(A) - 1)) if same else total / (len(A) * len(B))
 
     own = mean(new, new, True) + mean(original, original, True)
     if not own > 1e-12:
-        raise ValueError(f"bandwidth {sigma:.3g} is too small: no two samples of one set are near each other")
+        raise ValueError(
+            f"bandwidth {sigma:.3g} is too small: no two samples of one set are near each other"
+        )
     return 2 * mean(new, original, False) / own, sigma
 
 
 def _centroid(new: np.ndarray, original: np.ndarray, labels: Any, original_labels: Any) -> float:
     if (labels is None) != (original_labels is None):
         raise ValueError("give labels and original_labels, or neither")
-    own, others = (np.zeros(len(rows)) if given is None else np.asarray(given)
-                   for rows, given in ((new, labels), (original, original_labels)))
+    own, others = (
+        np.zeros(len(rows)) if given is None else np.asarray(given)
+        for rows, given in ((new, labels), (original, original_labels))
+    )
     if own.shape != (len(new),) or others.shape != (len(original),):
-        raise ValueError(f"labels must be one a sample: {own.shape} and {others.shape} "
-                         f"for {len(new)} new and {len(original)} original samples")
+        raise ValueError(
+            f"labels must be one a sample: {own.shape} and {others.shape} "
+            f"for {len(new)} new and {len(original)} original samples"
+        )
     classes, counts = np.unique(own, return_counts=True)
     if strange := sorted(set(classes.tolist()) - set(others.tolist())):
         raise ValueError(f"classes of the new data that the original data lacks: {strange}")
@@ -191,11 +279,25 @@ def _neighbours(new: np.ndarray, original: np.ndarray, definition: str, k: int) 
 
     centres, points = (new, original) if definition == "recall" else (original, new)
     if k < 1 or len(centres) <= k:
-        raise ValueError(f"{definition} needs k >= 1 and more than k samples to find neighbours among: "
-                         f"k = {k}, {len(centres)} samples")
+        raise ValueError(
+            f"{definition} needs k >= 1 and more than k samples to find neighbours among: "
+            f"k = {k}, {len(centres)} samples"
+        )
     radii = NearestNeighbors(n_neighbors=k).fit(centres).kneighbors()[0][:, -1] + _SLACK
     if definition == "coverage":
-        return float((NearestNeighbors(n_neighbors=1).fit(points).kneighbors(centres)[0][:, 0] <= radii).mean())
-    balls = np.concatenate(list(pairwise_distances_chunked(
-        points, centres, reduce_func=lambda distances, start: (distances <= radii).sum(axis=1), working_memory=64)))
+        return float(
+            (
+                NearestNeighbors(n_neighbors=1).fit(points).kneighbors(centres)[0][:, 0] <= radii
+            ).mean()
+        )
+    balls = np.concatenate(
+        list(
+            pairwise_distances_chunked(
+                points,
+                centres,
+                reduce_func=lambda distances, start: (distances <= radii).sum(axis=1),
+                working_memory=64,
+            )
+        )
+    )
     return float(balls.mean() / k if definition == "density" else (balls > 0).mean())

@@ -1,10 +1,11 @@
 """Confidence sequences: the centres that the e-processes of ``capital`` have not ruled out.
 
-A centre m is ruled out from below once the bet that effects - m are positive has ever reached a capital c. If m is
-the true centre this happens with probability at most 1/c over all seeds to come, so the values not yet ruled out
-contain it at all times at once (Howard, Ramdas, McAuliffe and Sekhon, Annals of Statistics 2021, "Time-uniform,
-nonparametric, nonasymptotic confidence sequences"). The centre is the median for "sign" (whatever the distribution)
-and the centre of symmetry for "signed-rank", which is the median and, where there is one, the mean.
+A centre m is ruled out from below once the bet that effects - m are positive has ever reached a
+capital c. If m is the true centre this happens with probability at most 1/c over all seeds to come,
+so the values not yet ruled out contain it at all times at once (Howard, Ramdas, McAuliffe and
+Sekhon, Annals of Statistics 2021, "Time-uniform, nonparametric, nonasymptotic confidence
+sequences"). The centre is the median for "sign" (whatever the distribution) and the centre of
+symmetry for "signed-rank", which is the median and, where there is one, the mean.
 """
 
 from __future__ import annotations
@@ -20,20 +21,29 @@ CHUNK = 256
 
 
 def lower_bound(effects: np.ndarray, log_threshold: float, method: Method) -> float:
-    """Below this every centre of `effects` (n,) is ruled out; -infinity where the seeds are too few for a bound.
+    """Below this every centre of `effects` (n,) is ruled out; -infinity where the seeds are too few
+    for a bound.
 
     log_threshold: the log of the capital at which a centre is ruled out.
     """
-    return _sign_bound(effects, log_threshold) if method == "sign" else _scanned_bound(effects, log_threshold, method)
+    return (
+        _sign_bound(effects, log_threshold)
+        if method == "sign"
+        else _scanned_bound(effects, log_threshold, method)
+    )
 
 
 def upper_bound(effects: np.ndarray, log_threshold: float, method: Method) -> float:
-    """Above this every centre of `effects` (n,) is ruled out; infinity where the seeds are too few for a bound."""
+    """Above this every centre of `effects` (n,) is ruled out; infinity where the seeds are too few
+    for a bound.
+    """
     return -lower_bound(-effects, log_threshold, method)
 
 
 def _sign_bound(effects: np.ndarray, log_threshold: float) -> float:
-    """The largest, over t, of the k-th largest of the first t effects; k is the fewest wins of t that rule out."""
+    """The largest, over t, of the k-th largest of the first t effects; k is the fewest wins of t
+    that rule out.
+    """
     bound = -np.inf
     for seeds in range(1, len(effects) + 1):
         wins = _wins_needed(seeds, log_threshold)
@@ -44,15 +54,19 @@ def _sign_bound(effects: np.ndarray, log_threshold: float) -> float:
 
 @lru_cache(maxsize=4 * MOST_SEEDS)
 def _wins_needed(seeds: int, log_threshold: float) -> int:
-    """The fewest positive effects of `seeds` whose capital reaches the threshold; seeds + 1 where none does."""
+    """The fewest positive effects of `seeds` whose capital reaches the threshold; seeds + 1 where
+    none does.
+    """
     reached = sign_log_capital(np.arange(seeds + 1), np.full(seeds + 1, seeds)) >= log_threshold
     return int(reached.argmax()) if reached.any() else seeds + 1
 
 
 def _scanned_bound(effects: np.ndarray, log_threshold: float, method: Method) -> float:
-    """The lower end of what is not ruled out, exact, for a capital that changes only at means of two effects.
+    """The lower end of what is not ruled out, exact, for a capital that changes only at means of
+    two effects.
 
-    Seeds only ever rule out more, so the scan over twice the seeds starts where that over half of them ended.
+    Seeds only ever rule out more, so the scan over twice the seeds starts where that over half of
+    them ended.
     """
     bound, seeds = -np.inf, 0
     while seeds < len(effects):
@@ -62,10 +76,11 @@ def _scanned_bound(effects: np.ndarray, log_threshold: float, method: Method) ->
 
 
 def _scan(effects: np.ndarray, start: float, log_threshold: float, method: Method) -> float:
-    """The first centre from `start` on that is not ruled out, or the lower end of a stretch of such centres.
+    """The first centre from `start` on that is not ruled out, or the lower end of a stretch of such
+    centres.
 
-    Signs of effects - m change at effects, and ranks of their sizes at means of two, so each mean and one centre
-    between each two neighbours stand for all.
+    Signs of effects - m change at effects, and ranks of their sizes at means of two, so each mean
+    and one centre between each two neighbours stand for all.
     """
     first, second = np.triu_indices(len(effects))
     means = np.unique((effects[first] + effects[second]) / 2)
@@ -76,7 +91,9 @@ def _scan(effects: np.ndarray, start: float, log_threshold: float, method: Metho
     if start == -np.inf:
         points, ends = np.append(means[0] - beyond, points), np.append(-np.inf, ends)
     for at in range(0, len(points), CHUNK):
-        held = (log_capital(effects - points[at:at + CHUNK, None], method) < log_threshold).all(axis=-1)
+        held = (log_capital(effects - points[at : at + CHUNK, None], method) < log_threshold).all(
+            axis=-1
+        )
         if held.any():
             return float(ends[at + held.argmax()])
     raise AssertionError("a centre above all effects loses every bet, so it cannot be ruled out")

@@ -1,7 +1,8 @@
 """Verdicts on patterns of paired effects: two that oppose or agree, a curve with a peak inside.
 
-Their hypotheses have several parts, any of which may be the false one. A bet that follows one part after the other, as
-the seeds before suggest, is fair if it is on an event that each part it can follow makes no likelier than 1/2.
+Their hypotheses have several parts, any of which may be the false one. A bet that follows one part
+after the other, as the seeds before suggest, is fair if it is on an event that each part it can
+follow makes no likelier than 1/2.
 """
 
 from __future__ import annotations
@@ -13,65 +14,105 @@ import numpy as np
 
 from ddiv.evidence.bounds import lower_bound, upper_bound
 from ddiv.evidence.capital import Method, log_capital
-from ddiv.evidence.verdicts import Evidence, checked_alpha, evidence_of, first_reached, interval_of, log_bar, table_of
+from ddiv.evidence.verdicts import (
+    Evidence,
+    checked_alpha,
+    evidence_of,
+    first_reached,
+    interval_of,
+    log_bar,
+    table_of,
+)
 
 
-def opposed(first: Sequence[float], second: Sequence[float], *, alpha: float = 0.05, method: Method = "sign") -> Evidence:
-    """The claim that of two paired effects (n,) one rises and the other falls, whichever does which.
+def opposed(
+    first: Sequence[float], second: Sequence[float], *, alpha: float = 0.05, method: Method = "sign"
+) -> Evidence:
+    """The claim that of two paired effects (n,) one rises and the other falls, whichever does
+    which.
 
-    Each half of the capital is shared by two orientations, in which both comparisons must hold as in `every`.
-    Contradicted once both are known to go the same way. `effect`, `standardised`, `interval` and `effects` are of
-    minus the product of the two as a signed root, which has their unit: positive where they oppose. Errors as `judge`.
+    Each half of the capital is shared by two orientations, in which both comparisons must hold as
+    in `every`. Contradicted once both are known to go the same way. `effect`, `standardised`,
+    `interval` and `effects` are of minus the product of the two as a signed root, which has their
+    unit: positive where they oppose. Errors as `judge`.
     """
     checked_alpha(alpha)
     one, two = table_of([first, second])
     apart, together = _apart(one, two, method), _apart(one, -two, method)
     root = _root(one, two)
-    return evidence_of(apart, together, first_reached(apart >= log_bar(alpha)), first_reached(together >= log_bar(alpha)),
-                       root, interval_of(root[None], alpha, method), alpha, method)
+    return evidence_of(
+        apart,
+        together,
+        first_reached(apart >= log_bar(alpha)),
+        first_reached(together >= log_bar(alpha)),
+        root,
+        interval_of(root[None], alpha, method),
+        alpha,
+        method,
+    )
 
 
-def alike(first: Sequence[float], second: Sequence[float], *, alpha: float = 0.05, method: Method = "sign") -> Evidence:
-    """The claim that two paired effects (n,) both rise or both fall: that the first and minus the second are `opposed`.
+def alike(
+    first: Sequence[float], second: Sequence[float], *, alpha: float = 0.05, method: Method = "sign"
+) -> Evidence:
+    """The claim that two paired effects (n,) both rise or both fall: that the first and minus the
+    second are `opposed`.
 
-    Each has to be known to go that way by itself, so noise that they share does not make them alike. The effect shown is
-    the signed root of their product, positive where they agree.
+    Each has to be known to go that way by itself, so noise that they share does not make them
+    alike. The effect shown is the signed root of their product, positive where they agree.
     """
     return opposed(first, -np.asarray(second, dtype=float), alpha=alpha, method=method)
 
 
-def somewhere_opposed(first: np.ndarray, second: np.ndarray, *, alpha: float = 0.05, method: Method = "sign") -> Evidence:
-    """The claim that in at least one of k pairs of paired effects, (k, n) and (k, n), the two oppose in sign.
+def somewhere_opposed(
+    first: np.ndarray, second: np.ndarray, *, alpha: float = 0.05, method: Method = "sign"
+) -> Evidence:
+    """The claim that in at least one of k pairs of paired effects, (k, n) and (k, n), the two
+    oppose in sign.
 
-    Supported by a bet, at every seed, that the pair which opposed most often at the seeds before opposes again (of several
-    the one that did so most steadily: pairs have units of their own, so their sizes say nothing): where no pair opposes at
-    more than half of the seeds, no such choice gains on average. Nothing is staked at the first seed.
-    Contradicted once each pair is known to go the same way, as in `opposed`. What is shown is the signed root of minus
-    the product of the pair that opposes most. Errors as `judge`.
+    Supported by a bet, at every seed, that the pair which opposed most often at the seeds before
+    opposes again (of several the one that did so most steadily: pairs have units of their own, so
+    their sizes say nothing): where no pair opposes at more than half of the seeds, no such choice
+    gains on average. Nothing is staked at the first seed. Contradicted once each pair is known to
+    go the same way, as in `opposed`. What is shown is the signed root of minus the product of the
+    pair that opposes most. Errors as `judge`.
     """
     checked_alpha(alpha)
     one, two = table_of(first), table_of(second)
     if one.shape != two.shape:
         raise ValueError(f"pairs of effects (k, n) are needed, got {one.shape} and {two.shape}")
     roots = _root(one, two)
-    log_for = log_capital(_followed(roots, _steadiness), method) if roots.shape[1] > 1 else np.zeros(0)
+    log_for = (
+        log_capital(_followed(roots, _steadiness), method) if roots.shape[1] > 1 else np.zeros(0)
+    )
     log_for = np.concatenate([[0.0], log_for])
     same = np.array([_apart(a, -b, method) for a, b in zip(one, two)])
     at_against = first_reached(np.maximum.accumulate(same, axis=1).min(axis=0) >= log_bar(alpha))
     most = roots[_leader(roots, _steadiness)]
-    return evidence_of(log_for, same.min(axis=0), first_reached(log_for >= log_bar(alpha)), at_against, most,
-                       interval_of(most[None], alpha, method), alpha, method)
+    return evidence_of(
+        log_for,
+        same.min(axis=0),
+        first_reached(log_for >= log_bar(alpha)),
+        at_against,
+        most,
+        interval_of(most[None], alpha, method),
+        alpha,
+        method,
+    )
 
 
 def peaked(curves: np.ndarray, *, alpha: float = 0.05, method: Method = "sign") -> Evidence:
-    """The claim that a curve over k rungs, (k, n), is higher at some rung inside than at both of its ends.
+    """The claim that a curve over k rungs, (k, n), is higher at some rung inside than at both of
+    its ends.
 
-    A rung's height at a seed is its lead over the higher end. Supported by a bet, at every seed, that the rung which
-    was highest at the seeds before is above both ends again: if no rung's height has a positive median, no such choice
-    gains on average, where the peak of the seed itself would. Nothing is staked at the first seed. Contradicted by a bet
-    that no rung is above both ends: if some rung's height has a positive median that happens at half of the seeds at
-    most. `effects` are the heights that were bet on, at the first seed that of its own peak; the interval's lower end is
-    from them, its upper one from the heights of each seed's own peak. Errors as `judge`, and on fewer than 3 rungs.
+    A rung's height at a seed is its lead over the higher end. Supported by a bet, at every seed,
+    that the rung which was highest at the seeds before is above both ends again: if no rung's
+    height has a positive median, no such choice gains on average, where the peak of the seed itself
+    would. Nothing is staked at the first seed. Contradicted by a bet that no rung is above both
+    ends: if some rung's height has a positive median that happens at half of the seeds at most.
+    `effects` are the heights that were bet on, at the first seed that of its own peak; the
+    interval's lower end is from them, its upper one from the heights of each seed's own peak.
+    Errors as `judge`, and on fewer than 3 rungs.
     """
     checked_alpha(alpha)
     values = table_of(curves)
@@ -83,8 +124,16 @@ def peaked(curves: np.ndarray, *, alpha: float = 0.05, method: Method = "sign") 
     log_against = log_capital(-own, method)
     low = lower_bound(bet_on, bar, method) if len(bet_on) else -math.inf
     high = upper_bound(own, bar, method)
-    return evidence_of(log_for, log_against, first_reached(log_for >= bar), first_reached(log_against >= bar),
-                       np.concatenate([own[:1], bet_on]), (min(low, high), max(low, high)), alpha, method)
+    return evidence_of(
+        log_for,
+        log_against,
+        first_reached(log_for >= bar),
+        first_reached(log_against >= bar),
+        np.concatenate([own[:1], bet_on]),
+        (min(low, high), max(low, high)),
+        alpha,
+        method,
+    )
 
 
 def _apart(one: np.ndarray, two: np.ndarray, method: Method) -> np.ndarray:
@@ -100,11 +149,18 @@ def _root(one: np.ndarray, two: np.ndarray) -> np.ndarray:
 
 def _followed(values: np.ndarray, among_equals: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
     """At every seed but the first, the value in the row of (k, n) that led before it."""
-    return np.array([values[_leader(values[:, :seed], among_equals), seed] for seed in range(1, values.shape[1])])
+    return np.array(
+        [
+            values[_leader(values[:, :seed], among_equals), seed]
+            for seed in range(1, values.shape[1])
+        ]
+    )
 
 
 def _leader(values: np.ndarray, among_equals: Callable[[np.ndarray], np.ndarray]) -> int:
-    """The row of (k, n) that is most often positive; of several that of the largest `among_equals` (k,), then the first."""
+    """The row of (k, n) that is most often positive; of several that of the largest `among_equals`
+    (k,), then the first.
+    """
     wins, rank = (values > 0).sum(axis=1), among_equals(values)
     return max(range(len(values)), key=lambda row: (wins[row], rank[row]))
 

@@ -1,11 +1,12 @@
-"""Verdicts on per-seed effects that may be looked at after every seed, and by which more seeds may be decided.
+"""Verdicts on per-seed effects that may be looked at after every seed, and by which more seeds may
+be decided.
 
-Half of the capital bets for the claim and half against it. The claim is supported once the first half has reached
-1/alpha, contradicted once the second has. Where there is no effect both bets are fair, so by Ville's inequality each
-verdict falls, at any time, with probability at most alpha/2, and any with at most alpha; the same bound holds on
-the edge of an equivalence margin, and where the claim is clearly false or true only one verdict can be wrong.
-What is assumed of effects is said in ``capital``, by method. The default is "sign", which alone holds for skewed
-effects.
+Half of the capital bets for the claim and half against it. The claim is supported once the first
+half has reached 1/alpha, contradicted once the second has. Where there is no effect both bets are
+fair, so by Ville's inequality each verdict falls, at any time, with probability at most alpha/2,
+and any with at most alpha; the same bound holds on the edge of an equivalence margin, and where the
+claim is clearly false or true only one verdict can be wrong. What is assumed of effects is said in
+``capital``, by method. The default is "sign", which alone holds for skewed effects.
 """
 
 from __future__ import annotations
@@ -29,15 +30,17 @@ FALLS = -1
 class Evidence(msgspec.Struct, frozen=True):
     """A verdict that holds at any seed at which one stops, and what it rests on.
 
-    `e_for` and `e_against` are the two halves of the capital after the last seed, 1/2 each at the start. A verdict,
-    once it has fallen, stays: `decided_at` is the number of seeds at which it did (None while it is inconclusive),
-    and the capital may have shrunk since. `effect` is the median over seeds in the outcome's unit, `standardised` the
-    mean over the seed-to-seed deviation (Cohen's d of paired data; None for one seed or equal effects). `interval`
-    contains the centre of the effects at all seed counts at once with probability `level`, see ``bounds``. An end
-    that the seeds are too few for is infinite (msgspec writes that to JSON as null). If it excludes 0 the direction
-    is decided; with "sign" the converse is true too. Where seeds contradict each other so that no centre is left, its
-    two ends change places. Of several comparisons, `effect`, `standardised`, `interval` and `effects` are those of
-    the weakest (`every`) or the strongest (`some`).
+    `e_for` and `e_against` are the two halves of the capital after the last seed, 1/2 each at the
+    start. A verdict, once it has fallen, stays: `decided_at` is the number of seeds at which it did
+    (None while it is inconclusive), and the capital may have shrunk since. `effect` is the median
+    over seeds in the outcome's unit, `standardised` the mean over the seed-to-seed deviation
+    (Cohen's d of paired data; None for one seed or equal effects). `interval` contains the centre
+    of the effects at all seed counts at once with probability `level`, see ``bounds``. An end that
+    the seeds are too few for is infinite (msgspec writes that to JSON as null). If it excludes 0
+    the direction is decided; with "sign" the converse is true too. Where seeds contradict each
+    other so that no centre is left, its two ends change places. Of several comparisons, `effect`,
+    `standardised`, `interval` and `effects` are those of the weakest (`every`) or the strongest
+    (`some`).
     """
 
     verdict: Verdict
@@ -58,32 +61,50 @@ class Evidence(msgspec.Struct, frozen=True):
         return 2 * self.e_for
 
 
-def judge(effects: Sequence[float], direction: int = RISES, *, alpha: float = 0.05,
-          method: Method = "sign") -> Evidence:
+def judge(
+    effects: Sequence[float],
+    direction: int = RISES,
+    *,
+    alpha: float = 0.05,
+    method: Method = "sign",
+) -> Evidence:
     """The claim that paired effects (n,) rise (RISES) or fall (FALLS), at total error `alpha`.
 
-    A slope over doses or a difference of two treatments is an effect like any other. Raises ValueError on no effects,
-    on effects that are not finite, on another shape, direction or method and on an alpha outside (0, 1).
+    A slope over doses or a difference of two treatments is an effect like any other. Raises
+    ValueError on no effects, on effects that are not finite, on another shape, direction or method
+    and on an alpha outside (0, 1).
     """
     return every([effects], direction, alpha=alpha, method=method)
 
 
-def every(comparisons: Sequence[Sequence[float]], direction: int = RISES, *, alpha: float = 0.05,
-          method: Method = "sign") -> Evidence:
-    """The claim that ALL comparisons (k, n) rise (fall): an ordering, or the largest of several arms.
+def every(
+    comparisons: Sequence[Sequence[float]],
+    direction: int = RISES,
+    *,
+    alpha: float = 0.05,
+    method: Method = "sign",
+) -> Evidence:
+    """The claim that ALL comparisons (k, n) rise (fall): an ordering, or the largest of several
+    arms.
 
-    Supported once each comparison has reached the bar on its own, without correction (an intersection-union test:
-    Berger, Technometrics 1982); `e_for` is the smallest of theirs. Contradicted once one bet against them has: at every
-    seed it is on the comparison that went most often against the claim at the seeds before (among equals, on that with
-    the lowest mean), and nothing is staked at the first seed, when none is known. Where the claim is true no such
-    choice gains on average; following the worst costs one seed, where sharing the capital among k would cost log2 k.
-    Errors as `judge`.
+    Supported once each comparison has reached the bar on its own, without correction (an
+    intersection-union test: Berger, Technometrics 1982); `e_for` is the smallest of theirs.
+    Contradicted once one bet against them has: at every seed it is on the comparison that went most
+    often against the claim at the seeds before (among equals, on that with the lowest mean), and
+    nothing is staked at the first seed, when none is known. Where the claim is true no such choice
+    gains on average; following the worst costs one seed, where sharing the capital among k would
+    cost log2 k. Errors as `judge`.
     """
     return several(comparisons, direction, alpha, method)
 
 
-def some(comparisons: Sequence[Sequence[float]], direction: int = RISES, *, alpha: float = 0.05,
-         method: Method = "sign") -> Evidence:
+def some(
+    comparisons: Sequence[Sequence[float]],
+    direction: int = RISES,
+    *,
+    alpha: float = 0.05,
+    method: Method = "sign",
+) -> Evidence:
     """The claim that AT LEAST ONE of the comparisons (k, n) rises (falls). Errors as `judge`.
 
     The reverse of the claim that every comparison goes the other way.
@@ -91,21 +112,29 @@ def some(comparisons: Sequence[Sequence[float]], direction: int = RISES, *, alph
     return reversed_claim(several(comparisons, -checked_direction(direction), alpha, method))
 
 
-def equivalent(effects: Sequence[float], margin: float, *, alpha: float = 0.05, method: Method = "sign") -> Evidence:
-    """The claim that the centre of paired effects (n,) is within +- `margin`, which is in the outcome's unit.
+def equivalent(
+    effects: Sequence[float], margin: float, *, alpha: float = 0.05, method: Method = "sign"
+) -> Evidence:
+    """The claim that the centre of paired effects (n,) is within +- `margin`, which is in the
+    outcome's unit.
 
-    Two one-sided tests (Schuirmann 1987): supported once the centre is known to be above -margin and known to be
-    below margin; contradicted once it is known to be beyond one of them. `effect`, `standardised` and `interval` are
-    of the effects themselves. Raises ValueError as `judge` and on a margin that is not positive and finite.
+    Two one-sided tests (Schuirmann 1987): supported once the centre is known to be above -margin
+    and known to be below margin; contradicted once it is known to be beyond one of them. `effect`,
+    `standardised` and `interval` are of the effects themselves. Raises ValueError as `judge` and on
+    a margin that is not positive and finite.
     """
     if not 0 < margin < math.inf:
         raise ValueError(f"the margin of equivalence must be positive and finite, got {margin}")
     values = table_of([effects])[0]
     tests = every([margin + values, margin - values], alpha=alpha, method=method)
-    return msgspec.structs.replace(tests, **size_of(values), interval=interval_of(values[None], alpha, method))
+    return msgspec.structs.replace(
+        tests, **size_of(values), interval=interval_of(values[None], alpha, method)
+    )
 
 
-def several(comparisons: Sequence[Sequence[float]], direction: int, alpha: float, method: Method) -> Evidence:
+def several(
+    comparisons: Sequence[Sequence[float]], direction: int, alpha: float, method: Method
+) -> Evidence:
     checked_alpha(alpha)
     values = table_of(comparisons)
     signed = values * checked_direction(direction)
@@ -120,7 +149,9 @@ def several(comparisons: Sequence[Sequence[float]], direction: int, alpha: float
 
 
 def following_worst(signed: np.ndarray, method: Method) -> np.ndarray:
-    """The log of the capital (n,) of the bet that follows whichever comparison of (k, n) has gone worst so far."""
+    """The log of the capital (n,) of the bet that follows whichever comparison of (k, n) has gone
+    worst so far.
+    """
     k, n = signed.shape
     if k == 1:
         return log_capital(-signed[0], method)
@@ -136,20 +167,44 @@ def log_bar(alpha: float) -> float:
     return math.log(2 / alpha) - 1e-12
 
 
-def evidence_of(log_for: np.ndarray, log_against: np.ndarray, at_for: float, at_against: float, effects: np.ndarray,
-                interval: tuple[float, float], alpha: float, method: Method) -> Evidence:
-    """The verdict that fell first: capitals (n,) after each seed, and the seeds at which they decided (infinity: never)."""
+def evidence_of(
+    log_for: np.ndarray,
+    log_against: np.ndarray,
+    at_for: float,
+    at_against: float,
+    effects: np.ndarray,
+    interval: tuple[float, float],
+    alpha: float,
+    method: Method,
+) -> Evidence:
+    """The verdict that fell first: capitals (n,) after each seed, and the seeds at which they
+    decided (infinity: never).
+    """
     # Both at one seed takes several comparisons that turned round: nothing is decided then.
-    verdict: Verdict = ("supported" if at_for < at_against else
-                        "contradicted" if at_against < at_for else "inconclusive")
+    verdict: Verdict = (
+        "supported"
+        if at_for < at_against
+        else "contradicted"
+        if at_against < at_for
+        else "inconclusive"
+    )
     return Evidence(
-        verdict=verdict, e_for=float(np.exp(log_for[-1]) / 2), e_against=float(np.exp(log_against[-1]) / 2),
-        **size_of(effects), interval=interval, level=1 - alpha, n=len(effects),
-        decided_at=None if verdict == "inconclusive" else int(min(at_for, at_against)), method=method)
+        verdict=verdict,
+        e_for=float(np.exp(log_for[-1]) / 2),
+        e_against=float(np.exp(log_against[-1]) / 2),
+        **size_of(effects),
+        interval=interval,
+        level=1 - alpha,
+        n=len(effects),
+        decided_at=None if verdict == "inconclusive" else int(min(at_for, at_against)),
+        method=method,
+    )
 
 
 def interval_of(signed: np.ndarray, alpha: float, method: Method) -> tuple[float, float]:
-    """For the smallest centre of comparisons (k, n): its own lower bound will do, but every upper bound must hold."""
+    """For the smallest centre of comparisons (k, n): its own lower bound will do, but every upper
+    bound must hold.
+    """
     bar, shared = log_bar(alpha), log_bar(alpha / len(signed))
     low = min(lower_bound(row, bar, method) for row in signed)
     high = min(upper_bound(row, shared, method) for row in signed)
@@ -158,13 +213,20 @@ def interval_of(signed: np.ndarray, alpha: float, method: Method) -> tuple[float
 
 def size_of(values: np.ndarray) -> dict:
     spread = float(values.std(ddof=1)) if np.ptp(values) > 0 else None
-    return {"effect": float(np.median(values)), "standardised": float(values.mean() / spread) if spread else None,
-            "effects": tuple(values.tolist())}
+    return {
+        "effect": float(np.median(values)),
+        "standardised": float(values.mean() / spread) if spread else None,
+        "effects": tuple(values.tolist()),
+    }
 
 
 def reversed_claim(result: Evidence) -> Evidence:
-    verdict: Verdict = {"supported": "contradicted", "contradicted": "supported"}.get(result.verdict, "inconclusive")
-    return msgspec.structs.replace(result, verdict=verdict, e_for=result.e_against, e_against=result.e_for)
+    verdict: Verdict = {"supported": "contradicted", "contradicted": "supported"}.get(
+        result.verdict, "inconclusive"
+    )
+    return msgspec.structs.replace(
+        result, verdict=verdict, e_for=result.e_against, e_against=result.e_for
+    )
 
 
 def first_reached(reached: np.ndarray) -> float:
@@ -178,7 +240,9 @@ def table_of(comparisons: Sequence[Sequence[float]]) -> np.ndarray:
     except ValueError as error:
         raise ValueError("comparisons must be rows of numbers over the same seeds") from error
     if values.ndim != 2 or not values.size:
-        raise ValueError(f"evidence needs one effect a seed and at least one seed, got the shape {values.shape[1:]}")
+        raise ValueError(
+            f"evidence needs one effect a seed and at least one seed, got the shape {values.shape[1:]}"
+        )
     return values
 
 

@@ -36,12 +36,19 @@ class ImageCache:
         """The image uint8 (h, w, 3), FLAGGED, or None where there is none that can be read."""
         try:
             text = path.read_bytes()
-            return FLAGGED if text == FLAGGED else np.asarray(Image.open(io.BytesIO(text)).convert("RGB"))
+            return (
+                FLAGGED
+                if text == FLAGGED
+                else np.asarray(Image.open(io.BytesIO(text)).convert("RGB"))
+            )
         except OSError:  # absent, or torn by a dying disk: it is drawn anew, with the same outcome
             return None
 
     def put(self, path: Path, image: np.ndarray | bytes) -> None:
-        """Keep an image uint8 (h, w, 3), or FLAGGED. Raises OSError where the folder cannot be written."""
+        """Keep an image uint8 (h, w, 3), or FLAGGED.
+
+        Raises OSError where the folder cannot be written.
+        """
         if not isinstance(image, bytes):
             buffer = io.BytesIO()
             Image.fromarray(image).save(buffer, "PNG")

@@ -23,10 +23,14 @@ from ddiv.trial import GeneratorFit, Job, Samples, requires
 from ddiv.vectors import scored_on
 
 
-def fit(job: GeneratorFit, device: torch.device, progress: Progress, records: Mapping[Job, Record]) -> Record:
-    """Train a generator on the real training data or, from round 2 on, on the samples of the round before.
+def fit(
+    job: GeneratorFit, device: torch.device, progress: Progress, records: Mapping[Job, Record]
+) -> Record:
+    """Train a generator on the real training data or, from round 2 on, on the samples of the round
+    before.
 
-    Arrays: the weights. Facts: the loss curve. Raises BadSamples where a class has no example, TrialFailed as `flow.fit` does.
+    Arrays: the weights. Facts: the loss curve. Raises BadSamples where a class has no example,
+    TrialFailed as `flow.fit` does.
     """
     started = time.time()
     data = load(job.data)
@@ -35,7 +39,9 @@ def fit(job: GeneratorFit, device: torch.device, progress: Progress, records: Ma
         inputs, labels = samples_of(records[samples])
     require_every_class(labels, data.classes)
     # Each seed's chain of rounds has draws of its own, as its samples have.
-    spec = msgspec.structs.replace(job.generator, seed=stream(job.generator.seed, f"fit/{job.round}/{job.seed}"))
+    spec = msgspec.structs.replace(
+        job.generator, seed=stream(job.generator.seed, f"fit/{job.round}/{job.seed}")
+    )
     if isinstance(spec, NGram):
         from ddiv.generate import ngram
 
@@ -44,15 +50,21 @@ def fit(job: GeneratorFit, device: torch.device, progress: Progress, records: Ma
         from ddiv.generate import flow
 
         found = flow.fit(inputs, labels, len(data.classes), spec, device, progress)
-    return Record(job, {"losses": found.losses, "provenance": provenance(device, started)}, found.weights)
+    return Record(
+        job, {"losses": found.losses, "provenance": provenance(device, started)}, found.weights
+    )
 
 
-def sample(job: Samples, device: torch.device, progress: Progress, records: Mapping[Job, Record]) -> Record:
-    """Draw an example for each training example of the data, of the same class and in the same order.
+def sample(
+    job: Samples, device: torch.device, progress: Progress, records: Mapping[Job, Record]
+) -> Record:
+    """Draw an example for each training example of the data, of the same class and in the same
+    order.
 
-    Arrays: `images` uint8 (n, 3, h, h) or packed texts (`ddiv.text.pack`), and `labels` int32 (n,). Facts: `quality`
-    (`ddiv.generate.quality`, `text_quality`) and, from a model that others trained, `generator`. Raises BadSamples on
-    unusable samples, and what `stable_diffusion.sample` and `openai_texts.sample` raise.
+    Arrays: `images` uint8 (n, 3, h, h) or packed texts (`ddiv.text.pack`), and `labels` int32 (n,).
+    Facts: `quality` (`ddiv.generate.quality`, `text_quality`) and, from a model that others
+    trained, `generator`. Raises BadSamples on unusable samples, and what `stable_diffusion.sample`
+    and `openai_texts.sample` raise.
     """
     started = time.time()
     data = load(job.data)
@@ -62,8 +74,14 @@ def sample(job: Samples, device: torch.device, progress: Progress, records: Mapp
     return Record(job, facts | {"provenance": provenance(device, started)}, arrays)
 
 
-def _images(job: Samples, data: Dataset, labels: np.ndarray, device: torch.device, progress: Progress,
-            records: Mapping[Job, Record]) -> tuple[dict, dict]:
+def _images(
+    job: Samples,
+    data: Dataset,
+    labels: np.ndarray,
+    device: torch.device,
+    progress: Progress,
+    records: Mapping[Job, Record],
+) -> tuple[dict, dict]:
     from ddiv.generate.quality import quality
 
     side, facts = data.inputs.shape[-1], {}
@@ -72,21 +90,39 @@ def _images(job: Samples, data: Dataset, labels: np.ndarray, device: torch.devic
             from ddiv.generate import stable_diffusion
 
             images, facts["generator"] = stable_diffusion.sample(
-                job.generator, job.setting, data.classes, labels, side, job.seed, device, progress)
+                job.generator, job.setting, data.classes, labels, side, job.seed, device, progress
+            )
         case Flow():
             from ddiv.generate import flow
 
             (fitted,) = requires(job)
-            images = flow.sample(records[fitted].arrays, len(data.classes), job.generator, job.setting, labels, side, job.seed,
-                                 device, progress)
+            images = flow.sample(
+                records[fitted].arrays,
+                len(data.classes),
+                job.generator,
+                job.setting,
+                labels,
+                side,
+                job.seed,
+                device,
+                progress,
+            )
     images = checked(images, len(labels), side)
     # The shipped model judges every study's samples, so that qualities can be compared.
-    facts["quality"] = quality(images, labels, data, clip_model(Clip(embedded_weights())).to(device), scored_on(device))
+    facts["quality"] = quality(
+        images, labels, data, clip_model(Clip(embedded_weights())).to(device), scored_on(device)
+    )
     return {"images": images, "labels": labels}, facts
 
 
-def _texts(job: Samples, data: Dataset, labels: np.ndarray, device: torch.device, progress: Progress,
-           records: Mapping[Job, Record]) -> tuple[dict, dict]:
+def _texts(
+    job: Samples,
+    data: Dataset,
+    labels: np.ndarray,
+    device: torch.device,
+    progress: Progress,
+    records: Mapping[Job, Record],
+) -> tuple[dict, dict]:
     from ddiv.generate.text_quality import quality
     from ddiv.models.bert import embed
     from ddiv.text.check import checked
@@ -97,16 +133,32 @@ def _texts(job: Samples, data: Dataset, labels: np.ndarray, device: torch.device
         case OpenAI():
             from ddiv.generate import openai_texts
 
-            # Public complaints may be among what the model was trained on: it is not to repeat test texts either.
+            # Public complaints may be among what the model was trained on: it is not to repeat test
+            # texts either.
             known = [text for texts, _ in data.tests.values() for text in texts]
             texts, facts["generator"] = openai_texts.sample(
-                job.generator, job.setting, data.classes, labels, real, job.seed, progress, known=known)
+                job.generator,
+                job.setting,
+                data.classes,
+                labels,
+                real,
+                job.seed,
+                progress,
+                known=known,
+            )
         case NGram():
             from ddiv.generate import ngram
 
             (fitted,) = requires(job)
-            texts = ngram.sample(records[fitted].arrays, job.setting, labels, real, job.seed, progress)
+            texts = ngram.sample(
+                records[fitted].arrays, job.setting, labels, real, job.seed, progress
+            )
     texts = checked(texts, len(labels))
-    facts["quality"] = quality(texts, labels, data, partial(embed, Bert(embedded_weights("bert")), device=device),
-                               scored_on(device))
+    facts["quality"] = quality(
+        texts,
+        labels,
+        data,
+        partial(embed, Bert(embedded_weights("bert")), device=device),
+        scored_on(device),
+    )
     return pack(texts) | {"labels": labels}, facts

@@ -1,9 +1,11 @@
-"""The network of the flow-matching generator: a multilayer perceptron steered by noise level and class.
+"""The network of the flow-matching generator: a multilayer perceptron steered by noise level and
+class.
 
-Chosen by measurement on the image world (720 images, 60 classes; `benchmarks/generator.py`): after 10 s of one CPU thread a
-classifier is right on .64 of its samples, on .02 of those of diffusers' UNet2DModel after 60 s, .18 of its
-DiTTransformer2DModel's and .11 of a conditional variational autoencoder's. A linear layer sees the whole picture at once and
-runs near the processor's peak, which narrow convolutions and attention do not.
+Chosen by measurement on the image world (720 images, 60 classes; `benchmarks/generator.py`): after
+10 s of one CPU thread a classifier is right on .64 of its samples, on .02 of those of diffusers'
+UNet2DModel after 60 s, .18 of its DiTTransformer2DModel's and .11 of a conditional variational
+autoencoder's. A linear layer sees the whole picture at once and runs near the processor's peak,
+which narrow convolutions and attention do not.
 """
 
 from __future__ import annotations
@@ -19,15 +21,19 @@ CONDITION = 128  # features of noise level and class
 
 
 class Denoiser(nn.Module):
-    """Noisy images (n, pixels), noise levels (n,) in [0, 1] and labels (n,) to the clean images (n, pixels) that it expects.
+    """Noisy images (n, pixels), noise levels (n,) in [0, 1] and labels (n,) to the clean images (n,
+    pixels) that it expects.
 
-    Label `classes` stands for no class. Residual blocks with adaptive layer norm (Peebles and Xie 2023).
+    Label `classes` stands for no class. Residual blocks with adaptive layer norm (Peebles and Xie
+    2023).
     """
 
     def __init__(self, pixels: int, width: int, classes: int):
         super().__init__()
         self.inputs = nn.Linear(pixels, width)
-        self.level = nn.Sequential(nn.Linear(CONDITION, CONDITION), nn.SiLU(), nn.Linear(CONDITION, CONDITION))
+        self.level = nn.Sequential(
+            nn.Linear(CONDITION, CONDITION), nn.SiLU(), nn.Linear(CONDITION, CONDITION)
+        )
         self.label = nn.Embedding(classes + 1, CONDITION)
         self.blocks = nn.ModuleList(_Block(width) for _ in range(LAYERS))
         self.outputs = nn.Linear(width, pixels)
@@ -56,6 +62,8 @@ class _Block(nn.Module):
 
 def _waves(level: Tensor) -> Tensor:
     """Sines and cosines (n, CONDITION) of a noise level at frequencies from 1000 down to 1."""
-    frequencies = 1000 * torch.exp(-math.log(1000) * torch.arange(CONDITION // 2, device=level.device) / (CONDITION // 2))
+    frequencies = 1000 * torch.exp(
+        -math.log(1000) * torch.arange(CONDITION // 2, device=level.device) / (CONDITION // 2)
+    )
     angles = level[:, None] * frequencies
     return torch.cat([angles.sin(), angles.cos()], dim=1)

@@ -25,10 +25,11 @@ class _Kept(msgspec.Struct):
 
 @dataclass(frozen=True)
 class AnswerCache:
-    """JSON files by the SHA-256 of a server's address and a request's body, each with request and answer; whole or absent.
+    """JSON files by the SHA-256 of a server's address and a request's body, each with request and
+    answer; whole or absent.
 
-    The address is in the name because a local server may call its model as it likes: what it wrote must never pass for
-    another's.
+    The address is in the name because a local server may call its model as it likes: what it wrote
+    must never pass for another's.
     """
 
     folder: Path
@@ -42,7 +43,8 @@ class AnswerCache:
         """The server's answer as it came, or None where there is none that can be read."""
         try:
             return msgspec.json.decode(path.read_bytes(), type=_Kept).answer
-        except (OSError, msgspec.DecodeError):  # absent, or torn by a dying disk: it is asked for anew
+        except (OSError, msgspec.DecodeError):
+            # absent, or torn by a dying disk: it is asked for anew
             return None
 
     def put(self, path: Path, body: dict, answer: str) -> None:
@@ -62,5 +64,7 @@ class AnswerCache:
             raise self._unwritable(error) from error
 
     def _unwritable(self, error: OSError) -> TrialFailed:
-        return TrialFailed(f"the folder of paid answers {self.folder} cannot be written: {error.strerror or error}. Free "
-                           "some space, or name another folder in DDIV_TEXTS")
+        return TrialFailed(
+            f"the folder of paid answers {self.folder} cannot be written: {error.strerror or error}. Free "
+            "some space, or name another folder in DDIV_TEXTS"
+        )

@@ -1,4 +1,6 @@
-"""What answers of OpenAI's models cost: an estimate before anything is asked, the sum of what was used afterwards."""
+"""What answers of OpenAI's models cost: an estimate before anything is asked, the sum of what was
+used afterwards.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +8,8 @@ from collections.abc import Sequence
 
 import msgspec
 
-# US dollars for a million tokens of prompt and of answer, standard tier, as platform.openai.com/docs/pricing has them.
+# US dollars for a million tokens of prompt and of answer, standard tier, as
+# platform.openai.com/docs/pricing has them.
 PRICES_OF = "2026-11-22"
 PRICES = {
     "gpt-4o": (2.50, 10.00),
@@ -22,7 +25,9 @@ CHARACTERS_PER_TOKEN = 4  # of English; OpenAI's own rule of thumb, no tokeniser
 
 
 class Cost(msgspec.Struct, frozen=True):
-    """Requests, their tokens, and US dollars at the prices of PRICES_OF; `dollars` is None for a model without a price."""
+    """Requests, their tokens, and US dollars at the prices of PRICES_OF; `dollars` is None for a
+    model without a price.
+    """
 
     requests: int
     prompt_tokens: int
@@ -40,16 +45,34 @@ class Cost(msgspec.Struct, frozen=True):
 
     @property
     def label(self) -> str:
-        price = f"${self.dollars:.2f} at the prices of {PRICES_OF}" if self.dollars is not None else "no price is known"
-        return (f"{self.requests:,} requests, {self.prompt_tokens:,} tokens of prompts and {self.completion_tokens:,} of "
-                f"answers ({price})")
+        price = (
+            f"${self.dollars:.2f} at the prices of {PRICES_OF}"
+            if self.dollars is not None
+            else "no price is known"
+        )
+        return (
+            f"{self.requests:,} requests, {self.prompt_tokens:,} tokens of prompts and {self.completion_tokens:,} of "
+            f"answers ({price})"
+        )
 
 
-def expected(model: str, bodies: Sequence[dict], counts: Sequence[int], text_characters: float, item_tokens: int) -> Cost:
-    """The estimated cost of requests that ask for `counts` texts each, of `text_characters` characters on average.
+def expected(
+    model: str,
+    bodies: Sequence[dict],
+    counts: Sequence[int],
+    text_characters: float,
+    item_tokens: int,
+) -> Cost:
+    """The estimated cost of requests that ask for `counts` texts each, of `text_characters`
+    characters on average.
 
-    `item_tokens` is what an answer holds beside each text. Retries and answers that must be asked for again are not in it.
+    `item_tokens` is what an answer holds beside each text. Retries and answers that must be asked
+    for again are not in it.
     """
-    prompt = sum(len(msgspec.json.encode([body["messages"], body["response_format"]])) for body in bodies)
+    prompt = sum(
+        len(msgspec.json.encode([body["messages"], body["response_format"]])) for body in bodies
+    )
     each = text_characters / CHARACTERS_PER_TOKEN + item_tokens
-    return Cost.of(model, len(bodies), round(prompt / CHARACTERS_PER_TOKEN), round(sum(counts) * each))
+    return Cost.of(
+        model, len(bodies), round(prompt / CHARACTERS_PER_TOKEN), round(sum(counts) * each)
+    )

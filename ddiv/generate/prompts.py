@@ -10,8 +10,12 @@ from ddiv.draws import stream
 from ddiv.source import StableDiffusion
 
 # The paper draws one of four formats for each image and does not print them; these are ours.
-FORMATS = ("a photo of a {}", "a close-up photo of a {}", "a photo of a {} in its natural surroundings",
-           "a bright, sharp picture of one {}")
+FORMATS = (
+    "a photo of a {}",
+    "a close-up photo of a {}",
+    "a photo of a {} in its natural surroundings",
+    "a bright, sharp picture of one {}",
+)
 MULTIPLE = 8  # Stable Diffusion's autoencoder divides both sides by 8
 
 
@@ -25,10 +29,11 @@ class Request(NamedTuple):
 
 
 def request(class_name: str, ordinal: int, seed: int, spec: StableDiffusion) -> Request:
-    """The request for the `ordinal`-th image of a class: format, size and noise all follow from the arguments.
+    """The request for the `ordinal`-th image of a class: format, size and noise all follow from the
+    arguments.
 
-    Sizes are multiples of 8 within the spec's ranges, both ends included. The image's seed is its own, so that neither
-    the batch it is drawn in nor the other classes matter.
+    Sizes are multiples of 8 within the spec's ranges, both ends included. The image's seed is its
+    own, so that neither the batch it is drawn in nor the other classes matter.
     """
     own = stream(seed, f"stable diffusion/{class_name}/{ordinal}")
     rng = np.random.default_rng(own)

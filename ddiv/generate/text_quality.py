@@ -1,6 +1,8 @@
-"""How good generated texts are: a classifier's accuracy on them, their diversity, and whether they copy.
+"""How good generated texts are: a classifier's accuracy on them, their diversity, and whether they
+copy.
 
-What `ddiv.generate.quality` says of images, in the embedding space, and copying by the words themselves.
+What `ddiv.generate.quality` says of images, in the embedding space, and copying by the words
+themselves.
 """
 
 from __future__ import annotations
@@ -20,42 +22,63 @@ Embed = Callable[[np.ndarray], np.ndarray]
 WORD = re.compile(r"\w+")
 
 
-def quality(samples: np.ndarray, labels: np.ndarray, data: Dataset, embed: Embed,
-            device: Any = "auto") -> dict[str, dict[str, float]]:
-    """Accuracy, Vendi Score and distances of texts (m,) with labels (m,); `embed` makes float (n, d) of texts (n,).
+def quality(
+    samples: np.ndarray, labels: np.ndarray, data: Dataset, embed: Embed, device: Any = "auto"
+) -> dict[str, dict[str, float]]:
+    """Accuracy, Vendi Score and distances of texts (m,) with labels (m,); `embed` makes float (n,
+    d) of texts (n,).
 
-    "accuracy", "vendi/embedding" (on `device`) and "nearest/embedding" as `ddiv.generate.quality.quality` describes them.
-    "copied": the share of samples, and of held-out test texts ("real"), of which a run of more than half the words stands in
-    a training text; letters' case, punctuation and white space don't count.
+    "accuracy", "vendi/embedding" (on `device`) and "nearest/embedding" as
+    `ddiv.generate.quality.quality` describes them. "copied": the share of samples, and of held-out
+    test texts ("real"), of which a run of more than half the words stands in a training text;
+    letters' case, punctuation and white space don't count.
     """
     tests, truth = next(iter(data.tests.values()))
-    embedded = {name: embed(texts) for name, texts in {"samples": samples, "training": data.inputs, "test": tests}.items()}
+    embedded = {
+        name: embed(texts)
+        for name, texts in {"samples": samples, "training": data.inputs, "test": tests}.items()
+    }
     rng = np.random.default_rng(0)
     n = min(len(samples), len(data.inputs))
-    scored = {"samples": embedded["samples"][rng.permutation(len(samples))[:n]],
-              "real": embedded["training"][rng.permutation(len(data.inputs))[:n]]}
-    unit = {name: rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12) for name, rows in embedded.items()}
-    return {"accuracy": accuracies(embedded["samples"], labels, embedded["test"], truth),
-            "vendi/embedding": {name: float(vendi_score(black_apart(rows), device=device)) for name, rows in scored.items()},
-            "nearest/embedding": copying(**unit),
-            "copied": {"samples": copied(samples, data.inputs), "real": copied(tests, data.inputs)}}
+    scored = {
+        "samples": embedded["samples"][rng.permutation(len(samples))[:n]],
+        "real": embedded["training"][rng.permutation(len(data.inputs))[:n]],
+    }
+    unit = {
+        name: rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
+        for name, rows in embedded.items()
+    }
+    return {
+        "accuracy": accuracies(embedded["samples"], labels, embedded["test"], truth),
+        "vendi/embedding": {
+            name: float(vendi_score(black_apart(rows), device=device))
+            for name, rows in scored.items()
+        },
+        "nearest/embedding": copying(**unit),
+        "copied": {"samples": copied(samples, data.inputs), "real": copied(tests, data.inputs)},
+    }
 
 
 def copied(texts: Sequence[str], training: Sequence[str]) -> float:
-    """The share of texts (m,), m >= 1, of which a run of more than half the words stands in one of the training texts.
+    """The share of texts (m,), m >= 1, of which a run of more than half the words stands in one of
+    the training texts.
 
-    Exact: runs of 1, 2, 4 ... words are numbered so that equal ones have equal numbers (Karp, Miller and Rosenberg 1972);
-    a run of any length is the pair of the two that begin and end it. A text without a word is no copy.
+    Exact: runs of 1, 2, 4 ... words are numbered so that equal ones have equal numbers (Karp,
+    Miller and Rosenberg 1972); a run of any length is the pair of the two that begin and end it. A
+    text without a word is no copy.
     """
     split = [WORD.findall(text.casefold()) for text in (*training, *texts)]
     lengths = np.array([len(words) for words in split])
     starts = np.cumsum(lengths) - lengths
-    left = np.repeat(starts + lengths, lengths) - np.arange(lengths.sum())  # words from here to the end of the text
+    # words from here to the end of the text
+    left = np.repeat(starts + lengths, lengths) - np.arange(lengths.sum())
     owner = np.repeat(np.arange(len(split)), lengths)
-    _, runs = np.unique(np.array([word for words in split for word in words], dtype=str), return_inverse=True)
+    _, runs = np.unique(
+        np.array([word for words in split for word in words], dtype=str), return_inverse=True
+    )
     wanted, power = lengths // 2 + 1, 1
     found = np.zeros(len(split), dtype=bool)
-    for length in np.unique(wanted[len(training):]):
+    for length in np.unique(wanted[len(training) :]):
         while 2 * power <= length:
             runs = _paired(runs, power)
             power *= 2
@@ -65,10 +88,12 @@ def copied(texts: Sequence[str], training: Sequence[str]) -> float:
         known = run[theirs < len(training)]
         asked = (theirs >= len(training)) & (wanted[theirs] == length)
         found[theirs[asked][np.isin(run[asked], known)]] = True
-    return float(np.mean(found[len(training):]))
+    return float(np.mean(found[len(training) :]))
 
 
 def _paired(runs: np.ndarray, apart: int) -> np.ndarray:
-    """Numbers of the pairs of each run and the one that begins `apart` words later; meaningless where a text ends before."""
+    """Numbers of the pairs of each run and the one that begins `apart` words later; meaningless
+    where a text ends before.
+    """
     pairs = runs * (runs.max(initial=0) + 1) + np.roll(runs, -apart)
     return np.unique(pairs, return_inverse=True)[1]

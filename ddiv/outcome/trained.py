@@ -1,6 +1,7 @@
 """From a trained record to the states that outcomes are read off.
 
-Spectral metrics are derived from stored eigenvalues, so they are computed once a record and kept beside it in the store.
+Spectral metrics are derived from stored eigenvalues, so they are computed once a record and kept
+beside it in the store.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from ddiv.outcome.snapshot import Snapshot
 from ddiv.spectra import metrics, powerlaw
 from ddiv.store import Record, Store
 
-# Raise when a metric comes to mean something else; cached tables of the old meaning are then left unread.
+# Raise when a metric comes to mean something else; cached tables of the old meaning are then left
+# unread.
 METRICS = 2
 
 # Hill's estimator needs a tail of five and one eigenvalue below it; smaller layers have none.
@@ -36,7 +38,9 @@ class Trained:
     spectra: Mapping[str, np.ndarray]
     store: Store | None = None
     # Claims by the dozen compare the same arms.
-    _matches: dict[float, Match | None] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _matches: dict[float, Match | None] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     @cached_property
     def views(self) -> tuple[np.ndarray, np.ndarray]:
@@ -50,15 +54,25 @@ class Trained:
     def after(self) -> Snapshot:
         facts, arrays = self.record.facts, self.record.arrays
         scores = self._scores(facts["clean"], "log_probabilities/", arrays.__getitem__)
-        return replace(self._snapshot(1, scores), truncated=truncation.scores(facts.get("truncated")))
+        return replace(
+            self._snapshot(1, scores), truncated=truncation.scores(facts.get("truncated"))
+        )
 
     @cached_property
     def trajectory(self) -> list[Snapshot]:
-        """The states at the recipe's checkpoints, from the first; empty for every arm but the baseline."""
+        """The states at the recipe's checkpoints, from the first; empty for every arm but the
+        baseline.
+        """
         arrays = self.record.arrays
-        return [self._snapshot(2 + i, self._scores(point, "log_probabilities/",
-                                                   lambda name, i=i: arrays[f"trajectory/{name}"][i]))
-                for i, point in enumerate(self.record.facts["trajectory"])]
+        return [
+            self._snapshot(
+                2 + i,
+                self._scores(
+                    point, "log_probabilities/", lambda name, i=i: arrays[f"trajectory/{name}"][i]
+                ),
+            )
+            for i, point in enumerate(self.record.facts["trajectory"])
+        ]
 
     def matched(self, loss: float) -> Match | None:
         """This baseline when its clean training loss first fell to `loss` (`matching.matched`)."""
@@ -69,11 +83,15 @@ class Trained:
     def _snapshot(self, row: int, scores: Mapping[str, float]) -> Snapshot:
         main, further = self.views
         table = {name: column[row] for name, column in self.spectra.items()}
-        return Snapshot(table, main, scores, further, cache(partial(self._random_matrix_theory, row)))
+        return Snapshot(
+            table, main, scores, further, cache(partial(self._random_matrix_theory, row))
+        )
 
     def _random_matrix_theory(self, row: int, group: str) -> Mapping[str, np.ndarray]:
         def compute() -> dict[str, np.ndarray]:
-            return rmt.table(group, ((evals[row], layer["shape"]) for layer, evals in _spectra(self.record)))
+            return rmt.table(
+                group, ((evals[row], layer["shape"]) for layer, evals in _spectra(self.record))
+            )
 
         return _cached(self.store, f"{group}-{rmt.MEANING}/{self.record.key}-{row}", compute)
 
@@ -82,21 +100,32 @@ class Trained:
         scores = {"accuracy/train": clean["accuracy"], "loss/train": clean["loss"]}
         for domain in domains:
             outputs, labels = array(prefix + domain), self.record.arrays[f"labels/{domain}"]
-            scores[f"accuracy/{domain}"], scores[f"ece/{domain}"] = accuracy(outputs, labels), ece(outputs, labels)
+            scores[f"accuracy/{domain}"], scores[f"ece/{domain}"] = (
+                accuracy(outputs, labels),
+                ece(outputs, labels),
+            )
             scores[f"ece_mass/{domain}"] = ece(outputs, labels, equal_mass=True)
         for kind in ("accuracy", "ece", "ece_mass"):
             scores[f"{kind}/id"] = scores[f"{kind}/{domains[0]}"]
             if domains[1:]:
-                scores[f"{kind}/ood"] = float(np.mean([scores[f"{kind}/{domain}"] for domain in domains[1:]]))
+                scores[f"{kind}/ood"] = float(
+                    np.mean([scores[f"{kind}/{domain}"] for domain in domains[1:]])
+                )
         return scores
 
 
 def read(record: Record, store: Store | None = None) -> Trained:
     """Read a trained record; its spectral table comes from the store's cache where that has it."""
-    return Trained(record, _cached(store, f"metrics-{METRICS}/{record.key}", partial(spectral_table, record)), store)
+    return Trained(
+        record,
+        _cached(store, f"metrics-{METRICS}/{record.key}", partial(spectral_table, record)),
+        store,
+    )
 
 
-def _cached(store: Store | None, name: str, compute: Callable[[], dict[str, np.ndarray]]) -> Mapping[str, np.ndarray]:
+def _cached(
+    store: Store | None, name: str, compute: Callable[[], dict[str, np.ndarray]]
+) -> Mapping[str, np.ndarray]:
     """A table from the store's file of this name, or computed and left there."""
     if store is None:
         return compute()
@@ -117,26 +146,52 @@ def _cached(store: Store | None, name: str, compute: Callable[[], dict[str, np.n
 
 
 def spectral_table(record: Record) -> dict[str, np.ndarray]:
-    """Every spectral metric of a record: name -> (states, layers); states are before, after, trajectory."""
+    """Every spectral metric of a record: name -> (states, layers); states are before, after,
+    trajectory.
+    """
     columns = [_metrics(evals, layer["shape"][0]) for layer, evals in _spectra(record)]
-    return {name: np.ascontiguousarray(np.stack([column[name] for column in columns], axis=1))
-            for name in columns[0]}
+    return {
+        name: np.ascontiguousarray(np.stack([column[name] for column in columns], axis=1))
+        for name in columns[0]
+    }
 
 
 def _spectra(record: Record) -> list[tuple[Mapping, np.ndarray]]:
     """Each matrix of a record (of its fact "layers") with its eigenvalues (states, M)."""
     arrays, matrices = record.arrays, record.facts["layers"]
-    flat = np.stack([arrays["eigenvalues/before"], arrays["eigenvalues/after"],
-                     *arrays.get("trajectory/eigenvalues", ())])
+    flat = np.stack(
+        [
+            arrays["eigenvalues/before"],
+            arrays["eigenvalues/after"],
+            *arrays.get("trajectory/eigenvalues", ()),
+        ]
+    )
     ends = np.cumsum([layer["eigenvalues"] for layer in matrices])
-    return [(layer, flat[:, end - layer["eigenvalues"]:end]) for layer, end in zip(matrices, ends)]
+    return [
+        (layer, flat[:, end - layer["eigenvalues"] : end]) for layer, end in zip(matrices, ends)
+    ]
 
 
 def _metrics(evals: np.ndarray, rows: int) -> dict[str, np.ndarray]:
     fits, size = powerlaw.fit_batch(evals), evals.shape[-1]
     simple = metrics.summarise(evals, n_rows=rows)
-    tails = {"hill_alpha": max(SMALLEST_TAIL, size // 4), "hill_alpha_half": max(SMALLEST_TAIL, size // 2)}
-    hill = {name: powerlaw.hill_alpha(evals, k) if size > k else np.full(len(evals), np.nan) for name, k in tails.items()}
-    fitted = {"alpha": fits.alpha, "alpha_error": fits.sigma, "alpha_distance": fits.D,
-              "tail_size": fits.tail_size, "num_pl_spikes": fits.num_pl_spikes, "reliable": fits.reliable, **hill}
-    return {name: np.asarray(column, dtype=np.float64) for name, column in {**simple, **fitted}.items()}
+    tails = {
+        "hill_alpha": max(SMALLEST_TAIL, size // 4),
+        "hill_alpha_half": max(SMALLEST_TAIL, size // 2),
+    }
+    hill = {
+        name: powerlaw.hill_alpha(evals, k) if size > k else np.full(len(evals), np.nan)
+        for name, k in tails.items()
+    }
+    fitted = {
+        "alpha": fits.alpha,
+        "alpha_error": fits.sigma,
+        "alpha_distance": fits.D,
+        "tail_size": fits.tail_size,
+        "num_pl_spikes": fits.num_pl_spikes,
+        "reliable": fits.reliable,
+        **hill,
+    }
+    return {
+        name: np.asarray(column, dtype=np.float64) for name, column in {**simple, **fitted}.items()
+    }

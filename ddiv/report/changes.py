@@ -1,7 +1,9 @@
-"""How training changed the spectra: dM = metric after - metric before training (v1 section 2.2), for every arm of a study.
+"""How training changed the spectra: dM = metric after - metric before training (v1 section 2.2),
+for every arm of a study.
 
-`changes` is the table that all scale-shape plots, the layers' plot and table 1 are drawn from; `per_seed` and `lengths`
-read off it which way and how far a group of arms goes. They are for the eye: verdicts are the claims'.
+`changes` is the table that all scale-shape plots, the layers' plot and table 1 are drawn from;
+`per_seed` and `lengths` read off it which way and how far a group of arms goes. They are for the
+eye: verdicts are the claims'.
 """
 
 from __future__ import annotations
@@ -22,42 +24,79 @@ from ddiv.study import Study
 from ddiv.treatment import Augmentation, BatchSize, Dropout, Synthetic, Treatment, WeightDecay
 from ddiv.trial import trial
 
-SCALE = ("frobenius_norm", "spectral_norm", "log_norm", "log_spectral_norm", "stable_rank", "mp_soft_rank")
-SHAPE = ("alpha", "entropy_raw", "entropy_normalised", "num_pl_spikes", "effective_rank", "hill_alpha")
-NAMES = {"frobenius_norm": "Frobenius norm", "spectral_norm": "spectral norm", "log_norm": "log Frobenius norm",
-         "log_spectral_norm": "log spectral norm", "stable_rank": "stable rank", "mp_soft_rank": "MP soft rank",
-         "alpha": "alpha", "entropy_raw": "matrix entropy", "entropy_normalised": "normalised entropy",
-         "num_pl_spikes": "power-law spikes", "effective_rank": "effective rank", "hill_alpha": "Hill alpha"}
+SCALE = (
+    "frobenius_norm",
+    "spectral_norm",
+    "log_norm",
+    "log_spectral_norm",
+    "stable_rank",
+    "mp_soft_rank",
+)
+SHAPE = (
+    "alpha",
+    "entropy_raw",
+    "entropy_normalised",
+    "num_pl_spikes",
+    "effective_rank",
+    "hill_alpha",
+)
+NAMES = {
+    "frobenius_norm": "Frobenius norm",
+    "spectral_norm": "spectral norm",
+    "log_norm": "log Frobenius norm",
+    "log_spectral_norm": "log spectral norm",
+    "stable_rank": "stable rank",
+    "mp_soft_rank": "MP soft rank",
+    "alpha": "alpha",
+    "entropy_raw": "matrix entropy",
+    "entropy_normalised": "normalised entropy",
+    "num_pl_spikes": "power-law spikes",
+    "effective_rank": "effective rank",
+    "hill_alpha": "Hill alpha",
+}
 # What each group is shown by where one arm has to stand for it.
 STANDS_FOR = ("baseline", "dropout", "weight decay", "augmentation")
 
 
-def changes(study: Study, seeds: Sequence[int], reader: Reader, *,
-            diversity: Callable[[Treatment], float | None] = lambda arm: None,
-            costly: Mapping[str, Iterable[Treatment]] | None = None) -> dict[str, Any] | None:
+def changes(
+    study: Study,
+    seeds: Sequence[int],
+    reader: Reader,
+    *,
+    diversity: Callable[[Treatment], float | None] = lambda arm: None,
+    costly: Mapping[str, Iterable[Treatment]] | None = None,
+) -> dict[str, Any] | None:
     """The changes of every arm that the store has; None where it has no baseline.
 
-    diversity: the embedding Vendi Score of an arm's images; costly: metrics of `ddiv.rmt`, each with the arms that a
-    claim reads it of (they are not computed for a picture alone). ::
+    diversity: the embedding Vendi Score of an arm's images; costly: metrics of `ddiv.rmt`, each
+    with the arms that a claim reads it of (they are not computed for a picture alone). ::
 
-        {"seeds", "views", "metrics",
-         "arms": [{"label", "group", "dose" (0..1, of the largest), "diversity"}],
-         "values": {view: {metric: [[one a seed, None where there is no trial or no value], ... one row an arm]}},
-         "layers": {"names", "kinds", "values": {metric: {group: [median over seeds, one a layer]}}}}
+        {"seeds", "views", "metrics", "arms": [{"label", "group", "dose" (0..1, of the largest),
+         "diversity"}], "values": {view: {metric: [[one a seed, None where there is no trial or no
+         value], ... one row an arm]}}, "layers": {"names", "kinds", "values": {metric: {group:
+         [median over seeds, one a layer]}}}}
     """
     arms = [arm for arm in study.arms if not arm.part(BatchSize)]
-    trained = {(i, j): reader.trained(job) for i, arm in enumerate(arms) for j, seed in enumerate(seeds)
-               if reader.has(job := trial(study, arm, seed))}
+    trained = {
+        (i, j): reader.trained(job)
+        for i, arm in enumerate(arms)
+        for j, seed in enumerate(seeds)
+        if reader.has(job := trial(study, arm, seed))
+    }
     there = [i for i in range(len(arms)) if any((i, j) in trained for j in range(len(seeds)))]
     if not any((0, j) in trained for j in range(len(seeds))):
         return None
     keys, rows = list(trained), list(trained.values())
     state = rows[0].before
-    views = {view: _columns(state, view) for view in state.available if not view.startswith(ONE_LAYER)}
+    views = {
+        view: _columns(state, view) for view in state.available if not view.startswith(ONE_LAYER)
+    }
     every = views.pop("all")
     values: dict[str, dict] = {view: {} for view in views}
     layered: dict[str, dict] = {}
-    metrics = [name for name in (*SCALE, *SHAPE) if name not in rmt.GROUP_OF or name in (costly or {})]
+    metrics = [
+        name for name in (*SCALE, *SHAPE) if name not in rmt.GROUP_OF or name in (costly or {})
+    ]
     for metric in metrics:
         asked = set(costly[metric]) if metric in rmt.GROUP_OF else set(arms)
         pairs = [k for k, (i, _) in enumerate(keys) if arms[i] in asked]
@@ -70,15 +109,31 @@ def changes(study: Study, seeds: Sequence[int], reader: Reader, *,
             for (i, j), value in zip(places, _over_layers(moved, sure, columns, metric)):
                 table[i, j] = value
             values[view][metric] = _known(table[there])
-        layered[metric] = _by_group([group_of(study, arm) for arm in arms], places, np.where(sure, moved, np.nan)[:, every])
-    return {"seeds": list(seeds), "views": list(views), "metrics": list(layered), "values": values,
-            "arms": [{"label": arms[i].label, "group": group_of(study, arms[i]), "dose": _dose(study, arms[i]),
-                      "diversity": diversity(arms[i])} for i in there],
-            "layers": {**_names(rows[0], every), "values": layered}}
+        layered[metric] = _by_group(
+            [group_of(study, arm) for arm in arms], places, np.where(sure, moved, np.nan)[:, every]
+        )
+    return {
+        "seeds": list(seeds),
+        "views": list(views),
+        "metrics": list(layered),
+        "values": values,
+        "arms": [
+            {
+                "label": arms[i].label,
+                "group": group_of(study, arms[i]),
+                "dose": _dose(study, arms[i]),
+                "diversity": diversity(arms[i]),
+            }
+            for i in there
+        ],
+        "layers": {**_names(rows[0], every), "values": layered},
+    }
 
 
 def group_of(study: Study, arm: Treatment) -> str:
-    """`Treatment.group`, with the very large dropout of figure 8 and what is not among the ten augmentations apart."""
+    """`Treatment.group`, with the very large dropout of figure 8 and what is not among the ten
+    augmentations apart.
+    """
     if study.very_large_dropout and arm == study.very_large:
         return "very large dropout"
     if arm.group == "augmentation" and arm.part(Augmentation).name in study.further_augmentations:
@@ -87,7 +142,10 @@ def group_of(study: Study, arm: Treatment) -> str:
 
 
 def _dose(study: Study, arm: Treatment) -> float | None:
-    """How large a dose is beside the largest of its kind. Decays are spaced by factors, so theirs follow the logarithm."""
+    """How large a dose is beside the largest of its kind.
+
+    Decays are spaced by factors, so theirs follow the logarithm.
+    """
     if arm.group == "combination":
         return None
     if part := arm.part(Dropout):
@@ -101,23 +159,33 @@ def _dose(study: Study, arm: Treatment) -> float | None:
 
 
 def _columns(state: Snapshot, view: str) -> np.ndarray:
-    """The numbers of the layers in a view (of a convolution its pooled slices, WeightWatcher's way)."""
+    """The numbers of the layers in a view (of a convolution its pooled slices, WeightWatcher's
+    way).
+    """
     numbered = replace(state, table={"alpha": np.arange(len(state.views))})
     return numbered.layers(Spectral("alpha", view))
 
 
-def _moved(trained: Sequence[Trained], metric: str, every: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _moved(
+    trained: Sequence[Trained], metric: str, every: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """The change of a metric, (trials, layers), and whether it can be relied on before and after."""
     if metric not in rmt.GROUP_OF:
         before, after = np.array([one.spectra[metric][:2] for one in trained]).swapaxes(0, 1)
         sure = np.array([one.spectra["reliable"][:2] for one in trained]).min(axis=1) > 0.5
         return after - before, sure if metric in FITTED else np.ones_like(sure)
     moved = np.full((len(trained), len(trained[0].views[0])), np.nan)
-    moved[:, every] = [one.after.layers(of) - one.before.layers(of) for of in [Spectral(metric, "all")] for one in trained]
+    moved[:, every] = [
+        one.after.layers(of) - one.before.layers(of)
+        for of in [Spectral(metric, "all")]
+        for one in trained
+    ]
     return moved, ~np.isnan(moved)
 
 
-def _over_layers(moved: np.ndarray, sure: np.ndarray, columns: np.ndarray, metric: str) -> np.ndarray:
+def _over_layers(
+    moved: np.ndarray, sure: np.ndarray, columns: np.ndarray, metric: str
+) -> np.ndarray:
     """As `outcome.effect` of after and before, for all trials at once: (trials,)."""
     moved, sure = moved[:, columns], sure[:, columns]
     masked = np.where(sure | ~sure.any(axis=1, keepdims=True), moved, np.nan)
@@ -135,10 +203,16 @@ def _known(values: np.ndarray) -> list:
     return np.where(np.isnan(values), None, np.array(short(values, 4), dtype=object)).tolist()
 
 
-def _by_group(groups: Sequence[str], places: Sequence[tuple[int, int]], moved: np.ndarray) -> dict[str, list]:
-    """Each layer's change in the median over seeds: of the baseline, the largest doses and all augmentations together."""
+def _by_group(
+    groups: Sequence[str], places: Sequence[tuple[int, int]], moved: np.ndarray
+) -> dict[str, list]:
+    """Each layer's change in the median over seeds: of the baseline, the largest doses and all
+    augmentations together.
+    """
     members = {group: [i for i, one in enumerate(groups) if one == group] for group in STANDS_FOR}
-    wanted = {group: mine if group == "augmentation" else mine[-1:] for group, mine in members.items()}
+    wanted = {
+        group: mine if group == "augmentation" else mine[-1:] for group, mine in members.items()
+    }
     found = {}
     for group in STANDS_FOR:
         rows = [k for k, (i, _) in enumerate(places) if i in wanted[group]]
@@ -149,7 +223,10 @@ def _by_group(groups: Sequence[str], places: Sequence[tuple[int, int]], moved: n
 
 def _names(one: Trained, every: np.ndarray) -> dict[str, list]:
     layers = [one.record.facts["layers"][i] for i in every]
-    return {"names": [layer["name"] for layer in layers], "kinds": [layer["kind"] for layer in layers]}
+    return {
+        "names": [layer["name"] for layer in layers],
+        "kinds": [layer["kind"] for layer in layers],
+    }
 
 
 # --- directions ---------------------------------------------------------------------------------
@@ -162,22 +239,31 @@ def sign(value: float) -> int:
 def per_seed(found: Mapping[str, Any], view: str, metric: str, group: str) -> dict[int, float]:
     """How a group moves a metric against the baseline, by seed.
 
-    Dropout and weight decay: the slope along the ladder of doses; other groups: the mean over their arms. Seeds without the
-    baseline or any arm of the group are left out.
+    Dropout and weight decay: the slope along the ladder of doses; other groups: the mean over their
+    arms. Seeds without the baseline or any arm of the group are left out.
     """
     effects = {}
     for seed, base, mine in _by_seed(found, view, metric, group):
         ladder = group in ("dropout", "weight decay")
-        effects[seed] = trend(range(len(mine) + 1), [base, *mine]) if ladder else float(np.mean(mine) - base)
+        effects[seed] = (
+            trend(range(len(mine) + 1), [base, *mine]) if ladder else float(np.mean(mine) - base)
+        )
     return effects
 
 
 def lengths(found: Mapping[str, Any], view: str, metric: str, group: str) -> dict[int, float]:
-    """How far a group moves a metric, by seed: the mean over its arms of the distance from the baseline."""
-    return {seed: float(np.abs(mine - base).mean()) for seed, base, mine in _by_seed(found, view, metric, group)}
+    """How far a group moves a metric, by seed: the mean over its arms of the distance from the
+    baseline.
+    """
+    return {
+        seed: float(np.abs(mine - base).mean())
+        for seed, base, mine in _by_seed(found, view, metric, group)
+    }
 
 
-def _by_seed(found: Mapping[str, Any], view: str, metric: str, group: str) -> Iterator[tuple[int, float, np.ndarray]]:
+def _by_seed(
+    found: Mapping[str, Any], view: str, metric: str, group: str
+) -> Iterator[tuple[int, float, np.ndarray]]:
     """(seed, the baseline's change, those of the group's arms) where they are there."""
     table = found["values"].get(view, {}).get(metric)
     if table is None:

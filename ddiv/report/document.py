@@ -1,8 +1,10 @@
-"""What the report's page and the page of spectra share: cleaned data, inlined scripts and styles, one template environment.
+"""What the report's page and the page of spectra share: cleaned data, inlined scripts and styles,
+one template environment.
 
-Text reaches a page through Jinja2's autoescape, data for the plots as JSON in a script element that the
-browser does not execute. A Content-Security-Policy in the page allows the page's own two scripts, by their
-hashes, and nothing else: no request to a network, no script or event handler smuggled in by a string.
+Text reaches a page through Jinja2's autoescape, data for the plots as JSON in a script element that
+the browser does not execute. A Content-Security-Policy in the page allows the page's own two
+scripts, by their hashes, and nothing else: no request to a network, no script or event handler
+smuggled in by a string.
 """
 
 from __future__ import annotations
@@ -27,18 +29,27 @@ HERE = Path(__file__).parent
 IMAGE = re.compile(r"data:image/(png|jpeg|webp);base64,[A-Za-z0-9+/=\s]+")
 
 
-def document(name: str, *, styles: tuple[str, ...], scripts: tuple[str, ...], data: Any, **shown: Any) -> str:
+def document(
+    name: str, *, styles: tuple[str, ...], scripts: tuple[str, ...], data: Any, **shown: Any
+) -> str:
     """The template NAME.html.j2 as one self-contained HTML file.
 
-    Its script is that of plotly, then dom.js and the `scripts` as one, its CSS the `styles` joined; `data` is what the
-    script draws, and `shown` what the template shows, both `clean`.
+    Its script is that of plotly, then dom.js and the `scripts` as one, its CSS the `styles` joined;
+    `data` is what the script draws, and `shown` what the template shows, both `clean`.
     """
     own = "".join(map(_read, ("dom.js", *scripts)))
     written = {"plotly": get_plotlyjs(), "js": f'"use strict";\n(() => {{\n{own}}})();\n'}
-    return _environment().get_template(f"{name}.html.j2").render(
-        **shown, data=as_json(data), css=Markup("".join(map(_read, styles))),
-        scripts={part: Markup(script) for part, script in written.items()},
-        hashes=[_hash(script) for script in written.values()])
+    return (
+        _environment()
+        .get_template(f"{name}.html.j2")
+        .render(
+            **shown,
+            data=as_json(data),
+            css=Markup("".join(map(_read, styles))),
+            scripts={part: Markup(script) for part, script in written.items()},
+            hashes=[_hash(script) for script in written.values()],
+        )
+    )
 
 
 def _read(name: str) -> str:
@@ -46,8 +57,9 @@ def _read(name: str) -> str:
 
 
 def clean(value: Any) -> Any:
-    """A deep copy in plain Python numbers and in strings without lone surrogates, which are no Unicode text;
-    NaN and infinities are None, and what is None is not in its dict."""
+    """A deep copy in plain Python numbers and in strings without lone surrogates, which are no
+    Unicode text; NaN and infinities are None, and what is None is not in its dict.
+    """
     if isinstance(value, str):
         return value.encode("utf-8", "replace").decode("utf-8")
     if hasattr(value, "tolist"):
@@ -60,21 +72,28 @@ def clean(value: Any) -> Any:
 
 
 def short(value: Any, digits: int = 5) -> Any:
-    """Arrays as lists, and numbers cut to so many significant digits: no plot can tell five from all of them."""
+    """Arrays as lists, and numbers cut to so many significant digits: no plot can tell five from
+    all of them.
+    """
     if isinstance(value, np.ndarray):
         value = value.tolist()
     if isinstance(value, dict):
         return {key: short(v, digits) for key, v in value.items()}
     if isinstance(value, (list, tuple)):
         return [short(v, digits) for v in value]
-    return float(f"{value:.{digits}g}") if isinstance(value, float) and math.isfinite(value) else value
+    return (
+        float(f"{value:.{digits}g}") if isinstance(value, float) and math.isfinite(value) else value
+    )
 
 
 def as_json(value: Any) -> Markup:
     """JSON that cannot end the script element it stands in."""
-    written = json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"), default=str)
+    written = json.dumps(
+        value, ensure_ascii=True, allow_nan=False, separators=(",", ":"), default=str
+    )
     for char in "<>&":
-        written = written.replace(char, f"\\u{ord(char):04x}")  # U+2028 and U+2029 went with ensure_ascii
+        # U+2028 and U+2029 went with ensure_ascii
+        written = written.replace(char, f"\\u{ord(char):04x}")
     return Markup(written)
 
 
@@ -84,11 +103,25 @@ def _hash(script: str) -> str:
 
 @cache
 def _environment() -> Environment:
-    env = Environment(loader=FileSystemLoader(HERE), autoescape=True, undefined=ChainableUndefined,
-                      trim_blocks=True, lstrip_blocks=True)
+    env = Environment(
+        loader=FileSystemLoader(HERE),
+        autoescape=True,
+        undefined=ChainableUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
     env.filters.update(
-        num=text.number, plain=text.plain, duration=text.duration, percent=text.percent, share=text.share,
-        interval=text.interval, key=text.key, glyph=text.glyph, count=text.count, dash=text.dash,
-        image=lambda src: src if isinstance(src, str) and IMAGE.fullmatch(src) else None)
+        num=text.number,
+        plain=text.plain,
+        duration=text.duration,
+        percent=text.percent,
+        share=text.share,
+        interval=text.interval,
+        key=text.key,
+        glyph=text.glyph,
+        count=text.count,
+        dash=text.dash,
+        image=lambda src: src if isinstance(src, str) and IMAGE.fullmatch(src) else None,
+    )
     env.globals["VERDICTS"] = text.VERDICTS
     return env

@@ -14,30 +14,54 @@ from ddiv.wording import rerun, tally
 HEAD = ("claim", "study", "variant", "from", "to", "effect", "interval", "seeds", "again")
 
 
-def job_summary(run: Run, answered: Sequence[tuple[Asked, Finding | None]], known: Mapping[Place, Entry]) -> str:
+def job_summary(
+    run: Run, answered: Sequence[tuple[Asked, Finding | None]], known: Mapping[Place, Entry]
+) -> str:
     """The counts of a run's verdicts, and a table of those that are not what the ledger says.
 
-    `answered`: every question of the run with its finding, None where the run came to none. Listed are verdicts other than
-    the ledger's, contradicted claims that it does not list, and controls that came out supported.
+    `answered`: every question of the run with its finding, None where the run came to none. Listed
+    are verdicts other than the ledger's, contradicted claims that it does not list, and controls
+    that came out supported.
     """
-    verdicts = [(asked, finding, _expected(run, asked, known)) for asked, finding in answered if finding]
-    counts = tally(("control " * bool(asked.claim.control) + finding.evidence.verdict,
-                    expected is not None and expected.verdict == finding.evidence.verdict)
-                   for asked, finding, expected in verdicts)
-    rows = [row for asked, finding, expected in verdicts for row in _change(run, asked, finding, expected)]
+    verdicts = [
+        (asked, finding, _expected(run, asked, known)) for asked, finding in answered if finding
+    ]
+    counts = tally(
+        (
+            "control " * bool(asked.claim.control) + finding.evidence.verdict,
+            expected is not None and expected.verdict == finding.evidence.verdict,
+        )
+        for asked, finding, expected in verdicts
+    )
+    rows = [
+        row
+        for asked, finding, expected in verdicts
+        for row in _change(run, asked, finding, expected)
+    ]
     unanswered = [asked for asked, finding in answered if not finding and not asked.not_applicable]
     differ = "verdict differs" if len(rows) == 1 else "verdicts differ"
-    title = f"{len(rows) or 'no'} {differ} from the ledger" if answered else "no claim could be asked"
+    title = (
+        f"{len(rows) or 'no'} {differ} from the ledger" if answered else "no claim could be asked"
+    )
     began = time.strftime("%Y-%m-%d %H:%M", time.localtime(run.started))
-    lines = [f"## ddiv: {title}", "",
-             f"Profile {escaped(run.profile)}, run {run.id} of {began}, {len(run.seeds)} to {run.max_seeds} seeds: {counts}.",
-             ""]
+    lines = [
+        f"## ddiv: {title}",
+        "",
+        f"Profile {escaped(run.profile)}, run {run.id} of {began}, {len(run.seeds)} to {run.max_seeds} seeds: {counts}.",
+        "",
+    ]
     if not answered:
-        lines += ["The data or weights of every study chosen are absent, or the run ended before. What is missing, and how to get it: "
-                  f"<code>{escaped(run.command)} --plan</code>", ""]
+        lines += [
+            "The data or weights of every study chosen are absent, or the run ended before. What is missing, and how to get it: "
+            f"<code>{escaped(run.command)} --plan</code>",
+            "",
+        ]
     if unanswered:
         first = escaped(unanswered[0].error or "the run ended before")
-        lines += [f"{len(unanswered)} claim{'s' * (len(unanswered) > 1)} came to no verdict; the first: {first}", ""]
+        lines += [
+            f"{len(unanswered)} claim{'s' * (len(unanswered) > 1)} came to no verdict; the first: {first}",
+            "",
+        ]
     if rows:
         lines += [_row(HEAD), _row(["---"] * len(HEAD)), *map(_row, rows), ""]
     return "\n".join(lines)
@@ -47,19 +71,33 @@ def _expected(run: Run, asked: Asked, known: Mapping[Place, Entry]) -> Entry | N
     return known.get((run.profile, asked.claim.id, asked.study.name, asked.variant))
 
 
-def _change(run: Run, asked: Asked, finding: Finding, expected: Entry | None) -> Iterator[tuple[str, ...]]:
+def _change(
+    run: Run, asked: Asked, finding: Finding, expected: Entry | None
+) -> Iterator[tuple[str, ...]]:
     verdict = finding.evidence.verdict
     if asked.claim.control:
         before = "control" if verdict == "supported" else None
     elif expected:
-        before = f"{expected.verdict} since {expected.since}" if expected.verdict != verdict else None
+        before = (
+            f"{expected.verdict} since {expected.since}" if expected.verdict != verdict else None
+        )
     else:
         before = "not in the ledger" if verdict == "contradicted" else None
     if before:
         low, high = finding.evidence.interval
-        yield (*map(escaped, (asked.claim.id, asked.study.name, asked.variant, before)), f"**{verdict}**",
-               *map(escaped, (f"{finding.evidence.effect:+.4g} {asked.question.unit}", f"[{low:+.4g}, {high:+.4g}]")),
-               str(finding.evidence.n), f"<code>{escaped(rerun(asked, run.options))}</code>")
+        yield (
+            *map(escaped, (asked.claim.id, asked.study.name, asked.variant, before)),
+            f"**{verdict}**",
+            *map(
+                escaped,
+                (
+                    f"{finding.evidence.effect:+.4g} {asked.question.unit}",
+                    f"[{low:+.4g}, {high:+.4g}]",
+                ),
+            ),
+            str(finding.evidence.n),
+            f"<code>{escaped(rerun(asked, run.options))}</code>",
+        )
 
 
 def _row(cells: Sequence[str]) -> str:

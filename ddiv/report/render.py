@@ -15,8 +15,9 @@ DRAWN = ("id", "label", "kind", "studies", "groups", "pairs", "by", "view")
 def render(page: dict[str, Any]) -> str:
     """The report as one HTML file.
 
-    Every part may be missing or None: the page then shows "—" or leaves a section out. NaN and infinities
-    count as missing, but an interval whose end is missing is open there. Strings are text, never markup. ::
+    Every part may be missing or None: the page then shows "—" or leaves a section out. NaN and
+    infinities count as missing, but an interval whose end is missing is open there. Strings are
+    text, never markup. ::
 
         page = {
           "title", "subtitle", "generated" (ISO time), "profile", "command" (how it was run),
@@ -69,9 +70,22 @@ def render(page: dict[str, Any]) -> str:
     page = clean(page)
     plots: list[dict] = []
     shown = view(page, plots)
-    data = {"plots": plots, "studies": study_titles(page), "names": NAMES,
-            "materials": {one["study"]: {part: one.get(part) for part in ("changes", "diversity", "densities")}
-                          for one in page.get("materials") or [] if one.get("study")},
-            "pictures": [{part: picture.get(part) for part in DRAWN} for picture in shown["pictures"]]}
-    return document("page", styles=("page.css", "pictures.css"), scripts=("esd.js", "plots.js", "pictures.js", "page.js"),
-                    data=data, page=page, **shown)
+    data = {
+        "plots": plots,
+        "studies": study_titles(page),
+        "names": NAMES,
+        "materials": {
+            one["study"]: {part: one.get(part) for part in ("changes", "diversity", "densities")}
+            for one in page.get("materials") or []
+            if one.get("study")
+        },
+        "pictures": [{part: picture.get(part) for part in DRAWN} for picture in shown["pictures"]],
+    }
+    return document(
+        "page",
+        styles=("page.css", "pictures.css"),
+        scripts=("esd.js", "plots.js", "pictures.js", "page.js"),
+        data=data,
+        page=page,
+        **shown,
+    )

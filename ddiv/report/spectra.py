@@ -1,7 +1,8 @@
 """The spectra of one model's layers as one self-contained HTML page: :func:`render`.
 
-Curves are computed here and thinned to what a screen can show (some 5 kB a layer, however many eigenvalues it
-has); the page only draws them. Text reaches it as in ``render``: escaped, or as JSON that is never executed.
+Curves are computed here and thinned to what a screen can show (some 5 kB a layer, however many
+eigenvalues it has); the page only draws them. Text reaches it as in ``render``: escaped, or as JSON
+that is never executed.
 """
 
 from __future__ import annotations
@@ -19,46 +20,80 @@ from ddiv.spectra.analysis import Analysis, Layer, columns
 from ddiv.spectra.table import medians, size
 
 BINS, LOG_BINS, CURVE, STEPS, TICKS = (20, 72), 40, 90, 110, 60
-ROUND_OFF = 1e-13  # of the largest eigenvalue: what lies below is no number to show on a logarithmic axis
+# of the largest eigenvalue: what lies below is no number to show on a logarithmic axis
+ROUND_OFF = 1e-13
 
-# Of the table: head, column of the analysis, decimals (None: three significant digits), what it says.
+# Of the table: head, column of the analysis, decimals (None: three significant digits), what it
+# says.
 NUMBERS = (
-    ("alpha", "alpha", 2, "exponent of the density above xmin, with its standard error; † cannot be relied on"),
+    (
+        "alpha",
+        "alpha",
+        2,
+        "exponent of the density above xmin, with its standard error; † cannot be relied on",
+    ),
     ("D", "D", 3, "Kolmogorov-Smirnov distance of the power-law fit"),
     ("tail", "tail_size", 0, "eigenvalues in the fitted tail"),
     ("stable rank", "stable_rank", 1, "sum of the eigenvalues over the largest"),
     ("‖W‖₂", "spectral_norm", None, "spectral norm"),
     ("entropy", "entropy_normalised", 3, "entropy of the eigenvalues over its maximum"),
-    ("soft rank", "mp_soft_rank", 3,
-     "top of the Marchenko-Pastur bulk over the largest eigenvalue; * the fit is not accepted"),
+    (
+        "soft rank",
+        "mp_soft_rank",
+        3,
+        "top of the Marchenko-Pastur bulk over the largest eigenvalue; * the fit is not accepted",
+    ),
     ("spikes", "num_spikes", 0, "eigenvalues above the bulk"),
 )
 
 
-def render(analysis: Analysis, *, title: str, source: str = "", settings: Mapping[str, Any] | None = None,
-           note: str = "") -> str:
-    """The page: a sortable table of the layers and for each its spectrum, linear and logarithmic, with its fits.
+def render(
+    analysis: Analysis,
+    *,
+    title: str,
+    source: str = "",
+    settings: Mapping[str, Any] | None = None,
+    note: str = "",
+) -> str:
+    """The page: a sortable table of the layers and for each its spectrum, linear and logarithmic,
+    with its fits.
 
-    title, source, note: plain text above the table; settings: shown below, before those of the analysis.
-    ValueError if nothing was analysed.
+    title, source, note: plain text above the table; settings: shown below, before those of the
+    analysis. ValueError if nothing was analysed.
     """
     if not analysis.layers:
-        raise ValueError("no layer was analysed, so there is nothing to show; see what was skipped and why")
+        raise ValueError(
+            "no layer was analysed, so there is nothing to show; see what was skipped and why"
+        )
     found = columns(analysis)
     numbers = [n for n in NUMBERS if n[1] in found]
-    layers = [clean(_layer(layer, {k: v[i] for k, v in found.items()})) for i, layer in enumerate(analysis.layers)]
+    layers = [
+        clean(_layer(layer, {k: v[i] for k, v in found.items()}))
+        for i, layer in enumerate(analysis.layers)
+    ]
     reasons = Counter(reason for _, reason in analysis.skipped).most_common()
-    skipped = [(reason, n, [name for name, why in analysis.skipped if why == reason]) for reason, n in reasons]
+    skipped = [
+        (reason, n, [name for name, why in analysis.skipped if why == reason])
+        for reason, n in reasons
+    ]
     told = {**(settings or {}), **analysis.settings}
     return document(
-        "spectra", styles=("page.css", "spectra.css"), scripts=("esd.js", "spectra.js"),
+        "spectra",
+        styles=("page.css", "spectra.css"),
+        scripts=("esd.js", "spectra.js"),
         data={"layers": layers, "numbers": [[head, key] for head, key, *_ in numbers]},
-        title=clean(title), source=clean(source), note=clean(note),
-        layers=layers, numbers=numbers, summary=medians(analysis.layers),
+        title=clean(title),
+        source=clean(source),
+        note=clean(note),
+        layers=layers,
+        numbers=numbers,
+        summary=medians(analysis.layers),
         kinds=list(dict.fromkeys(layer["kind"] for layer in layers)),
         phases=Counter(layer["phase"] for layer in layers if "phase" in layer).most_common(),
         unreliable=Counter(r for layer in analysis.layers for r in layer.fit.reasons).most_common(),
-        skipped=clean(skipped), settings=list(clean(told).items()))
+        skipped=clean(skipped),
+        settings=list(clean(told).items()),
+    )
 
 
 def _layer(layer: Layer, row: dict[str, Any]) -> dict[str, Any]:
@@ -71,9 +106,16 @@ def _layer(layer: Layer, row: dict[str, Any]) -> dict[str, Any]:
     if layer.phase is not None:
         notes += [f"phase: {reason}" for reason in layer.phase.reasons]
     return {
-        **row, "size": size(layer), "notes": notes, "told": told, "figure": figure(layer),
-        "facts": [(key, value) for key, value in row.items()
-                  if key not in ("name", "kind", "reasons", "reliable") and value is not None],
+        **row,
+        "size": size(layer),
+        "notes": notes,
+        "told": told,
+        "figure": figure(layer),
+        "facts": [
+            (key, value)
+            for key, value in row.items()
+            if key not in ("name", "kind", "reasons", "reliable") and value is not None
+        ],
     }
 
 
@@ -83,25 +125,32 @@ def _layer(layer: Layer, row: dict[str, Any]) -> dict[str, Any]:
 def figure(layer: Layer) -> dict[str, Any]:
     """The curves of one spectrum, densities and shares relative to all its eigenvalues.
 
-    linear: histogram of the frame from `start` in steps of `width`, which leaves out what lies far above the bulk
-    (`beyond` of them); spikes: the largest eigenvalues at their places; mp: the fitted law and its edges; log:
-    density in steps of equal ratio; ccdf: share of eigenvalues at least x; fit: the power law from xmin; random: the
-    same curves of the permuted weights.
+    linear: histogram of the frame from `start` in steps of `width`, which leaves out what lies far
+    above the bulk (`beyond` of them); spikes: the largest eigenvalues at their places; mp: the
+    fitted law and its edges; log: density in steps of equal ratio; ccdf: share of eigenvalues at
+    least x; fit: the power law from xmin; random: the same curves of the permuted weights.
     """
     evals = layer.evals
     low, high = _frame(layer)
     edges = np.linspace(low, high, int(np.clip(2 * math.sqrt(len(evals)), *BINS)) + 1)
     made = {
         "linear": {"start": low, "width": edges[1] - edges[0], "y": _density(evals, edges)},
-        "beyond": int((evals > high).sum()), "largest": evals[-1], "n": len(evals),
-        "zeros": int((evals <= ROUND_OFF * evals[-1]).sum()), **_logarithmic(evals),
+        "beyond": int((evals > high).sum()),
+        "largest": evals[-1],
+        "n": len(evals),
+        "zeros": int((evals <= ROUND_OFF * evals[-1]).sum()),
+        **_logarithmic(evals),
     }
     if layer.mp is not None and math.isfinite(layer.mp.sigma):
         made["mp"] = _law(layer)
-        made["spikes"] = evals[len(evals) - min(layer.mp.num_spikes, TICKS):]
+        made["spikes"] = evals[len(evals) - min(layer.mp.num_spikes, TICKS) :]
     fit = layer.fit
     if math.isfinite(fit.alpha):
-        made["fit"] = {"alpha": fit.alpha, "xmin": fit.xmin, "share": fit.num_pl_spikes / len(evals)}
+        made["fit"] = {
+            "alpha": fit.alpha,
+            "xmin": fit.xmin,
+            "share": fit.num_pl_spikes / len(evals),
+        }
     if layer.random is not None:
         made["random"] = {"linear": _density(layer.random, edges), **_logarithmic(layer.random)}
     return short(made)
@@ -120,11 +169,15 @@ def _density(evals: np.ndarray, edges: np.ndarray) -> np.ndarray:
 
 
 def _logarithmic(evals: np.ndarray) -> dict[str, Any]:
-    """Density and complementary distribution function for logarithmic axes, without what is round-off."""
+    """Density and complementary distribution function for logarithmic axes, without what is
+    round-off.
+    """
     shown = evals[evals > ROUND_OFF * evals[-1]]
     if len(shown) < 2 or shown[0] == shown[-1]:
         return {"log": {"x": [], "y": []}, "ccdf": {"x": shown[:1], "y": np.ones(len(shown[:1]))}}
-    edges = np.geomspace(shown[0], shown[-1] * (1 + 1e-9), min(LOG_BINS, max(8, len(shown) // 4)) + 1)
+    edges = np.geomspace(
+        shown[0], shown[-1] * (1 + 1e-9), min(LOG_BINS, max(8, len(shown) // 4)) + 1
+    )
     edges[0] = shown[0]  # geomspace may round it up
     y = np.histogram(shown, edges)[0] / (len(evals) * np.diff(edges))
     above = np.unique(np.geomspace(1, len(shown), STEPS).round().astype(int))  # dense in the tail
@@ -140,4 +193,9 @@ def _law(layer: Layer) -> dict[str, Any]:
     at = np.linspace(fit.bulk_min, fit.bulk_max, CURVE + 1)
     share = 1 - fit.num_spikes / len(layer.evals)
     y = share * np.diff(mp.cdf(at, fit.N, fit.M, fit.sigma)) / np.diff(at)
-    return {"x": (at[1:] + at[:-1]) / 2, "y": y, "edges": [fit.bulk_min, fit.bulk_max], "accepted": fit.accepted}
+    return {
+        "x": (at[1:] + at[:-1]) / 2,
+        "y": y,
+        "edges": [fit.bulk_min, fit.bulk_max],
+        "accepted": fit.accepted,
+    }

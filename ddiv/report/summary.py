@@ -1,4 +1,6 @@
-"""What all findings of a run say together: seeds spent, the list of e-BH, claims over studies, controls, fit."""
+"""What all findings of a run say together: seeds spent, the list of e-BH, claims over studies,
+controls, fit.
+"""
 
 from __future__ import annotations
 
@@ -8,25 +10,39 @@ from statistics import stdev
 
 import msgspec
 
-from ddiv import evidence, run as runs
+from ddiv import evidence
+from ddiv import run as runs
 from ddiv.finding import Finding
 from ddiv.outcome import Outcome
 
 
 def spent(run: runs.Run, findings: Iterable[Finding]) -> dict:
-    """Seeds and trials that the claims took, beside what they would have taken with the most seeds for each."""
+    """Seeds and trials that the claims took, beside what they would have taken with the most seeds
+    for each.
+    """
     findings = list(findings)
     taken = {job for finding in findings for job in finding.jobs}
-    everything = {job for finding in findings
-                  for job in msgspec.structs.replace(finding.asked, seeds=tuple(range(run.max_seeds))).jobs()}
-    return {"first": len(run.seeds), "most": run.max_seeds, "budget": run.budget, "trials": len(taken),
-            "fixed": len(everything), "by_seeds": sorted(Counter(len(finding.asked.seeds) for finding in findings).items())}
+    everything = {
+        job
+        for finding in findings
+        for job in msgspec.structs.replace(finding.asked, seeds=tuple(range(run.max_seeds))).jobs()
+    }
+    return {
+        "first": len(run.seeds),
+        "most": run.max_seeds,
+        "budget": run.budget,
+        "trials": len(taken),
+        "fixed": len(everything),
+        "by_seeds": sorted(Counter(len(finding.asked.seeds) for finding in findings).items()),
+    }
 
 
 def listed(findings: Iterable[Finding], alpha: float) -> dict:
-    """The claims that e-BH lists as supported: of these at most a share `alpha` is expected to be listed wrongly.
+    """The claims that e-BH lists as supported: of these at most a share `alpha` is expected to be
+    listed wrongly.
 
-    Where two claims put the same question to the same study, one discovery isn't counted as two: `repeats` tells how often.
+    Where two claims put the same question to the same study, one discovery isn't counted as two:
+    `repeats` tells how often.
     """
     same: dict[tuple, list[Finding]] = defaultdict(list)
     for finding in findings:
@@ -35,12 +51,17 @@ def listed(findings: Iterable[Finding], alpha: float) -> dict:
     groups = list(same.values())
     evalues = [0.0 if group[0].withheld else group[0].evidence.evalue for group in groups]
     chosen = evidence.ebh(evalues, alpha) if groups else ()
-    return {"alpha": alpha, "of": len(groups), "repeats": sum(map(len, groups)) - len(groups),
-            "tests": [finding.asked.test for i in chosen for finding in groups[i]]}
+    return {
+        "alpha": alpha,
+        "of": len(groups),
+        "repeats": sum(map(len, groups)) - len(groups),
+        "tests": [finding.asked.test for i in chosen for finding in groups[i]],
+    }
 
 
 def over_studies(findings: Iterable[Finding], alpha: float) -> list[dict]:
-    """One verdict over the studies of the run for every claim and variant: that it holds on all of them, or somewhere.
+    """One verdict over the studies of the run for every claim and variant: that it holds on all of
+    them, or somewhere.
 
     What a study withheld as unreliable is evidence of nothing: it counts 0 for and 0 against.
     """
@@ -51,10 +72,22 @@ def over_studies(findings: Iterable[Finding], alpha: float) -> list[dict]:
     rows = []
     for (claim, variant), group in grouped.items():
         somewhere = group[0].asked.claim.somewhere
-        verdict, e_for, e_against = evidence.over_studies([_reliable(finding) for finding in group], alpha, somewhere)
-        rows.append({"claim": claim, "variant": variant, "verdict": verdict, "e_for": e_for, "e_against": e_against,
-                     "somewhere": somewhere,
-                     "studies": {finding.asked.study.name: finding.evidence.verdict for finding in group}})
+        verdict, e_for, e_against = evidence.over_studies(
+            [_reliable(finding) for finding in group], alpha, somewhere
+        )
+        rows.append(
+            {
+                "claim": claim,
+                "variant": variant,
+                "verdict": verdict,
+                "e_for": e_for,
+                "e_against": e_against,
+                "somewhere": somewhere,
+                "studies": {
+                    finding.asked.study.name: finding.evidence.verdict for finding in group
+                },
+            }
+        )
     return rows
 
 
@@ -64,7 +97,9 @@ def _reliable(finding: Finding) -> evidence.Evidence:
 
 
 def controls(findings: Iterable[Finding]) -> dict[str, dict]:
-    """For each family of claims: how many of its negative controls held, that is, were not supported."""
+    """For each family of claims: how many of its negative controls held, that is, were not
+    supported.
+    """
     tally: dict[str, dict] = {}
     for finding in findings:
         if family := finding.asked.claim.guards:
@@ -75,9 +110,11 @@ def controls(findings: Iterable[Finding]) -> dict[str, dict]:
 
 
 def fit(findings: Iterable[Finding]) -> list[dict]:
-    """How much of each effect remains at equal fit (q-fit-or-regularisation): claims on spectra and calibration.
+    """How much of each effect remains at equal fit (q-fit-or-regularisation): claims on spectra and
+    calibration.
 
-    `equal` and `matched` are standardised by the seed-to-seed spread of the first, so they share an axis.
+    `equal` and `matched` are standardised by the seed-to-seed spread of the first, so they share an
+    axis.
     """
     rows = []
     for finding in findings:
@@ -85,15 +122,26 @@ def fit(findings: Iterable[Finding]) -> list[dict]:
         outcome = next(iter(asked.question.outcomes()))
         if asked.claim.control or not asked.question.fit_matters or _is_accuracy(outcome):
             continue
-        scale = 1 / stdev(here.effects) if here.standardised is not None else None  # None: one seed, or no spread
-        rows.append({"claim": asked.claim.id, "study": asked.study.name, "variant": asked.variant, "test": asked.test,
-                     "family": asked.claim.family, "unit": asked.question.unit,
-                     "verdict": here.verdict, "matched_verdict": there.verdict if there else "unmatched",
-                     "effect": here.effect, "matched_effect": there.effect if there else None,
-                     "equal": here.effect * scale if scale else None,
-                     "matched": there.effect * scale if scale and there else None,
-                     "share": there.effect / here.effect if there and here.effect else None,
-                     "note": finding.matched_note})
+        # None: one seed, or no spread
+        scale = 1 / stdev(here.effects) if here.standardised is not None else None
+        rows.append(
+            {
+                "claim": asked.claim.id,
+                "study": asked.study.name,
+                "variant": asked.variant,
+                "test": asked.test,
+                "family": asked.claim.family,
+                "unit": asked.question.unit,
+                "verdict": here.verdict,
+                "matched_verdict": there.verdict if there else "unmatched",
+                "effect": here.effect,
+                "matched_effect": there.effect if there else None,
+                "equal": here.effect * scale if scale else None,
+                "matched": there.effect * scale if scale and there else None,
+                "share": there.effect / here.effect if there and here.effect else None,
+                "note": finding.matched_note,
+            }
+        )
     return rows
 
 

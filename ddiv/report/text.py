@@ -32,13 +32,17 @@ def dash(value: Any) -> Any:
 
 
 def number(value: Any, sign: bool = False, digits: int | None = None) -> str:
-    """Three significant digits, or `digits` decimals, with a real minus; "—" for what is not a number."""
+    """Three significant digits, or `digits` decimals, with a real minus; "—" for what is not a
+    number.
+    """
     if not is_number(value):
         return str(dash(value))
     if digits is not None:
         text = f"{value:.{digits}f}"
     elif value == 0 or 1e-4 <= abs(value) < 1e5:
-        decimals = 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2 if abs(value) >= 1 else 3
+        decimals = (
+            0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2 if abs(value) >= 1 else 3
+        )
         text = str(value) if isinstance(value, int) else f"{value:.{decimals}f}"
         if 0 < abs(value) < 0.01:
             text = f"{value:.5f}".rstrip("0")
@@ -55,15 +59,20 @@ def plain(value: Any) -> str:
 
 
 def interval(evidence: Any, digits: int | None = None) -> str:
-    """"[−0.033, ∞)": an end that is None is one that the seeds are too few for; "—" where there is no interval."""
+    """ "[−0.033, ∞)": an end that is None is one that the seeds are too few for; "—" where there is
+    no interval.
+    """
     ends = evidence.get("interval") if isinstance(evidence, dict) else None
     if not isinstance(ends, list) or len(ends) != 2:
         return "—"
     low, high = ends
     if not is_number(low) and not is_number(high):
         return "no bounds yet"
-    return (f"[{number(low, True, digits)}" if is_number(low) else "(−∞") + ", " + (
-        f"{number(high, True, digits)}]" if is_number(high) else "∞)")
+    return (
+        (f"[{number(low, True, digits)}" if is_number(low) else "(−∞")
+        + ", "
+        + (f"{number(high, True, digits)}]" if is_number(high) else "∞)")
+    )
 
 
 def duration(seconds: Any) -> str:
@@ -93,5 +102,5 @@ def count(n: int, one: str, many: str | None = None) -> str:
 
 
 def in_a_row(parts: list[str]) -> str:
-    """"a, b and c"."""
+    """ "a, b and c"."""
     return ", ".join(parts[:-1]) + " and " + parts[-1] if len(parts) > 1 else "".join(parts)

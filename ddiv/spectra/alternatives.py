@@ -1,32 +1,38 @@
 """Is a power law the right model of a spectrum's tail? Likelihood ratios against three others.
 
-The n eigenvalues x >= xmin of a fitted tail are fitted by maximum likelihood with four densities on [xmin, inf),
-written with y = x / xmin >= 1 (Clauset, Shalizi and Newman, SIAM Review 2009, table 2.1 and section 5):
+The n eigenvalues x >= xmin of a fitted tail are fitted by maximum likelihood with four densities on
+[xmin, inf), written with y = x / xmin >= 1 (Clauset, Shalizi and Newman, SIAM Review 2009, table
+2.1 and section 5):
 
     power law            y^-alpha
     exponential          exp(-rate y)
     log-normal           (1 / y) exp(-(log y - mu)^2 / (2 sigma^2)), truncated at 1
     truncated power law  y^-alpha exp(-rate y), alpha >= 0, rate >= 0: a power law with exponential cut-off
 
-For each alternative, R is the sum of the pointwise differences of log-likelihood, positive where the power law is
-better. Exponential and log-normal: R / (sqrt(n) * sd of the differences) is standard normal if the two are equally
-far from the truth (Vuong, Econometrica 1989), p = erfc(|that| / sqrt(2)). Truncated power law: it contains the power
-law, so R <= 0, and 2|R| is chi-square with one degree of freedom under the power law, p = erfc(sqrt(|R|)), as in the
-`powerlaw` package. As rate >= 0 is a boundary, the true p is half of it (Self and Liang, JASA 1987): conservative.
+For each alternative, R is the sum of the pointwise differences of log-likelihood, positive where
+the power law is better. Exponential and log-normal: R / (sqrt(n) * sd of the differences) is
+standard normal if the two are equally far from the truth (Vuong, Econometrica 1989), p =
+erfc(|that| / sqrt(2)). Truncated power law: it contains the power law, so R <= 0, and 2|R| is
+chi-square with one degree of freedom under the power law, p = erfc(sqrt(|R|)), as in the `powerlaw`
+package. As rate >= 0 is a boundary, the true p is half of it (Self and Liang, JASA 1987):
+conservative.
 
 How each maximum is found, without starting values:
 
 - exponential: in closed form;
-- log-normal: v = log y is a normal truncated at 0, whose two moment equations reduce to one monotone equation in
-  mu / sigma. The power law is its limit mu / sigma -> -inf, so this maximum too is never below the power law's:
-  R <= 0, and Vuong's p errs on the side of the power law. The search is bounded at mu / sigma >= -100 (mu counted
-  from log xmin), where E[v^2] / E[v]^2 is within 2e-4 of the power law's 2; where the data ask for less, the maximum
-  is the power law itself: R = 0, p = 1, mu = -inf. An optimiser in (mu, sigma), as the `powerlaw` package uses,
-  stops somewhere on that ridge, and its density underflows there: it can report a log-normal that is too good;
-- truncated power law: an exponential family in (alpha, rate), so its likelihood is concave: two nested monotone
-  equations (the means of log y and y, by Gauss-Legendre quadrature) have one root. Without a root the
-  maximum lies on the boundary: the exponential at alpha = 0, or the power law at rate = 0, which stands for
-  every cut-off at more than a million times the largest eigenvalue. (The `powerlaw` package holds alpha below 3.)
+- log-normal: v = log y is a normal truncated at 0, whose two moment equations reduce to one
+  monotone equation in mu / sigma. The power law is its limit mu / sigma -> -inf, so this maximum
+  too is never below the power law's: R <= 0, and Vuong's p errs on the side of the power law. The
+  search is bounded at mu / sigma >= -100 (mu counted from log xmin), where E[v^2] / E[v]^2 is
+  within 2e-4 of the power law's 2; where the data ask for less, the maximum is the power law
+  itself: R = 0, p = 1, mu = -inf. An optimiser in (mu, sigma), as the `powerlaw` package uses,
+  stops somewhere on that ridge, and its density underflows there: it can report a log-normal that
+  is too good;
+- truncated power law: an exponential family in (alpha, rate), so its likelihood is concave: two
+  nested monotone equations (the means of log y and y, by Gauss-Legendre quadrature) have one root.
+  Without a root the maximum lies on the boundary: the exponential at alpha = 0, or the power law at
+  rate = 0, which stands for every cut-off at more than a million times the largest eigenvalue. (The
+  `powerlaw` package holds alpha below 3.)
 
 Neither p is corrected for three comparisons, and all take xmin as given.
 """
@@ -48,11 +54,14 @@ _NEGLIGIBLE = 40.0  # nats below the integrand's peak at which the quadrature en
 
 
 class Ratio(NamedTuple):
-    """Power law against one alternative. R: log-likelihood ratio in nats, positive where the power law is better.
+    """Power law against one alternative.
 
-    normalised: R / (sqrt(n) * sd of the pointwise differences); p: see the head of this file; log_likelihood: the
-    alternative's, of the eigenvalues in their own unit; parameters: rate in 1 / eigenvalue; mu, sigma of the
-    logarithm of the eigenvalue; or alpha, rate. Everything nan where no comparison was made.
+    R: log-likelihood ratio in nats, positive where the power law is better.
+
+    normalised: R / (sqrt(n) * sd of the pointwise differences); p: see the head of this file;
+    log_likelihood: the alternative's, of the eigenvalues in their own unit; parameters: rate in 1 /
+    eigenvalue; mu, sigma of the logarithm of the eigenvalue; or alpha, rate. Everything nan where
+    no comparison was made.
     """
 
     R: float
@@ -66,12 +75,14 @@ class Ratio(NamedTuple):
 class Comparison:
     """A power law against the three alternatives on one tail.
 
-    alpha: the maximum-likelihood exponent of the tail, 1 + n / sum(log(x / xmin)), n counting ties of xmin.
-    tail_size: n. level: what p is compared with. best: one of BEST. reasons: why nothing could be compared.
+    alpha: the maximum-likelihood exponent of the tail, 1 + n / sum(log(x / xmin)), n counting ties
+    of xmin. tail_size: n. level: what p is compared with. best: one of BEST. reasons: why nothing
+    could be compared.
 
-    best is "undecided" unless the model named is significantly better than every other one, except that a model is
-    preferred to another that contains it (truncated to plain power law and exponential, log-normal to its limit
-    the power law) as long as the larger one is not significantly better.
+    best is "undecided" unless the model named is significantly better than every other one, except
+    that a model is preferred to another that contains it (truncated to plain power law and
+    exponential, log-normal to its limit the power law) as long as the larger one is not
+    significantly better.
     """
 
     alpha: float
@@ -86,7 +97,9 @@ class Comparison:
     @property
     def ruled_out_by(self) -> tuple[str, ...]:
         """The alternatives that are significantly better than the power law."""
-        ratios = zip(ALTERNATIVES, (self.exponential, self.log_normal, self.truncated_power_law), strict=True)
+        ratios = zip(
+            ALTERNATIVES, (self.exponential, self.log_normal, self.truncated_power_law), strict=True
+        )
         return tuple(name for name, ratio in ratios if ratio.R < 0 and ratio.p < self.level)
 
 
@@ -95,10 +108,12 @@ BEST = ("power law", *ALTERNATIVES, "undecided")
 
 
 def compare(evals: np.ndarray, fit: PowerLawFit, level: float = LEVEL) -> Comparison:
-    """Compare the power law of ``fit`` with the alternatives on the eigenvalues (M,), any order, from fit.xmin on.
+    """Compare the power law of ``fit`` with the alternatives on the eigenvalues (M,), any order,
+    from fit.xmin on.
 
-    A tail of fewer than 10 eigenvalues, a tied one or none (nothing was fitted) gives nan, "undecided" and a reason.
-    ValueError if evals is not one-dimensional, the fit is not of these eigenvalues or level is not in (0, 1).
+    A tail of fewer than 10 eigenvalues, a tied one or none (nothing was fitted) gives nan,
+    "undecided" and a reason. ValueError if evals is not one-dimensional, the fit is not of these
+    eigenvalues or level is not in (0, 1).
     """
     evals = np.asarray(evals, dtype=np.float64)
     if evals.ndim != 1:
@@ -108,11 +123,18 @@ def compare(evals: np.ndarray, fit: PowerLawFit, level: float = LEVEL) -> Compar
     tail = np.sort(evals[evals >= fit.xmin])
     n = len(tail)
     if n != fit.num_pl_spikes or (n and tail[0] != fit.xmin):
-        raise ValueError(f"{n} eigenvalues are at least xmin = {fit.xmin}, the fit counts {fit.num_pl_spikes}: "
-                         "pass the eigenvalues that the fit was made of")
+        raise ValueError(
+            f"{n} eigenvalues are at least xmin = {fit.xmin}, the fit counts {fit.num_pl_spikes}: "
+            "pass the eigenvalues that the fit was made of"
+        )
     if n < MIN_TAIL or not tail[-1] > tail[0]:
-        reason = ("no power law was fitted" if n == 0 else "all eigenvalues of the tail are equal"
-                  if n >= MIN_TAIL else f"tail of fewer than {MIN_TAIL} eigenvalues")
+        reason = (
+            "no power law was fitted"
+            if n == 0
+            else "all eigenvalues of the tail are equal"
+            if n >= MIN_TAIL
+            else f"tail of fewer than {MIN_TAIL} eigenvalues"
+        )
         none = Ratio(*[np.nan] * 4, ())
         return Comparison(np.nan, n, none, none, none, level, "undecided", (reason,))
 
@@ -125,26 +147,44 @@ def compare(evals: np.ndarray, fit: PowerLawFit, level: float = LEVEL) -> Compar
     log_normal, mu, sigma = _log_normal(v, power)
     truncated, exponent, cut_off = _truncated(v, y1, alpha, rate, power, exponential)
 
-    def ratio(alternative: np.ndarray, parameters: tuple[float, ...], nested: bool = False) -> Ratio:
-        return Ratio(*_likelihood_ratio(power, alternative, nested), float(alternative.sum() - n * unit), parameters)
+    def ratio(
+        alternative: np.ndarray, parameters: tuple[float, ...], nested: bool = False
+    ) -> Ratio:
+        return Ratio(
+            *_likelihood_ratio(power, alternative, nested),
+            float(alternative.sum() - n * unit),
+            parameters,
+        )
 
     return Comparison(
-        float(alpha), n,
+        float(alpha),
+        n,
         ratio(exponential, (float(rate / tail[0]),)),
         ratio(log_normal, (float(mu + unit), float(sigma))),
         ratio(truncated, (float(exponent), float(cut_off / tail[0])), nested=True),
-        level, _best(power, exponential, log_normal, truncated, level), (),
+        level,
+        _best(power, exponential, log_normal, truncated, level),
+        (),
     )
 
 
 def flag_alternatives(fit: PowerLawFit, comparison: Comparison) -> PowerLawFit:
-    """The fit, no longer reliable and with one more reason for each alternative that is significantly better."""
-    reasons = tuple(f"{name} fits the tail better (p < {comparison.level:g})" for name in comparison.ruled_out_by)
+    """The fit, no longer reliable and with one more reason for each alternative that is
+    significantly better.
+    """
+    reasons = tuple(
+        f"{name} fits the tail better (p < {comparison.level:g})"
+        for name in comparison.ruled_out_by
+    )
     return replace(fit, reliable=fit.reliable and not reasons, reasons=fit.reasons + reasons)
 
 
-def _likelihood_ratio(one: np.ndarray, other: np.ndarray, nested: bool) -> tuple[float, float, float]:
-    """R, normalised R and p from the pointwise log-likelihoods; nested: the first is a case of the other."""
+def _likelihood_ratio(
+    one: np.ndarray, other: np.ndarray, nested: bool
+) -> tuple[float, float, float]:
+    """R, normalised R and p from the pointwise log-likelihoods; nested: the first is a case of the
+    other.
+    """
     difference = one - other
     R, spread = difference.sum(), np.sqrt(len(one)) * difference.std()
     if spread == 0:
@@ -154,7 +194,11 @@ def _likelihood_ratio(one: np.ndarray, other: np.ndarray, nested: bool) -> tuple
 
 
 def _best(
-    power: np.ndarray, exponential: np.ndarray, log_normal: np.ndarray, truncated: np.ndarray, level: float
+    power: np.ndarray,
+    exponential: np.ndarray,
+    log_normal: np.ndarray,
+    truncated: np.ndarray,
+    level: float,
 ) -> str:
     """See Comparison."""
 
@@ -169,17 +213,25 @@ def _best(
         return "truncated power law"
     if log and better(log_normal, truncated):
         return "log-normal"
-    if simple_power and not better(truncated, power, contains=True) and not better(log_normal, power):
+    if (
+        simple_power
+        and not better(truncated, power, contains=True)
+        and not better(log_normal, power)
+    ):
         return "power law"
-    if simple_exponential and not (better(truncated, exponential, contains=True) or better(log_normal, exponential)):
+    if simple_exponential and not (
+        better(truncated, exponential, contains=True) or better(log_normal, exponential)
+    ):
         return "exponential"
     return "undecided"
 
 
 def _log_normal(v: np.ndarray, power: np.ndarray) -> tuple[np.ndarray, float, float]:
-    """Pointwise log-likelihood in y, and mu and sigma of v = log y >= 0; the power law's at the limit.
+    """Pointwise log-likelihood in y, and mu and sigma of v = log y >= 0; the power law's at the
+    limit.
 
-    With t = mu / sigma and h = phi(t) / Phi(t): E[v] = sigma (t + h), E[v^2] = sigma^2 (1 + t (t + h)).
+    With t = mu / sigma and h = phi(t) / Phi(t): E[v] = sigma (t + h), E[v^2] = sigma^2 (1 + t (t +
+    h)).
     """
     mean, ratio = v.mean(), np.mean(v**2) / v.mean() ** 2
 
@@ -195,7 +247,11 @@ def _log_normal(v: np.ndarray, power: np.ndarray) -> tuple[np.ndarray, float, fl
     t = brentq(excess, _FARTHEST, nearest, xtol=1e-12, rtol=1e-14)
     sigma = mean / _mean_above_zero(t)
     standard = v / sigma - t
-    return -v - np.log(sigma) - standard**2 / 2 - np.log(2 * np.pi) / 2 - log_ndtr(t), t * sigma, sigma
+    return (
+        -v - np.log(sigma) - standard**2 / 2 - np.log(2 * np.pi) / 2 - log_ndtr(t),
+        t * sigma,
+        sigma,
+    )
 
 
 def _mean_above_zero(t: float) -> float:
@@ -204,13 +260,20 @@ def _mean_above_zero(t: float) -> float:
 
 
 def _truncated(
-    v: np.ndarray, y1: np.ndarray, alpha: float, rate: float, power: np.ndarray, exponential: np.ndarray
+    v: np.ndarray,
+    y1: np.ndarray,
+    alpha: float,
+    rate: float,
+    power: np.ndarray,
+    exponential: np.ndarray,
 ) -> tuple[np.ndarray, float, float]:
     """Pointwise log-likelihood in y, alpha and rate of y^-alpha exp(-rate y) on y >= 1."""
     low = _WEAKEST / y1.max()
 
     def exponent(rate: float) -> float:
-        """The best alpha at this rate: from 0, as rate is not above the exponential's, to the power law's."""
+        """The best alpha at this rate: from 0, as rate is not above the exponential's, to the power
+        law's.
+        """
         return brentq(lambda a: _cut_off(a, rate)[1] - v.mean(), 0.0, alpha + 1e-6, xtol=1e-11)
 
     def gradient(log_rate: float) -> float:
@@ -229,8 +292,8 @@ def _truncated(
 def _cut_off(alpha: float, rate: float) -> tuple[float, float, float]:
     """log of the integral of y^-alpha exp(-rate (y - 1)) over y >= 1; means of log y and y - 1.
 
-    In v = log y the integrand exp((1 - alpha) v - rate expm1(v)) is log-concave and smooth. The range ends where the
-    integrand of the mean of y has become negligible.
+    In v = log y the integrand exp((1 - alpha) v - rate expm1(v)) is log-concave and smooth. The
+    range ends where the integrand of the mean of y has become negligible.
     """
     power = 2 - alpha
     peak = max(0.0, np.log(power / rate)) if power > 0 else 0.0
@@ -239,7 +302,8 @@ def _cut_off(alpha: float, rate: float) -> tuple[float, float, float]:
     while power * end - rate * np.expm1(end) > floor:
         end = peak + 2 * (end - peak)
     move = end
-    while move > 1e-3 * (end - peak):  # Newton's method on a concave function, from beyond its root: monotone
+    # Newton's method on a concave function, from beyond its root: monotone
+    while move > 1e-3 * (end - peak):
         move = (power * end - rate * np.expm1(end) - floor) / (power - rate * np.exp(end))
         end -= move
     v = end / 2 * (_NODES + 1)

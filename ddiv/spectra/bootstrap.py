@@ -1,22 +1,25 @@
 """An interval for alpha that counts the choice of xmin: the bootstrap.
 
-``sigma`` of a fit takes xmin as given: alpha +- 1.96 sigma covers the truth in about 90 % of samples, not 95 %. Here
-the eigenvalues above the floor are drawn anew with replacement and xmin is searched for again in every resample.
-With q_low and q_high the quantiles of the refitted exponents, the interval is
+``sigma`` of a fit takes xmin as given: alpha +- 1.96 sigma covers the truth in about 90 % of
+samples, not 95 %. Here the eigenvalues above the floor are drawn anew with replacement and xmin is
+searched for again in every resample. With q_low and q_high the quantiles of the refitted exponents,
+the interval is
 
     alpha +- (q_high - q_low) / 2,
 
-the mean of two textbook intervals (Efron and Tibshirani, An Introduction to the Bootstrap, 1993, chapter 13; Davison
-and Hinkley, Bootstrap Methods, 1997, section 5.2), the percentile interval (q_low, q_high) and the basic one
-(2 alpha - q_high, 2 alpha - q_low). The search for xmin is biased upwards and the resamples' more so: the first
-interval misses above the truth and the second below, and their mean does neither.
+the mean of two textbook intervals (Efron and Tibshirani, An Introduction to the Bootstrap, 1993,
+chapter 13; Davison and Hinkley, Bootstrap Methods, 1997, section 5.2), the percentile interval
+(q_low, q_high) and the basic one (2 alpha - q_high, 2 alpha - q_low). The search for xmin is biased
+upwards and the resamples' more so: the first interval misses above the truth and the second below,
+and their mean does neither.
 
-Measured at a nominal 95 % on planted power laws of alpha 2, 3, 4.5 (``python -m tests.alpha_coverage``: 300 samples
-of n = 200 and 80 of n = 1,000; 200 resamples each): alone, 97 % and 99 %; tail above a bulk that joins it smoothly,
-97 to 98 % and 95 to 98 %; above a bulk with a step, 95 to 99 % and 96 to 99 %. That is at its rate or a little above.
-The percentile interval covers 90 to 97 % at n = 200, the basic one 89 to 93 %, alpha +- 1.96 sigma 89 to 93 %. Where
-only 14 of 1,000 values belonged to a tail that joins its bulk smoothly, no interval that was tried reached 90 %: the
-search then takes a part of the bulk for the tail.
+Measured at a nominal 95 % on planted power laws of alpha 2, 3, 4.5 (``python -m
+tests.alpha_coverage``: 300 samples of n = 200 and 80 of n = 1,000; 200 resamples each): alone, 97 %
+and 99 %; tail above a bulk that joins it smoothly, 97 to 98 % and 95 to 98 %; above a bulk with a
+step, 95 to 99 % and 96 to 99 %. That is at its rate or a little above. The percentile interval
+covers 90 to 97 % at n = 200, the basic one 89 to 93 %, alpha +- 1.96 sigma 89 to 93 %. Where only
+14 of 1,000 values belonged to a tail that joins its bulk smoothly, no interval that was tried
+reached 90 %: the search then takes a part of the bulk for the tail.
 """
 
 from typing import NamedTuple
@@ -36,13 +39,19 @@ class Interval(NamedTuple):
 
 
 def alpha_interval(
-    evals: np.ndarray, level: float = 0.95, replicates: int = 400, seed: int = 0, floor: float = FLOOR,
+    evals: np.ndarray,
+    level: float = 0.95,
+    replicates: int = 400,
+    seed: int = 0,
+    floor: float = FLOOR,
     method: str = "ks",
 ) -> Interval:
-    """Bootstrap interval for the exponent of one spectrum (M,), equal for equal seeds; low is at least 1.
+    """Bootstrap interval for the exponent of one spectrum (M,), equal for equal seeds; low is at
+    least 1.
 
-    level: nominal coverage, in (0, 1); replicates: resamples, at least 50; floor and method: as in powerlaw.fit.
-    nan where nothing can be fitted, or not in half of the resamples. ValueError on other arguments or a wrong shape.
+    level: nominal coverage, in (0, 1); replicates: resamples, at least 50; floor and method: as in
+    powerlaw.fit. nan where nothing can be fitted, or not in half of the resamples. ValueError on
+    other arguments or a wrong shape.
     """
     if not 0 < level < 1:
         raise ValueError(f"level must lie between 0 and 1, got {level}")
@@ -62,7 +71,9 @@ def alpha_interval(
 def resampled_alphas(
     evals: np.ndarray, replicates: int, seed: int, floor: float = FLOOR, method: str = "ks"
 ) -> np.ndarray:
-    """The exponents of resamples of a spectrum (M,), fitted anew: (replicates,), less those without a fit."""
+    """The exponents of resamples of a spectrum (M,), fitted anew: (replicates,), less those without
+    a fit.
+    """
     kept = np.asarray(evals, dtype=np.float64)
     kept = kept[kept > floor]
     rng = np.random.default_rng(seed)

@@ -27,20 +27,25 @@ class LoadError(ValueError):
 
 
 def read(path: Path) -> Found:
-    """The weights (name -> tensor on the CPU) of a file, an index of shards or a folder, and what was left out.
+    """The weights (name -> tensor on the CPU) of a file, an index of shards or a folder, and what
+    was left out.
 
-    A safetensors file is mapped into memory: a tensor is read from the disk when it is first used. A torch
-    checkpoint is read with ``weights_only=True``, which builds tensors and plain containers and nothing else; its
-    weights may be nested ("state_dict", "model", ..). A "module." that begins every name is cut off. What lies
-    beside the weights (an optimiser's state, counters) comes back as (name, reason).
+    A safetensors file is mapped into memory: a tensor is read from the disk when it is first used.
+    A torch checkpoint is read with ``weights_only=True``, which builds tensors and plain containers
+    and nothing else; its weights may be nested ("state_dict", "model", ..). A "module." that begins
+    every name is cut off. What lies beside the weights (an optimiser's state, counters) comes back
+    as (name, reason).
 
-    LoadError if nothing is there, on damage, on a pickle that wants more than tensors, and if no tensors are found.
+    LoadError if nothing is there, on damage, on a pickle that wants more than tensors, and if no
+    tensors are found.
     """
     path = _file_of(path)
     weights: dict[str, torch.Tensor] = {}
     beside: list[tuple[str, str]] = []
     for part in _shards(path) if path.name.endswith(INDEX) else [path]:
-        tensors, others = _safetensors(part) if part.suffix == ".safetensors" else _torch_checkpoint(part)
+        tensors, others = (
+            _safetensors(part) if part.suffix == ".safetensors" else _torch_checkpoint(part)
+        )
         if twice := tensors.keys() & weights.keys():
             raise LoadError(f"{path}: two of its shards hold {min(twice)!r}")
         weights |= tensors
@@ -62,7 +67,9 @@ def _file_of(path: Path) -> Path:
     for pattern in ("*.safetensors" + INDEX, "*.safetensors", "*.bin" + INDEX, "*"):
         found = sorted(p for p in path.glob(pattern) if p.name.endswith((*SUFFIXES, INDEX)))
         if len(found) > 1:
-            raise LoadError(f"{path} holds several checkpoints; name one: {', '.join(p.name for p in found[:8])}")
+            raise LoadError(
+                f"{path} holds several checkpoints; name one: {', '.join(p.name for p in found[:8])}"
+            )
         if found:
             return found[0]
     raise LoadError(f"{path} is a folder without a checkpoint ({', '.join(SUFFIXES)} or *{INDEX})")
@@ -77,7 +84,9 @@ def _shards(index: Path) -> list[Path]:
         raise LoadError(f"{index} names {strange[0]!r}, which is no file beside it")
     shards = [index.parent / name for name in names]
     if missing := [shard.name for shard in shards if not shard.exists()]:
-        raise LoadError(f"{index} names {len(missing)} shard(s) that are not there: {', '.join(missing[:4])}")
+        raise LoadError(
+            f"{index} names {len(missing)} shard(s) that are not there: {', '.join(missing[:4])}"
+        )
     return shards
 
 
@@ -87,7 +96,9 @@ def _check_content(path: Path) -> None:
     if not start:
         raise LoadError(f"{path} is empty")
     if start == _LFS:
-        raise LoadError(f"{path} is a pointer of git-lfs, not the weights: fetch them with git lfs pull")
+        raise LoadError(
+            f"{path} is a pointer of git-lfs, not the weights: fetch them with git lfs pull"
+        )
 
 
 def _safetensors(path: Path) -> Found:
@@ -97,20 +108,35 @@ def _safetensors(path: Path) -> Found:
             names = file.keys()  # no dict: it cannot be iterated over
             return {name: file.get_tensor(name) for name in names}, []
     except (SafetensorError, OSError) as error:
-        raise LoadError(f"{path} is damaged or no safetensors file: {_first_line(error)}") from error
+        raise LoadError(
+            f"{path} is damaged or no safetensors file: {_first_line(error)}"
+        ) from error
 
 
 def _torch_checkpoint(path: Path) -> Found:
     _check_content(path)
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
+        content = torch.load(
+            path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path)
+        )
     except pickle.UnpicklingError as error:
         raise LoadError(
             f"{path} is no plain checkpoint: it asks to build Python objects other than tensors (which could run any "
             "code), or is damaged. It was not unpickled. Save the state dict alone: as safetensors, or with "
-            "torch.save(model.state_dict(), ..)") from error
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError, AttributeError, IndexError) as error:
-        raise LoadError(f"{path} is damaged or no torch checkpoint: {_first_line(error)}") from error
+            "torch.save(model.state_dict(), ..)"
+        ) from error
+    except (
+        RuntimeError,
+        EOFError,
+        OSError,
+        ValueError,
+        KeyError,
+        AttributeError,
+        IndexError,
+    ) as error:
+        raise LoadError(
+            f"{path} is damaged or no torch checkpoint: {_first_line(error)}"
+        ) from error
     return _unwrapped(path, content)
 
 
@@ -118,19 +144,32 @@ def _unwrapped(path: Path, content: Any) -> Found:
     """The weights in what a training script saved, and a reason for each thing beside them."""
     beside: list[tuple[str, str]] = []
     at = ""
-    while isinstance(content, Mapping) and not any(isinstance(value, torch.Tensor) for value in content.values()):
-        inner = next((key for key in _NESTED if isinstance(content.get(key), Mapping) and content[key]), None)
+    while isinstance(content, Mapping) and not any(
+        isinstance(value, torch.Tensor) for value in content.values()
+    ):
+        inner = next(
+            (key for key in _NESTED if isinstance(content.get(key), Mapping) and content[key]), None
+        )
         if inner is None:
             break
-        beside += [(f"{at}{key}", f"beside the weights, which are in {at}{inner}") for key in content if key != inner]
+        beside += [
+            (f"{at}{key}", f"beside the weights, which are in {at}{inner}")
+            for key in content
+            if key != inner
+        ]
         content, at = content[inner], f"{at}{inner}."
     if not isinstance(content, Mapping):
         kind = type(content).__name__
-        raise LoadError(f"{path} holds a {kind}, not a state dict: save torch.save(model.state_dict(), ..)")
+        raise LoadError(
+            f"{path} holds a {kind}, not a state dict: save torch.save(model.state_dict(), ..)"
+        )
     named = {str(key): value for key, value in content.items()}
     tensors = {key: value for key, value in named.items() if isinstance(value, torch.Tensor)}
-    beside += [(key, f"not a tensor but {type(value).__name__}")
-               for key, value in named.items() if key not in tensors]
+    beside += [
+        (key, f"not a tensor but {type(value).__name__}")
+        for key, value in named.items()
+        if key not in tensors
+    ]
     return tensors, beside
 
 

@@ -35,10 +35,29 @@ tail: eigenvalues in the fit. Soft rank, spikes: top of the Marchenko-Pastur bul
 eigenvalues above the bulk. A letter after alpha says that the fit cannot be relied on, and why.
 """
 # What WeightWatcher's table is shown by; the files have all of it.
-WATCHED = ("longname", "layer_type", "N", "M", "rf", "alpha", "D", "sigma", "num_pl_spikes", "stable_rank", "entropy",
-           "mp_softrank", "num_spikes", "rand_num_spikes", "warning")
-FEWEST_RESAMPLES = 50  # of bootstrap.alpha_interval, which would say so only after all else was computed
-FITS, MP = {"ddiv": "ks", "weightwatcher": "weightwatcher"}, {"ddiv": "bulk", "weightwatcher": "weightwatcher"}
+WATCHED = (
+    "longname",
+    "layer_type",
+    "N",
+    "M",
+    "rf",
+    "alpha",
+    "D",
+    "sigma",
+    "num_pl_spikes",
+    "stable_rank",
+    "entropy",
+    "mp_softrank",
+    "num_spikes",
+    "rand_num_spikes",
+    "warning",
+)
+# of bootstrap.alpha_interval, which would say so only after all else was computed
+FEWEST_RESAMPLES = 50
+FITS, MP = (
+    {"ddiv": "ks", "weightwatcher": "weightwatcher"},
+    {"ddiv": "bulk", "weightwatcher": "weightwatcher"},
+)
 OURS_ONLY = ("html", "layers", "kinds", "conv", "compare", "bootstrap")
 
 
@@ -49,36 +68,90 @@ class UsageError(ValueError):
 def add_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("model", metavar="MODEL", help="a file, a folder or a model's name; see below")
-    add("--random", action="store_true", help="the architecture with random weights, without a download")
+    add(
+        "--random",
+        action="store_true",
+        help="the architecture with random weights, without a download",
+    )
     add("--library", metavar="L", help="whose name MODEL is: open_clip, timm, torchvision, hf")
-    add("--layers", action="append", metavar="GLOB",
-        help="only matrices whose name matches, such as 'visual.*.mlp.*'; may be repeated")
-    add("--kinds", metavar="K,K", help="only these kinds: linear, mlp, q, k, v, out, conv, embedding, other")
-    add("--conv", choices=("pooled", "flat", "both"), default="pooled",
+    add(
+        "--layers",
+        action="append",
+        metavar="GLOB",
+        help="only matrices whose name matches, such as 'visual.*.mlp.*'; may be repeated",
+    )
+    add(
+        "--kinds",
+        metavar="K,K",
+        help="only these kinds: linear, mlp, q, k, v, out, conv, embedding, other",
+    )
+    add(
+        "--conv",
+        choices=("pooled", "flat", "both"),
+        default="pooled",
         help="convolutions as k*k slices (out, in) with pooled eigenvalues, as WeightWatcher does (default), as one "
-             "matrix (out, in*k*k), or both")
+        "matrix (out, in*k*k), or both",
+    )
     add("--html", type=Path, metavar="FILE", help="write a page with plots of every spectrum")
     add("--csv", type=Path, metavar="FILE", help="write every column")
-    add("--json", type=Path, metavar="FILE", help="write every column, what was skipped, and the settings")
-    add("--randomise", action="store_true", help="also the spectra of the same weights in random order")
-    add("--compare", action="store_true",
-        help="compare the power law with exponential, log-normal and truncated tails")
-    add("--bootstrap", type=int, default=0, metavar="N",
-        help="a 95 %% interval for alpha from N resamples, 50 or more")
+    add(
+        "--json",
+        type=Path,
+        metavar="FILE",
+        help="write every column, what was skipped, and the settings",
+    )
+    add(
+        "--randomise",
+        action="store_true",
+        help="also the spectra of the same weights in random order",
+    )
+    add(
+        "--compare",
+        action="store_true",
+        help="compare the power law with exponential, log-normal and truncated tails",
+    )
+    add(
+        "--bootstrap",
+        type=int,
+        default=0,
+        metavar="N",
+        help="a 95 %% interval for alpha from N resamples, 50 or more",
+    )
     add("--no-mp", action="store_true", help="without Marchenko-Pastur fits and phases")
-    add("--definitions", choices=("ddiv", "weightwatcher"), default="ddiv",
-        help="weightwatcher: its power-law fit and Marchenko-Pastur fit, by ddiv's code (no phases)")
-    add("--backend", choices=("ddiv", "weightwatcher"), default="ddiv",
-        help="weightwatcher: that package's own table, on the CPU, to compare with")
-    add("--device", choices=("auto", "cpu", "cuda"), default="auto", help="where eigenvalues are computed")
-    add("--seed", type=int, default=0, help="of random weights, permutations and resamples (default: 0)")
+    add(
+        "--definitions",
+        choices=("ddiv", "weightwatcher"),
+        default="ddiv",
+        help="weightwatcher: its power-law fit and Marchenko-Pastur fit, by ddiv's code (no phases)",
+    )
+    add(
+        "--backend",
+        choices=("ddiv", "weightwatcher"),
+        default="ddiv",
+        help="weightwatcher: that package's own table, on the CPU, to compare with",
+    )
+    add(
+        "--device",
+        choices=("auto", "cpu", "cuda"),
+        default="auto",
+        help="where eigenvalues are computed",
+    )
+    add(
+        "--seed",
+        type=int,
+        default=0,
+        help="of random weights, permutations and resamples (default: 0)",
+    )
     add("--verbose", action="store_true", help="name every skipped parameter")
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = EPILOG
 
 
 def run(options: argparse.Namespace) -> int:
-    """Do it; returns the exit status: 0, 1 where it cannot be done, 2 for a wrong use. Every error is one line."""
+    """Do it; returns the exit status: 0, 1 where it cannot be done, 2 for a wrong use.
+
+    Every error is one line.
+    """
     from ddiv.spectra.load import UnknownModel
     from ddiv.spectra.table import plain
 
@@ -106,7 +179,9 @@ def _check(options: argparse.Namespace) -> None:
     if options.backend == "weightwatcher":
         given = {name: getattr(options, name) for name in OURS_ONLY}
         if ours := [name for name, value in given.items() if value and value != "pooled"]:
-            raise UsageError(f"--{ours[0]} is ddiv's own: it does not go with --backend weightwatcher")
+            raise UsageError(
+                f"--{ours[0]} is ddiv's own: it does not go with --backend weightwatcher"
+            )
 
 
 def _load(options: argparse.Namespace) -> Loaded:
@@ -128,17 +203,33 @@ def _ddiv(options: argparse.Namespace) -> None:
     matrices, note = _chosen(loaded, options)
     with _progress(sys.stderr) as progress:
         analysis = analyse(
-            matrices, loaded.skipped, fit_method=FITS[options.definitions],
-            mp_definition=None if options.no_mp else MP[options.definitions], randomise=options.randomise,
-            compare=options.compare, bootstrap=options.bootstrap, seed=options.seed, device=options.device, progress=progress)
+            matrices,
+            loaded.skipped,
+            fit_method=FITS[options.definitions],
+            mp_definition=None if options.no_mp else MP[options.definitions],
+            randomise=options.randomise,
+            compare=options.compare,
+            bootstrap=options.bootstrap,
+            seed=options.seed,
+            device=options.device,
+            progress=progress,
+        )
     if not analysis.layers:
-        raise ValueError(f"nothing of {options.model} could be measured: {' '.join(analysis.skipped[-1])}")
+        raise ValueError(
+            f"nothing of {options.model} could be measured: {' '.join(analysis.skipped[-1])}"
+        )
     print(plain(f"{loaded.name}: {loaded.source}"))
     print(text(analysis, width=_width(), verbose=options.verbose))
     if note:
         print(note)
-    chosen = {"model": loaded.name, "source": loaded.source, **loaded.meta,
-              "conv": options.conv, "layers": options.layers, "kinds": options.kinds}
+    chosen = {
+        "model": loaded.name,
+        "source": loaded.source,
+        **loaded.meta,
+        "conv": options.conv,
+        "layers": options.layers,
+        "kinds": options.kinds,
+    }
     _write(options, columns(analysis), {**chosen, **analysis.settings}, analysis.skipped)
     if options.html:
         from ddiv.report.spectra import render
@@ -155,7 +246,11 @@ def _chosen(loaded: Loaded, options: argparse.Namespace) -> tuple[list, str]:
 
     matrices = list(loaded.matrices)
     if options.conv != "both":
-        matrices = [m for m in matrices if m.kind != ("conv-flat" if options.conv == "pooled" else "conv-pooled")]
+        matrices = [
+            m
+            for m in matrices
+            if m.kind != ("conv-flat" if options.conv == "pooled" else "conv-pooled")
+        ]
     twins = len(loaded.matrices) - len(matrices)
     if options.kinds:
         asked = {kind.strip() for kind in options.kinds.split(",")} - {""}
@@ -163,16 +258,22 @@ def _chosen(loaded: Loaded, options: argparse.Namespace) -> tuple[list, str]:
             raise UsageError(f"unknown kind {min(unknown)!r}: {', '.join(KINDS)}, or conv")
         matrices = [m for m in matrices if m.kind in asked or m.kind.partition("-")[0] in asked]
     if options.layers:
-        matrices = [m for m in matrices if any(fnmatch.fnmatchcase(m.name, glob) for glob in options.layers)]
+        matrices = [
+            m for m in matrices if any(fnmatch.fnmatchcase(m.name, glob) for glob in options.layers)
+        ]
     if not matrices:
         some = ", ".join(m.name for m in loaded.matrices[:: max(1, len(loaded.matrices) // 4)][:4])
-        raise UsageError(f"--layers, --kinds and --conv leave none of {len(loaded.matrices)} matrices; "
-                         f"names are such as {some}")
+        raise UsageError(
+            f"--layers, --kinds and --conv leave none of {len(loaded.matrices)} matrices; "
+            f"names are such as {some}"
+        )
     others = len(loaded.matrices) - twins - len(matrices)
     parts = [f"{plural(others, 'matrix', 'matrices')} not asked for"] if others else []
     if twins:
         other = "flat" if options.conv == "pooled" else "pooled"
-        parts.append(f"{plural(twins, 'convolution')} measured one way only (--conv both for {other} too)")
+        parts.append(
+            f"{plural(twins, 'convolution')} measured one way only (--conv both for {other} too)"
+        )
     return matrices, "; ".join(parts)
 
 
@@ -182,20 +283,38 @@ def _weightwatcher(options: argparse.Namespace) -> None:
 
     loaded = _load(options)
     if loaded.model is None:
-        raise UsageError("WeightWatcher needs a model's modules, and a file has weights alone: take the ddiv "
-                         "backend, or a model's name")
+        raise UsageError(
+            "WeightWatcher needs a model's modules, and a file has weights alone: take the ddiv "
+            "backend, or a model's name"
+        )
     found = watcher.table(loaded.model, mp=not options.no_mp, randomise=options.randomise)
     shown = [name for name in WATCHED if name in found]
-    columns = [Column(name, [number(v) if isinstance(v, float) else plain(v) for v in found[name]],
-                      keep=len(shown) - i, right=i > 1) for i, name in enumerate(shown)]
+    columns = [
+        Column(
+            name,
+            [number(v) if isinstance(v, float) else plain(v) for v in found[name]],
+            keep=len(shown) - i,
+            right=i > 1,
+        )
+        for i, name in enumerate(shown)
+    ]
     print(plain(f"{loaded.name}: {loaded.source}; measured by WeightWatcher on the CPU"))
     print("\n".join(table(columns, _width())))
-    settings = {"model": loaded.name, "source": loaded.source, **loaded.meta, "backend": "weightwatcher"}
+    settings = {
+        "model": loaded.name,
+        "source": loaded.source,
+        **loaded.meta,
+        "backend": "weightwatcher",
+    }
     _write(options, found, settings, ())
 
 
-def _write(options: argparse.Namespace, columns: Mapping[str, list], settings: Mapping[str, object],
-           skipped: Sequence[tuple[str, str]]) -> None:
+def _write(
+    options: argparse.Namespace,
+    columns: Mapping[str, list],
+    settings: Mapping[str, object],
+    skipped: Sequence[tuple[str, str]],
+) -> None:
     rows = [dict(zip(columns, row)) for row in zip(*columns.values())]
     if options.csv:
         with options.csv.open("w", newline="", encoding="utf-8") as file:
@@ -203,10 +322,18 @@ def _write(options: argparse.Namespace, columns: Mapping[str, list], settings: M
             writer.writeheader()
             writer.writerows(rows)
     if options.json:
-        rows = [{name: None if isinstance(value, float) and not math.isfinite(value) else value
-                 for name, value in row.items()} for row in rows]
-        found = {"settings": settings, "layers": rows,
-                 "skipped": [{"parameter": name, "reason": reason} for name, reason in skipped]}
+        rows = [
+            {
+                name: None if isinstance(value, float) and not math.isfinite(value) else value
+                for name, value in row.items()
+            }
+            for row in rows
+        ]
+        found = {
+            "settings": settings,
+            "layers": rows,
+            "skipped": [{"parameter": name, "reason": reason} for name, reason in skipped],
+        }
         text = json.dumps(found, indent=1, ensure_ascii=False, allow_nan=False, default=str)
         options.json.write_text(text + "\n", "utf-8")
     for path in filter(None, (options.csv, options.json)):
@@ -219,8 +346,12 @@ def _width() -> int | None:
 
 
 @contextmanager
-def _progress(out: TextIO, *, after: float = 1.0, period: float = 10.0) -> Iterator[Callable[[int, int, str], None]]:
-    """A line that says how far it is: redrawn in place on a terminal, a new one every `period` seconds elsewhere."""
+def _progress(
+    out: TextIO, *, after: float = 1.0, period: float = 10.0
+) -> Iterator[Callable[[int, int, str], None]]:
+    """A line that says how far it is: redrawn in place on a terminal, a new one every `period`
+    seconds elsewhere.
+    """
     from ddiv.progress import duration
     from ddiv.spectra.table import plain
 
@@ -232,7 +363,11 @@ def _progress(out: TextIO, *, after: float = 1.0, period: float = 10.0) -> Itera
         now = time.monotonic()
         if now - told_at < (0.2 if in_place else period) or not done:
             return
-        left = f"about {duration((now - begun) * (total - done) / done)} left · " if done > total / 20 else ""
+        left = (
+            f"about {duration((now - begun) * (total - done) / done)} left · "
+            if done > total / 20
+            else ""
+        )
         line = f"spectra: {done} of {total} · {left}{plain(name)}"
         columns = shutil.get_terminal_size().columns - 1
         out.write(f"\r{line[:columns]:<{columns}}" if in_place else line + "\n")

@@ -1,13 +1,15 @@
 """Eigenvalues of weight matrices, many at once.
 
-By default they are those of the Gram matrix of the shorter side in float64, which costs a sixth of an SVD. Squaring
-the matrix costs accuracy at the small end only: against the squared singular values of a float64 SVD the error is
-below 1e-13 times the LARGEST eigenvalue, so an eigenvalue's own relative error is below 1e-13 * largest / itself, and one
-below 1e-13 times the largest is round-off. `method="svd"` gives every eigenvalue to full relative accuracy at an SVD's price.
+By default they are those of the Gram matrix of the shorter side in float64, which costs a sixth of
+an SVD. Squaring the matrix costs accuracy at the small end only: against the squared singular
+values of a float64 SVD the error is below 1e-13 times the LARGEST eigenvalue, so an eigenvalue's
+own relative error is below 1e-13 * largest / itself, and one below 1e-13 times the largest is
+round-off. `method="svd"` gives every eigenvalue to full relative accuracy at an SVD's price.
 
-On the CPU matrices are handed to as many threads as torch may use, one LAPACK call at a time in each with
-one BLAS thread: at 768 eigenvalues that is 1.4 times as fast as one call after another with threaded BLAS. On a GPU calls
-are made one after another in the thread that asks: torch loads its solvers at the first, and several at once would race.
+On the CPU matrices are handed to as many threads as torch may use, one LAPACK call at a time in
+each with one BLAS thread: at 768 eigenvalues that is 1.4 times as fast as one call after another
+with threaded BLAS. On a GPU calls are made one after another in the thread that asks: torch loads
+its solvers at the first, and several at once would race.
 """
 
 import time
@@ -27,31 +29,42 @@ METHODS = ("gram", "svd")
 Progress = Callable[[int, int, str], None]
 Solver = Callable[[list[WeightMatrix], str, int | None], list[np.ndarray]]
 
-# Small matrices share a LAPACK call up to this size of their Gram matrices; one of 768 has a call of its own.
+# Small matrices share a LAPACK call up to this size of their Gram matrices; one of 768 has a call
+# of its own.
 _CALL_BYTES = 4 * 2**20
 _CUDA_CALL_BYTES = 256 * 2**20
-# From this side on a product per matrix (which numpy does as a symmetric one, at half the work) beats a stacked product.
+# From this side on a product per matrix (which numpy does as a symmetric one, at half the work)
+# beats a stacked product.
 _OWN_PRODUCT = 64
 
 
 def eigenvalues(
-    matrices: Sequence[WeightMatrix], *, method: str = "gram", device: str = "auto",
-    permute: int | None = None, progress: Progress | None = None,
+    matrices: Sequence[WeightMatrix],
+    *,
+    method: str = "gram",
+    device: str = "auto",
+    permute: int | None = None,
+    progress: Progress | None = None,
 ) -> dict[str, np.ndarray]:
-    """Name -> eigenvalues of W^T W, ascending float64: min(rows, columns) of them, for pooled slices all together.
+    """Name -> eigenvalues of W^T W, ascending float64: min(rows, columns) of them, for pooled
+    slices all together.
 
-    method: "gram" or "svd", see above. device: "cpu", "cuda", or "auto", which is the CPU for matrices that are
-    there; for matrices on a GPU it times one call of each size on both, once a process, and takes the
-    faster. permute: a seed; the spectra are then those of the same matrices with their elements permuted (each slice
-    within itself), which destroys all structure and keeps the elements: the null model of WeightWatcher's
-    `randomize`. progress(done, total, name) is called as matrices are finished.
+    method: "gram" or "svd", see above. device: "cpu", "cuda", or "auto", which is the CPU for
+    matrices that are there; for matrices on a GPU it times one call of each size on both, once a
+    process, and takes the faster. permute: a seed; the spectra are then those of the same matrices
+    with their elements permuted (each slice within itself), which destroys all structure and keeps
+    the elements: the null model of WeightWatcher's `randomize`. progress(done, total, name) is
+    called as matrices are finished.
 
-    ValueError, with the name, on an empty matrix, NaN or infinity, two matrices of one name, an unknown method or device.
+    ValueError, with the name, on an empty matrix, NaN or infinity, two matrices of one name, an
+    unknown method or device.
     """
     if method not in METHODS:
         raise ValueError(f"unknown method {method!r}: one of {', '.join(METHODS)}")
     if device not in ("auto", "cpu", "cuda") or device == "cuda" and not torch.cuda.is_available():
-        raise ValueError(f"device {device!r} is not here: take auto, cpu" + ", cuda" * torch.cuda.is_available())
+        raise ValueError(
+            f"device {device!r} is not here: take auto, cpu" + ", cuda" * torch.cuda.is_available()
+        )
     names = [m.name for m in matrices]
     if len(set(names)) < len(names):
         raise ValueError(f"names used twice: {sorted({n for n in names if names.count(n) > 1})}")
@@ -61,21 +74,31 @@ def eigenvalues(
 
     def solve(solver: Solver, call: list[WeightMatrix]) -> dict[str, np.ndarray]:
         spectra = solver(call, method, permute)
-        return {m.name: np.sort(np.maximum(evals, 0.0), axis=None) for m, evals in zip(call, spectra)}
+        return {
+            m.name: np.sort(np.maximum(evals, 0.0), axis=None) for m, evals in zip(call, spectra)
+        }
 
     solved: dict[str, np.ndarray] = {}
     calls: dict[str, list] = {"cpu": [], "cuda": []}
     for call in sorted(_calls(matrices), key=_work, reverse=True):
         calls[_where(call[0], method, device)].append(call)
-    for done in chain(map(partial(solve, _on_cuda), calls["cuda"]), _in_threads(partial(solve, _on_cpu), calls["cpu"])):
+    for done in chain(
+        map(partial(solve, _on_cuda), calls["cuda"]),
+        _in_threads(partial(solve, _on_cpu), calls["cpu"]),
+    ):
         solved.update(done)
         if progress:
             progress(len(solved), len(names), next(iter(done)))
     return {name: solved[name] for name in names}
 
 
-def _in_threads(solve: Callable[[list[WeightMatrix]], dict], calls: list[list[WeightMatrix]]) -> Iterator[dict]:
-    """solve of each call, as it is finished. Largest calls first leave no thread alone with one at the end."""
+def _in_threads(
+    solve: Callable[[list[WeightMatrix]], dict], calls: list[list[WeightMatrix]]
+) -> Iterator[dict]:
+    """solve of each call, as it is finished.
+
+    Largest calls first leave no thread alone with one at the end.
+    """
     workers = min(torch.get_num_threads(), len(calls))
     if workers < 2:
         yield from map(solve, calls)
@@ -118,8 +141,12 @@ def _on_cpu(call: list[WeightMatrix], method: str, permute: int | None) -> list[
 def _on_cuda(call: list[WeightMatrix], method: str, permute: int | None) -> list[np.ndarray]:
     home = call[0].tensor.device  # that of all (`_calls`)
     device = home if home.type == "cuda" else torch.device("cuda")
-    weights = [torch.from_numpy(_weights(m, permute)).to(device) if permute is not None or home != device
-               else _checked(m, _tall(m.tensor.detach().double())) for m in call]
+    weights = [
+        torch.from_numpy(_weights(m, permute)).to(device)
+        if permute is not None or home != device
+        else _checked(m, _tall(m.tensor.detach().double()))
+        for m in call
+    ]
     if method == "svd":
         return [torch.linalg.svdvals(w).square().cpu().numpy() for w in weights]
     evals = torch.linalg.eigvalsh(torch.cat([w.mT @ w for w in weights])).cpu().numpy()
@@ -133,7 +160,9 @@ def _tall(w: torch.Tensor) -> torch.Tensor:
 
 
 def is_finite(tensor: torch.Tensor) -> bool:
-    """Whether a tensor holds neither NaN nor infinity: by its largest size, which is six times as fast as each element's."""
+    """Whether a tensor holds neither NaN nor infinity: by its largest size, which is six times as
+    fast as each element's.
+    """
     return tensor.numel() == 0 or bool(torch.isfinite(tensor.abs().max()))
 
 
@@ -144,11 +173,14 @@ def _checked(m: WeightMatrix, w: torch.Tensor) -> torch.Tensor:
 
 
 def _weights(m: WeightMatrix, permute: int | None) -> np.ndarray:
-    """The matrix as float64 on the CPU, (slices, N, M), its elements permuted within each slice if asked."""
+    """The matrix as float64 on the CPU, (slices, N, M), its elements permuted within each slice if
+    asked.
+    """
     w = m.tensor.detach().to("cpu", torch.float64, copy=permute is not None)
     w = _checked(m, _tall(w)).contiguous().numpy()
     if permute is not None:
-        # The name in the seed, so that a matrix's draw depends neither on its place nor on its company.
+        # The name in the seed, so that a matrix's draw depends neither on its place nor on its
+        # company.
         rng = np.random.default_rng([permute, zlib.crc32(m.name.encode())])
         for part in w.reshape(len(w), -1):
             rng.shuffle(part)
@@ -175,9 +207,14 @@ def _where(m: WeightMatrix, method: str, device: str) -> str:
 
 @cache
 def _faster(N: int, M: int, method: str, device: torch.device) -> str:
-    """Where a call of matrices N x M on a GPU is solved sooner. The CPU's time is shared among its threads."""
+    """Where a call of matrices N x M on a GPU is solved sooner.
+
+    The CPU's time is shared among its threads.
+    """
     side = max(1, min(16, _CALL_BYTES // (8 * M * M)))
-    probe = [WeightMatrix(str(i), "other", torch.randn(N, M, device=device), "") for i in range(side)]
+    probe = [
+        WeightMatrix(str(i), "other", torch.randn(N, M, device=device), "") for i in range(side)
+    ]
     seconds = {}
     for name, solver, share in (("cpu", _on_cpu, torch.get_num_threads()), ("cuda", _on_cuda, 1)):
         with threadpool_limits(1, user_api="blas"):  # as `_in_threads` has it

@@ -1,32 +1,38 @@
-"""Which tail of a sorted spectrum is nearest to a power law: the search for xmin by Kolmogorov-Smirnov distance.
+"""Which tail of a sorted spectrum is nearest to a power law: the search for xmin by
+Kolmogorov-Smirnov distance.
 
-Candidate i is the tail of the n = M - i values from the i-th smallest on. With L the log eigenvalues and s_i the
-candidate's slope (alpha - 1), its distance to its own power law is
+Candidate i is the tail of the n = M - i values from the i-th smallest on. With L the log
+eigenvalues and s_i the candidate's slope (alpha - 1), its distance to its own power law is
 
     D_i = max over j >= i of |1 - exp(-s_i (L_j - L_i)) - (j - i) / n|.
 
-Evaluating every D_i in full costs M^2 / 2 exponentials. Most of them need not be: the maximum over a few j is a lower
-bound of D_i, so a candidate whose bound exceeds a distance that another one has reached cannot win (branch and
-bound). The bounds start from a dozen points of each tail and double until few candidates are left; those are
-evaluated in full. Bounds and distances are the same floating-point expression, and a margin of a thousand rounding
-units is left besides, so that the winner is always the one of the full search, ties going to the first.
+Evaluating every D_i in full costs M^2 / 2 exponentials. Most of them need not be: the maximum over
+a few j is a lower bound of D_i, so a candidate whose bound exceeds a distance that another one has
+reached cannot win (branch and bound). The bounds start from a dozen points of each tail and double
+until few candidates are left; those are evaluated in full. Bounds and distances are the same
+floating-point expression, and a margin of a thousand rounding units is left besides, so that the
+winner is always the one of the full search, ties going to the first.
 """
 
 import numpy as np
 
-# Candidates and spectra are handled in blocks whose temporary array (half a MiB) stays in a core's cache.
+# Candidates and spectra are handled in blocks whose temporary array (half a MiB) stays in a core's
+# cache.
 _CANDIDATES, _BLOCK = 12, 2**16
-# From this many values on pruning is faster than evaluating everything, which is done for many spectra at once.
+# From this many values on pruning is faster than evaluating everything, which is done for many
+# spectra at once.
 _PRUNE_FROM = 320
 _POINTS, _LEADERS, _FEW, _MARGIN = 12, 4, 16, 1e-12
 
 
-def best_tails(logs: np.ndarray, slope: np.ndarray, offset: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def best_tails(
+    logs: np.ndarray, slope: np.ndarray, offset: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """The first candidate with the smallest D + offset, for B spectra of M values.
 
-    logs: (B, M) ascending; slope: (B, M), alpha - 1 of the tail from each value on, 0 for a tied one; offset:
-    (B, max(M - 1, 1)), inf where a candidate is barred. Returns the candidate's index and its D, both (B,): index
-    0 where all are barred.
+    logs: (B, M) ascending; slope: (B, M), alpha - 1 of the tail from each value on, 0 for a tied
+    one; offset: (B, max(M - 1, 1)), inf where a candidate is barred. Returns the candidate's index
+    and its D, both (B,): index 0 where all are barred.
     """
     B, M = logs.shape
     if M < _PRUNE_FROM:
@@ -42,7 +48,8 @@ def best_tails(logs: np.ndarray, slope: np.ndarray, offset: np.ndarray) -> tuple
 
 
 def distances(logs: np.ndarray, slope: np.ndarray) -> np.ndarray:
-    """D of every candidate of B spectra: logs and slope (B, M) as in best_tails -> (B, max(M - 1, 1)).
+    """D of every candidate of B spectra: logs and slope (B, M) as in best_tails -> (B, max(M - 1,
+    1)).
 
     A tied tail comes in with slope 0 and gets (n - 1) / n, the distance of a point mass.
     """
@@ -52,7 +59,8 @@ def distances(logs: np.ndarray, slope: np.ndarray) -> np.ndarray:
         b = min(a + _CANDIDATES, M - 1)
         i, j = np.arange(a, b)[:, None], np.arange(a, M)
         empirical = (j - i) / (M - i)
-        before = (j < i)[:, : b - a]  # values below the candidate lie in the block's first columns only
+        # values below the candidate lie in the block's first columns only
+        before = (j < i)[:, : b - a]
         step = max(1, _BLOCK // ((b - a) * (M - a)))
         for r in range(0, B, step):
             s = slice(r, r + step)
@@ -66,7 +74,9 @@ def distances(logs: np.ndarray, slope: np.ndarray) -> np.ndarray:
     return result
 
 
-def _pruned(logs: np.ndarray, slope: np.ndarray, offset: np.ndarray, alive: np.ndarray) -> tuple[int, float]:
+def _pruned(
+    logs: np.ndarray, slope: np.ndarray, offset: np.ndarray, alive: np.ndarray
+) -> tuple[int, float]:
     """best_tails for one spectrum; alive: the candidates that are not barred, ascending."""
     M, points, reached = len(logs), _POINTS, np.inf
     while len(alive) > _FEW and points < M // 2:
@@ -80,7 +90,9 @@ def _pruned(logs: np.ndarray, slope: np.ndarray, offset: np.ndarray, alive: np.n
     return alive[k], exact[k]
 
 
-def _lower_bounds(logs: np.ndarray, slope: np.ndarray, candidates: np.ndarray, points: int) -> np.ndarray:
+def _lower_bounds(
+    logs: np.ndarray, slope: np.ndarray, candidates: np.ndarray, points: int
+) -> np.ndarray:
     """Each candidate's largest deviation at ``points`` values spread evenly over its tail: (C,)."""
     i = candidates[:, None]
     n = len(logs) - i

@@ -1,7 +1,8 @@
 """A model by its name, or the weights in a file, as weight matrices: :func:`load`.
 
-Names come from open_clip, timm, torchvision and transformers; a library is imported only when it is asked for or
-when a name without a prefix has to be looked up. Nothing is guessed: a name that two libraries know is an error.
+Names come from open_clip, timm, torchvision and transformers; a library is imported only when it is
+asked for or when a name without a prefix has to be looked up. Nothing is guessed: a name that two
+libraries know is an error.
 """
 
 from __future__ import annotations
@@ -28,16 +29,19 @@ from ddiv.spectra.matrices import WeightMatrix, skipped, weight_matrices
 
 
 class UnknownModel(LoadError):
-    """No library has a model of that name, or several have: the name has to be written in another way."""
+    """No library has a model of that name, or several have: the name has to be written in another
+    way.
+    """
 
 
 @dataclass(frozen=True, eq=False)
 class Loaded:
     """A model's weight matrices.
 
-    name: as it was asked for; source: where the weights are from, for people ("open_clip 3.3.0, weights openai");
-    skipped: (parameter, reason) for everything that is no matrix; meta: library, versions, weights, number of
-    parameters; model: the module itself, None for a file, which holds weights without the modules around them.
+    name: as it was asked for; source: where the weights are from, for people ("open_clip 3.3.0,
+    weights openai"); skipped: (parameter, reason) for everything that is no matrix; meta: library,
+    versions, weights, number of parameters; model: the module itself, None for a file, which holds
+    weights without the modules around them.
     """
 
     name: str
@@ -51,15 +55,17 @@ class Loaded:
 def load(spec: str, *, random: bool = False, library: str | None = None, seed: int = 0) -> Loaded:
     """The matrices of ``spec``: a path, or a model's name.
 
-    A path is a safetensors file, a torch checkpoint, an index of shards or a folder with one of them (see
-    ``checkpoint.read``). A name is one of open_clip ("ViT-B-32", or "ViT-B-32/openai" with the tag of its
-    weights), timm, torchvision, or a transformers hub id ("google-bert/bert-base-uncased"), after an optional prefix
-    "open_clip:", "timm:", "torchvision:" or "hf:"; ``library`` is such a prefix. ``random`` takes the architecture
-    with fresh weights from torch's generator seeded with ``seed``, whose state is put back; then "hf:bert", a
-    transformers model type, is that architecture's default size. Weights come from the libraries' own caches or
-    from the network, and no code is run that comes with them.
+    A path is a safetensors file, a torch checkpoint, an index of shards or a folder with one of
+    them (see ``checkpoint.read``). A name is one of open_clip ("ViT-B-32", or "ViT-B-32/openai"
+    with the tag of its weights), timm, torchvision, or a transformers hub id
+    ("google-bert/bert-base-uncased"), after an optional prefix "open_clip:", "timm:",
+    "torchvision:" or "hf:"; ``library`` is such a prefix. ``random`` takes the architecture with
+    fresh weights from torch's generator seeded with ``seed``, whose state is put back; then
+    "hf:bert", a transformers model type, is that architecture's default size. Weights come from the
+    libraries' own caches or from the network, and no code is run that comes with them.
 
-    UnknownModel if the name is known to no library or to several; LoadError if the weights cannot be had.
+    UnknownModel if the name is known to no library or to several; LoadError if the weights cannot
+    be had.
     """
     prefix, _, rest = spec.partition(":")
     if library is None and prefix in LIBRARIES and rest:
@@ -76,27 +82,48 @@ def load(spec: str, *, random: bool = False, library: str | None = None, seed: i
             model, weights = LIBRARIES[library].build(spec, random)
     except LoadError:
         raise
-    except Exception as error:  # whatever a library or its network client raises: named, never swallowed
+    except Exception as error:
+        # whatever a library or its network client raises: named, never swallowed
         raise LoadError(_why_not(spec, library, random, error)) from error
     weights = f"random weights, seed {seed}" if random else f"weights {weights}"
     package = LIBRARIES[library].package
     version = importlib.import_module(package).__version__
-    meta = {"library": package, "version": version, "weights": weights,
-            "parameters": sum(p.numel() for p in model.parameters())}
-    return Loaded(spec, f"{package} {version}, {weights}", tuple(weight_matrices(model)), tuple(skipped(model)),
-                  meta, model)
+    meta = {
+        "library": package,
+        "version": version,
+        "weights": weights,
+        "parameters": sum(p.numel() for p in model.parameters()),
+    }
+    return Loaded(
+        spec,
+        f"{package} {version}, {weights}",
+        tuple(weight_matrices(model)),
+        tuple(skipped(model)),
+        meta,
+        model,
+    )
 
 
 def _from_file(spec: str, path: Path, random: bool) -> Loaded:
     if random:
-        raise UnknownModel(f"{spec} is a file, which has weights of its own: --random needs a model's name")
+        raise UnknownModel(
+            f"{spec} is a file, which has weights of its own: --random needs a model's name"
+        )
     weights, beside = checkpoint.read(path)
-    meta = {"library": "file", "weights": str(path), "parameters": sum(t.numel() for t in weights.values())}
-    return Loaded(spec, f"file {path}", tuple(weight_matrices(weights)), (*skipped(weights), *beside), meta)
+    meta = {
+        "library": "file",
+        "weights": str(path),
+        "parameters": sum(t.numel() for t in weights.values()),
+    }
+    return Loaded(
+        spec, f"file {path}", tuple(weight_matrices(weights)), (*skipped(weights), *beside), meta
+    )
 
 
 def _looks_like_a_path(spec: str) -> bool:
-    return spec.endswith((*checkpoint.SUFFIXES, checkpoint.INDEX)) or spec.startswith((".", "/", "~"))
+    return spec.endswith((*checkpoint.SUFFIXES, checkpoint.INDEX)) or spec.startswith(
+        (".", "/", "~")
+    )
 
 
 # --- names ---------------------------------------------------------------------------------------------------
@@ -108,17 +135,22 @@ def _library_of(spec: str) -> str:
     if len(having) == 1:
         return having[0]
     if having:
-        raise UnknownModel(f"{spec!r} is in several libraries: write " + " or ".join(f"{n}:{spec}" for n in having))
+        raise UnknownModel(
+            f"{spec!r} is in several libraries: write " + " or ".join(f"{n}:{spec}" for n in having)
+        )
     names = {name for library in LIBRARIES.values() for name in library.names()}
     raise UnknownModel(
         f"no file and no model is called {spec!r}{_close(spec, names)}. Names are those of open_clip, timm and "
-        "torchvision; a hub id of transformers without a slash is written hf:NAME")
+        "torchvision; a hub id of transformers without a slash is written hf:NAME"
+    )
 
 
 def _checked(spec: str, library: str) -> str:
     """``library``, if it can have a model of this name; only the hub itself knows its ids."""
     if library != "hf" and not spec.startswith("hf-hub:") and not LIBRARIES[library].has(spec):
-        raise UnknownModel(f"{library} has no model {spec!r}{_close(spec, LIBRARIES[library].names())}")
+        raise UnknownModel(
+            f"{library} has no model {spec!r}{_close(spec, LIBRARIES[library].names())}"
+        )
     return library
 
 
@@ -145,10 +177,15 @@ def _open_clip(spec: str, random: bool) -> tuple[nn.Module, str]:
     if not tag:
         if "openai" not in tags and len(tags) > 1:
             choices = ", ".join(f"{name}/{t}" for t in tags)
-            raise UnknownModel(f"open_clip has several weights for {name!r}; write one of: {choices}")
+            raise UnknownModel(
+                f"open_clip has several weights for {name!r}; write one of: {choices}"
+            )
         tag = "openai" if "openai" in tags else "".join(tags)
     if tag not in tags:
-        has = ", ".join(f"{name}/{t}" for t in tags) or "none: its architecture alone is had with --random"
+        has = (
+            ", ".join(f"{name}/{t}" for t in tags)
+            or "none: its architecture alone is had with --random"
+        )
         raise UnknownModel(f"open_clip has no weights {tag!r} for {name!r}; it has: {has}")
     return open_clip.create_model(name, pretrained=tag), tag
 
@@ -176,7 +213,8 @@ def _torchvision(spec: str, random: bool) -> tuple[nn.Module, str]:
     from torchvision import models
 
     composed = models.list_models(models.detection) + models.list_models(models.segmentation)
-    backbone = {"weights_backbone": None} if spec in composed else {}  # or it is downloaded to be overwritten
+    # or it is downloaded to be overwritten
+    backbone = {"weights_backbone": None} if spec in composed else {}
     if random:
         return models.get_model(spec, weights=None, **backbone), ""
     weights = models.get_model_weights(spec).DEFAULT
@@ -196,20 +234,27 @@ def _transformers(spec: str, random: bool) -> tuple[nn.Module, str]:
 
     if random and spec in transformers.CONFIG_MAPPING:
         return transformers.AutoModel.from_config(transformers.AutoConfig.for_model(spec)), ""
-    # Not None, transformers' default, which asks on the terminal whether to run the repository's own code.
+    # Not None, transformers' default, which asks on the terminal whether to run the repository's
+    # own code.
     config = transformers.AutoConfig.from_pretrained(spec, trust_remote_code=False)
     # The class that was trained, with its head; AutoModel would leave the head out.
     named = getattr(transformers, (config.architectures or [""])[0], None)
     if random:
-        return (named._from_config(config) if named else transformers.AutoModel.from_config(config)), ""
+        return (
+            named._from_config(config) if named else transformers.AutoModel.from_config(config)
+        ), ""
     if named:
         return named.from_pretrained(spec, config=config), spec
-    return transformers.AutoModel.from_pretrained(spec, config=config, trust_remote_code=False), spec
+    return transformers.AutoModel.from_pretrained(
+        spec, config=config, trust_remote_code=False
+    ), spec
 
 
 @dataclass(frozen=True)
 class Library:
-    """A library's importable package, its models' names, whether a spec is one of them, and how to build it."""
+    """A library's importable package, its models' names, whether a spec is one of them, and how to
+    build it.
+    """
 
     package: str
     names: Callable[[], list[str]]
@@ -218,18 +263,25 @@ class Library:
 
 
 def _hub_id(spec: str) -> bool:
-    """An id with a slash, or an old one without, which begins with the model's type ("bert-base-uncased")."""
+    """An id with a slash, or an old one without, which begins with the model's type
+    ("bert-base-uncased").
+    """
     owner, slash, _ = spec.partition("/")
     if slash:
         return owner not in _open_clip_names()
     return spec.partition("-")[0] in _transformers_names() and not any(
-        LIBRARIES[name].has(spec) for name in ("open_clip", "timm", "torchvision"))
+        LIBRARIES[name].has(spec) for name in ("open_clip", "timm", "torchvision")
+    )
 
 
 LIBRARIES = {
-    "open_clip": Library("open_clip", _open_clip_names, lambda s: s.split("/")[0] in _open_clip_names(), _open_clip),
+    "open_clip": Library(
+        "open_clip", _open_clip_names, lambda s: s.split("/")[0] in _open_clip_names(), _open_clip
+    ),
     "timm": Library("timm", _timm_names, lambda s: s.split(".")[0] in _timm_names(), _timm),
-    "torchvision": Library("torchvision", _torchvision_names, lambda s: s in _torchvision_names(), _torchvision),
+    "torchvision": Library(
+        "torchvision", _torchvision_names, lambda s: s in _torchvision_names(), _torchvision
+    ),
     "hf": Library("transformers", _transformers_names, _hub_id, _transformers),
 }
 
@@ -239,8 +291,10 @@ LIBRARIES = {
 
 @contextlib.contextmanager
 def offline_if_unreachable() -> Iterator[None]:
-    """Where the hub's name does not resolve, its client retries for most of a minute before it says so: ask only the
-    local cache then, as HF_HUB_OFFLINE does. A proxy resolves names by itself: with one, nothing is concluded."""
+    """Where the hub's name does not resolve, its client retries for most of a minute before it says
+    so: ask only the local cache then, as HF_HUB_OFFLINE does. A proxy resolves names by itself:
+    with one, nothing is concluded.
+    """
     from huggingface_hub import constants
 
     before = constants.HF_HUB_OFFLINE
@@ -257,7 +311,9 @@ def offline_if_unreachable() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Without open_clip's warnings about random weights, which configure the root logger and go there."""
+    """Without open_clip's warnings about random weights, which configure the root logger and go
+    there.
+    """
     handlers, disabled = logging.root.handlers[:], logging.root.manager.disable
     logging.disable(logging.ERROR)
     try:
@@ -276,5 +332,11 @@ def _why_not(spec: str, library: str, random: bool, error: Exception) -> str:
     if os.environ.get("HF_HUB_OFFLINE"):
         text += " (HF_HUB_OFFLINE is set: only the local cache is asked)"
     if random:
-        return text + ". For the architecture alone, a transformers model type needs no download: hf:bert --random"
-    return text + ". Without network: take a local file, a filled cache, or --random for the architecture alone"
+        return (
+            text
+            + ". For the architecture alone, a transformers model type needs no download: hf:bert --random"
+        )
+    return (
+        text
+        + ". Without network: take a local file, a filled cache, or --random for the architecture alone"
+    )

@@ -1,12 +1,14 @@
 """Which weight matrices a model has, or a bare state dict.
 
-One pass over the parameters sorts every one of them: into one or more matrices, or into a reason why it is
-none. ``weight_matrices`` and ``skipped`` are the two halves of that pass, so nothing is left out in silence.
-Everything is decided in ``_matrices_of``, from names, shapes and what is known of the layer that owns a parameter; a
-model says that by its modules (``_layer_of``), a state dict only by names and shapes (``_guessed_layer``).
+One pass over the parameters sorts every one of them: into one or more matrices, or into a reason
+why it is none. ``weight_matrices`` and ``skipped`` are the two halves of that pass, so nothing is
+left out in silence. Everything is decided in ``_matrices_of``, from names, shapes and what is known
+of the layer that owns a parameter; a model says that by its modules (``_layer_of``), a state dict
+only by names and shapes (``_guessed_layer``).
 
-WeightWatcher 0.7.7 leaves out the fused q, k, v weight of nn.MultiheadAttention and halves the eigenvalues of every
-convolution (its `conv2d_norm`); here the fused weight is split in three and no eigenvalue is rescaled.
+WeightWatcher 0.7.7 leaves out the fused q, k, v weight of nn.MultiheadAttention and halves the
+eigenvalues of every convolution (its `conv2d_norm`); here the fused weight is split in three and no
+eigenvalue is rescaled.
 """
 
 import re
@@ -23,20 +25,54 @@ _PROJECTIONS = {
     "q": ("q", "q_proj", "query", "to_q", "wq", "q_lin", "q_proj_weight"),
     "k": ("k", "k_proj", "key", "to_k", "wk", "k_lin", "k_proj_weight"),
     "v": ("v", "v_proj", "value", "to_v", "wv", "v_lin", "v_proj_weight"),
-    "out": ("out_proj", "o_proj", "c_proj", "proj", "to_out", "wo", "Wo", "out", "out_lin", "o", "dense"),
+    "out": (
+        "out_proj",
+        "o_proj",
+        "c_proj",
+        "proj",
+        "to_out",
+        "wo",
+        "Wo",
+        "out",
+        "out_lin",
+        "o",
+        "dense",
+    ),
 }
 _KIND_OF = {alias: kind for kind, aliases in _PROJECTIONS.items() for alias in aliases}
 _FUSED = ("in_proj_weight", "in_proj", "qkv", "qkv_proj", "to_qkv", "Wqkv", "c_attn")
-_INTERLEAVED = ("query_key_value",)  # q, k and v head by head: thirds of it would mix them, so it stays whole
-# In transformers' BERT family the output projection and the MLP are siblings of the attention, not parts of it.
+# q, k and v head by head: thirds of it would mix them, so it stays whole
+_INTERLEAVED = ("query_key_value",)
+# In transformers' BERT family the output projection and the MLP are siblings of the attention, not
+# parts of it.
 _BERT_OUT = ("attention.output.dense", "attention.output")
-_MLP = ("mlp", "ffn", "feed_forward", "feedforward", "linear1", "linear2", "fc1", "fc2", "DenseReluDense",
-        "intermediate")
-_POSITIONAL = ("pos_emb", "pos_enc", "position_emb", "positional_emb", "positional_enc", "relative_position",
-               "relative_attention_bias", "embed_positions", "wpe")
+_MLP = (
+    "mlp",
+    "ffn",
+    "feed_forward",
+    "feedforward",
+    "linear1",
+    "linear2",
+    "fc1",
+    "fc2",
+    "DenseReluDense",
+    "intermediate",
+)
+_POSITIONAL = (
+    "pos_emb",
+    "pos_enc",
+    "position_emb",
+    "positional_emb",
+    "positional_enc",
+    "relative_position",
+    "relative_attention_bias",
+    "embed_positions",
+    "wpe",
+)
 _EMBEDDING = re.compile(r"(?!patch|pos).*(_emb|_?embed|_?embeddings?)|embed_\w+|wte|shared")
 _BUFFER = re.compile(
-    r"running_(mean|var)|num_batches_tracked|.*(attn|attention|causal)_mask|(cos|sin)_cached|inv_freq")
+    r"running_(mean|var)|num_batches_tracked|.*(attn|attention|causal)_mask|(cos|sin)_cached|inv_freq"
+)
 _REPARAMETRISED = re.compile(r"(?:(.*)\.)?parametrizations\.([^.]+)\.[^.]+$")
 _PARTS = ("weight_g", "weight_v", "weight_orig", "weight_mask")
 _TRANSPOSED = nn.modules.conv._ConvTransposeNd
@@ -46,9 +82,9 @@ _TRANSPOSED = nn.modules.conv._ConvTransposeNd
 class WeightMatrix:
     """One weight matrix.
 
-    name: unique in the model, e.g. "blocks.0.attn.q"; kind: one of KINDS; tensor: a detached view, (rows, columns),
-    or for "conv-pooled" (slices, rows, columns), in the parameter's own precision (``eigenvalues`` converts);
-    parameter: the name of the model's parameter that it comes from.
+    name: unique in the model, e.g. "blocks.0.attn.q"; kind: one of KINDS; tensor: a detached view,
+    (rows, columns), or for "conv-pooled" (slices, rows, columns), in the parameter's own precision
+    (``eigenvalues`` converts); parameter: the name of the model's parameter that it comes from.
     """
 
     name: str
@@ -58,7 +94,9 @@ class WeightMatrix:
 
 
 class Shape(NamedTuple):
-    """N >= M are the sides of one matrix; ``count`` is the number of pooled slices (1 without pooling)."""
+    """N >= M are the sides of one matrix; ``count`` is the number of pooled slices (1 without
+    pooling).
+    """
 
     N: int
     M: int
@@ -66,28 +104,37 @@ class Shape(NamedTuple):
 
 
 def weight_matrices(source: nn.Module | Mapping[str, torch.Tensor]) -> list[WeightMatrix]:
-    """Every weight matrix of a model or of a state dict (name -> tensor), in the order of the parameters.
+    """Every weight matrix of a model or of a state dict (name -> tensor), in the order of the
+    parameters.
 
-    - a layer's matrix has the layer's name; attention projections and outputs ("attn.out_proj") and the layers of a
-      transformer's MLP get their kind from their usual names; a fused attention weight (q, k and v on top of each
-      other, or side by side as in GPT-2) is split in three: "<attention>.q", "<attention>.k", "<attention>.v";
-    - a convolution (out, in, k, ..) gives two: "<conv>.flat", the matrix (out, in * k * ..) that acts on patches,
-      and "<conv>.pooled", WeightWatcher's choice: a slice (out, in) per kernel position, eigenvalues pooled. For a
-      grouped convolution ``in`` is the channels of one group;
-    - experts kept in one parameter (experts, rows, columns) give a matrix each: "<parameter>.0" and so on;
-    - a reparametrised weight (weight norm and the like) is listed once, as the weight that the layer uses;
+    - a layer's matrix has the layer's name; attention projections and outputs ("attn.out_proj") and
+      the layers of a transformer's MLP get their kind from their usual names; a fused attention
+      weight (q, k and v on top of each other, or side by side as in GPT-2) is split in three:
+      "<attention>.q", "<attention>.k", "<attention>.v";
+    - a convolution (out, in, k, ..) gives two: "<conv>.flat", the matrix (out, in * k * ..) that
+      acts on patches, and "<conv>.pooled", WeightWatcher's choice: a slice (out, in) per kernel
+      position, eigenvalues pooled. For a grouped convolution ``in`` is the channels of one group;
+    - experts kept in one parameter (experts, rows, columns) give a matrix each: "<parameter>.0" and
+      so on;
+    - a reparametrised weight (weight norm and the like) is listed once, as the weight that the
+      layer uses;
     - any other parameter with two or more sides is "other", flattened after its first side.
 
-    A state dict gives the same names, kinds and spectra as its model, with four exceptions that it cannot know
-    better: a transposed convolution is flattened as it is stored, (in, out * k * ..); an embedding is one by its name
-    alone; a matrix that a layer of an unusual class calls its "weight" is a "linear" under the layer's name; and a
-    reparametrised weight is skipped, as only the model knows how its parts combine.
+    A state dict gives the same names, kinds and spectra as its model, with four exceptions that it
+    cannot know better: a transposed convolution is flattened as it is stored, (in, out * k * ..);
+    an embedding is one by its name alone; a matrix that a layer of an unusual class calls its
+    "weight" is a "linear" under the layer's name; and a reparametrised weight is skipped, as only
+    the model knows how its parts combine.
     """
-    return [m for _, found in _sorted_parameters(source) if not isinstance(found, str) for m in found]
+    return [
+        m for _, found in _sorted_parameters(source) if not isinstance(found, str) for m in found
+    ]
 
 
 def skipped(source: nn.Module | Mapping[str, torch.Tensor]) -> list[tuple[str, str]]:
-    """The parameters (and a state dict's buffers) that ``weight_matrices`` leaves out: (name, reason)."""
+    """The parameters (and a state dict's buffers) that ``weight_matrices`` leaves out: (name,
+    reason).
+    """
     return [(name, found) for name, found in _sorted_parameters(source) if isinstance(found, str)]
 
 
@@ -102,11 +149,13 @@ def shape_of(tensor: torch.Tensor) -> Shape:
 
 
 def _sorted_parameters(
-    source: nn.Module | Mapping[str, torch.Tensor]
+    source: nn.Module | Mapping[str, torch.Tensor],
 ) -> Iterator[tuple[str, list[WeightMatrix] | str]]:
     """Each parameter's name with its matrices, or with the reason why it has none."""
     model = source if isinstance(source, nn.Module) else None
-    parameters = dict(model.named_parameters(remove_duplicate=False)) if model is not None else source
+    parameters = (
+        dict(model.named_parameters(remove_duplicate=False)) if model is not None else source
+    )
     parts = _parts_of(parameters)
     first_name: dict[object, str] = {}
     whole: set[str] = set()
@@ -132,14 +181,24 @@ def _sorted_parameters(
             whole.add(effective)
             weight = getattr(model.get_submodule(owner), leaf)
         elif match or leaf in _PARTS:
-            yield name, "a part of a reparametrised or pruned weight: only the model knows how its parts combine"
+            yield (
+                name,
+                "a part of a reparametrised or pruned weight: only the model knows how its parts combine",
+            )
             continue
-        layer = _guessed_layer(owner, leaf, weight) if model is None else _layer_of(model.get_submodule(owner), leaf)
+        layer = (
+            _guessed_layer(owner, leaf, weight)
+            if model is None
+            else _layer_of(model.get_submodule(owner), leaf)
+        )
         yield name, _matrices_of(name, owner, leaf, weight.detach(), layer, parts)
 
 
 def _identity(parameter: torch.Tensor, model: nn.Module | None) -> object:
-    """Equal for two names of one tensor. A state dict holds views, one for each name, of what may be one memory."""
+    """Equal for two names of one tensor.
+
+    A state dict holds views, one for each name, of what may be one memory.
+    """
     if model is not None or parameter.is_meta or parameter.numel() == 0:
         return id(parameter)
     return parameter.data_ptr(), parameter.dtype, parameter.shape, parameter.stride()
@@ -157,7 +216,9 @@ def _parts_of(names: Mapping[str, torch.Tensor]) -> dict[str, set[str]]:
 
 
 def _layer_of(module: nn.Module, leaf: str) -> str | None:
-    """What kind of layer a module is, as far as its ``weight`` is concerned: None if nothing is known of it."""
+    """What kind of layer a module is, as far as its ``weight`` is concerned: None if nothing is
+    known of it.
+    """
     if leaf != "weight":
         return None
     if isinstance(module, _TRANSPOSED) and module.groups == 1:
@@ -180,7 +241,12 @@ def _guessed_layer(owner: str, leaf: str, weight: torch.Tensor) -> str | None:
 
 
 def _matrices_of(
-    parameter: str, owner: str, leaf: str, weight: torch.Tensor, layer: str | None, parts: dict[str, set[str]]
+    parameter: str,
+    owner: str,
+    leaf: str,
+    weight: torch.Tensor,
+    layer: str | None,
+    parts: dict[str, set[str]],
 ) -> list[WeightMatrix] | str:
     """What one parameter holds. Only here is it decided what counts as which kind of matrix."""
     above, _, last = owner.rpartition(".")
@@ -205,8 +271,11 @@ def _matrices_of(
         return [WeightMatrix(at + n, n, w, parameter) for n, w in zip("qkv", thirds)]
     if layer == "linear":
         return [WeightMatrix(name, _linear_kind(owner, last, above, parts), weight, parameter)]
-    if leaf in _KIND_OF and leaf.endswith("_proj_weight"):  # nn.MultiheadAttention, key or value of another width
-        return [WeightMatrix(f"{owner}.{_KIND_OF[leaf]}".lstrip("."), _KIND_OF[leaf], weight, parameter)]
+    # nn.MultiheadAttention, key or value of another width
+    if leaf in _KIND_OF and leaf.endswith("_proj_weight"):
+        return [
+            WeightMatrix(f"{owner}.{_KIND_OF[leaf]}".lstrip("."), _KIND_OF[leaf], weight, parameter)
+        ]
     if layer == "embedding":
         return [WeightMatrix(name, "embedding", weight, parameter)]
     sides = [side for side in weight.shape if side != 1]
@@ -219,13 +288,17 @@ def _matrices_of(
 
 
 def _no_matrix(weight: torch.Tensor, leaf: str) -> str | None:
-    """Why a tensor has no spectrum worth the name, whatever layer it belongs to; None if it may have one."""
+    """Why a tensor has no spectrum worth the name, whatever layer it belongs to; None if it may
+    have one.
+    """
     if _BUFFER.fullmatch(leaf):
         return "a buffer (statistics, masks, tables), not a weight"
     if weight.is_quantized or weight.is_floating_point() and weight.element_size() < 2:
         return f"{weight.dtype}: quantised, and meaningless without the scales kept beside it; dequantise it first"
     if not weight.is_floating_point():
-        return f"{weight.dtype}: not a real-valued weight (an index, a mask, or packed and quantised)"
+        return (
+            f"{weight.dtype}: not a real-valued weight (an index, a mask, or packed and quantised)"
+        )
     if weight.is_meta:
         return "on the meta device: it has no values"
     if weight.numel() == 0:

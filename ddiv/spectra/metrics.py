@@ -1,12 +1,14 @@
 """Norms, ranks and entropies of a weight matrix, from the eigenvalues of W^T W.
 
-Every function takes eigenvalues of shape (..., M) in any order and returns shape (...): one spectrum gives
-one number, a stack gives an array. The eigenvalues carry the square of the weights' unit. All raise
-ValueError on an empty spectrum, NaN, infinity or an eigenvalue that is negative beyond round-off.
+Every function takes eigenvalues of shape (..., M) in any order and returns shape (...): one
+spectrum gives one number, a stack gives an array. The eigenvalues carry the square of the weights'
+unit. All raise ValueError on an empty spectrum, NaN, infinity or an eigenvalue that is negative
+beyond round-off.
 
-Names that hide a square elsewhere: the paper's "Frobenius norm" is the sum of the eigenvalues and its
-"spectral norm" the largest one, and WeightWatcher's columns `norm` and `spectral_norm` are the same two.
-These are the squares of what the names mean. Here the plain names are the norms and the squares say so.
+Names that hide a square elsewhere: the paper's "Frobenius norm" is the sum of the eigenvalues and
+its "spectral norm" the largest one, and WeightWatcher's columns `norm` and `spectral_norm` are the
+same two. These are the squares of what the names mean. Here the plain names are the norms and the
+squares say so.
 """
 
 from collections.abc import Callable
@@ -17,7 +19,9 @@ ENTROPIES = ("raw", "normalised")
 
 
 def checked_evals(evals: np.ndarray) -> np.ndarray:
-    """The eigenvalues as float64 of shape (..., M), round-off below 0 made 0; the module's ValueErrors."""
+    """The eigenvalues as float64 of shape (..., M), round-off below 0 made 0; the module's
+    ValueErrors.
+    """
     evals = np.asarray(evals, dtype=np.float64)
     if evals.ndim == 0 or evals.shape[-1] == 0:
         raise ValueError(f"eigenvalues need shape (..., M) with M >= 1, got {evals.shape}")
@@ -55,10 +59,11 @@ def stable_rank(evals: np.ndarray) -> np.ndarray:
 
 
 def effective_rank(evals: np.ndarray) -> np.ndarray:
-    """exp(-sum(p log p)) with p the singular values divided by their sum (Roy and Vetterli, EUSIPCO 2007).
+    """exp(-sum(p log p)) with p the singular values divided by their sum (Roy and Vetterli, EUSIPCO
+    2007).
 
-    From 1 to M, and M if all are equal; nan for a zero matrix. `matrix_entropy` takes eigenvalues instead, the
-    squares, so large ones weigh more in it.
+    From 1 to M, and M if all are equal; nan for a zero matrix. `matrix_entropy` takes eigenvalues
+    instead, the squares, so large ones weigh more in it.
     """
     singular = np.sqrt(checked_evals(evals))
     total = singular.sum(axis=-1)
@@ -69,9 +74,10 @@ def effective_rank(evals: np.ndarray) -> np.ndarray:
 def numerical_rank(evals: np.ndarray, n_rows: int | np.ndarray | None = None) -> np.ndarray:
     """How many eigenvalues exceed the largest times N times the float64 rounding unit (2.2e-16).
 
-    n_rows: N, the longer side, a number or one per spectrum (default: M). WeightWatcher puts the same limit
-    on singular values from an SVD, that is the limit's square on eigenvalues. Eigenvalues of a Gram matrix carry
-    round-off far above that square: with it every rank-deficient matrix would count as full rank.
+    n_rows: N, the longer side, a number or one per spectrum (default: M). WeightWatcher puts the
+    same limit on singular values from an SVD, that is the limit's square on eigenvalues.
+    Eigenvalues of a Gram matrix carry round-off far above that square: with it every rank-deficient
+    matrix would count as full rank.
     """
     evals = checked_evals(evals)
     return _above_rank_limit(evals, n_rows).sum(axis=-1)
@@ -88,12 +94,12 @@ def matrix_entropy(
 ) -> np.ndarray:
     """Entropy of a spectrum, in one of two definitions that rank matrices differently.
 
-    "raw": -sum(lambda log lambda), natural logarithm, 0 log 0 = 0, as the paper's first version writes it. It
-    changes with the scale of the weights, and is negative once the eigenvalues exceed 1.
-    "normalised": -sum(p log p) / log(rank) with p = lambda / sum(lambda), as WeightWatcher computes it: from 0 to
-    1 and free of scale. ``rank`` is numerical_rank with ``n_rows``. Rank one gives 0 (WeightWatcher: about
-    1449, as it adds 1e-10 to p and to the rank; elsewhere the two agree to 1e-6), rank zero gives nan.
-    ValueError on another definition.
+    "raw": -sum(lambda log lambda), natural logarithm, 0 log 0 = 0, as the paper's first version
+    writes it. It changes with the scale of the weights, and is negative once the eigenvalues exceed
+    1. "normalised": -sum(p log p) / log(rank) with p = lambda / sum(lambda), as WeightWatcher
+    computes it: from 0 to 1 and free of scale. ``rank`` is numerical_rank with ``n_rows``. Rank one
+    gives 0 (WeightWatcher: about 1449, as it adds 1e-10 to p and to the rank; elsewhere the two
+    agree to 1e-6), rank zero gives nan. ValueError on another definition.
     """
     evals = checked_evals(evals)
     if definition == "raw":
@@ -110,8 +116,9 @@ def matrix_entropy(
 def log_norms(evals: np.ndarray, alpha: float | np.ndarray | None = None) -> dict[str, np.ndarray]:
     """WeightWatcher's base-10 logarithms, under its names; -inf for a zero matrix.
 
-    log_norm: of the sum; log_spectral_norm: of the largest eigenvalue; and, given the exponent of the fit,
-    alpha_weighted: alpha times log_spectral_norm; log_alpha_norm: of the sum of lambda^alpha.
+    log_norm: of the sum; log_spectral_norm: of the largest eigenvalue; and, given the exponent of
+    the fit, alpha_weighted: alpha times log_spectral_norm; log_alpha_norm: of the sum of
+    lambda^alpha.
     """
     evals = checked_evals(evals)
     top = evals.max(axis=-1)
@@ -119,24 +126,32 @@ def log_norms(evals: np.ndarray, alpha: float | np.ndarray | None = None) -> dic
         logs = {"log_norm": np.log10(evals.sum(axis=-1)), "log_spectral_norm": np.log10(top)}
     if alpha is not None:
         alpha = np.asarray(alpha, dtype=np.float64)
-        shape = _ratio(evals, top[..., None], 1.0) ** alpha[..., None]  # relative to the largest: no overflow
+        # relative to the largest: no overflow
+        shape = _ratio(evals, top[..., None], 1.0) ** alpha[..., None]
         logs["alpha_weighted"] = alpha * logs["log_spectral_norm"]
         logs["log_alpha_norm"] = logs["alpha_weighted"] + np.log10(shape.sum(axis=-1))
     return logs
 
 
 def num_pl_spikes(evals: np.ndarray, xmin: float | np.ndarray) -> np.ndarray:
-    """How many eigenvalues are at least xmin, as WeightWatcher counts; the paper's text says "larger than",
-    which is one fewer, as xmin is itself an eigenvalue. xmin: one number, or one per spectrum; a nan (no
-    fit) counts nothing: 0."""
+    """How many eigenvalues are at least xmin, as WeightWatcher counts; the paper's text says
+    "larger than", which is one fewer, as xmin is itself an eigenvalue. xmin: one number, or one per
+    spectrum; a nan (no fit) counts nothing: 0.
+    """
     return (checked_evals(evals) >= np.asarray(xmin)[..., None]).sum(axis=-1)
 
 
 def summarise(evals: np.ndarray, n_rows: int | np.ndarray | None = None) -> dict[str, np.ndarray]:
-    """Every metric that needs no fit, for a stack of spectra (..., M): name -> array of shape (...)."""
+    """Every metric that needs no fit, for a stack of spectra (..., M): name -> array of shape
+    (...).
+    """
     evals = checked_evals(evals)
     simple: tuple[Callable[[np.ndarray], np.ndarray], ...] = (
-        frobenius_norm, frobenius_norm_squared, spectral_norm, spectral_norm_squared, stable_rank,
+        frobenius_norm,
+        frobenius_norm_squared,
+        spectral_norm,
+        spectral_norm_squared,
+        stable_rank,
         effective_rank,
     )
     return {

@@ -1,27 +1,29 @@
 """The Marchenko-Pastur law of a random matrix, and how well a spectrum's bulk follows it.
 
-A matrix of N x M independent entries (N >= M) of mean 0 and variance sigma^2 has, for large M, eigenvalues of
-W^T W between the edges sigma^2 (sqrt N -+ sqrt M)^2 (Marchenko and Pastur, 1967). W is not normalised:
-eigenvalues carry the square of the weights' unit and sigma their unit. `count` slices of N x M pooled into one
-spectrum of count * M eigenvalues follow the same law.
+A matrix of N x M independent entries (N >= M) of mean 0 and variance sigma^2 has, for large M,
+eigenvalues of W^T W between the edges sigma^2 (sqrt N -+ sqrt M)^2 (Marchenko and Pastur, 1967). W
+is not normalised: eigenvalues carry the square of the weights' unit and sigma their unit. `count`
+slices of N x M pooled into one spectrum of count * M eigenvalues follow the same law.
 
 `fit` has two definitions.
 
-"bulk" (default) asks how many spikes k stand out of noise and what noise is left. Noise and k strong spikes
-leave count * M - k eigenvalues, which follow the law of (N - k / count) x (M - k / count); their sum over the
-number of entries estimates sigma^2, the likeliest value under Gaussian noise. k is the largest for which the
-k-th eigenvalue exceeds `spike_threshold`, with sigma from itself and all smaller ones (the test of
-Kritchman and Nadler, IEEE Trans. Signal Processing 2009, run from many spikes to few: from few to many, strong
-spikes inflate sigma and hide one another). Half of the spectrum is the most that may be called spikes.
-Of median, trimmed quantiles and this sum, the sum was the most accurate without spikes: its error on Gaussian
-matrices is the least possible one, 1 / sqrt(2 N M): 1.1 % at 64 x 64 and .09 % at 768 x 768. It stays within
-2 % with up to 10 % spikes at 768 x 768, at strengths from the noise's edge to far above.
+"bulk" (default) asks how many spikes k stand out of noise and what noise is left. Noise and k
+strong spikes leave count * M - k eigenvalues, which follow the law of (N - k / count) x (M - k /
+count); their sum over the number of entries estimates sigma^2, the likeliest value under Gaussian
+noise. k is the largest for which the k-th eigenvalue exceeds `spike_threshold`, with sigma from
+itself and all smaller ones (the test of Kritchman and Nadler, IEEE Trans. Signal Processing 2009,
+run from many spikes to few: from few to many, strong spikes inflate sigma and hide one another).
+Half of the spectrum is the most that may be called spikes. Of median, trimmed quantiles and this
+sum, the sum was the most accurate without spikes: its error on Gaussian matrices is the least
+possible one, 1 / sqrt(2 N M): 1.1 % at 64 x 64 and .09 % at 768 x 768. It stays within 2 % with up
+to 10 % spikes at 768 x 768, at strengths from the noise's edge to far above.
 
-"weightwatcher" is WeightWatcher 0.7.7's `mp_fit`, faults included: least squares between the law and a
-kernel estimate of the density, wherever that exceeds .01. For a square matrix it compares singular values
-with a quarter circle of fixed radius 2, whose height alone depends on sigma. It counts spikes above a
-margin of its own, sqrt((M / N)^(1/2) (bulk_max / M)^(2/3)) in rescaled units, which is no Tracy-Widom quantile.
-The report's W_scale is `w_scale` and its sigma_mp is `sigma_mp` here.
+"weightwatcher" is WeightWatcher 0.7.7's `mp_fit`, faults included: least squares between the law
+and a kernel estimate of the density, wherever that exceeds .01. For a square matrix it compares
+singular values with a quarter circle of fixed radius 2, whose height alone depends on sigma. It
+counts spikes above a margin of its own, sqrt((M / N)^(1/2) (bulk_max / M)^(2/3)) in rescaled units,
+which is no Tracy-Widom quantile. The report's W_scale is `w_scale` and its sigma_mp is `sigma_mp`
+here.
 """
 
 import math
@@ -51,12 +53,13 @@ class MPFit:
     """One spectrum's fit; numbers are nan where nothing was fitted.
 
     sigma: standard deviation of the noise's entries, in the weights' unit. sigma_mp: the same in
-    WeightWatcher's units, sigma * sqrt(N) * w_scale. w_scale: 1 / sqrt(mean eigenvalue). bulk_min, bulk_max: the
-    edges. soft_rank: bulk_max / largest eigenvalue; chance takes it above 1 on noise. num_spikes: eigenvalues
-    above the edge by more than chance. N, M: sides of the noise that the bulk is compared with (in "bulk": less
-    num_spikes / count). ks: largest distance between the distribution functions of the bulk (all but the
-    spikes) and of the law; ks_critical: what noise exceeds in about one spectrum of a hundred.
-    accepted: the bulk follows the law; reasons: why it does not.
+    WeightWatcher's units, sigma * sqrt(N) * w_scale. w_scale: 1 / sqrt(mean eigenvalue). bulk_min,
+    bulk_max: the edges. soft_rank: bulk_max / largest eigenvalue; chance takes it above 1 on noise.
+    num_spikes: eigenvalues above the edge by more than chance. N, M: sides of the noise that the
+    bulk is compared with (in "bulk": less num_spikes / count). ks: largest distance between the
+    distribution functions of the bulk (all but the spikes) and of the law; ks_critical: what noise
+    exceeds in about one spectrum of a hundred. accepted: the bulk follows the law; reasons: why it
+    does not.
     """
 
     definition: str
@@ -81,13 +84,20 @@ class MPFit:
 def bulk_edges(N: float, M: float, sigma: float = 1.0) -> tuple[float, float]:
     """sigma^2 (sqrt N -+ sqrt M)^2. ValueError unless N >= M > 0 and sigma > 0."""
     if not (math.inf > N >= M > 0 and math.inf > sigma > 0):
-        raise ValueError(f"the law needs N >= M > 0 and sigma > 0, got N = {N}, M = {M}, sigma = {sigma}: "
-                         "N is the longer side")
-    return (sigma * (math.sqrt(N) - math.sqrt(M))) ** 2, (sigma * (math.sqrt(N) + math.sqrt(M))) ** 2
+        raise ValueError(
+            f"the law needs N >= M > 0 and sigma > 0, got N = {N}, M = {M}, sigma = {sigma}: "
+            "N is the longer side"
+        )
+    return (sigma * (math.sqrt(N) - math.sqrt(M))) ** 2, (
+        sigma * (math.sqrt(N) + math.sqrt(M))
+    ) ** 2
 
 
 def pdf(x: np.ndarray, N: float, M: float, sigma: float = 1.0) -> np.ndarray:
-    """Density of the eigenvalues at x, 0 outside the edges; infinite at x = 0 if N = M. Errors: `bulk_edges`."""
+    """Density of the eigenvalues at x, 0 outside the edges; infinite at x = 0 if N = M.
+
+    Errors: `bulk_edges`.
+    """
     low, high = bulk_edges(N, M, sigma)
     x = np.asarray(x, dtype=np.float64)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -98,7 +108,10 @@ def pdf(x: np.ndarray, N: float, M: float, sigma: float = 1.0) -> np.ndarray:
 
 
 def cdf(x: np.ndarray, N: float, M: float, sigma: float = 1.0) -> np.ndarray:
-    """Share of the eigenvalues up to x, the integral of `pdf` in closed form. Errors: `bulk_edges`."""
+    """Share of the eigenvalues up to x, the integral of `pdf` in closed form.
+
+    Errors: `bulk_edges`.
+    """
     low, high = bulk_edges(N, M, sigma)
     unit = sigma**2 * N
     low, high, ratio = low / unit, high / unit, M / N
@@ -111,15 +124,20 @@ def cdf(x: np.ndarray, N: float, M: float, sigma: float = 1.0) -> np.ndarray:
 
 
 def spike_threshold(
-    N: np.ndarray | float, M: np.ndarray | float, sigma: np.ndarray | float = 1.0, count: int = 1,
+    N: np.ndarray | float,
+    M: np.ndarray | float,
+    sigma: np.ndarray | float = 1.0,
+    count: int = 1,
     level: float = SPIKE_LEVEL,
 ) -> np.ndarray:
-    """What the largest eigenvalue of Gaussian noise (of the largest of `count` slices) exceeds with chance `level`.
+    """What the largest eigenvalue of Gaussian noise (of the largest of `count` slices) exceeds with
+    chance `level`.
 
-    The Tracy-Widom quantile of order 1 (Johnstone, Annals of Statistics 2001) with the centre and scale of
-    Ma (Bernoulli 2012), exact to the next order in M. The quantile is that of the shifted gamma distribution
-    that Chiani (J. Multivariate Analysis 2014) fitted to it: the chance it leaves is within 6 % of `level` down to a
-    level of .001. Simulated at level .01: .009 to .0135, from 8 x 8 to 512 x 64. Shapes broadcast. N, M > 1/2.
+    The Tracy-Widom quantile of order 1 (Johnstone, Annals of Statistics 2001) with the centre and
+    scale of Ma (Bernoulli 2012), exact to the next order in M. The quantile is that of the shifted
+    gamma distribution that Chiani (J. Multivariate Analysis 2014) fitted to it: the chance it
+    leaves is within 6 % of `level` down to a level of .001. Simulated at level .01: .009 to .0135,
+    from 8 x 8 to 512 x 64. Shapes broadcast. N, M > 1/2.
     """
     n, m = np.sqrt(np.subtract(N, 0.5)), np.sqrt(np.subtract(M, 0.5))
     quantile = stats.gamma.ppf((1 - level) ** (1 / count), 46.446, scale=0.186054) - 9.84801
@@ -127,13 +145,15 @@ def spike_threshold(
 
 
 def ks_critical(M: int, count: int = 1) -> float:
-    """The KS distance that the bulk of Gaussian noise, with sigma fitted, exceeds in about 1 % of spectra.
+    """The KS distance that the bulk of Gaussian noise, with sigma fitted, exceeds in about 1 % of
+    spectra.
 
-    Eigenvalues repel one another, so their distribution function strays by log(M) / M where independent
-    values stray by 1 / sqrt(M) (.18 against .045 at M = 64). With n = count * M, the critical n * KS is
-    sqrt(count) (1 + .45 log M) + .22 (count - 1): the first term was fitted to the 99 % quantile of 200 to 3,000
-    simulated spectra a shape, M from 8 to 768 and N / M from 1 to 12; the second is the law's own error, of order
-    1 / M, which pooling does not average out. Noise exceeded it in .9 to 3 % of spectra.
+    Eigenvalues repel one another, so their distribution function strays by log(M) / M where
+    independent values stray by 1 / sqrt(M) (.18 against .045 at M = 64). With n = count * M, the
+    critical n * KS is sqrt(count) (1 + .45 log M) + .22 (count - 1): the first term was fitted to
+    the 99 % quantile of 200 to 3,000 simulated spectra a shape, M from 8 to 768 and N / M from 1 to
+    12; the second is the law's own error, of order 1 / M, which pooling does not average out. Noise
+    exceeded it in .9 to 3 % of spectra.
     """
     return (math.sqrt(count) * (1 + 0.45 * math.log(M)) + 0.22 * (count - 1)) / (count * M)
 
@@ -141,16 +161,20 @@ def ks_critical(M: int, count: int = 1) -> float:
 def fit(evals: np.ndarray, N: int, M: int, count: int = 1, definition: str = "bulk") -> MPFit:
     """Fit the law to one spectrum of count * M eigenvalues of W^T W, in any order.
 
-    N >= M: sides of the matrix, or of one of `count` pooled slices. A zero matrix is flagged, not an error.
-    ValueError on another number of eigenvalues, NaN, infinity, a negative eigenvalue or another definition.
+    N >= M: sides of the matrix, or of one of `count` pooled slices. A zero matrix is flagged, not
+    an error. ValueError on another number of eigenvalues, NaN, infinity, a negative eigenvalue or
+    another definition.
     """
     x = np.sort(checked_evals(evals))
     bulk_edges(N, M)
     if x.ndim != 1 or len(x) != count * M or count < 1:
-        raise ValueError(f"{count} slices of {N} x {M} have {count * M} eigenvalues, zeros included, got {x.shape}")
+        raise ValueError(
+            f"{count} slices of {N} x {M} have {count * M} eigenvalues, zeros included, got {x.shape}"
+        )
     if definition not in DEFINITIONS:
         raise ValueError(f"unknown definition {definition!r}: one of {', '.join(DEFINITIONS)}")
-    # Relative to the mean: the loss, its grid and its tolerance in "weightwatcher" are not free of scale.
+    # Relative to the mean: the loss, its grid and its tolerance in "weightwatcher" are not free of
+    # scale.
     mean = x.mean()
     if mean == 0:
         return _not_fitted(definition, N, M, count, math.nan, _NO_EVALS)
@@ -180,15 +204,39 @@ def fit(evals: np.ndarray, N: int, M: int, count: int = 1, definition: str = "bu
     if ks > critical:
         reasons.append(_FAR)
     return MPFit(
-        definition, sigma / w_scale, sigma * math.sqrt(N), w_scale, low / w_scale**2, high / w_scale**2,
-        float(high / x[-1]), spikes, float(N), float(M), ks, critical, tuple(reasons),
+        definition,
+        sigma / w_scale,
+        sigma * math.sqrt(N),
+        w_scale,
+        low / w_scale**2,
+        high / w_scale**2,
+        float(high / x[-1]),
+        spikes,
+        float(N),
+        float(M),
+        ks,
+        critical,
+        tuple(reasons),
     )
 
 
 def _not_fitted(definition: str, N: int, M: int, count: int, w_scale: float, reason: str) -> MPFit:
     nan = math.nan
-    return MPFit(definition, nan, nan, w_scale, nan, nan, nan, 0, float(N), float(M), nan, ks_critical(M, count),
-                 (reason,))
+    return MPFit(
+        definition,
+        nan,
+        nan,
+        w_scale,
+        nan,
+        nan,
+        nan,
+        0,
+        float(N),
+        float(M),
+        nan,
+        ks_critical(M, count),
+        (reason,),
+    )
 
 
 def _bulk(x: np.ndarray, N: int, M: int, count: int) -> tuple[float, int]:
@@ -210,10 +258,11 @@ def _ks(bulk: np.ndarray, N: float, M: float, sigma: float) -> float:
 
 
 def _weightwatcher(x: np.ndarray, Q: float) -> tuple[float, bool]:
-    """Its sigma for an ascending spectrum of mean 1, and whether it ruled out that sigma; nan without density.
+    """Its sigma for an ascending spectrum of mean 1, and whether it ruled out that sigma; nan
+    without density.
 
-    The density estimate does not depend on sigma, and its kernel is piecewise linear: it is computed once, from
-    sums. WeightWatcher refits scikit-learn's for each of about 200 sigmas.
+    The density estimate does not depend on sigma, and its kernel is piecewise linear: it is
+    computed once, from sums. WeightWatcher refits scikit-learn's for each of about 200 sigmas.
     """
     values = np.sqrt(x) if Q == 1 else x
     t = np.linspace(0, values[-1] + 0.5, 1000)
@@ -231,7 +280,11 @@ def _weightwatcher(x: np.ndarray, Q: float) -> tuple[float, bool]:
             model = np.sqrt(np.maximum(4 - t * t, 0)) / (np.pi * s * s)
             return np.square(model - density).sum(axis=1)
         low, high = (s * (1 - width)) ** 2, (s * (1 + width)) ** 2
-        model = np.sqrt(np.maximum((high - t) * (t - low), 0)) * Q / (2 * np.pi * s * s * np.where(t > 0, t, 1))
+        model = (
+            np.sqrt(np.maximum((high - t) * (t - low), 0))
+            * Q
+            / (2 * np.pi * s * s * np.where(t > 0, t, 1))
+        )
         excluded = (high < mode) | (high > t[-1]) | (low > mode)
         return np.where(excluded[:, 0], wall, np.square(model - density).sum(axis=1))
 
@@ -245,7 +298,9 @@ def _weightwatcher(x: np.ndarray, Q: float) -> tuple[float, bool]:
 def _linear_kde(values: np.ndarray, t: np.ndarray, bandwidth: float) -> np.ndarray:
     """Mean over the ascending values of max(0, 1 - |t - value| / bandwidth) / bandwidth."""
     sums = np.concatenate([[0.0], np.cumsum(values)])
-    first, middle, last = (np.searchsorted(values, t + shift) for shift in (-bandwidth, 0.0, bandwidth))
+    first, middle, last = (
+        np.searchsorted(values, t + shift) for shift in (-bandwidth, 0.0, bandwidth)
+    )
     left = (middle - first) * (bandwidth - t) + sums[middle] - sums[first]
     right = (last - middle) * (bandwidth + t) - sums[last] + sums[middle]
     return np.maximum(left + right, 0.0) / (len(values) * bandwidth**2)

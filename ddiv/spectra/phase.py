@@ -1,23 +1,29 @@
-"""The 5+1 phases of a spectrum, after Martin and Mahoney (JMLR 2021, arXiv 1810.01075), by stated thresholds.
+"""The 5+1 phases of a spectrum, after Martin and Mahoney (JMLR 2021, arXiv 1810.01075), by stated
+thresholds.
 
-The paper draws the phases and names them by eye: how much of a spectrum still looks like the Marchenko-Pastur
-(MP) bulk of random weights, and how its largest eigenvalues leave the edge. Here each is decided by the numbers in
-`Criteria`, in this order; distances from the edge are in widths of the bulk, bulk_max - bulk_min:
+The paper draws the phases and names them by eye: how much of a spectrum still looks like the
+Marchenko-Pastur (MP) bulk of random weights, and how its largest eigenvalues leave the edge. Here
+each is decided by the numbers in `Criteria`, in this order; distances from the edge are in widths
+of the bulk, bulk_max - bulk_min:
 
 - undetermined: fewer than `min_evals` eigenvalues;
 - rank-collapse: a share `collapsed` or more of the eigenvalues is 0 but for round-off;
 - if the MP law fits the bulk (`misfit`, `visible`) and few eigenvalues (`many`) lie above its edge:
     - random-like: none does;
     - bleeding-out: all that do are `near` the edge;
-    - bulk+spikes: at least one is farther out, and the region near the edge is not filled (`filled`, `filled_by`);
-- heavy-tailed: a power law fits the tail (`tail_*`), over a range of values or over most of the spectrum;
-- bulk-decay: everything else: mass beyond the edge of what is left of a bulk, falling off without a power law.
+    - bulk+spikes: at least one is farther out, and the region near the edge is not filled
+      (`filled`, `filled_by`);
+- heavy-tailed: a power law fits the tail (`tail_*`), over a range of values or over most of the
+  spectrum;
+- bulk-decay: everything else: mass beyond the edge of what is left of a bulk, falling off without a
+  power law.
 
-"Near" has a meaning of its own: a rank-one signal of c times the critical strength (N M)^(1/4) sigma, below which
-noise hides it (Baik, Ben Arous and Peche 2005), puts an eigenvalue (c - 1 / c)^2 / 4 widths beyond the edge,
-whatever the shape. A quarter of a width is c = 1.62.
+"Near" has a meaning of its own: a rank-one signal of c times the critical strength (N M)^(1/4)
+sigma, below which noise hides it (Baik, Ben Arous and Peche 2005), puts an eigenvalue (c - 1 / c)^2
+/ 4 widths beyond the edge, whatever the shape. A quarter of a width is c = 1.62.
 
-Measured on what `tests/test_phase.py` plants (two to six families of matrices a phase), in % of the spectra:
+Measured on what `tests/test_phase.py` plants (two to six families of matrices a phase), in % of the
+spectra:
 
     planted         random  bleed  spikes  decay  heavy  rank      right at M, square (4:1)
     random-like        100      0       0      0      0     0      50:  98 (100)   64: 100 (100)   96: 100
@@ -27,14 +33,16 @@ Measured on what `tests/test_phase.py` plants (two to six families of matrices a
     heavy-tailed         0      0       3      6     91     0      50:  66  (88)   64:  75  (91)   96:  81
     rank-collapse        0      0       0      0      0   100      50: 100 (100)   64: 100 (100)   96: 100
 
-The matrix is of 128 x 128 and 512 x 128 together; at 256 x 256 and 1024 x 256 no phase is below 95 %. Below about 100
-eigenvalues of a square matrix, few spikes and a decaying bulk look alike; at 50, a third of the decaying bulks
-and a quarter of the signals just past critical are seen, and below 50 nothing is named. The thresholds were set on
-some of these families, so new ones may do worse: entries with a large fourth moment (a Gaussian of which
-four fifths are 0) throw single eigenvalues out of the bulk, and about half of them at M = 128 are called random-like.
+The matrix is of 128 x 128 and 512 x 128 together; at 256 x 256 and 1024 x 256 no phase is below 95
+%. Below about 100 eigenvalues of a square matrix, few spikes and a decaying bulk look alike; at 50,
+a third of the decaying bulks and a quarter of the signals just past critical are seen, and below 50
+nothing is named. The thresholds were set on some of these families, so new ones may do worse:
+entries with a large fourth moment (a Gaussian of which four fifths are 0) throw single eigenvalues
+out of the bulk, and about half of them at M = 128 are called random-like.
 
-Rank-collapse is by `metrics.numerical_rank`. A product of float32 matrices counts as rank-deficient; half precision
-(bfloat16, float16) rounds it to full rank, and its round-off then passes for the bulk.
+Rank-collapse is by `metrics.numerical_rank`. A product of float32 matrices counts as
+rank-deficient; half precision (bfloat16, float16) rounds it to full rank, and its round-off then
+passes for the bulk.
 """
 
 from dataclasses import dataclass
@@ -63,7 +71,8 @@ class Criteria:
     filled: float = 0.02  # share near the edge, when others lie farther out: mass, not spikes ..
     filled_by: int = 4  # .. if it is that many eigenvalues
     tail_distance: float = 0.12  # KS distance of the power law ..
-    tail_misfit: float = 0.9  # .. and times the root of the tail's size: 98 % of power-law samples stay below
+    # .. and times the root of the tail's size: 98 % of power-law samples stay below
+    tail_misfit: float = 0.9
     tail_alpha: float = 6.0
     tail_size: int = 10
     tail_range: float = 8.0  # largest eigenvalue over xmin ..
@@ -74,9 +83,10 @@ class Criteria:
 class Phase:
     """A spectrum's phase, what was measured for it and the reasons, a sentence each.
 
-    rank: `metrics.numerical_rank`. bulk: the MP fit. near_share: share of eigenvalues up to `near` beyond the edge.
-    gap: of the largest eigenvalue from the edge, in widths, negative inside. tail: the power-law fit of
-    evals / mean(evals), so that its floor does not depend on the weights' scale; None where the bulk decided.
+    rank: `metrics.numerical_rank`. bulk: the MP fit. near_share: share of eigenvalues up to `near`
+    beyond the edge. gap: of the largest eigenvalue from the edge, in widths, negative inside. tail:
+    the power-law fit of evals / mean(evals), so that its floor does not depend on the weights'
+    scale; None where the bulk decided.
     """
 
     name: str
@@ -88,7 +98,9 @@ class Phase:
     tail: powerlaw.PowerLawFit | None = None
 
 
-def phase(evals: np.ndarray, N: int, M: int, count: int = 1, criteria: Criteria = Criteria()) -> Phase:
+def phase(
+    evals: np.ndarray, N: int, M: int, count: int = 1, criteria: Criteria = Criteria()
+) -> Phase:
     """The phase of one spectrum of count * M eigenvalues of W^T W, in any order.
 
     N >= M: sides of the matrix, or of one of `count` pooled slices. ValueError as in `mp.fit`.
@@ -108,13 +120,17 @@ def phase(evals: np.ndarray, N: int, M: int, count: int = 1, criteria: Criteria 
     near = close / size
 
     fits = bulk.ks <= max(rule.misfit * bulk.ks_critical, rule.visible)
-    misfit = f"KS distance {bulk.ks:.3f}, {bulk.ks / bulk.ks_critical:.1f} times what noise may have"
+    misfit = (
+        f"KS distance {bulk.ks:.3f}, {bulk.ks / bulk.ks_critical:.1f} times what noise may have"
+    )
     reasons = [f"The bulk {'follows' if fits else 'does not follow'} the MP law ({misfit})."]
     if bulk.num_spikes == 0:
         reasons.append("No eigenvalue stands out of the bulk.")
     else:
-        reasons.append(f"{bulk.num_spikes} of {size} eigenvalues lie above its edge, the largest by {gap:.2g} widths "
-                       f"of the bulk, {near:.1%} of all within {rule.near:g}.")
+        reasons.append(
+            f"{bulk.num_spikes} of {size} eigenvalues lie above its edge, the largest by {gap:.2g} widths "
+            f"of the bulk, {near:.1%} of all within {rule.near:g}."
+        )
     if fits and outside <= rule.many:
         if bulk.num_spikes == 0:
             return Phase(RANDOM_LIKE, tuple(reasons), rank, bulk, near, gap)
@@ -126,9 +142,14 @@ def phase(evals: np.ndarray, N: int, M: int, count: int = 1, criteria: Criteria 
     tail = powerlaw.fit(x / x.mean())
     reach = float(x[-1] / x.mean() / tail.xmin)
     share = tail.tail_size / size
-    heavy = (tail.D <= min(rule.tail_distance, rule.tail_misfit / np.sqrt(max(tail.tail_size, 1)))
-             and tail.alpha <= rule.tail_alpha and tail.tail_size >= rule.tail_size
-             and (reach >= rule.tail_range or share >= rule.tail_share))
-    reasons.append(f"A power law {'fits' if heavy else 'does not fit'} the tail (alpha {tail.alpha:.2f}, KS distance "
-                   f"{tail.D:.2f}, {share:.0%} of the eigenvalues, over a factor of {reach:.1f}).")
+    heavy = (
+        tail.D <= min(rule.tail_distance, rule.tail_misfit / np.sqrt(max(tail.tail_size, 1)))
+        and tail.alpha <= rule.tail_alpha
+        and tail.tail_size >= rule.tail_size
+        and (reach >= rule.tail_range or share >= rule.tail_share)
+    )
+    reasons.append(
+        f"A power law {'fits' if heavy else 'does not fit'} the tail (alpha {tail.alpha:.2f}, KS distance "
+        f"{tail.D:.2f}, {share:.0%} of the eigenvalues, over a factor of {reach:.1f})."
+    )
     return Phase(HEAVY_TAILED if heavy else BULK_DECAY, tuple(reasons), rank, bulk, near, gap, tail)

@@ -1,42 +1,49 @@
-"""The power-law exponent alpha of a spectrum's tail, for many spectra at once, and whether to believe it.
+"""The power-law exponent alpha of a spectrum's tail, for many spectra at once, and whether to
+believe it.
 
-The model is p(x) ~ x^-alpha for x >= xmin (equation 1 of the paper's first version). Eigenvalues up to ``floor``
-(1e-5, WeightWatcher's EVALS_THRESH on a CPU) are dropped; every remaining one but the largest is a candidate
-xmin, so the shortest tail has two values; no xmax truncates the tail. The floor is absolute, so the fit of
-``c * evals`` can differ from the fit of ``evals``. For the tail of n values from a candidate on, alpha and the
-Kolmogorov-Smirnov distance are
+The model is p(x) ~ x^-alpha for x >= xmin (equation 1 of the paper's first version). Eigenvalues up
+to ``floor`` (1e-5, WeightWatcher's EVALS_THRESH on a CPU) are dropped; every remaining one but the
+largest is a candidate xmin, so the shortest tail has two values; no xmax truncates the tail. The
+floor is absolute, so the fit of ``c * evals`` can differ from the fit of ``evals``. For the tail of
+n values from a candidate on, alpha and the Kolmogorov-Smirnov distance are
 
     alpha = 1 + n / sum(log(x / xmin)),   D = max |1 - (x / xmin)^(1 - alpha) - (0, 1, .., n-1) / n|.
 
 METHODS, after WeightWatcher 0.7.7 (``WW_powerlaw.WWFit``); the first candidate wins a tie:
 
-- "ks", the default: the smallest D (Clauset, Shalizi and Newman, SIAM Review 2009). WeightWatcher's default fit from
-  20 eigenvalues on; here it serves every size of at least 5, and the result says that it is not reliable;
-- "ww-small": its ``fit_powerlaw_smallN`` as that function chooses: n - 1 for n in alpha (the bias-corrected
-  estimate), tails of at least 8 (below 8 eigenvalues: all of them), the smallest J = D - 0.868 / sqrt(n);
-- "weightwatcher": the numbers that WWFit reports at that size. From 20 eigenvalues on that is "ks". Below,
-  WWFit.__init__ replaces the winner after the small fit: alpha and D are bias-corrected as in "ww-small", tails have
-  at least 8 values, but the smallest D wins, J being ignored. In one field we differ: below 8, where ``analyze``
-  skips the layer, WWFit's sigma is negative (that of alpha = 0); here it is (alpha - 1) / sqrt(n) throughout.
+- "ks", the default: the smallest D (Clauset, Shalizi and Newman, SIAM Review 2009). WeightWatcher's
+  default fit from 20 eigenvalues on; here it serves every size of at least 5, and the result says
+  that it is not reliable;
+- "ww-small": its ``fit_powerlaw_smallN`` as that function chooses: n - 1 for n in alpha (the
+  bias-corrected estimate), tails of at least 8 (below 8 eigenvalues: all of them), the smallest J =
+  D - 0.868 / sqrt(n);
+- "weightwatcher": the numbers that WWFit reports at that size. From 20 eigenvalues on that is "ks".
+  Below, WWFit.__init__ replaces the winner after the small fit: alpha and D are bias-corrected as
+  in "ww-small", tails have at least 8 values, but the smallest D wins, J being ignored. In one
+  field we differ: below 8, where ``analyze`` skips the layer, WWFit's sigma is negative (that of
+  alpha = 0); here it is (alpha - 1) / sqrt(n) throughout.
 
 What "reliable" asks for was fixed before any experiment was looked at:
 
-- at least 50 eigenvalues above the floor. On pure Gaussian noise, where there is no power law to find,
-  a spectrum of 10 gives alpha 10 +- 5 and one of 20 gives 4 +- 1.4, inside the band that is called good;
-- at least 10 of them in the tail: the smallest D is often reached by a tail of a few values, by chance;
-- 1.5 < alpha < 8: up to 1.5 the "tail" is a slope of the whole bulk, and from 8 on tens of eigenvalues
-  cannot tell a power law from an exponential edge;
+- at least 50 eigenvalues above the floor. On pure Gaussian noise, where there is no power law to
+  find, a spectrum of 10 gives alpha 10 +- 5 and one of 20 gives 4 +- 1.4, inside the band that is
+  called good;
+- at least 10 of them in the tail: the smallest D is often reached by a tail of a few values, by
+  chance;
+- 1.5 < alpha < 8: up to 1.5 the "tail" is a slope of the whole bulk, and from 8 on tens of
+  eigenvalues cannot tell a power law from an exponential edge;
 - sigma / alpha < 0.25: otherwise two standard errors are half of the exponent itself.
 
-They ask whether alpha is a steady number, not whether a power law is the right model. Of Gaussian noise matrices of
-512 x 10 and 64 x 20 none pass, of 96 x 64 about 80 %, of 768 x 768 about 40 %. ``alternatives.flag_alternatives``
-asks the second question too, for whoever wants to pay for four maximum-likelihood fits: 37 % of the 96 x 64 and
-none of the 768 x 768 still pass, and 97 to 99 % of true power laws do (100 to 1,000 values, alpha 2 to 4.5);
-``python -m benchmarks.bench_powerlaw`` prints these shares. For the rest compare with a noise matrix.
+They ask whether alpha is a steady number, not whether a power law is the right model. Of Gaussian
+noise matrices of 512 x 10 and 64 x 20 none pass, of 96 x 64 about 80 %, of 768 x 768 about 40 %.
+``alternatives.flag_alternatives`` asks the second question too, for whoever wants to pay for four
+maximum-likelihood fits: 37 % of the 96 x 64 and none of the 768 x 768 still pass, and 97 to 99 % of
+true power laws do (100 to 1,000 values, alpha 2 to 4.5); ``python -m benchmarks.bench_powerlaw``
+prints these shares. For the rest compare with a noise matrix.
 
-Sigma leaves out that xmin was chosen on the same data, so it is a lower bound on the error: on pure power laws
-(estimate - truth) / sigma has mean 0.15 and sd 1.14 at n = 200, mean 0.0 and sd 1.17 at n = 1,000.
-``bootstrap.alpha_interval`` counts the choice.
+Sigma leaves out that xmin was chosen on the same data, so it is a lower bound on the error: on pure
+power laws (estimate - truth) / sigma has mean 0.15 and sd 1.14 at n = 200, mean 0.0 and sd 1.17 at
+n = 1,000. ``bootstrap.alpha_interval`` counts the choice.
 """
 
 from dataclasses import dataclass
@@ -64,17 +71,20 @@ REASONS = (
 )
 _NOT_FITTED = 0b111
 
-# WeightWatcher's fit_powerlaw_smallN: shortest tail, smallest sum of logs, and what a longer tail costs.
+# WeightWatcher's fit_powerlaw_smallN: shortest tail, smallest sum of logs, and what a longer tail
+# costs.
 _SMALL_TAIL, _SMALL_LOG_SUM, _SMALL_REWARD = 8, 1e-12, 0.868
 
 
 @dataclass(frozen=True)
 class PowerLawFit:
-    """One spectrum's fit. ``alpha``, ``xmin``, ``D`` and ``sigma`` are nan where nothing was fitted.
+    """One spectrum's fit.
+
+    ``alpha``, ``xmin``, ``D`` and ``sigma`` are nan where nothing was fitted.
 
     sigma: standard error (alpha - 1) / sqrt(tail_size). tail_size: eigenvalues in the fitted tail.
-    num_pl_spikes: eigenvalues >= xmin (equal to tail_size unless xmin is tied). num_evals: eigenvalues
-    above the floor. reasons: why the fit is not reliable, empty if it is.
+    num_pl_spikes: eigenvalues >= xmin (equal to tail_size unless xmin is tied). num_evals:
+    eigenvalues above the floor. reasons: why the fit is not reliable, empty if it is.
     """
 
     alpha: float
@@ -91,7 +101,8 @@ class PowerLawFit:
 
 @dataclass(frozen=True, eq=False)
 class PowerLawFits:
-    """The fits of B spectra: PowerLawFit's fields as arrays of shape (B,); ``fits[i]`` is one of them.
+    """The fits of B spectra: PowerLawFit's fields as arrays of shape (B,); ``fits[i]`` is one of
+    them.
 
     flags: bit k set means that REASONS[k] holds.
     """
@@ -118,14 +129,22 @@ class PowerLawFits:
 
     def __getitem__(self, i: int) -> PowerLawFit:
         return PowerLawFit(
-            float(self.alpha[i]), float(self.xmin[i]), float(self.D[i]), float(self.sigma[i]),
-            int(self.tail_size[i]), int(self.num_pl_spikes[i]), int(self.num_evals[i]),
-            bool(self.flags[i] == 0), self.reasons(i), self.method,
+            float(self.alpha[i]),
+            float(self.xmin[i]),
+            float(self.D[i]),
+            float(self.sigma[i]),
+            int(self.tail_size[i]),
+            int(self.num_pl_spikes[i]),
+            int(self.num_evals[i]),
+            bool(self.flags[i] == 0),
+            self.reasons(i),
+            self.method,
         )
 
 
 def fit(evals: np.ndarray, floor: float = FLOOR, method: str = "ks") -> PowerLawFit:
-    """Fit one spectrum of shape (M,), in any order; method: one of METHODS, see the head of this file.
+    """Fit one spectrum of shape (M,), in any order; method: one of METHODS, see the head of this
+    file.
 
     ValueError if it is empty or not one-dimensional, floor < 0 or on another method.
     """
@@ -138,10 +157,10 @@ def fit(evals: np.ndarray, floor: float = FLOOR, method: str = "ks") -> PowerLaw
 def fit_batch(evals: np.ndarray, floor: float = FLOOR, method: str = "ks") -> PowerLawFits:
     """Fit B spectra of M eigenvalues each, shape (B, M), each in any order.
 
-    Spectra of unequal length can be stacked by padding with zeros: the floor drops the padding again.
-    A spectrum that cannot be fitted (NaN, rank below 5, all equal) comes back as nan with its reason and
-    leaves the others alone. ValueError on an array without two dimensions or eigenvalues, floor < 0 or a
-    method that is not in METHODS.
+    Spectra of unequal length can be stacked by padding with zeros: the floor drops the padding
+    again. A spectrum that cannot be fitted (NaN, rank below 5, all equal) comes back as nan with
+    its reason and leaves the others alone. ValueError on an array without two dimensions or
+    eigenvalues, floor < 0 or a method that is not in METHODS.
     """
     evals = np.asarray(evals, dtype=np.float64)
     if evals.ndim != 2 or evals.shape[1] == 0:
@@ -156,7 +175,8 @@ def fit_batch(evals: np.ndarray, floor: float = FLOOR, method: str = "ks") -> Po
     bad |= x[:, 0] < -1e-9 * np.abs(x).max(axis=1)  # more than a Gram matrix's round-off
     rows = np.arange(B)
 
-    # Every tail is a suffix of the sorted spectrum, so dropping small values only bars the first candidates.
+    # Every tail is a suffix of the sorted spectrum, so dropping small values only bars the first
+    # candidates.
     start = (x <= floor).sum(axis=1)
     num_evals = M - start
     top = x[:, -1]
@@ -194,20 +214,21 @@ def fit_batch(evals: np.ndarray, floor: float = FLOOR, method: str = "ks") -> Po
         flags |= ~(sigma / alpha < MAX_RELATIVE_SIGMA) * 256
         spikes = (x >= xmin[:, None]).sum(axis=1)
     return PowerLawFits(
-        alpha, xmin, distance + nan, sigma, tail, spikes, np.where(bad, 0, num_evals), flags, method,
+        alpha, xmin, distance + nan, sigma, tail, spikes, np.where(bad, 0, num_evals), flags, method
     )
 
 
 def hill_alpha(evals: np.ndarray, k: int | None = None) -> np.ndarray:
     """Hill's estimate of alpha from the k largest of M eigenvalues; no xmin is searched for.
 
-    alpha = 1 + k / sum(log(x_i / x_(k+1))) over the k largest, where x_(k+1) is the next one (Hill, Annals
-    of Statistics 1975; its tail index is alpha - 1). A fixed tail has less spread between replicates than
-    a chosen one, at the price of a bias where the power law sets in later. Standard error: (alpha - 1) / sqrt(k).
+    alpha = 1 + k / sum(log(x_i / x_(k+1))) over the k largest, where x_(k+1) is the next one (Hill,
+    Annals of Statistics 1975; its tail index is alpha - 1). A fixed tail has less spread between
+    replicates than a chosen one, at the price of a bias where the power law sets in later. Standard
+    error: (alpha - 1) / sqrt(k).
 
-    evals: (..., M) in any order; k: 1 to M - 1, by default a quarter of the spectrum, M // 4, but at least 5.
-    Returns shape (...): nan where the estimate does not exist (x_(k+1) is not positive, or the tail is tied,
-    or a value is NaN or infinite). ValueError if M is not above k.
+    evals: (..., M) in any order; k: 1 to M - 1, by default a quarter of the spectrum, M // 4, but
+    at least 5. Returns shape (...): nan where the estimate does not exist (x_(k+1) is not positive,
+    or the tail is tied, or a value is NaN or infinite). ValueError if M is not above k.
     """
     evals = np.asarray(evals, dtype=np.float64)
     M = evals.shape[-1] if evals.ndim else 0

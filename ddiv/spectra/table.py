@@ -1,4 +1,6 @@
-"""An analysis as text: a line a matrix, as many columns as the terminal takes, and what to know with them."""
+"""An analysis as text: a line a matrix, as many columns as the terminal takes, and what to know
+with them.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ REASONS_SHOWN = 6
 
 
 class Column(NamedTuple):
-    """head and one text a row; ``keep``: the column with the smallest goes first where the terminal is narrow."""
+    """head and one text a row; ``keep``: the column with the smallest goes first where the terminal
+    is narrow.
+    """
 
     head: str
     cells: list[str]
@@ -27,10 +31,11 @@ class Column(NamedTuple):
 
 
 def text(analysis: Analysis, *, width: int | None = None, verbose: bool = False) -> str:
-    """The whole answer: table, footnotes, medians, phases and what was skipped. width: in characters, None for any.
+    """The whole answer: table, footnotes, medians, phases and what was skipped. width: in
+    characters, None for any.
 
-    An exponent whose fit cannot be relied on carries letters, explained below the table; the medians leave it out.
-    verbose: every skipped parameter by name, not only counts by reason.
+    An exponent whose fit cannot be relied on carries letters, explained below the table; the
+    medians leave it out. verbose: every skipped parameter by name, not only counts by reason.
     """
     layers = analysis.layers
     marks = _marks(reason for layer in layers for reason in layer.fit.reasons)
@@ -39,13 +44,17 @@ def text(analysis: Analysis, *, width: int | None = None, verbose: bool = False)
         weak = _count(layers, lambda x, r=reason: r in x.fit.reasons)
         lines.append(f"{mark}  {weak} with an alpha that is not reliable: {reason}")
     if strange := _count(layers, lambda x: x.mp is not None and not x.mp.accepted):
-        lines.append(f"*  {strange} whose Marchenko-Pastur fit is not accepted: soft rank and spikes only describe")
+        lines.append(
+            f"*  {strange} whose Marchenko-Pastur fit is not accepted: soft rank and spikes only describe"
+        )
     lines += [medians(layers), *_phases(layers), *left_out(analysis.skipped, verbose)]
     return "\n".join(lines)
 
 
 def table(columns: Sequence[Column], width: int | None) -> list[str]:
-    """Header and rows, aligned; the first column is shortened, then others are left out, until it fits ``width``."""
+    """Header and rows, aligned; the first column is shortened, then others are left out, until it
+    fits ``width``.
+    """
     shown = list(columns)
     sizes = {c.head: max(map(len, (c.head, *c.cells))) for c in shown}
 
@@ -67,8 +76,12 @@ def table(columns: Sequence[Column], width: int | None) -> list[str]:
     lines = []
     for row in zip(*((c.head, *c.cells) for c in shown)):
         cells = [_shortened(cell, sizes[c.head]) for c, cell in zip(shown, row)]
-        lines.append(GAP.join(cell.rjust(sizes[c.head]) if c.right else cell.ljust(sizes[c.head])
-                              for c, cell in zip(shown, cells)).rstrip())
+        lines.append(
+            GAP.join(
+                cell.rjust(sizes[c.head]) if c.right else cell.ljust(sizes[c.head])
+                for c, cell in zip(shown, cells)
+            ).rstrip()
+        )
     if left := [c.head for c in columns if c not in shown and c.head.strip()]:
         lines.append(f"(too narrow for {', '.join(left)}; --csv has all)")
     return lines
@@ -122,11 +135,25 @@ def _columns(layers: Sequence[Layer], marks: dict[str, str]) -> list[Column]:
         column("N×M", 60, size),
         column("alpha", 98, lambda x: number(x.fit.alpha, 2)),
         column("±", 70, lambda x: number(x.fit.sigma, 2)),
-        column(" ", 97, lambda x: "".join(sorted(marks[reason] for reason in x.fit.reasons)), right=False),
+        column(
+            " ",
+            97,
+            lambda x: "".join(sorted(marks[reason] for reason in x.fit.reasons)),
+            right=False,
+        ),
     ]
     if any(layer.alpha_interval for layer in layers):
-        columns.append(column("95 % of alpha", 65, lambda x: "—" if x.alpha_interval is None or math.isnan(
-            x.alpha_interval[0]) else "{:.2f} to {:.2f}".format(*x.alpha_interval)))
+        columns.append(
+            column(
+                "95 % of alpha",
+                65,
+                lambda x: (
+                    "—"
+                    if x.alpha_interval is None or math.isnan(x.alpha_interval[0])
+                    else "{:.2f} to {:.2f}".format(*x.alpha_interval)
+                ),
+            )
+        )
     columns += [
         column("D", 80, lambda x: number(x.fit.D, 3)),
         column("tail", 30, lambda x: str(x.fit.tail_size)),
@@ -137,13 +164,26 @@ def _columns(layers: Sequence[Layer], marks: dict[str, str]) -> list[Column]:
     if any(layer.mp for layer in layers):
         columns += [
             column("soft rank", 25, lambda x: number(x.mp and x.mp.soft_rank, 3)),
-            column("spikes", 35, lambda x: f"{x.mp.num_spikes}{' ' if x.mp.accepted else '*'}" if x.mp else "—"),
+            column(
+                "spikes",
+                35,
+                lambda x: f"{x.mp.num_spikes}{' ' if x.mp.accepted else '*'}" if x.mp else "—",
+            ),
         ]
     if any(layer.random is not None for layer in layers):
-        columns.append(column("‖W‖₂ permuted", 36,
-                              lambda x: "—" if x.random is None else number(x.random[-1] ** 0.5)))
+        columns.append(
+            column(
+                "‖W‖₂ permuted",
+                36,
+                lambda x: "—" if x.random is None else number(x.random[-1] ** 0.5),
+            )
+        )
     if any(layer.comparison for layer in layers):
-        columns.append(column("best tail", 42, lambda x: x.comparison.best if x.comparison else "—", right=False))
+        columns.append(
+            column(
+                "best tail", 42, lambda x: x.comparison.best if x.comparison else "—", right=False
+            )
+        )
     if any(layer.phase for layer in layers):
         columns.append(column("phase", 90, lambda x: x.phase.name if x.phase else "—", right=False))
     return columns
@@ -151,7 +191,10 @@ def _columns(layers: Sequence[Layer], marks: dict[str, str]) -> list[Column]:
 
 def _marks(reasons: Iterable[str]) -> dict[str, str]:
     """A letter for each reason, most frequent first."""
-    return {reason: ascii_lowercase[i % 26] for i, (reason, _) in enumerate(Counter(reasons).most_common())}
+    return {
+        reason: ascii_lowercase[i % 26]
+        for i, (reason, _) in enumerate(Counter(reasons).most_common())
+    }
 
 
 def medians(layers: Sequence[Layer]) -> str:
@@ -163,14 +206,20 @@ def medians(layers: Sequence[Layer]) -> str:
         parts.append(f"medians over {over}: alpha {number(alpha, 2)}, D {number(D, 3)}")
     else:
         parts.append("no reliable fit, so no median alpha")
-    stable, entropy = (_median(x.metrics[name] for x in layers) for name in ("stable_rank", "entropy_normalised"))
+    stable, entropy = (
+        _median(x.metrics[name] for x in layers) for name in ("stable_rank", "entropy_normalised")
+    )
     parts.append(f"medians over all: stable rank {number(stable, 1)}, entropy {number(entropy, 3)}")
     return "; ".join(parts)
 
 
 def _phases(layers: Sequence[Layer]) -> list[str]:
     phases = Counter(layer.phase.name for layer in layers if layer.phase)
-    return ["phases: " + ", ".join(f"{n} {name}" for name, n in phases.most_common())] if phases else []
+    return (
+        ["phases: " + ", ".join(f"{n} {name}" for name, n in phases.most_common())]
+        if phases
+        else []
+    )
 
 
 def _median(values: Iterable[float]) -> float:
@@ -187,4 +236,4 @@ def _shortened(cell: str, size: int) -> str:
     if len(cell) <= size:
         return cell
     front = (size - 1) // 2
-    return f"{cell[:front]}…{cell[len(cell) - (size - 1 - front):]}"
+    return f"{cell[:front]}…{cell[len(cell) - (size - 1 - front) :]}"

@@ -1,8 +1,9 @@
 """WeightWatcher as a second opinion, always on the CPU in full precision.
 
-Where WeightWatcher 0.7.7 sees CUDA on import it reads weights in half precision (an entropy above 1 came out), so
-it is imported here with CUDA out of its sight. It also configures root logging on import and prints at will; both are undone.
-What it leaves out (q, k, v of nn.MultiheadAttention, layers with fewer than 8 eigenvalues) is missing from its table.
+Where WeightWatcher 0.7.7 sees CUDA on import it reads weights in half precision (an entropy above 1
+came out), so it is imported here with CUDA out of its sight. It also configures root logging on
+import and prints at will; both are undone. What it leaves out (q, k, v of nn.MultiheadAttention,
+layers with fewer than 8 eigenvalues) is missing from its table.
 """
 
 import contextlib
@@ -20,17 +21,23 @@ from torch import nn
 def weightwatcher() -> ModuleType:
     """The package, imported without CUDA and without its logging set-up.
 
-    ImportError, saying how, where it isn't installed; RuntimeError where it was imported before with CUDA in sight.
+    ImportError, saying how, where it isn't installed; RuntimeError where it was imported before
+    with CUDA in sight.
     """
     if "weightwatcher" not in sys.modules:
         root = logging.getLogger()
         handlers, level, disabled = root.handlers[:], root.level, root.manager.disable
         logging.disable(logging.CRITICAL)
         try:
-            with mock.patch.object(torch.cuda, "is_available", lambda: False), contextlib.redirect_stdout(io.StringIO()):
+            with (
+                mock.patch.object(torch.cuda, "is_available", lambda: False),
+                contextlib.redirect_stdout(io.StringIO()),
+            ):
                 import weightwatcher
         except ImportError as error:
-            raise ImportError(f"the WeightWatcher backend needs the package: pip install weightwatcher ({error})") from error
+            raise ImportError(
+                f"the WeightWatcher backend needs the package: pip install weightwatcher ({error})"
+            ) from error
         finally:
             logging.disable(disabled)
             root.handlers[:], root.level = handlers, level
@@ -39,24 +46,29 @@ def weightwatcher() -> ModuleType:
     from weightwatcher import RMT_Util
 
     if RMT_Util.EPSILON > 1e-9:
-        raise RuntimeError("WeightWatcher was imported with CUDA in sight and so computes in half precision: "
-                           "import ddiv.spectra.watcher before it, or set CUDA_VISIBLE_DEVICES=''")
+        raise RuntimeError(
+            "WeightWatcher was imported with CUDA in sight and so computes in half precision: "
+            "import ddiv.spectra.watcher before it, or set CUDA_VISIBLE_DEVICES=''"
+        )
     return weightwatcher
 
 
 def table(model: nn.Module, *, mp: bool = False, randomise: bool = False) -> dict[str, list]:
     """WeightWatcher's own table of a model: column -> one value a layer, under its own names.
 
-    mp and randomise are its `mp_fit` and `randomize`; everything else is its default. ValueError where it finds no
-    layer to analyse, which WeightWatcher itself answers with an empty table.
+    mp and randomise are its `mp_fit` and `randomize`; everything else is its default. ValueError
+    where it finds no layer to analyse, which WeightWatcher itself answers with an empty table.
     """
     home = next((p.device.type for p in model.parameters()), "cpu")
     model = model if home == "cpu" else copy.deepcopy(model).cpu()
     package = weightwatcher()
     with contextlib.redirect_stdout(io.StringIO()):
         found = package.WeightWatcher(model=model).analyze(
-            mp_fit=mp, randomize=randomise, vectors=False, plot=False, savefig=False)
+            mp_fit=mp, randomize=randomise, vectors=False, plot=False, savefig=False
+        )
     if not len(found):
-        raise ValueError("WeightWatcher finds no layer to analyse: it looks at linear, convolution and embedding layers "
-                         "with 8 eigenvalues or more")
+        raise ValueError(
+            "WeightWatcher finds no layer to analyse: it looks at linear, convolution and embedding layers "
+            "with 8 eigenvalues or more"
+        )
     return {name: found[name].tolist() for name in found.columns}

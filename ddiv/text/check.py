@@ -14,19 +14,25 @@ SHOWN = 60  # characters of a bad text that a message quotes
 def checked(texts: Sequence[str] | np.ndarray, count: int) -> np.ndarray:
     """The texts as an object array (count,) of str.
 
-    Raises BadSamples on another number or shape, on what is no string, on empty texts and those of white space alone, and
-    on NUL and unpaired surrogates, which tokenisers and UTF-8 refuse.
+    Raises BadSamples on another number or shape, on what is no string, on empty texts and those of
+    white space alone, and on NUL and unpaired surrogates, which tokenisers and UTF-8 refuse.
     """
     if isinstance(texts, str):
-        raise BadSamples(f"the generator gave one string where {count} texts were asked for: let it give a list of strings")
+        raise BadSamples(
+            f"the generator gave one string where {count} texts were asked for: let it give a list of strings"
+        )
     found = as_texts(texts)
     if len(found) != count:
-        raise BadSamples(f"{count} texts were asked for and the generator gave {len(found)}: let it give one for each label")
+        raise BadSamples(
+            f"{count} texts were asked for and the generator gave {len(found)}: let it give one for each label"
+        )
     for number, text in enumerate(found):
         if cause := _unusable(text):
             quoted = repr(text if len(repr(text)) <= SHOWN else f"{str(text)[:SHOWN]}...")
-            raise BadSamples(f"generated text {number} of {count} {cause} ({quoted}): let the generator drop such texts and "
-                             "draw others in their place")
+            raise BadSamples(
+                f"generated text {number} of {count} {cause} ({quoted}): let the generator drop such texts and "
+                "draw others in their place"
+            )
     return found
 
 

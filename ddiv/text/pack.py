@@ -1,4 +1,6 @@
-"""Texts as arrays and back, for records in safetensors: all UTF-8 bytes in one, and where each text ends in another."""
+"""Texts as arrays and back, for records in safetensors: all UTF-8 bytes in one, and where each text
+ends in another.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,8 @@ class DamagedTexts(ValueError):
 
 
 def pack(texts: Sequence[str] | np.ndarray, name: str = "text") -> dict[str, np.ndarray]:
-    """Texts (n,) as "NAME/bytes" uint8 (b,), their UTF-8 one after the other, and "NAME/ends" int64 (n,), each one's end.
+    """Texts (n,) as "NAME/bytes" uint8 (b,), their UTF-8 one after the other, and "NAME/ends" int64
+    (n,), each one's end.
 
     Raises ValueError on an unpaired surrogate, which UTF-8 has no bytes for.
     """
@@ -24,17 +27,27 @@ def pack(texts: Sequence[str] | np.ndarray, name: str = "text") -> dict[str, np.
 
 
 def unpack(arrays: Mapping[str, np.ndarray], name: str = "text") -> np.ndarray:
-    """The texts (n,), an object array of str, that `pack` made these arrays of. Raises DamagedTexts where they don't fit."""
+    """The texts (n,), an object array of str, that `pack` made these arrays of.
+
+    Raises DamagedTexts where they don't fit.
+    """
     missing = [key for key in (f"{name}/bytes", f"{name}/ends") if key not in arrays]
     if missing:
         raise DamagedTexts(_message(name, f"no array {missing[0]!r}"))
     content, ends = arrays[f"{name}/bytes"], arrays[f"{name}/ends"]
     if content.dtype != np.uint8 or ends.dtype != np.int64 or content.ndim != 1 or ends.ndim != 1:
-        raise DamagedTexts(_message(name, f"arrays {content.dtype} {content.shape} and {ends.dtype} {ends.shape}, not uint8 "
-                                          "(b,) and int64 (n,)"))
+        raise DamagedTexts(
+            _message(
+                name,
+                f"arrays {content.dtype} {content.shape} and {ends.dtype} {ends.shape}, not uint8 "
+                "(b,) and int64 (n,)",
+            )
+        )
     bounds = [0, *ends.tolist()]
     if np.any(np.diff(bounds) < 0) or bounds[-1] != len(content):
-        raise DamagedTexts(_message(name, f"ends that do not go up to the {len(content)} bytes that there are"))
+        raise DamagedTexts(
+            _message(name, f"ends that do not go up to the {len(content)} bytes that there are")
+        )
     whole = content.tobytes()
     try:
         return as_texts([whole[start:end].decode() for start, end in zip(bounds, bounds[1:])])
