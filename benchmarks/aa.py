@@ -1,10 +1,9 @@
-"""A/A: twenty trials of the embedded CLIP study's baseline, taken for treatments at random, and
-every claim asked of them.
+"""A/A: every claim asked of twenty trials of the baseline, some of which stand for the arms.
 
-Nothing was treated, so every verdict but inconclusive is false. In each repetition the trials are
-split into ten for the baseline and ten for the arms; every arm draws its own order of its ten, so
-no trial is compared with itself. Then each claim on trained networks is asked as a run asks it,
-seed by seed with the same stopping rule.
+The trials are of the embedded CLIP study. Nothing was treated, so every verdict but inconclusive is
+false. In each repetition the trials are split into ten for the baseline and ten for the arms; every
+arm draws its own order of its ten, so no trial is compared with itself. Then each claim on trained
+networks is asked as a run asks it, seed by seed with the same stopping rule.
 
     python benchmarks/aa.py [--repetitions 200] [--store FOLDER]
 """
@@ -14,8 +13,8 @@ from __future__ import annotations
 import argparse
 import contextlib
 import io
-import itertools
 import json
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -31,11 +30,12 @@ from scipy.stats import beta
 from ddiv.finding import Asked, Finding, Reader, answer, replicate
 from ddiv.machine import usable_cores
 from ddiv.measure import measure
+from ddiv.outcome import Trained
 from ddiv.plan import Crew
 from ddiv.profiles import profile
-from ddiv.store import Store
+from ddiv.store import Record, Store
 from ddiv.treatment import BASELINE
-from ddiv.trial import trial
+from ddiv.trial import Trial, trial
 
 ROOT, OUT = Path(__file__).resolve().parent.parent, Path(__file__).parent / "results" / "aa.json"
 TRIALS = 20
@@ -54,17 +54,26 @@ class Collected:
 
 
 class Shuffled:
-    """A reader that hands out baseline trials in place of every arm."""
+    """A reader that hands out trials of the baseline in place of those of every arm."""
 
-    def __init__(self, trained: list, rng: np.random.Generator):
-        order = rng.permutation(len(trained))
-        self.half, self.rng, self.trained_ones = len(order) // 2, rng, trained
-        self.base, self.others = order[: self.half], order[self.half :]
-        self.orders = defaultdict(lambda: self.rng.permutation(self.others))
+    def __init__(self, reader: Reader, baselines: list[Trial], rng: np.random.Generator):
+        order = [baselines[i] for i in rng.permutation(len(baselines))]
+        self.reader, self.half = reader, len(order) // 2
+        self.base, others = order[: self.half], order[self.half :]
+        self.orders = defaultdict(lambda: [others[i] for i in rng.permutation(len(others))])
 
-    def trained(self, job):
+    def trained(self, job: Trial) -> Trained:
+        return self.reader.trained(self._stand_in(job))
+
+    def record(self, job: Trial) -> Record:
+        return self.reader.record(self._stand_in(job))
+
+    def has(self, job: Trial) -> bool:
+        return self.reader.has(self._stand_in(job))
+
+    def _stand_in(self, job: Trial) -> Trial:
         order = self.base if job.treatment.is_baseline else self.orders[job.treatment]
-        return self.trained_ones[order[job.seed]]
+        return order[job.seed]
 
 
 def train(store: Store, jobs: list, worker: str) -> None:
@@ -95,101 +104,79 @@ def main() -> None:
     parser.add_argument("--store", type=Path, default=ROOT / ".ddiv")
     parser.add_argument("--train-only", nargs=2, type=int, help=argparse.SUPPRESS)
     options = parser.parse_args()
-    chosen, store = profile("embedded"), Store(options.store)
-    study = chosen.studies[0]
+    study, store = profile("embedded").studies[0], Store(options.store)
     jobs = [trial(study, BASELINE, seed) for seed in range(TRIALS)]
     if options.train_only:
         part, parts = options.train_only
-        return train(store, jobs[part::parts], f"aa-{part}")
+        train(store, jobs[part::parts], f"aa-{part}")
+        return
     started = time.time()
-    cores = usable_cores()
-    helpers = [
-        subprocess.Popen(
-            [
-                sys.executable,
-                __file__,
-                "--store",
-                str(options.store),
-                "--train-only",
-                str(i),
-                str(cores),
-            ]
-        )
-        for i in range(cores)
-    ]
-    if any(helper.wait() for helper in helpers):
-        sys.exit("a trial could not be trained; see above")
-    collected = Collected()
-    with contextlib.redirect_stdout(io.StringIO()):
-        pytest.main(
-            [
-                "claims",
-                "--collect-only",
-                "-q",
-                "--store",
-                str(options.store),
-                "--rootdir",
-                str(ROOT),
-                "-p",
-                "no:cacheprovider",
-            ],
-            plugins=[collected],
-        )
+    train_side_by_side(options.store)
     claims = [
-        one
-        for one in collected.asked
-        if one.study == study
-        and not one.claim.control
-        and not one.not_applicable
-        and one.question.fit_matters
+        asked
+        for asked in collected(options.store)
+        if asked.study == study
+        and not asked.claim.control
+        and not asked.not_applicable
+        and asked.question.fit_matters
     ]
-    reader = Reader(store)
-    trained = [reader.trained(job) for job in jobs]
-    decided, matched, seeds = defaultdict(int), defaultdict(int), []
-    for repetition in range(options.repetitions):
-        rng = np.random.default_rng([repetition, TRIALS])
-        shuffled = Shuffled(trained, rng)
-        for one in claims:
-            found = ask(one, shuffled, chosen.seeds, chosen.max_seeds)
-            name = f"{one.claim.id} {one.variant}".strip()
-            decided[name] += found.evidence.verdict != "inconclusive"
-            matched[name] += found.matched is not None and found.matched.verdict != "inconclusive"
-            seeds.append(len(found.asked.seeds))
-        print(
-            f"{repetition + 1} of {options.repetitions}: {sum(decided.values()) / len(seeds):.4f} decided",
-            file=sys.stderr,
-        )
-    OUT.write_text(
-        json.dumps(
-            {
-                "command": " ".join(["python", "benchmarks/aa.py", *sys.argv[1:]]),
-                "study": study.name,
-                "trials": TRIALS,
-                "repetitions": options.repetitions,
-                "claims": len(claims),
-                "alpha": claims[0].alpha,
-                "decided": rate(sum(decided.values()), len(seeds)),
-                "fit_matched_decided": rate(sum(matched.values()), len(seeds)),
-                "mean_seeds": float(np.mean(seeds)),
-                "largest_rate_of_a_claim": dict(
-                    itertools.islice(
-                        sorted(
-                            (
-                                (name, count / options.repetitions)
-                                for name, count in decided.items()
-                            ),
-                            key=lambda pair: -pair[1],
-                        ),
-                        5,
-                    )
-                ),
-                "seconds": time.time() - started,
-            },
-            indent=2,
-        )
-        + "\n"
-    )
+    results = {
+        "command": shlex.join(["python", "benchmarks/aa.py", *sys.argv[1:]]),
+        "study": study.name,
+        "trials": TRIALS,
+        "repetitions": options.repetitions,
+        "claims": len(claims),
+        "alpha": claims[0].alpha,
+        **false_verdicts(claims, Reader(store), jobs, options.repetitions),
+        "seconds": time.time() - started,
+    }
+    OUT.write_text(json.dumps(results, indent=2) + "\n")
     print(OUT.read_text())
+
+
+def train_side_by_side(store: Path) -> None:
+    """Train what the store lacks, in one process per core. Exits where a trial fails."""
+    cores = usable_cores()
+    command = [sys.executable, __file__, "--store", str(store), "--train-only"]
+    helpers = [subprocess.Popen([*command, str(part), str(cores)]) for part in range(cores)]
+    statuses = [helper.wait() for helper in helpers]
+    if any(statuses):
+        sys.exit("a trial could not be trained; see above")
+
+
+def collected(store: Path) -> list[Asked]:
+    """What the tests of claims/ ask."""
+    plugin, options = Collected(), ["--collect-only", "-q", "-p", "no:cacheprovider"]
+    where = ["--store", str(store), "--rootdir", str(ROOT)]
+    with contextlib.redirect_stdout(io.StringIO()):
+        pytest.main([str(ROOT / "claims"), *options, *where], plugins=[plugin])
+    return plugin.asked
+
+
+def false_verdicts(
+    claims: list[Asked], reader: Reader, baselines: list[Trial], repetitions: int
+) -> dict:
+    """How many answers are not inconclusive: of all, and of the claims with the most of them."""
+    chosen = profile("embedded")
+    decided, matched, seeds = defaultdict(int), defaultdict(int), []
+    for repetition in range(repetitions):
+        rng = np.random.default_rng([repetition, TRIALS])
+        shuffled = Shuffled(reader, baselines, rng)
+        for asked in claims:
+            finding = ask(asked, shuffled, chosen.seeds, chosen.max_seeds)
+            by_fit, name = finding.matched, f"{asked.claim.id} {asked.variant}".strip()
+            decided[name] += finding.evidence.verdict != "inconclusive"
+            matched[name] += by_fit is not None and by_fit.verdict != "inconclusive"
+            seeds.append(len(finding.asked.seeds))
+        share = sum(decided.values()) / len(seeds)
+        print(f"{repetition + 1} of {repetitions}: {share:.4f} decided", file=sys.stderr)
+    most = sorted(decided.items(), key=lambda pair: -pair[1])[:5]
+    return {
+        "decided": rate(sum(decided.values()), len(seeds)),
+        "fit_matched_decided": rate(sum(matched.values()), len(seeds)),
+        "mean_seeds": float(np.mean(seeds)),
+        "largest_rate_of_a_claim": {name: count / repetitions for name, count in most},
+    }
 
 
 def rate(count: int, n: int) -> dict:

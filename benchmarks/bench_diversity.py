@@ -1,6 +1,4 @@
-"""Vendi scores: ours against vendi-score's at equal results, with peak memory; and approximate
-against exact.
-"""
+"""Vendi scores: ours against vendi-score's at equal results, and approximate against exact."""
 
 import json
 import subprocess
@@ -21,22 +19,17 @@ IMAGES, SIDES = 50_000, 3_072
 
 @pytest.fixture(scope="module")
 def embeddings() -> np.ndarray:
-    """5,000 vectors of 512 dimensions with a common mean and a falling spectrum, as an encoder
-    gives.
-    """
+    """5,000 vectors of 512 dimensions as an encoder gives: a common mean, a falling spectrum."""
     rng = np.random.default_rng(0)
-    return rng.standard_normal((5000, 512)) / np.sqrt(
-        np.arange(1, 513)
-    ) + 0.2 * rng.standard_normal(512)
+    spread = rng.standard_normal((5000, 512)) / np.sqrt(np.arange(1, 513))
+    return spread + 0.2 * rng.standard_normal(512)
 
 
 @pytest.fixture(scope="module")
 def wide() -> np.ndarray:
     """8,000 float32 vectors of 2,500 dimensions."""
-    rng = np.random.default_rng(0)
-    return rng.standard_normal((8000, 2500), dtype=np.float32) / np.arange(
-        1, 2501, dtype=np.float32
-    )
+    vectors = np.random.default_rng(0).standard_normal((8000, 2500), dtype=np.float32)
+    return vectors / np.arange(1, 2501, dtype=np.float32)
 
 
 def _same(ours: float, theirs: float) -> None:
@@ -96,27 +89,28 @@ def test_pixel_score_of_50000_x_3072(versus):
         "import json, resource, bench_diversity as b; s = b._pixels();"
         "print(json.dumps([s, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024]))"
     )
-    told = subprocess.run(
+    output = subprocess.run(
         [sys.executable, "-c", code],
         cwd=Path(__file__).parent,
         capture_output=True,
         text=True,
         check=True,
     ).stdout
-    score, peak = json.loads(told.splitlines()[-1])
+    score, peak = json.loads(output.splitlines()[-1])
     versus(
         _pixels,
         None,
         check=lambda ours, _: _same(ours, score),
         rounds=1,
-        note=f"uint8 in batches of 500; a process of its own peaks at {peak:,.0f} MB (target: under 2,000)",
+        note=(
+            f"uint8 in batches of 500; a process of its own peaks at {peak:,.0f} MB "
+            "(target: under 2,000)"
+        ),
     )
 
 
 def _error(versus, approximated, exact, what: str) -> None:
-    """Times both, with the error of the estimate and of its bounds, in per cent of the exact score,
-    in the note.
-    """
+    """Time both; the note tells the errors of the estimate and of its bounds, in per cent."""
     ours, score = approximated(), exact().score
     errors = [f"{100 * (value / score - 1):+.2g}" for value in (ours.score, ours.lower, ours.upper)]
 

@@ -1,10 +1,9 @@
-"""Marchenko-Pastur fits: ours in WeightWatcher's definition against WeightWatcher's, and the
-default's time.
+"""Marchenko-Pastur fits against WeightWatcher's, and the time of the default definition.
 
     OMP_NUM_THREADS=2 python -m pytest benchmarks/bench_mp.py
 
-Both fit the same eigenvalues; WeightWatcher's function is called as its `analyze` calls it. 74
-spectra of 768 are as many as the matrices of a ViT-B/32 image tower.
+Both fit the same eigenvalues in WeightWatcher's definition; its function is called as its `analyze`
+calls it. A ViT-B/32 image tower has 74 matrices, hence 74 spectra of 768.
 """
 
 import warnings
@@ -35,15 +34,8 @@ def test_fit_of_one_spectrum(versus, ww, N, M, kind):
             )
 
     def check(ours, peer):
-        found = (
-            ours.num_spikes,
-            ours.sigma_mp,
-            ours.soft_rank,
-            ours.bulk_min,
-            ours.bulk_max,
-            ours.w_scale,
-        )
-        np.testing.assert_allclose(found, peer, rtol=1e-9)
+        names = ("num_spikes", "sigma_mp", "soft_rank", "bulk_min", "bulk_max", "w_scale")
+        np.testing.assert_allclose([getattr(ours, name) for name in names], peer, rtol=1e-9)
 
     versus(
         lambda: mp.fit(evals, N, M, 1, "weightwatcher"),

@@ -17,7 +17,10 @@ KINDS = ("gaussian", "marchenko-pastur", "pareto", "student", "trained")
 
 
 def spectrum(kind: str, m: int) -> np.ndarray:
-    """m eigenvalues. trained: noise plus a product whose scales decay as a power of the index."""
+    """Draw m eigenvalues.
+
+    "trained" is noise plus a product whose scales decay as a power of the index.
+    """
     rng = np.random.default_rng(m)
     if kind == "pareto":
         return np.sort(rng.pareto(2.0, m) + 1)
@@ -64,9 +67,9 @@ def test_compare(versus):
     def theirs():
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            found = package.Fit(evals, xmin=fit.xmin, verbose=0)
+            peer = package.Fit(evals, xmin=fit.xmin, verbose=0)
             return [
-                found.distribution_compare("power_law", name)[0]
+                peer.distribution_compare("power_law", name)[0]
                 for name in ("exponential", "lognormal", "truncated_power_law")
             ]
 
@@ -91,8 +94,8 @@ def test_alpha_interval(versus):
 
 
 def passing(spectra: np.ndarray) -> tuple[float, float]:
-    """Shares of B spectra (B, M) that are called reliable, and that are so after the alternatives
-    were asked.
+    """Shares of B spectra (B, M) that are called reliable, before and after the comparison with
+    the alternatives.
     """
     fits = [powerlaw.fit(x) for x in spectra]
     kept = [

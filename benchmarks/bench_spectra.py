@@ -1,7 +1,7 @@
-"""Whole models: ddiv's analysis against WeightWatcher's, on a ViT-B/32 image tower with
-heavy-tailed weights.
+"""Whole models: ddiv's analysis against WeightWatcher's.
 
-Both compute in float64 on the CPU. Results are compared before a ratio counts: see `same`.
+The model is a ViT-B/32 image tower with heavy-tailed weights. Both compute in float64 on the CPU.
+Results are compared before a ratio counts: see `same`.
 """
 
 import numpy as np
@@ -12,7 +12,7 @@ import torch
 from ddiv.spectra import watcher
 from ddiv.spectra.analysis import analyse
 from ddiv.spectra.matrices import weight_matrices
-from tests.spectra_cases import heavy_tailed
+from tests.support.spectra_cases import heavy_tailed
 
 HALVED = 0.5  # WeightWatcher's `conv2d_norm` on a convolution's eigenvalues
 
@@ -30,15 +30,17 @@ def matrices(tower):
 
 @pytest.fixture(scope="module")
 def seen(matrices):
-    """The 37 that WeightWatcher sees: it looks at neither q, k, v of nn.MultiheadAttention nor a
-    bare parameter.
+    """The 37 that WeightWatcher sees.
+
+    It sees neither q, k, v of nn.MultiheadAttention nor a bare parameter.
     """
     return [m for m in matrices if m.kind not in ("q", "k", "v") and m.name != "proj"]
 
 
 def same(ours, theirs):
-    """Every number that both define; the convolution's fit is another one, as its eigenvalues are
-    halved there.
+    """Compare the numbers that both define.
+
+    WeightWatcher halves the eigenvalues of a convolution, which changes its fit.
     """
     layers = {layer.name.removesuffix(".pooled"): layer for layer in ours.layers}
     for i, name in enumerate(theirs["longname"]):
@@ -81,7 +83,7 @@ def test_vit_b32_all_74_against_its_37(versus, ww, tower, matrices):
     )
 
 
-def test_vit_b32_with_MP_fits_and_randomised_spectra(versus, ww, tower, seen):
+def test_vit_b32_with_mp_fits_and_randomised_spectra(versus, ww, tower, seen):
     versus(
         lambda: analyse(seen, mp_definition="weightwatcher", randomise=True),
         lambda: watcher.table(tower, mp=True, randomise=True),
@@ -96,5 +98,8 @@ def test_vit_b32_everything_that_ddiv_measures(versus, matrices):
     versus(
         lambda: analyse(matrices, randomise=True, compare=True, bootstrap=200),
         None,
-        note="74 matrices, MP fits and phases, randomised spectra, likelihood ratios, 200 resamples each",
+        note=(
+            "74 matrices, MP fits and phases, randomised spectra, likelihood ratios, "
+            "200 resamples each"
+        ),
     )

@@ -1,11 +1,10 @@
-"""The catalogue as one table: claim x study -> verdict, effect, interval, seeds, and what became of
-it in a second block of seeds.
+"""The catalogue as one table: claim x study -> verdict, effect, interval, seeds, and verdict again.
 
     python benchmarks/catalogue.py [--store FOLDER] [--recheck]
 
-Takes the store's latest run of the profile's own seeds, and its latest one of other seeds for the
-column "again". --recheck first makes the latter: it puts every claim that was contradicted or
-inconclusive to seeds 100 and on, to tell findings from flukes. Writes
+Takes the store's latest run of the profile's own seeds, and its latest run of other seeds for the
+column "again". --recheck first makes the second of these: it puts every claim that was contradicted
+or inconclusive to seeds 100 and on, to tell findings from flukes. Writes
 benchmarks/results/catalogue.md and .json.
 """
 
@@ -16,6 +15,7 @@ import json
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from ddiv import run as runs
@@ -45,32 +45,25 @@ def main() -> None:
     store = Store(options.store)
     first = findings(store, lambda run: run.seeds[0] == 0)
     if options.recheck:
-        recheck(
-            [one.asked.test for one in first.values() if one.evidence.verdict != "supported"],
-            options.store,
-        )
+        unsupported = [test for test, each in first.items() if each.evidence.verdict != "supported"]
+        recheck(unsupported, options.store)
     again = findings(store, lambda run: run.seeds[0] != 0)
-    rows = [row(one, again.get(test)) for test, one in first.items()]
-    counts = Counter(one["verdict"] for one in rows)
-    same = Counter(one["again"] == one["verdict"] for one in rows if one["again"])
-    (OUT / "catalogue.json").write_text(
-        json.dumps(
-            {
-                "command": "python benchmarks/catalogue.py --recheck",
-                "verdicts": counts,
-                "rechecked": same.total(),
-                "same verdict again": same[True],
-                "rows": rows,
-            },
-            indent=1,
-        )
-        + "\n"
-    )
+    rows = [row(finding, again.get(test)) for test, finding in first.items()]
+    counts = Counter(each["verdict"] for each in rows)
+    same = Counter(each["again"] == each["verdict"] for each in rows if each["again"])
+    results = {
+        "command": "python benchmarks/catalogue.py --recheck",
+        "verdicts": counts,
+        "rechecked": same.total(),
+        "same verdict again": same[True],
+        "rows": rows,
+    }
+    (OUT / "catalogue.json").write_text(json.dumps(results, indent=1) + "\n")
     (OUT / "catalogue.md").write_text(table(rows, counts, same))
     print(dict(counts), "rechecked:", same.total(), "same again:", same[True])
 
 
-def findings(store: Store, wanted) -> dict[str, Finding]:
+def findings(store: Store, wanted: Callable[[runs.Run], bool]) -> dict[str, Finding]:
     """The findings of the latest run that `wanted` takes, by test; empty where there is none."""
     for path in sorted(store.root.glob("runs/*/run.json"), reverse=True):
         run = runs.load(store, path.parent.name)
@@ -78,9 +71,9 @@ def findings(store: Store, wanted) -> dict[str, Finding]:
         if asked and wanted(run):
             reader = Reader(store)
             return {
-                one.test: answer(one, reader)
-                for one in asked
-                if not one.not_applicable and not one.error
+                each.test: answer(each, reader)
+                for each in asked
+                if not each.not_applicable and not each.error
             }
     return {}
 
@@ -88,29 +81,12 @@ def findings(store: Store, wanted) -> dict[str, Finding]:
 def recheck(tests: list[str], store: Path) -> None:
     """Put these tests to other seeds, in the same store.
 
-    What they fail with is the table's to tell.
+    A test that fails stops nothing: the table tells with which verdict.
     """
-    subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "pytest",
-            *tests,
-            "-n",
-            "2",
-            "-q",
-            "--no-header",
-            "--tb=no",
-            "--first-seed",
-            str(AGAIN),
-            "--store",
-            str(store),
-            "--report",
-            str(store / "again.html"),
-        ],
-        cwd=ROOT,
-        check=False,
-    )
+    quiet = ["-n", "2", "-q", "--no-header", "--tb=no", "--first-seed", str(AGAIN)]
+    where = ["--store", str(store), "--report", str(store / "again.html")]
+    command = [sys.executable, "-m", "pytest", *tests, *quiet, *where]
+    subprocess.run(command, cwd=ROOT, check=False)
 
 
 def row(finding: Finding, again: Finding | None) -> dict:
@@ -135,24 +111,43 @@ def row(finding: Finding, again: Finding | None) -> dict:
 
 
 def table(rows: list[dict], counts: Counter, same: Counter) -> str:
+    verdicts = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
+    columns = (
+        *("claim", "study", "variant", "verdict", "effect", "interval", "claimed", "seeds"),
+        *("fit-matched", "again", "explanation"),
+    )
     head = (
-        "# The catalogue on the embedded profile\n\n`python benchmarks/catalogue.py --recheck`: "
-        + ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
-        + f'. Of {same.total()} that were not supported, {same[True]} came out the same with seeds {AGAIN} and on (column "again").\n'
-        "\nA control is a claim made to fail: inconclusive or contradicted is how it should come out.\n\n"
-        "| claim | study | variant | verdict | effect | interval | claimed | seeds | fit-matched | again | explanation |\n"
-        "|---|---|---|---|---|---|---|---|---|---|---|\n"
+        "# The catalogue on the embedded profile\n\n"
+        f"`python benchmarks/catalogue.py --recheck`: {verdicts}. "
+        f"Of {same.total()} that were not supported, {same[True]} came out the same with seeds "
+        f'{AGAIN} and on (column "again").\n\n'
+        "A control is a claim made to fail: inconclusive or contradicted is how it should come "
+        "out.\n\n"
     )
-    return head + "".join(
-        f"| {one['claim']}{' (control)' * one['control']} | {one['study']} | {one['variant']} | {one['verdict']} | {number(one['effect'], sign=True)} "
-        f"| {' to '.join(number(float(end), sign=True) for end in one['interval'])} | {one['claimed']} | {one['seeds']} | {one['matched'] or ''} "
-        f"| {again(one)} | {(one['why'] or '').replace('|', '/')} |\n"
-        for one in rows
-    )
+    lines = [line(columns), "|" + "---|" * len(columns), *(line(cells(each)) for each in rows)]
+    return head + "\n".join(lines) + "\n"
 
 
-def again(one: dict) -> str:
-    return f"{one['again']} ({number(one['effect again'], sign=True)})" if one["again"] else ""
+def line(texts: Iterable[str]) -> str:
+    return f"| {' | '.join(texts)} |"
+
+
+def cells(fields: dict) -> tuple[str, ...]:
+    return (
+        fields["claim"] + " (control)" * fields["control"],
+        fields["study"],
+        fields["variant"],
+        fields["verdict"],
+        number(fields["effect"], sign=True),
+        " to ".join(number(float(end), sign=True) for end in fields["interval"]),
+        fields["claimed"],
+        str(fields["seeds"]),
+        fields["matched"] or "",
+        f"{fields['again']} ({number(fields['effect again'], sign=True)})"
+        if fields["again"]
+        else "",
+        (fields["why"] or "").replace("|", "/"),
+    )
 
 
 if __name__ == "__main__":

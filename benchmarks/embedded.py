@@ -1,9 +1,9 @@
-"""Time README's first command word for word in a fresh clone, then the claims again, warm, with the
-memory of all processes (Linux).
+"""Time README's first command word for word in a fresh clone, then the claims once more (Linux).
 
     python benchmarks/embedded.py [--keep FOLDER]
 
-Writes benchmarks/results/embedded.json. Takes as long as the run does: about three quarters of an
+The second run finds every trial in its store. Writes benchmarks/results/embedded.json, with the
+peak memory of all processes of each run. Takes as long as the run does: about three quarters of an
 hour on two cores. --keep leaves the clone, its store and its report in a folder of yours.
 """
 
@@ -17,6 +17,7 @@ import re
 import subprocess
 import tempfile
 import time
+from collections import defaultdict
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -31,26 +32,18 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         clone = keep or Path(folder) / "ddiv"
         subprocess.run(["git", "clone", "--quiet", HERE.parent, clone], check=True)
-        first = re.search(r"```sh\n(.*?)\n```", (clone / "README.md").read_text(), re.S)[1]
+        first = re.search(r"```sh\n(.*?)\n```", (clone / "README.md").read_text(), re.DOTALL)[1]
         again = ".venv/bin/python -m pytest claims -n 4"
         runs = {
             name: timed(command, clone, Path(folder) / f"{name}.log")
             for name, command in (("first", first), ("again", again))
         }
-        lines = [
-            json.loads(line)
-            for path in clone.glob(".ddiv/runs/*/journal.jsonl")
-            for line in path.read_text().splitlines()
-        ]
+        trials = trials_by_kind(clone / ".ddiv")
         size = sum(
             path.stat().st_size
             for path in (clone / ".ddiv" / "trials").rglob("*")
             if path.is_file()
         )
-    kinds = {
-        kind: [line["seconds"] for line in lines if line["kind"] == kind]
-        for kind in {line["kind"] for line in lines}
-    }
     result = {
         "command": "python benchmarks/embedded.py",
         "commands_timed": {"first": first, "again": again},
@@ -58,19 +51,29 @@ def main() -> None:
         "machine": platform.platform(),
         "python": platform.python_version(),
         **runs,
-        "trials": {
-            kind: {"number": len(seconds), "seconds_each": round(sum(seconds) / len(seconds), 2)}
-            for kind, seconds in sorted(kinds.items())
-        },
+        "trials": trials,
         "store_megabytes": round(size / 1e6, 1),
     }
     (HERE / "results" / "embedded.json").write_text(json.dumps(result, indent=2) + "\n")
     print(json.dumps(result, indent=2))
 
 
+def trials_by_kind(store: Path) -> dict[str, dict]:
+    """How many trials the runs of a store measured, and the mean seconds of each, by kind."""
+    seconds = defaultdict(list)
+    for path in store.glob("runs/*/journal.jsonl"):
+        for line in map(json.loads, path.read_text().splitlines()):
+            seconds[line["kind"]].append(line["seconds"])
+    return {
+        kind: {"number": len(each), "seconds_each": round(sum(each) / len(each), 2)}
+        for kind, each in sorted(seconds.items())
+    }
+
+
 def timed(command: str, folder: Path, log: Path) -> dict:
-    """Run a shell command to its end: seconds, exit status, peak of its processes' proportional
-    memory, last line.
+    """Run a shell command to its end: seconds, exit status, peak memory, last line.
+
+    The memory is the proportional set size of all its processes together.
     """
     started, peak = time.perf_counter(), 0
     with open(log, "w") as out:
@@ -95,14 +98,19 @@ def family(pid: int) -> list[int]:
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     except OSError:
         return [pid]
-    return [pid, *(one for child in children for one in family(int(child)))]
+    return [pid, *(member for child in children for member in family(int(child)))]
 
 
 def memory(pid: int) -> int:
-    """A process's proportional set size in kB: shared pages are counted once over all processes."""
+    """A process's proportional set size in kB.
+
+    A page that n processes share counts as 1/n of a page in each.
+    """
     try:
         return int(
-            re.search(r"^Pss:\s+(\d+)", Path(f"/proc/{pid}/smaps_rollup").read_text(), re.M)[1]
+            re.search(
+                r"^Pss:\s+(\d+)", Path(f"/proc/{pid}/smaps_rollup").read_text(), re.MULTILINE
+            )[1]
         )
     except (OSError, TypeError):
         return 0

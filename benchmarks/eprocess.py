@@ -1,5 +1,4 @@
-"""Error and power of the anytime-valid verdicts of ddiv.evidence, beside other bets and tests with
-a fixed n.
+"""Error and power of ddiv's anytime-valid verdicts, beside other bets and tests with a fixed n.
 
     python benchmarks/eprocess.py [--sequences 10000] [--out benchmarks/results/eprocess.json]
 
@@ -72,8 +71,9 @@ def magnitude(effects: np.ndarray) -> np.ndarray:
 
 
 def self_normalised(effects: np.ndarray) -> np.ndarray:
-    """De la Pena (Annals of Probability 1999): exp(ax - (ax)^2 / 2), never above `magnitude`'s
-    exp(ax) / cosh(ax).
+    """De la Pena's bet (Annals of Probability 1999): exp(ax - (ax)^2 / 2).
+
+    It is never above `magnitude`'s exp(ax) / cosh(ax).
     """
     tilt, stakes = _scaled(effects), (0.125, 0.25, 0.5, 1.0, 1.4)
     paths = [(a * tilt - (a * tilt) ** 2 / 2).cumsum(axis=1) for a in stakes]
@@ -86,8 +86,9 @@ def _scaled(effects: np.ndarray) -> np.ndarray:
 
 
 def peeking(effects: np.ndarray) -> np.ndarray:
-    """No bet: 1/p of the exact sign test for a fixed n, to see what looking at it after every seed
-    does.
+    """No bet: 1/p of the exact sign test for a fixed n.
+
+    It shows what looking at such a test after every seed does.
     """
     seeds = np.arange(1, effects.shape[1] + 1)
     return -stats.binom.logsf((effects > 0).cumsum(axis=1) - 1, seeds, 0.5)
@@ -112,8 +113,8 @@ def t_test(effects: np.ndarray) -> np.ndarray:
 @cache
 def _t_table(n: int) -> tuple[np.ndarray, np.ndarray]:
     angle = np.linspace(-np.pi / 2, np.pi / 2, 401)
-    # The scale integrated out: s^(n-1) exp(-s^2/2 + delta sqrt(n) u s) over its bulk, on a fine
-    # grid.
+    # The scale is integrated out on a fine grid over the bulk of
+    # s^(n-1) exp(-s^2/2 + delta sqrt(n) u s).
     s = np.linspace(1e-3, math.sqrt(n) * (1 + max(DELTAS)) + 9, 800)
     base = (n - 1) * np.log(s) - s**2 / 2
     ratios = [
@@ -137,7 +138,10 @@ BETS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 def decided(
     bet: Callable[[np.ndarray], np.ndarray], effects: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The seeds after which each sequence (m, n) is supported, and contradicted; infinity if never."""
+    """The seeds after which each sequence (m, n) is supported, and contradicted.
+
+    Infinity where it never is.
+    """
 
     def first(values: np.ndarray) -> np.ndarray:
         reached = bet(values) >= math.log(2 / ALPHA)
@@ -179,7 +183,10 @@ def errors(sequences: int) -> dict:
 
 
 def coverage(sequences: int) -> dict:
-    """Of `judge`'s intervals after LOOKS seeds, which lie within those of all seeds before."""
+    """How often `judge`'s interval after LOOKS seeds holds the truth.
+
+    It lies within the intervals of all seeds before, so these hold it then too.
+    """
     cases = {
         "sign": ("exponential, median 0", sequences),
         "signed-rank": ("t with 2 degrees of freedom", sequences // 2),
@@ -239,9 +246,7 @@ def sign_test_n(positive: float) -> int:
 
 
 def t_test_n(size: float) -> int:
-    """The fewest seeds with 80 % power for the paired t-test at ALPHA / 2 each way, Gaussian
-    effects.
-    """
+    """The fewest seeds with 80 % power for the paired t-test of Gaussian effects, as above."""
     return next(
         n
         for n in range(2, 2000)

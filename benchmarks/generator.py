@@ -1,5 +1,6 @@
-"""Which generator the embedded studies should train: the project's own beside diffusers' networks
-and a conditional autoencoder.
+"""Which generator the embedded studies should train.
+
+Compares the project's own with diffusers' networks and a conditional autoencoder.
 
     python benchmarks/generator.py [--seconds 60]
 
@@ -15,6 +16,7 @@ import argparse
 import json
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -51,9 +53,8 @@ class UNet(nn.Module):
         )
 
     def forward(self, noisy: Tensor, level: Tensor, labels: Tensor) -> Tensor:
-        return self.net(
-            noisy.unflatten(1, (3, SIDE, SIDE)), 1000 * level, class_labels=labels
-        ).sample.flatten(1)
+        images = noisy.unflatten(1, (3, SIDE, SIDE))
+        return self.net(images, 1000 * level, class_labels=labels).sample.flatten(1)
 
 
 class Transformer(nn.Module):
@@ -81,8 +82,9 @@ class Transformer(nn.Module):
 
 
 class Autoencoder(nn.Module):
-    """A conditional variational autoencoder (Sohn et al. 2015) of linear layers: 32 latent
-    dimensions, Gaussian decoder.
+    """A conditional variational autoencoder (Sohn et al. 2015) of linear layers.
+
+    It has 32 latent dimensions and a Gaussian decoder.
     """
 
     def __init__(
@@ -106,20 +108,17 @@ class Autoencoder(nn.Module):
         )
 
     def decode(self, hidden: Tensor, labels: Tensor) -> Tensor:
-        return self.decoder(torch.cat([hidden, F.one_hot(labels, self.classes).float()], dim=1))
+        return self.decoder(self._with_class(hidden, labels))
 
     def loss(self, images: Tensor, labels: Tensor) -> Tensor:
-        mean, log_variance = self.encoder(
-            torch.cat([images, F.one_hot(labels, self.classes).float()], dim=1)
-        ).chunk(2, dim=1)
+        mean, log_variance = self.encoder(self._with_class(images, labels)).chunk(2, dim=1)
         hidden = mean + torch.randn_like(mean) * (log_variance / 2).exp()
         kl = (mean**2 + log_variance.exp() - 1 - log_variance).sum(1).mean() / 2
-        # A Gaussian of deviation .1 about what is decoded.
-        return (
-            F.mse_loss(self.decode(hidden, labels), images, reduction="none").sum(1).mean()
-            / (2 * 0.1**2)
-            + kl
-        )
+        error = F.mse_loss(self.decode(hidden, labels), images, reduction="none").sum(1).mean()
+        return error / (2 * 0.1**2) + kl  # a Gaussian of deviation .1 about the decoded image
+
+    def _with_class(self, values: Tensor, labels: Tensor) -> Tensor:
+        return torch.cat([values, F.one_hot(labels, self.classes).float()], dim=1)
 
 
 def train(
@@ -130,11 +129,8 @@ def train(
     seconds: float,
 ) -> int:
     """Adam for this long on random batches; returns the number of steps."""
-    optimiser, started, steps = (
-        torch.optim.AdamW(model.parameters(), lr=1e-3, fused=True),
-        time.process_time(),
-        0,
-    )
+    optimiser = torch.optim.AdamW(model.parameters(), lr=1e-3, fused=True)
+    started, steps = time.process_time(), 0
     while time.process_time() - started < seconds:
         rows = torch.randint(len(images), (BATCH,))
         value = loss(images[rows], labels[rows])
@@ -150,8 +146,8 @@ def flow_loss(model: nn.Module, classes: int) -> Callable[[Tensor, Tensor], Tens
     def loss(clean: Tensor, labels: Tensor) -> Tensor:
         level = torch.sigmoid(torch.randn(len(clean)))
         shown = torch.where(torch.rand(len(clean)) < WITHHELD, classes, labels)
-        found = model(torch.lerp(clean, torch.randn_like(clean), level[:, None]), level, shown)
-        return ((found - clean) / level.clamp(min=NEAREST)[:, None]).square().mean()
+        predicted = model(torch.lerp(clean, torch.randn_like(clean), level[:, None]), level, shown)
+        return ((predicted - clean) / level.clamp(min=NEAREST)[:, None]).square().mean()
 
     return loss
 
@@ -162,7 +158,7 @@ def follow(model: nn.Module, labels: Tensor, classes: int, guidance: float, step
     model.eval()
     state = torch.randn(len(labels), 3 * SIDE * SIDE)
     levels = torch.linspace(1, 0, steps + 1).tolist()
-    for level, following in zip(levels, levels[1:]):
+    for level, following in pairwise(levels):
         at = torch.full((len(labels),), level)
         without = model(state, at, torch.full_like(labels, classes))
         image = without + guidance * (model(state, at, labels) - without)
@@ -187,42 +183,19 @@ def main() -> None:
     side, rows = data.inputs.shape[-1], []
 
     def judge(name: str, spent: float, steps: int, parameters: int, drawn: np.ndarray) -> None:
-        found = quality(drawn, data.labels, data, clip)
-        rows.append(
-            {
-                "generator": name,
-                "parameters": parameters,
-                "seconds": round(spent, 1),
-                "steps": steps,
-                **found,
-            }
-        )
-        print(
-            name,
-            f"{spent:.0f} s, {steps} steps, accuracy {found['accuracy']['samples']:.3f}",
-            flush=True,
-        )
+        judged = quality(drawn, data.labels, data, clip)
+        accuracy = judged["accuracy"]["samples"]
+        cost = {"parameters": parameters, "seconds": round(spent, 1), "steps": steps}
+        rows.append({"generator": name, **cost, **judged})
+        print(name, f"{spent:.0f} s, {steps} steps, accuracy {accuracy:.3f}", flush=True)
 
     started = time.process_time()
     fitted = fit(data.inputs, data.labels, classes, study.generator, torch.device("cpu"))
     spent = time.process_time() - started
-    drawn = sample(
-        fitted.weights,
-        classes,
-        study.generator,
-        setting,
-        data.labels,
-        side,
-        SEED + 1,
-        torch.device("cpu"),
-    )
-    judge(
-        "ddiv's flow",
-        spent,
-        study.generator.steps,
-        sum(array.size for array in fitted.weights.values()),
-        drawn,
-    )
+    cpu, spec = torch.device("cpu"), study.generator
+    drawn = sample(fitted.weights, classes, spec, setting, data.labels, side, SEED + 1, cpu)
+    size = sum(array.size for array in fitted.weights.values())
+    judge("ddiv's flow", spent, spec.steps, size, drawn)
     for name, make in {
         "diffusers UNet2DModel": UNet,
         "diffusers DiTTransformer2DModel": Transformer,
@@ -230,13 +203,8 @@ def main() -> None:
     }.items():
         torch.manual_seed(SEED)
         model = make(classes)
-        steps = train(
-            model,
-            model.loss if make is Autoencoder else flow_loss(model, classes),
-            images,
-            labels,
-            seconds,
-        )
+        loss = model.loss if make is Autoencoder else flow_loss(model, classes)
+        steps = train(model, loss, images, labels, seconds)
         with torch.no_grad():
             state = (
                 model.decode(torch.randn(len(labels), model.latent), labels)
@@ -244,19 +212,14 @@ def main() -> None:
                 else follow(model, labels, classes, setting.guidance, setting.steps)
             )
         drawn = (decode(state, SIDE, side) * 255).round().to(torch.uint8).numpy()
-        judge(name, seconds, steps, sum(one.numel() for one in model.parameters()), drawn)
-    OUT.write_text(
-        json.dumps(
-            {
-                "command": f"python benchmarks/generator.py --seconds {seconds:g}",
-                "classes": classes,
-                "images": len(data.inputs),
-                "rows": rows,
-            },
-            indent=2,
-        )
-        + "\n"
-    )
+        judge(name, seconds, steps, sum(each.numel() for each in model.parameters()), drawn)
+    results = {
+        "command": f"python benchmarks/generator.py --seconds {seconds:g}",
+        "classes": classes,
+        "images": len(data.inputs),
+        "rows": rows,
+    }
+    OUT.write_text(json.dumps(results, indent=2) + "\n")
 
 
 if __name__ == "__main__":

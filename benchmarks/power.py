@@ -1,10 +1,10 @@
 """Draws benchmarks/results/power.svg from results/eprocess.json: seeds needed against effect size.
 
-`python benchmarks/power.py`
+    python benchmarks/power.py
 
 Sequential methods: the seeds by which 80 % of sequences are decided. Fixed n: the fewest seeds with
-80 % power, which must be chosen before the effect is known and looked at once. Needs matplotlib,
-which WeightWatcher brings.
+80 % power; that number must be chosen before the effect is known, and the test looked at once.
+Needs matplotlib, which WeightWatcher brings.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ FIXED = {
     "sign test": ("sign test, fixed n", "#0b5394", ":"),
     "paired t-test": ("paired t-test, fixed n", "#b45309", ":"),
 }
+TICKS = [5, 6, 7, 10, 20, 50, 100, 200, 400]
 
 
 def main() -> None:
@@ -36,23 +37,11 @@ def main() -> None:
     x = [float(size) for size in sizes]
     figure, axes = plt.subplots(figsize=(7, 4.2), layout="constrained")
     for name, (label, colour, style) in LINES.items():
-        axes.plot(
-            x,
-            [figures[size][name]["80%"] for size in sizes],
-            style,
-            color=colour,
-            label=label,
-            marker="o",
-            markersize=3,
-        )
+        seeds = [figures[size][name]["80%"] for size in sizes]
+        axes.plot(x, seeds, style, color=colour, label=label, marker="o", markersize=3)
     for name, (label, colour, style) in FIXED.items():
-        axes.plot(
-            x,
-            [figures[size]["fixed n, 80 % power"][name] for size in sizes],
-            style,
-            color=colour,
-            label=label,
-        )
+        seeds = [figures[size]["fixed n, 80 % power"][name] for size in sizes]
+        axes.plot(x, seeds, style, color=colour, label=label)
     axes.set(
         xscale="log",
         yscale="log",
@@ -60,8 +49,8 @@ def main() -> None:
         ylabel="seeds for a verdict in 80 % of cases",
         xticks=x,
         xticklabels=sizes,
-        yticks=[5, 6, 7, 10, 20, 50, 100, 200, 400],
-        yticklabels=[5, 6, 7, 10, 20, 50, 100, 200, 400],
+        yticks=TICKS,
+        yticklabels=TICKS,
     )
     axes.minorticks_off()
     axes.grid(alpha=0.3)

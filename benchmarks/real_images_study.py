@@ -1,12 +1,12 @@
-"""Studies of real images on a CPU: PACS (photo trains; paintings, cartoons and sketches are out of
-distribution) and CIFAR-10.
+r"""Studies of real images on a CPU: PACS and CIFAR-10.
 
-    pytest claims --study benchmarks/real_images_study.py --data-root FOLDER -n 2 -k "dropout or
-    weight_decay or augmentation"
+    pytest claims --study benchmarks/real_images_study.py --data-root FOLDER -n 2 \
+        -k "dropout or weight_decay or augmentation"
 
-FOLDER holds pacs96/DOMAIN/CLASS/*.jpg, and a prefix of CIFAR-10 as cifar10-lossless-subset.npz. The
-models are the embedded profile's: the small CLIP that ddiv ships, and a ResNet-18 at a quarter of
-its width from scratch.
+Of PACS, photos are trained on; paintings, cartoons and sketches are out of distribution. FOLDER
+holds pacs96/DOMAIN/CLASS/*.jpg, and a prefix of CIFAR-10 as cifar10-lossless-subset.npz. The models
+are the embedded profile's: the small CLIP that ddiv ships, and a ResNet-18 at a quarter of its
+width from scratch.
 """
 
 from ddiv.models import embedded_weights
@@ -26,13 +26,14 @@ CIFAR = Arrays(
 )
 CLIP, RESNET = Clip(embedded_weights()), ResNet18(width=16, stem_stride=2)
 STEPS = (0, 0.5, 1, 1.5, 2, 3, 4, 5, 6, 8, 10)
-ARMS = dict(
-    decays=(1e-3, 1e-2),
-    augmentations=("auto", "rand", "noise30"),
-    early_stop=0.3,
-    view_size=500,
-    embedders=(CLIP,),
-)
+ARMS = {
+    "decays": (1e-3, 1e-2),
+    "augmentations": ("auto", "rand", "noise30"),
+    "early_stop": 0.3,
+    "view_size": 500,
+    "embedders": (CLIP,),
+}
+RESNET_TITLE = "ResNet-18 at a quarter of its width, from scratch"
 
 STUDIES = tuple(
     Study(
@@ -52,13 +53,6 @@ STUDIES = tuple(
     )
     for model, title, backbone, lr, head_lr, rates in (
         ("clip", "Small CLIP (ViT), fine-tuned", CLIP, 1e-3, 1e-2, (0.1, 0.2)),
-        (
-            "resnet18",
-            "ResNet-18 at a quarter of its width, from scratch",
-            RESNET,
-            2e-3,
-            None,
-            (0.05, 0.1),
-        ),
+        ("resnet18", RESNET_TITLE, RESNET, 2e-3, None, (0.05, 0.1)),
     )
 )

@@ -1,20 +1,23 @@
-"""Arms trained at once in one process, with stacked parameters under torch.func.vmap, against
-ddiv's step of one arm.
+"""Arms that are trained at once in one process, against ddiv's step of one arm.
 
-    python benchmarks/stacked.py                  on the CPU: the embedded CLIP and ResNet-18, one thread
-    python benchmarks/stacked.py --device cuda    on a GPU: ViT-B/32, random weights, 224 pixels, batch 32, bf16
+    python benchmarks/stacked.py                  on the CPU: the embedded CLIP and ResNet-18,
+                                                  one thread
+    python benchmarks/stacked.py --device cuda    on a GPU: ViT-B/32, random weights, 224 pixels,
+                                                  batch 32, bf16
 
-First both train one network for three steps on the same batch: their losses have to agree to 1e-4
-(in bf16 to 2e-2). It prints, and writes to benchmarks/results/stacked-DEVICE.json, milliseconds a
-step and arm, by turns and their medians (on the CPU of the processor's time), for 1 arm as ddiv
-steps it and for 2, 4 and 8 stacked. On a GPU neither is captured as a CUDA graph, as in a trial
-ddiv's steps are: both are launched kernel by kernel. Several workers on a card: `training.py`.
+The parameters of such arms are stacked, and computed with under torch.func.vmap. First both train
+one network for three steps on the same batch: their losses have to agree to 1e-4 (in bf16 to 2e-2).
+It prints, and writes to benchmarks/results/stacked-DEVICE.json, milliseconds a step and arm, by
+turns and their medians (on the CPU of the processor's time), for 1 arm as ddiv steps it and for 2,
+4 and 8 stacked. On a GPU neither is captured as a CUDA graph, although ddiv captures its steps in a
+trial: both are launched kernel by kernel. `training.py` has several workers on a card.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import statistics
 import sys
 import time
@@ -39,11 +42,11 @@ from ddiv.treatment import BASELINE
 
 RESULTS = Path(__file__).parent / "results"
 STACKS = 2, 4, 8
-AGREEMENT_STEPS = 3  # more amplify round-off, batch norm most
+AGREEMENT_STEPS = 3  # with more of them round-off grows, most of all in batch norm
 
 
 class Subject(NamedTuple):
-    """What is trained: a network made anew, by Adam at a rate, on one batch."""
+    """A network that is made anew for each training, and the one batch that it is trained on."""
 
     name: str
     make: Callable[[], Network]
@@ -85,20 +88,21 @@ def one_arm(subject: Subject, device: torch.device) -> Callable[[], Tensor]:
 
 
 def stacked(subject: Subject, arms: int, device: torch.device) -> Callable[[], Tensor]:
-    """A step of so many networks, each with a copy of the batch and a loss of its own: their losses
-    (arms,).
+    """A step of this many networks, each with a copy of the batch and a loss of its own.
+
+    The step returns their losses (arms,).
     """
     networks = [subject.make().train().to(device) for _ in range(arms)]
     state, buffers = stack_module_state(networks)
     trained = {
         name: state[name].detach().requires_grad_()
-        for name, one in networks[0].named_parameters()
-        if one.requires_grad
+        for name, parameter in networks[0].named_parameters()
+        if parameter.requires_grad
     }
-    frozen = {name: one.detach() for name, one in state.items() if name not in trained}
+    frozen = {name: array.detach() for name, array in state.items() if name not in trained}
     optimiser = torch.optim.Adam(trained.values(), lr=subject.recipe.lr, fused=True)
     inputs, labels = (
-        one.expand(arms, *one.shape).contiguous() for one in (subject.inputs, subject.labels)
+        each.expand(arms, *each.shape).contiguous() for each in (subject.inputs, subject.labels)
     )
 
     def loss(trained, frozen, buffers, inputs, labels):
@@ -111,16 +115,16 @@ def stacked(subject: Subject, arms: int, device: torch.device) -> Callable[[], T
         optimiser.zero_grad()
         # vmap has no rule for the fused attention of the CPU; the plain one is as fast there
         with computing(device, precision(device)), sdpa_kernel(SDPBackend.MATH):
-            found = losses(trained, frozen, buffers, inputs, labels)
-        found.sum().backward()
+            by_arm = losses(trained, frozen, buffers, inputs, labels)
+        by_arm.sum().backward()
         optimiser.step()
-        return found.detach()
+        return by_arm.detach()
 
     return step
 
 
 def agreement(subject: Subject, device: torch.device) -> float:
-    """How far apart the losses of both ways are at most, over some steps of equal networks."""
+    """The largest difference between the losses of both ways, over some steps of equal networks."""
     network = subject.make()
     same = subject._replace(make=lambda: _copy(subject.make(), network))
     alone, together = one_arm(same, device), stacked(same, 2, device)
@@ -150,16 +154,16 @@ def compared(subject: Subject, device: torch.device, repetitions: int, count: in
     apart, allowed = agreement(subject, device), 2e-2 if precision(device) == "bf16" else 1e-4
     if apart > allowed:
         sys.exit(
-            f"{subject.name}: stacked arms' losses are {apart:g} from those of one alone, more than {allowed:g}"
+            f"{subject.name}: stacked arms' losses are {apart:g} from those of one alone, "
+            f"more than {allowed:g}"
         )
-    found: dict[str, list[float]] = {}
+    milliseconds: dict[str, list[float]] = {}
     for _ in range(repetitions):
         for arms in (1, *STACKS):
             step = one_arm(subject, device) if arms == 1 else stacked(subject, arms, device)
-            found.setdefault(str(arms), []).append(
-                1e3 * seconds(step, device, max(count // arms, 10)) / arms
-            )
-    medians = {arms: round(statistics.median(times), 3) for arms, times in found.items()}
+            time_a_step = 1e3 * seconds(step, device, max(count // arms, 10))
+            milliseconds.setdefault(str(arms), []).append(time_a_step / arms)
+    medians = {arms: round(statistics.median(times), 3) for arms, times in milliseconds.items()}
     return {
         "losses_apart": apart,
         "milliseconds_a_step_and_arm": medians,
@@ -183,18 +187,18 @@ def main() -> None:
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
     subjects = [embedded(0), embedded(2)] if device.type == "cpu" else [vit(device)]
-    found = {
-        one.name: compared(one, device, options.repetitions, options.steps) for one in subjects
-    }
-    told = {
-        "command": " ".join(["python", "benchmarks/stacked.py", *sys.argv[1:]]),
+    results = {
+        "command": shlex.join(["python", "benchmarks/stacked.py", *sys.argv[1:]]),
         "date": time.strftime("%Y-%m-%d", time.gmtime()),
         "device": device_name(device),
         "precision": precision(device),
         "torch": str(torch.__version__),
-        "found": found,
+        "found": {
+            subject.name: compared(subject, device, options.repetitions, options.steps)
+            for subject in subjects
+        },
     }
-    text = json.dumps(told, indent=2) + "\n"
+    text = json.dumps(results, indent=2) + "\n"
     (RESULTS / f"stacked-{device.type}.json").write_text(text)
     print(text)
 

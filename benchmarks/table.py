@@ -1,5 +1,6 @@
-"""Rewrites the table of ratios in benchmarks/README.md from benchmarks/results/*.json: `python
-benchmarks/table.py`.
+"""Rewrites the table of ratios in benchmarks/README.md from benchmarks/results/*.json.
+
+python benchmarks/table.py
 """
 
 from __future__ import annotations
@@ -47,12 +48,12 @@ def table(folder: Path = HERE / "results") -> str:
         if "benchmarks" not in kept:
             continue
         machine, versions = kept["machine_info"], kept["versions"]
-        told = ", ".join(f"{name} {version}" for name, version in versions.items())
+        libraries = ", ".join(f"{name} {version}" for name, version in versions.items())
         parts += [
             f"### {path.stem}",
             f"`{kept['command']}`, {kept['datetime'][:10]}, "
             f"{machine['cpu']['count']} cores ({machine['cpu'].get('brand_raw', 'unknown')}), "
-            f"Python {machine['python_version']}, {told}",
+            f"Python {machine['python_version']}, {libraries}",
             "",
             *rows([b["extra_info"] for b in kept["benchmarks"]]),
             "",

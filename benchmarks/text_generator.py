@@ -1,13 +1,13 @@
-"""Which settings of the n-gram generator the embedded text study should draw from: quality of
-samples, and what they teach.
+"""Which settings of the n-gram generator the embedded text study should draw from.
 
     python benchmarks/text_generator.py [--worlds 3]
 
-On as many complaints worlds (of seeds that no study has) a model is fitted to the training texts
-and a sample drawn for each of them, by every setting. `ddiv.generate.text_quality` judges the
-samples with the shipped BERT's embeddings, beside fresh real texts; "teaches" is the accuracy on
-real test texts of a linear classifier (ridge regression on TF-IDF of 1- and 2-grams) that was
-trained on samples alone, in domain and out of it (Ravuri and Vinyals 2019). Writes
+It measures the quality of samples and what a classifier learns from them, on several complaints
+worlds (of seeds that no study has). In each a model is fitted to the training texts, and every
+setting draws one sample per training text. `ddiv.generate.text_quality` judges the samples with the
+shipped BERT's embeddings, beside fresh real texts; "teaches" is the accuracy on real test texts of
+a linear classifier (ridge regression on TF-IDF of 1- and 2-grams) that was trained on samples
+alone, in domain and out of it (Ravuri and Vinyals 2019). Writes
 benchmarks/results/text_generator.json.
 """
 
@@ -49,12 +49,9 @@ SETTINGS = [
 
 
 def teaches(texts: np.ndarray, labels: np.ndarray, data: Dataset) -> dict[str, float]:
-    """Accuracy of a classifier of these texts on the real ones of the training domain, and its mean
-    over the others.
-    """
-    pupil = make_pipeline(
-        TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True), RidgeClassifier()
-    ).fit(texts, labels)
+    """Accuracy on real texts, in domain and its mean over the others, of a classifier of these."""
+    vectors = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True)
+    pupil = make_pipeline(vectors, RidgeClassifier()).fit(texts, labels)
     inside, *outside = (pupil.score(*test) for test in data.tests.values())
     return {"in domain": inside, "out of domain": float(np.mean(outside))}
 
@@ -78,53 +75,48 @@ def main() -> None:
     )
     worlds = parser.parse_args().worlds
     torch.set_num_threads(1)
-    found: dict[str, list] = {
-        name: [] for name in ("fresh real texts", *(one.name for one in SETTINGS))
-    }
+    names = ("fresh real texts", *(setting.name for setting in SETTINGS))
+    judgements: dict[str, list] = {name: [] for name in names}
     fits, spec = [], NGram(seed=SEED)
     for seed in range(SEED, SEED + worlds):
         data = load(ComplaintsWorld(12, 10, WORLD_VERSION, seed=seed))
         real = (data.inputs, data.labels)
         fresh = load(ComplaintsWorld(12, 10, WORLD_VERSION, seed=seed + 500)).inputs
-        found["fresh real texts"].append(judged(fresh, data))
+        judgements["fresh real texts"].append(judged(fresh, data))
         started = time.process_time()
         fitted = ngram.fit(*real, len(data.classes), spec)
+        models = ("1-grams", "2-grams", "3-grams", "with classes")
         fits.append(
             {
                 "seconds": time.process_time() - started,
                 "bytes": sum(array.nbytes for array in fitted.weights.values()),
-                "perplexity": dict(
-                    zip(("1-grams", "2-grams", "3-grams", "with classes"), np.exp(fitted.losses))
-                ),
+                "perplexity": dict(zip(models, np.exp(fitted.losses))),
             }
         )
         for setting in SETTINGS:
             started = time.process_time()
             drawn = ngram.sample(fitted.weights, setting, data.labels, real, seed)
-            found[setting.name].append(
-                {"seconds": time.process_time() - started, **judged(drawn, data)}
-            )
-    rows = [{"setting": name, **mean(each)} for name, each in found.items()]
+            spent = time.process_time() - started
+            judgements[setting.name].append({"seconds": spent, **judged(drawn, data)})
+    rows = [{"setting": name, **mean(each)} for name, each in judgements.items()]
     for row in rows:
+        accuracy, learnt = row["accuracy"], row["teaches"]
         print(
-            f"{row['setting']:45} accuracy {row['accuracy']['samples']:.3f} of {row['accuracy']['real']:.3f}, "
-            f"Vendi {row['vendi/embedding']['samples']:.1f}, copied {row['copied']['samples']:.2f}, "
-            f"teaches {row['teaches']['in domain']:.3f}, {row['teaches']['out of domain']:.3f}"
+            f"{row['setting']:45} "
+            f"accuracy {accuracy['samples']:.3f} of {accuracy['real']:.3f}, "
+            f"Vendi {row['vendi/embedding']['samples']:.1f}, "
+            f"copied {row['copied']['samples']:.2f}, "
+            f"teaches {learnt['in domain']:.3f}, {learnt['out of domain']:.3f}"
         )
-    OUT.write_text(
-        json.dumps(
-            {
-                "command": f"python benchmarks/text_generator.py --worlds {worlds}",
-                "world": WORLD_VERSION,
-                "texts": len(data.inputs),
-                "classes": len(data.classes),
-                "fit": mean(fits),
-                "rows": rows,
-            },
-            indent=2,
-        )
-        + "\n"
-    )
+    results = {
+        "command": f"python benchmarks/text_generator.py --worlds {worlds}",
+        "world": WORLD_VERSION,
+        "texts": len(data.inputs),
+        "classes": len(data.classes),
+        "fit": mean(fits),
+        "rows": rows,
+    }
+    OUT.write_text(json.dumps(results, indent=2) + "\n")
     print(json.dumps(mean(fits)))
 
 

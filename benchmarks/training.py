@@ -1,26 +1,24 @@
-"""How long a trial takes ddiv and the plain loop that a paper's code uses, by turns in one run, and
-the ratio of the two.
+"""How long a trial takes ddiv and the plain loop that a paper's code uses, and their ratio.
 
-    python benchmarks/training.py                  on the CPU: the embedded CLIP study, whole trials
-    python benchmarks/training.py --device cuda    on a GPU: ViT-B/32, random weights, random images of 224 pixels, batch 32
+    python benchmarks/training.py                  on the CPU: the embedded CLIP study
+    python benchmarks/training.py --device cuda    on a GPU: ViT-B/32, batch 32, random weights,
+                                                   random images of 224 pixels
 
-The plain loop: a DataLoader that applies torchvision's transforms to PIL images one by one (on a
-GPU in up to 8 processes, into pinned memory), one arm after another in fp32, Adam as torch makes
-it, evaluation on the tests at the end, then WeightWatcher(model).analyze(). Same images, network,
-epochs and batches. ddiv does more in that time: spectra before and after, of q, k and v too, the
-fit to the clean training set, and of the baseline its trajectory and truncated copies. On the CPU
-ddiv trains as many trials at once as there are cores, one thread each, as a run of it does; the
-plain loop one after the other, with one thread and with a thread a core, of which the faster
-counts. With --busy both have one thread.
+Both train whole trials, by turns in one run. The plain loop: a DataLoader that applies
+torchvision's transforms to PIL images one by one (on a GPU in up to 8 processes, into pinned
+memory), one arm after another in fp32, Adam as torch makes it, evaluation on the tests at the end,
+then WeightWatcher(model).analyze(). Images, network, epochs and batches are the same. ddiv does
+more in that time: spectra before and after, of q, k and v too, the fit to the clean training set,
+and the baseline's trajectory and truncated copies. On the CPU ddiv trains one trial per core at
+once, one thread each, as a run of it does. The plain loop trains one after the other, with one
+thread and with one thread per core; the faster of these counts. With --busy both have one thread.
 
 It prints, and writes to benchmarks/results/training-cpu.json or training-cuda.json with the
 command:
 - for each arm the seconds a trial (medians), the ratio in each repetition and its median, that of
   the processor's seconds, and the accuracies of both;
-- on the CPU the ratio for the whole study, of whose arms one is the baseline;
-- on a GPU images/s, TFLOP/s and share of the card's bf16 peak with 1, 2, 4 and 8 workers on the
-  card, images/s of one worker by arm and of evaluation, and the hours for the paper's grid of
-  ViT-B/32: 23 arms x 6 data sets x 3 seeds.
+- on the CPU the ratio for the whole study, where one arm is the baseline;
+- on a GPU what `training_gpu.py` measures: images/s by number of workers, and hours of the grid.
 """
 
 from __future__ import annotations
@@ -28,6 +26,7 @@ from __future__ import annotations
 import argparse
 import json
 import platform
+import shlex
 import statistics
 import sys
 import time
@@ -40,21 +39,11 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 import torch
-from training_gpu import (
-    EPOCHS,
-    NOTHING,
-    PEAKS,
-    Scale,
-    evaluating,
-    flops_an_image,
-    projected,
-    side_by_side,
-    stepping,
-)
+from training_gpu import AUTO, DROPOUT, EPOCHS, NOTHING, Scale, speeds
 from training_plain import plain
 
 from ddiv.backbone import add_dropout, build
-from ddiv.datasets import Shown, load
+from ddiv.datasets import Dataset, Shown, load
 from ddiv.machine import device_name, processor_name, usable_cores
 from ddiv.measure import measure
 from ddiv.profiles import profile
@@ -66,12 +55,11 @@ from ddiv.treatment import BASELINE, Augmentation, Dropout, Treatment
 from ddiv.trial import Trial, trial
 
 RESULTS = Path(__file__).parent / "results"
-DROPOUT, AUTO = Treatment.of(Dropout(0.1)), Treatment.of(Augmentation("auto"))
 
 
 class Done(NamedTuple):
-    """A trial's accuracy on each domain's tests, the training domain first, and the processor's
-    time for it.
+    """A trial's accuracy on each domain's tests, the training domain first, and its processor
+    time.
     """
 
     accuracies: list[float]
@@ -79,17 +67,15 @@ class Done(NamedTuple):
 
 
 class Run(NamedTuple):
-    """What a trial took, and its accuracy on the tests of the training domain and, on average, of
-    the others.
-    """
+    """What a trial took, and its accuracies."""
 
     seconds: float
     processor_seconds: float
-    accuracy: float
-    elsewhere: float
+    accuracy: float  # on the tests of the training domain
+    elsewhere: float  # on the tests of the other domains, on average
 
 
-# One trial of a treatment, or several at once.
+# Trains one trial of a treatment, or several at once.
 Side = Callable[[Treatment, int], list[Done]]
 
 
@@ -99,41 +85,40 @@ def done(work: Callable[[], list[float]]) -> Done:
 
 
 def timed(side: Side, treatment: Treatment, seed: int) -> Run:
-    """A trial's share of the time that it took, and the means over trials that were trained at
-    once.
-    """
+    """Seconds per trial, and means over the trials that were trained at once."""
     started = time.perf_counter()
-    found = side(treatment, seed)
-    seconds = (time.perf_counter() - started) / len(found)
-    processor = float(np.mean([one.processor_seconds for one in found]))
-    first, *others = np.array([one.accuracies for one in found]).mean(0)
+    trials = side(treatment, seed)
+    seconds = (time.perf_counter() - started) / len(trials)
+    processor = float(np.mean([each.processor_seconds for each in trials]))
+    first, *others = np.array([each.accuracies for each in trials]).mean(0)
     return Run(seconds, processor, float(first), float(np.mean(others)))
 
 
 def compared(
     sides: dict[str, Side], arms: tuple[Treatment, ...], repetitions: int
 ) -> dict[str, dict]:
-    """All sides, ddiv among them, train every arm by turns, once a repetition; who is first
-    changes.
+    """All sides, ddiv among them, train every arm by turns, once a repetition.
+
+    The side that goes first changes with the repetition.
     """
-    runs = {arm: {side: [] for side in sides} for arm in arms}
+    runs: dict[Treatment, dict[str, list[Run]]] = {
+        arm: {side: [] for side in sides} for arm in arms
+    }
     for seed in range(repetitions):
         for arm in arms:
             for side in list(sides)[:: -1 if seed % 2 else 1]:
                 runs[arm][side].append(timed(sides[side], arm, seed))
-            told = ", ".join(f"{side} {of[-1].seconds:.2f} s" for side, of in runs[arm].items())
-            print(
-                f"{arm.label}, repetition {seed}: {told}; {ratios(runs[arm], 'seconds')[-1]:.2f} times",
-                file=sys.stderr,
-            )
+            times = ", ".join(f"{side} {of[-1].seconds:.2f} s" for side, of in runs[arm].items())
+            ratio = ratios(runs[arm], "seconds")[-1]
+            print(f"{arm.label}, repetition {seed}: {times}; {ratio:.2f} times", file=sys.stderr)
     return {
         arm.label: {
-            **{side: median(of) for side, of in found.items()},
-            "ratio": statistics.median(ratios(found, "seconds")),
-            "ratios": ratios(found, "seconds"),
-            "ratio_of_processor_seconds": statistics.median(ratios(found, "processor_seconds")),
+            **{side: median(of) for side, of in by_side.items()},
+            "ratio": statistics.median(ratios(by_side, "seconds")),
+            "ratios": ratios(by_side, "seconds"),
+            "ratio_of_processor_seconds": statistics.median(ratios(by_side, "processor_seconds")),
         }
-        for arm, found in runs.items()
+        for arm, by_side in runs.items()
     }
 
 
@@ -144,11 +129,9 @@ def median(runs: list[Run]) -> dict[str, float]:
     }
 
 
-def ratios(found: dict[str, list[Run]], what: str) -> list[float]:
-    """Of each repetition: the plain loop's time, where there are two of them the shorter, over
-    ddiv's.
-    """
-    rows = zip(*([getattr(run, what) for run in runs] for runs in found.values()))
+def ratios(by_side: dict[str, list[Run]], what: str) -> list[float]:
+    """Of each repetition: the plain loop's time (the shorter of two) over ddiv's."""
+    rows = zip(*([getattr(run, what) for run in runs] for runs in by_side.values()))
     return [round(min(peers) / own, 2) for own, *peers in rows]
 
 
@@ -166,41 +149,32 @@ def on_cpu(options: argparse.Namespace) -> dict:
         data = load(study.data)
         network, sites = build(study.backbone, data.classes)
         add_dropout(sites, treatment.part(Dropout))
-        return [
-            done(
-                lambda: plain(
-                    network, data, study.recipe, treatment.part(Augmentation), torch.device("cpu")
-                )
-            )
-        ]
+        part, device = treatment.part(Augmentation), torch.device("cpu")
+        return [done(lambda: plain(network, data, study.recipe, part, device))]
 
     with ProcessPoolExecutor(cores, torch.multiprocessing.get_context("spawn")) as pool:
 
         def ours(treatment: Treatment, seed: int) -> list[Done]:
-            return list(
-                pool.map(
-                    measured, [trial(study, treatment, cores * seed + i) for i in range(cores)]
-                )
-            )
+            jobs = [trial(study, treatment, cores * seed + i) for i in range(cores)]
+            return list(pool.map(measured, jobs))
 
         short = msgspec.structs.replace(study, recipe=Recipe(epochs=1, batch=32, lr=1e-3))
-        # data and libraries are loaded
+        # loads data and libraries, so that no side is timed with that
         list(pool.map(measured, [trial(short, DROPOUT, i) for i in range(cores)]))
         weightwatcher()
         load(study.data)
-        plain_sides = {
-            f"plain, {threads} threads": partial(peers, threads) for threads in {1, cores}
+        sides = {
+            "ddiv": ours,
+            **{f"plain, {threads} threads": partial(peers, threads) for threads in {1, cores}},
         }
-        found = compared(
-            {"ddiv": ours, **plain_sides}, (BASELINE, DROPOUT, AUTO), options.repetitions
-        )
+        arms = compared(sides, (BASELINE, DROPOUT, AUTO), options.repetitions)
     return {
         "study": study.name,
         "epochs": study.recipe.epochs,
         "processor": processor_name(),
         "trials_at_once": cores,
-        "arms": found,
-        "ratio": whole(study, found),
+        "arms": arms,
+        "ratio": whole(study, arms),
         "target": 2,
     }
 
@@ -208,48 +182,45 @@ def on_cpu(options: argparse.Namespace) -> dict:
 def measured(job: Trial) -> Done:
     def work() -> list[float]:
         arrays = measure(job, {}, "cpu", lambda share: None).arrays
-        return [
-            float(
-                (
-                    arrays[name].argmax(1) == arrays[name.replace("log_probabilities", "labels", 1)]
-                ).mean()
-            )
+        domains = [
+            name.removeprefix("log_probabilities/")
             for name in arrays
             if name.startswith("log_probabilities/")
+        ]
+        return [
+            float(
+                (arrays[f"log_probabilities/{name}"].argmax(1) == arrays[f"labels/{name}"]).mean()
+            )
+            for name in domains
         ]
 
     return done(work)
 
 
-def whole(study: Study, found: dict[str, dict]) -> float:
-    """The ratio for all arms of a study: one is the baseline, the others take what the two of them
-    take on average.
+def whole(study: Study, arms: dict[str, dict]) -> float:
+    """The ratio for all arms of a study.
+
+    One is the baseline; the others take the mean of the two that were timed.
     """
     others = len(study.arms) - 1
     (base, first), *rest = (
         (of["ddiv"]["seconds"], min(of[side]["seconds"] for side in of if side.startswith("plain")))
-        for of in found.values()
+        for of in arms.values()
     )
     ours, peers = map(statistics.mean, zip(*rest))
     return round((first + others * peers) / (base + others * ours), 2)
 
 
 def on_gpu(options: argparse.Namespace) -> dict:
-    device = torch.device(options.device)
-    scale = Scale(32, 640, 128, tiny=True) if options.tiny else Scale(224, options.images, 2_000)
-    data, study, arms = (
-        scale.data(),
-        scale.study(options.epochs or EPOCHS),
-        (NOTHING, DROPOUT, AUTO),
-    )
-    shown, count = Shown(data.inputs, data.labels), 40 if options.tiny else 400
+    device, scale = torch.device(options.device), Scale.of(options.images, options.tiny)
+    data, study = scale.data(), scale.study(options.epochs or EPOCHS)
 
-    def ours(treatment: Treatment, seed: int) -> list[Done]:
+    def ours(treatment: Treatment, seed: int, data: Dataset = data) -> list[Done]:
         torch.manual_seed(seed)
         network, job = scale.network(treatment), trial(study, treatment, seed)
 
         def work() -> list[float]:
-            arrays = fit(network, data, shown, job, device).arrays
+            arrays = fit(network, data, Shown(data.inputs, data.labels), job, device).arrays
             return [
                 float((arrays[f"log_probabilities/{name}"].argmax(1) == truth).mean())
                 for name, (_, truth) in data.tests.items()
@@ -259,43 +230,27 @@ def on_gpu(options: argparse.Namespace) -> dict:
 
     def peers(treatment: Treatment, seed: int) -> list[Done]:
         torch.manual_seed(seed)
-        network = scale.network(treatment)
-        return [
-            done(lambda: plain(network, data, study.recipe, treatment.part(Augmentation), device))
-        ]
+        network, part = scale.network(treatment), treatment.part(Augmentation)
+        return [done(lambda: plain(network, data, study.recipe, part, device))]
 
+    # loads libraries and the card's kernels, so that no side is timed with that
     weightwatcher()
-    speeds = {arm.label: round(stepping(scale, data, arm, device, count)) for arm in arms}
-    evaluated, flops = evaluating(scale, data, device), flops_an_image(scale, data, device)
-    card = device_name(device)
-    peak = options.peak or next((peak for name, peak in PEAKS.items() if name in card), None)
-    workers = {}
-    for number in (1, 2) if options.tiny else (1, 2, 4, 8):
-        speed = side_by_side(scale, device, number, count)
-        workers[number] = {
-            "images_a_second": round(speed),
-            "tflops": round(speed * flops / 1e12, 1),
-            "share_of_peak": peak and round(speed * flops / 1e12 / peak, 3),
-        }
-        print(f"{number} workers on the card: {workers[number]}", file=sys.stderr)
-    found = compared({"ddiv": ours, "plain": peers}, arms, options.repetitions)
-    best = max(workers, key=lambda number: workers[number]["images_a_second"])
+    ours(NOTHING, 0, scale._replace(n=2 * scale.batch, tests=scale.batch).data())
+    if options.without_speeds:
+        about = {"card": device_name(device), "precision": precision(device)}
+    else:
+        about = speeds(scale, data, device, options.peak)
+    sides = {"ddiv": ours, "plain": peers}
+    arms = compared(sides, (NOTHING, DROPOUT, AUTO), options.repetitions)
     return {
-        "model": "tiny" if scale.tiny else "ViT-B-32",
+        "model": scale.model,
         "side": scale.side,
         "batch": scale.batch,
         "images": scale.n,
         "epochs": study.recipe.epochs,
-        "card": card,
-        "precision": precision(device),
-        "bf16_peak_tflops": peak,
-        "gflops_an_image": round(flops / 1e9, 2),
-        "one_worker_images_a_second": speeds,
-        "evaluation_images_a_second": round(evaluated),
-        "workers": workers,
-        "grid": {"workers": best, **projected(workers[best]["images_a_second"], evaluated)},
-        "arms": found,
-        "ratio": statistics.median(ratio for arm in found.values() for ratio in arm["ratios"]),
+        **about,
+        "arms": arms,
+        "ratio": statistics.median(ratio for arm in arms.values() for ratio in arm["ratios"]),
         "target": 8,
     }
 
@@ -329,15 +284,26 @@ def main() -> None:
         help="on a GPU: its dense bf16 peak, if not known here",
     )
     parser.add_argument(
+        "--without-speeds",
+        action="store_true",
+        help="on a GPU: whole trials only, no images a second (python benchmarks/training_gpu.py)",
+    )
+    parser.add_argument(
         "--tiny",
         action="store_true",
         help="the GPU's part with a tiny model, on any device: to try it",
     )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="FILE",
+        help="another file for the results (with --tiny none is written unless it is named)",
+    )
     options = parser.parse_args()
     part = "cuda" if options.tiny or options.device.startswith("cuda") else "cpu"
     started = time.time()
-    found = {
-        "command": " ".join(["python", "benchmarks/training.py", *sys.argv[1:]]),
+    results = {
+        "command": shlex.join(["python", "benchmarks/training.py", *sys.argv[1:]]),
         "date": time.strftime("%Y-%m-%d", time.gmtime()),
         "cores": usable_cores(),
         "machine": platform.platform(),
@@ -346,10 +312,11 @@ def main() -> None:
         **(on_gpu if part == "cuda" else on_cpu)(options),
         "seconds": round(time.time() - started, 1),
     }
-    text = json.dumps(found, indent=2) + "\n"
-    if not options.tiny:
-        (RESULTS / f"training-{part}.json").write_text(text)
+    text = json.dumps(results, indent=2) + "\n"
+    if options.out or not options.tiny:
+        (options.out or RESULTS / f"training-{part}.json").write_text(text)
     print(text)
+    print(f"the plain loop takes {results['ratio']:.2f} times as long as ddiv")
 
 
 if __name__ == "__main__":

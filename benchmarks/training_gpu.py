@@ -1,12 +1,24 @@
-"""What `training.py` measures on a GPU: a ViT-B/32 with random weights on random images of the
-paper's size.
+"""Images a second of ddiv's steps on a GPU: a ViT-B/32 with random weights on random images.
+
+    python benchmarks/training_gpu.py [--images 4000] [--out FILE]
+
+It prints images a second of one worker by arm and of evaluation, those of 2, 4 and 8 workers
+together with TFLOP/s and their share of the card's bf16 peak, and the hours that the paper's grid
+of ViT-B/32 takes: 23 arms x 6 data sets x 3 seeds. `--out` writes them as JSON after each
+measurement, so that a run which is stopped leaves what it has measured. `training.py` puts the same
+figures beside whole trials.
 """
 
 from __future__ import annotations
 
+import argparse
+import json
+import queue
+import sys
 import time
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -17,15 +29,16 @@ from ddiv.backbone import DropoutSites, Network, add_dropout
 from ddiv.datasets import Dataset, Shown
 from ddiv.draws import generator
 from ddiv.inputs import Examples
+from ddiv.machine import device_name
 from ddiv.profiles import profile
 from ddiv.steps import WARM_UP, Steps, own_stream, precision
 from ddiv.study import Recipe, Study
 from ddiv.train import log_probabilities
 from ddiv.treatment import BASELINE, Augmentation, Dropout, NoOp, Treatment
 
-# The baseline itself would add its trajectory and truncated copies, which are its alone among the
-# arms.
+# The baseline itself would also keep its trajectory and truncated copies, which no other arm does.
 NOTHING = Treatment.of(NoOp())
+DROPOUT, AUTO = Treatment.of(Dropout(0.1)), Treatment.of(Augmentation("auto"))
 
 # Images to train and to test on; of DomainNet the tests of 142 classes in five domains, estimated.
 GRID = {
@@ -56,8 +69,8 @@ PEAKS = {
 
 
 class Scale(NamedTuple):
-    """Random images in place of a data set: n of them to train and `tests` to test on, in each of
-    two domains.
+    """Random images in place of a data set: n to train on, and `tests` to test on in each of two
+    domains.
     """
 
     side: int
@@ -66,6 +79,27 @@ class Scale(NamedTuple):
     classes: int = 142
     batch: int = 32
     tiny: bool = False
+
+    @classmethod
+    def of(cls, images: int, tiny: bool) -> Scale:
+        """The paper's size with this many images to train on; or one that a CPU steps through in
+        seconds.
+        """
+        return cls(32, 96, 32, tiny=True) if tiny else cls(224, images, 2_000)
+
+    @property
+    def model(self) -> str:
+        return "tiny" if self.tiny else "ViT-B-32"
+
+    @property
+    def steps(self) -> int:
+        """How many steps a speed is measured over."""
+        return 5 if self.tiny else 400
+
+    @property
+    def workers(self) -> tuple[int, ...]:
+        """How many processes train side by side, beside the one that trains alone."""
+        return (2,) if self.tiny else (2, 4, 8)
 
     def data(self) -> Dataset:
         rng = np.random.default_rng(0)
@@ -78,7 +112,7 @@ class Scale(NamedTuple):
         return Dataset(images[: self.n], labels[: self.n], {"real": tests, "sketch": tests}, names)
 
     def network(self, treatment: Treatment) -> Network:
-        visual = self._visual()
+        visual = self.visual()
         network = Network(visual, visual.output_dim, self.classes)
         norms = tuple(
             norm for block in visual.transformer.resblocks for norm in (block.ln_1, block.ln_2)
@@ -86,7 +120,8 @@ class Scale(NamedTuple):
         add_dropout(DropoutSites(norms, network.head), treatment.part(Dropout))
         return network
 
-    def _visual(self) -> nn.Module:
+    def visual(self) -> nn.Module:
+        """The image tower: ViT-B/32's, or the embedded CLIP's where `tiny`."""
         if self.tiny:
             from ddiv.models.clip import build_clip
 
@@ -109,10 +144,10 @@ def stepping(
     count: int,
     ready: Callable[[], object] = lambda: None,
 ) -> float:
-    """Images a second of ddiv's training steps, data and augmentation included, over `count` steps
-    after the capture.
+    """Images a second of ddiv's training steps, data and augmentation included.
 
-    `ready` is called before the clock starts.
+    They are measured over `count` steps after the capture. `ready` is called before the clock
+    starts.
     """
     part = treatment.part(Augmentation)
     study = scale.study(1)
@@ -157,10 +192,8 @@ def settled(device: torch.device) -> None:
 
 def evaluating(scale: Scale, data: Dataset, device: torch.device) -> float:
     """Images a second of an evaluation."""
-    network, images = (
-        scale.network(BASELINE).to(device).eval(),
-        torch.from_numpy(data.inputs).to(device),
-    )
+    network = scale.network(BASELINE).to(device).eval()
+    images = torch.from_numpy(data.inputs).to(device)
     log_probabilities(network, images[:2048])
     settled(device)
     started = time.perf_counter()
@@ -182,25 +215,42 @@ def flops_an_image(scale: Scale, data: Dataset, device: torch.device) -> float:
     return counter.get_total_flops() / scale.batch
 
 
-def one_of_several(scale: Scale, device: str, count: int, start, speeds) -> None:
-    speeds.put(stepping(scale, scale.data(), NOTHING, torch.device(device), count, start.wait))
+def one_of_several(scale: Scale, device: str, count: int, start, results) -> None:
+    results.put(stepping(scale, scale.data(), NOTHING, torch.device(device), count, start.wait))
 
 
 def side_by_side(scale: Scale, device: torch.device, workers: int, count: int) -> float:
-    """Images a second of so many processes together."""
+    """Images a second of this many processes together.
+
+    RuntimeError where one of them dies.
+    """
     context = torch.multiprocessing.get_context("spawn")
-    # one that dies leaves none waiting for ever
-    start, speeds = context.Barrier(workers, timeout=WAITED), context.Queue()
-    work = scale, str(device), count, start, speeds
+    # the barrier's limit: a worker that dies leaves no other waiting for ever
+    start, results = context.Barrier(workers, timeout=WAITED), context.Queue()
+    work = scale, str(device), count, start, results
     processes = [
         context.Process(target=one_of_several, args=work, daemon=True) for _ in range(workers)
     ]
     for process in processes:
         process.start()
-    found = [speeds.get(timeout=2 * WAITED) for _ in processes]
-    for process in processes:
-        process.join()
-    return sum(found)
+    try:
+        return sum(_next_speed(results, processes) for _ in processes)
+    except BaseException:
+        for process in processes:
+            process.kill()
+        raise
+    finally:
+        for process in processes:
+            process.join()
+
+
+def _next_speed(results: Any, processes: list) -> float:
+    while True:
+        try:
+            return results.get(timeout=1)
+        except queue.Empty:
+            if any(process.exitcode for process in processes):
+                raise RuntimeError(f"one of {len(processes)} workers died, see above") from None
 
 
 def projected(images_a_second: float, evaluated_a_second: float) -> dict:
@@ -217,7 +267,103 @@ def projected(images_a_second: float, evaluated_a_second: float) -> dict:
         "arms": ARMS,
         "seeds": SEEDS,
         "epochs": EPOCHS,
-        "hours": {name: round(one, 2) for name, one in hours.items()},
+        "hours": {name: round(each, 2) for name, each in hours.items()},
         "hours_in_all": round(sum(hours.values()), 2),
-        "without": "the baselines' trajectories, spectra still computed when training has ended, generated images",
+        "without": (
+            "the baselines' trajectories, spectra still computed when training has ended, "
+            "generated images"
+        ),
     }
+
+
+def speeds(
+    scale: Scale,
+    data: Dataset,
+    device: torch.device,
+    peak: float | None = None,
+    keep: Callable[[dict], object] = lambda figures: None,
+) -> dict:
+    """Images a second by arm, of evaluation and by number of workers, and the grid's hours.
+
+    peak: the card's dense bf16 TFLOP/s, where `PEAKS` does not know it. `keep` is called with the
+    figures so far after each measurement. A number of workers that fails has an error among
+    "workers" in place of its figures.
+    """
+    card = device_name(device)
+    peak = peak or next((each for name, each in PEAKS.items() if name in card), None)
+    one_worker: dict[str, int] = {}
+    workers: dict[int, dict] = {}
+    figures: dict[str, Any] = {
+        "card": card,
+        "precision": precision(device),
+        "bf16_peak_tflops": peak,
+        "one_worker_images_a_second": one_worker,
+    }
+    for arm in (NOTHING, DROPOUT, AUTO):
+        one_worker[arm.label] = round(stepping(scale, data, arm, device, scale.steps))
+        keep(figures)
+    evaluated, flops = evaluating(scale, data, device), flops_an_image(scale, data, device)
+    figures["gflops_an_image"] = round(flops / 1e9, 2)
+    figures["evaluation_images_a_second"] = round(evaluated)
+    figures["workers"] = workers
+
+    def note(number: int, speed: float) -> None:
+        tflops = speed * flops / 1e12
+        workers[number] = {
+            "images_a_second": round(speed),
+            "tflops": round(tflops, 1),
+            "share_of_peak": peak and round(tflops / peak, 3),
+        }
+        best = max(workers, key=lambda number: workers[number].get("images_a_second", 0))
+        hours = projected(workers[best]["images_a_second"], evaluated)
+        figures["grid"] = {"workers": best, **hours}
+
+    note(1, one_worker[NOTHING.label])
+    keep(figures)
+    for number in scale.workers:
+        try:
+            note(number, side_by_side(scale, device, number, scale.steps))
+        except Exception as error:  # the other numbers are still worth their time
+            workers[number] = {"error": f"{type(error).__name__}: {error}"}
+        print(f"{number} workers on the card: {workers[number]}", file=sys.stderr)
+        keep(figures)
+    return figures
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--device", default="cuda", help="cuda (default) or cuda:1")
+    parser.add_argument(
+        "--images", type=int, default=4_000, help="how many there are to train on (default: 4,000)"
+    )
+    parser.add_argument(
+        "--peak", type=float, metavar="TFLOPS", help="the card's dense bf16 peak, if not known here"
+    )
+    parser.add_argument(
+        "--tiny", action="store_true", help="a tiny model, on any device: to try it"
+    )
+    parser.add_argument("--out", type=Path, metavar="FILE", help="where to write the figures too")
+    options = parser.parse_args()
+    scale = Scale.of(options.images, options.tiny)
+
+    def keep(figures: dict) -> None:
+        if options.out:
+            options.out.write_text(json.dumps(figures, indent=2) + "\n")
+
+    device = torch.device(options.device)
+    figures = speeds(scale, scale.data(), device, options.peak, keep)
+    print(json.dumps(figures, indent=2))
+    if any("error" in worker for worker in figures["workers"].values()):
+        sys.exit("some workers failed, see above")
+    best, hours = figures["grid"]["workers"], figures["grid"]["hours_in_all"]
+    speed, share = (figures["workers"][best][key] for key in ("images_a_second", "share_of_peak"))
+    print(
+        f"{speed:,} images/s with {best} worker{'s' * (best > 1)}, "
+        f"{share or 'an unknown share'} of the peak; the grid takes {hours:,.1f} hours"
+    )
+
+
+if __name__ == "__main__":
+    main()

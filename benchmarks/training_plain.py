@@ -23,9 +23,7 @@ from ddiv.treatment import Augmentation
 
 
 class Pictures(torch.utils.data.Dataset):
-    """PIL images in memory with a transform that is applied when one is asked for, as torchvision's
-    data sets are.
-    """
+    """PIL images in memory, transformed when one is asked for, as torchvision's data sets do."""
 
     def __init__(self, images: np.ndarray, labels: np.ndarray, transform: Callable):
         self.images = [Image.fromarray(image.transpose(1, 2, 0)) for image in images]
@@ -51,9 +49,8 @@ def loader(
         v2.ToDtype(torch.float32, scale=True),
         v2.Normalize([0.5] * 3, [0.25] * 3),
     ]
-    transform = v2.Compose(
-        ([torchvision_transform(augmentation.name)] if augmentation else []) + plain
-    )
+    first = [torchvision_transform(augmentation.name)] if augmentation else []
+    transform = v2.Compose(first + plain)
     on_gpu = device.type == "cuda"
     workers = min(8, usable_cores()) if on_gpu else 0
     return DataLoader(
@@ -91,14 +88,14 @@ def plain(
             optimiser.step()
             schedule.step()
     network.eval()
-    found = []
+    accuracies = []
     with torch.no_grad():
         for inputs, truth in data.tests.values():
             right = [
                 (network(images.to(device)).argmax(1).cpu() == labels).float().sum()
                 for images, labels in loader(inputs, truth, None, 128, False, device)
             ]
-            found.append(float(sum(right)) / len(truth))
+            accuracies.append(float(sum(right)) / len(truth))
     with contextlib.redirect_stdout(io.StringIO()):
         weightwatcher().WeightWatcher(model=network.cpu()).analyze()
-    return found
+    return accuracies

@@ -1,0 +1,137 @@
+"""`python benchmarks/gpu.py`, whose steps need a GPU, tried on the CPU."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from zipfile import ZipFile
+
+import gpu
+import pytest
+
+
+@pytest.fixture
+def command(pytestconfig, tmp_path):
+    """Runs benchmarks/gpu.py in an empty folder, and returns the process that has ended."""
+
+    def run(*options: str, **variables: str) -> subprocess.CompletedProcess:
+        outer = {name: text for name, text in os.environ.items() if not name.startswith("PYTEST_")}
+        return subprocess.run(
+            [sys.executable, str(pytestconfig.rootpath / "benchmarks" / "gpu.py"), *options],
+            cwd=tmp_path,
+            env={**outer, **variables},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    return run
+
+
+def record(folder: Path) -> dict:
+    return json.loads((folder / "gpu.json").read_text())
+
+
+@pytest.mark.slow
+def test_a_step_that_fails_stops_no_other(command, tmp_path):
+    lacking = tmp_path / "lacking"
+    lacking.mkdir()
+    (lacking / "hypothesis.py").write_text("raise ImportError('no such wheel')\n")
+    chosen = ["env", "steps", "spectra", "ratio"]
+    done = command("--tiny", "--minutes", "10", "--only", *chosen, PYTHONPATH=str(lacking))
+
+    out = tmp_path / "gpu-results"
+    kept = record(out)
+    assert kept["command"].startswith("python benchmarks/gpu.py --tiny") and kept["card"]
+    assert {name: step["rc"] for name, step in kept["steps"].items()} == {
+        "env": 1,
+        **dict.fromkeys(chosen[1:], 0),
+    }, done.stdout
+    assert all(step["seconds"] > 0 and step["last_lines"] for step in kept["steps"].values())
+    assert all((out / f"{name}.log").exists() for name in chosen)
+    first, *others = done.stdout.splitlines()[-len(chosen) :]
+    assert first.startswith("env      FAILED (rc 1)") and done.returncode == 1
+    assert all(row.split()[:2] == [name, "passed"] for row, name in zip(others, chosen[1:]))
+
+    figures = {name: step["figures"] for name, step in kept["steps"].items()}
+    assert figures["env"]["errors"] == {"hypothesis": "ImportError: no such wheel"}
+    assert figures["env"]["modules_of_ddiv"] > 50
+    workers = figures["steps"]["workers"]
+    assert set(workers) == {"1", "2"}
+    assert all(worker["images_a_second"] > 0 for worker in workers.values())
+    assert figures["spectra"]["largest_difference"] < 1e-10
+    assert figures["ratio"]["ratio"] > 0 and len(figures["ratio"]["arms"]) == 3
+
+
+@pytest.mark.slow
+def test_the_exit_status_is_0_where_every_step_passed(command, tmp_path):
+    chosen = ["tests", "claims"]
+    done = command("--tiny", "--minutes", "10", "--only", *chosen, "--out", str(tmp_path))
+    assert done.returncode == 0, done.stdout + done.stderr
+    steps = record(tmp_path)["steps"]
+    assert list(steps) == chosen and record(tmp_path)["not_reached"] == []
+    counts = steps["tests"]["figures"]
+    assert counts["tests"] > counts["skipped"] and counts["failures"] == counts["errors"] == 0
+    claims = steps["claims"]["figures"]
+    assert claims["verdicts"]["inconclusive"] == 1
+    assert sum(kind["number"] for kind in claims["trials"].values()) >= 3
+    assert (tmp_path / "claims.html").exists()
+
+
+def test_steps_that_time_does_not_suffice_for_are_named(command, tmp_path):
+    done = command("--tiny", "--minutes", "0.1", "--only", "env", "claims", "--out", str(tmp_path))
+    assert done.returncode == 1
+    assert done.stdout.splitlines()[-2:] == ["env      not reached", "claims   not reached"]
+    assert record(tmp_path)["not_reached"] == ["env", "claims"]
+
+
+def test_a_machine_without_a_gpu_is_told_so_in_one_line(command, tmp_path):
+    done = command("--out", "results", CUDA_VISIBLE_DEVICES="")
+    assert done.returncode == 1 and done.stdout == ""
+    assert done.stderr == ("torch sees no CUDA device here; --tiny tries the steps on the CPU\n")
+    assert not (tmp_path / "results").exists()
+
+
+def test_a_step_ends_at_its_limit_and_keeps_what_it_has_said(tmp_path, monkeypatch):
+    monkeypatch.setattr(gpu, "GRACE", 0.5)
+    code = """
+import signal, subprocess, sys, time
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+print(child.pid, flush=True)
+time.sleep(60)
+"""
+    step = gpu.Step("x", 3, [sys.executable, "-c", code])
+    result = gpu.run(step, 3, tmp_path / "x.log", dict(os.environ))
+    assert result["stopped"] and result["rc"] and 2 < result["seconds"] < 6
+    assert gpu.verdict(result) == "STOPPED at 3 s"
+    child = result["last_lines"][0]
+    state = subprocess.run(
+        ["ps", "-o", "stat=", "-p", child], capture_output=True, text=True, check=False
+    )
+    assert state.stdout.strip() in ("", "Z", "ZN")  # gone, or ended and not yet collected
+
+
+def test_the_tests_for_a_gpu_are_found_wherever_they_lie():
+    names = {path.name for path in gpu.gpu_tests()}
+    assert {"test_steps.py", "test_train.py", "test_eigen.py"} <= names
+    assert "test_gpu_benchmark.py" not in names
+
+
+def test_wheels_are_installed_for_the_steps_alone(tmp_path, monkeypatch):
+    monkeypatch.setattr(gpu, "WHEELS", tmp_path)
+    about = "lacking-1.0.dist-info"
+    with ZipFile(tmp_path / "lacking-1.0-py3-none-any.whl", "w") as wheel:
+        wheel.writestr("lacking.py", "here = True\n")
+        wheel.writestr(f"{about}/METADATA", "Metadata-Version: 2.1\nName: lacking\nVersion: 1.0\n")
+        wheel.writestr(f"{about}/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
+        wheel.writestr(f"{about}/RECORD", "")
+    environment, outcome = gpu.environment_with(tmp_path / "site", tiny=True)
+    assert outcome == "1 installed"
+    code = "import lacking, ddiv, embedded"
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, check=True)
+
+    (tmp_path / "broken-1.0-py3-none-any.whl").write_text("no zip file")
+    _, outcome = gpu.environment_with(tmp_path / "other", tiny=True)
+    assert outcome.startswith("not installed: ") and "broken" in outcome
