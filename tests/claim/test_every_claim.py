@@ -1,0 +1,175 @@
+"""What holds of every claim in claims/.
+
+Each is made to fail: on planted records in which it is false, beside those in which it holds or
+nothing happens. A test that could not come out each way would say nothing. And each question is
+asked of states in which no treatment does anything, of the clearest seeds, and after it was
+written down.
+"""
+
+from collections import Counter, defaultdict
+from itertools import product
+
+import msgspec
+import pytest
+
+from ddiv.claim import Bench, NotApplicable, NoWorse, Threshold
+from ddiv.evidence import FALLS, RISES
+from ddiv.finding import Asked
+from ddiv.outcome import Score, Spectral, Vendi
+from ddiv.span import Outside
+from tests.support.claim_cases import APPLICABLE, CASES, DIGITS, WORLD, Case
+from tests.support.claim_worlds import SEEDS, WORLDS, found, one_study_each
+from tests.support.planted import Levels, lever, trained, view_record
+
+BY_CLAIM: dict[str, list[Case]] = defaultdict(list)
+for planted_case in one_study_each(APPLICABLE):
+    BY_CLAIM[planted_case.claim.id].append(planted_case)
+
+
+def verdicts(case: Case, world: str) -> dict:
+    """What is found in a world, by itself and, where that is asked, at equal fit."""
+    finding = found(case, world)
+    told = {"verdict": finding.evidence.verdict, "withheld": bool(finding.withheld)}
+    if case.question.fit_matters:
+        told["matched"] = finding.matched and finding.matched.verdict
+        told["matched at"] = finding.matched_seeds
+    return told
+
+
+@pytest.mark.parametrize("claim", BY_CLAIM)
+def test_a_claim_comes_out_as_its_records_say(claim):
+    """In every variant: supported, contradicted and inconclusive."""
+    wrong = {}
+    for case, world in product(BY_CLAIM[claim], WORLDS):
+        told = verdicts(case, world)
+        expected = {"verdict": world, "withheld": False}
+        if case.question.fit_matters:
+            expected |= {"matched": world, "matched at": SEEDS}
+        if told != expected:
+            wrong[f"{case}, planted as {world}"] = told
+    assert wrong == {}
+
+
+def test_claims_are_left_out_only_where_a_study_has_no_domains_or_no_pixels():
+    left_out = [case for case in CASES if case not in APPLICABLE]
+    assert DIGITS in [case.study for case in left_out]
+    for case in left_out:
+        asked = [
+            (getattr(outcome, "where", ""), getattr(outcome, "space", ""))
+            for outcome in case.question.outcomes()
+        ]
+        assert any(
+            (where == "ood" and not case.study.ood_domains)
+            or (space == "pixel" and "pixel" not in case.study.spaces)
+            for where, space in asked
+        )
+    assert {case.claim.id for case in CASES} == {case.claim.id for case in APPLICABLE}
+
+
+def test_every_family_of_claims_has_a_control_that_guards_it():
+    families = {case.claim.family for case in CASES if not case.claim.control} - {"controls"}
+    assert families == {case.claim.guards for case in CASES if case.claim.control}
+
+
+def test_no_two_tests_of_a_claim_on_a_study_share_a_name():
+    """A name is what the ledger knows a finding by."""
+    named = Counter(
+        (case.claim.id, case.study.name, case.study.backbone, case.variant) for case in CASES
+    )
+    assert [name for name, count in named.items() if count > 1] == []
+
+
+@pytest.mark.parametrize(
+    "outcome, expected",
+    [
+        (Spectral("alpha", "classifier"), ("exponent", RISES)),
+        (Spectral("frobenius_norm", "encoder"), ("scale", RISES)),
+        (Spectral("spectral_norm", "classifier"), ("scale", RISES)),
+        (Spectral("entropy_raw", "encoder"), ("scale", FALLS)),
+        (Spectral("entropy_normalised", "encoder"), ("exponent", RISES)),
+        (Spectral("stable_rank", "classifier"), ("exponent", RISES)),
+        (Spectral("num_pl_spikes", "classifier"), ("tail", RISES)),
+        (Score("ece", "ood"), ("confidence", RISES)),
+        (Score("accuracy", "ood"), ("accuracy", RISES)),
+        (Outside("pixel"), ("outside_pixel", RISES)),
+        (Vendi("pixel"), ("pixel", RISES)),
+    ],
+    ids=lambda value: getattr(value, "label", ""),
+)
+def test_knobs_move_outcomes_as_theory_says(outcome, expected):
+    """Eigenvalues above 1 / e: the raw entropy falls with their scale.
+
+    Less heavy a tail: more entropy.
+    """
+    assert lever(outcome, WORLD) == expected
+
+
+# --- questions ------------------------------------------------------------------------------------
+
+
+def flat(study) -> Bench:
+    """States in which no treatment does anything."""
+    states = {baseline: trained(study, baseline, Levels()) for baseline in (True, False)}
+    facts = view_record(None, Levels()).facts
+    return Bench(
+        lambda arm: states[arm.is_baseline].after,
+        lambda arm: states[True].after,
+        lambda outcome, arm: outcome.read(facts),
+        lambda arm: states[arm.is_baseline].after,
+    )
+
+
+def of_one_bound(case: Case) -> bool:
+    """Whether something is claimed of a single state, which no treatment enters."""
+    return any(isinstance(part, Threshold) for part in case.question.parts())
+
+
+def test_the_baseline_in_place_of_every_treatment_is_inconclusive():
+    """But for what is claimed of a single state, and for a treatment that is to be no worse: the
+    baseline is not.
+    """
+    wrong = {}
+    for case in APPLICABLE:
+        if of_one_bound(case):
+            continue
+        effects = case.question.answer(flat(case.study))
+        verdict = case.question.judge([effects] * 12, 0.05).verdict
+        if isinstance(case.question, NoWorse):
+            right = verdict == "supported" and effects == (case.question.margin,)
+        else:
+            right = verdict == "inconclusive" and not any(effects)
+        if not right:
+            wrong[str(case)] = (verdict, effects)
+    assert wrong == {}
+
+
+def test_more_seeds_that_speak_clearly_can_decide_either_way():
+    """What a run asks before it adds seeds; seeds so far that say nothing must not keep the
+    clearest ones from deciding.
+    """
+    out_of_reach = {}
+    for case in APPLICABLE:
+        if of_one_bound(case):
+            continue
+        effects = [case.question.answer(flat(case.study))] * 2
+        if isinstance(case.question, NoWorse):
+            effects = [(0.0,)] * 2
+        reached = {
+            case.question.judge([*effects[:1], *[row] * 40], 0.05).verdict
+            for row in case.question.extremes(effects)
+        }
+        if not {"supported", "contradicted"} <= reached:
+            out_of_reach[str(case)] = reached
+    assert out_of_reach == {}
+
+
+def test_a_question_survives_being_written_down():
+    for case in CASES:
+        asked = case.asked((0, 1))
+        again = msgspec.json.decode(msgspec.json.encode(asked), type=Asked)
+        assert again == asked, case
+        try:
+            assert again.jobs() == asked.jobs(), case
+        except NotApplicable:
+            assert not case.applicable, case
+            assert not case.study.ood_domains or case.study.spaces == ("embedding",), case

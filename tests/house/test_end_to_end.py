@@ -1,0 +1,347 @@
+"""`pytest claims`, run for real on the smoke profile in processes of its own."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from datetime import date
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from ddiv import ledger
+from ddiv import run as runs
+from ddiv.plan import journal
+from ddiv.profiles import profile
+from ddiv.report.page import page
+from ddiv.store import Store
+from tests.support.browser import chromium, open_in_browser
+from tests.support.claims_run import claims, command, seeds_of
+from tests.support.paths import ROOT
+
+# Trained networks and views of data; what is supported, contradicted and inconclusive.
+FROBENIUS = "(drop-frobenius or wd-frobenius) and not scratch and not only"
+SUBJECT = f"{FROBENIUS} or vendi-aug-pixel and augmix"
+
+
+def run(folder: Path, *arguments: str, project: Path = ROOT) -> subprocess.CompletedProcess:
+    return claims(folder, "--profile", "smoke", *arguments, project=project)
+
+
+def answers(tmp_path: Path) -> dict:
+    """What the newest run's page says of every test, without times and without the command that
+    repeats it, which names the store.
+    """
+    store = Store(tmp_path / "store")
+    shown = page(store, runs.latest(store))
+    findings = {
+        finding.test: msgspec.structs.replace(finding, command="")
+        for claim in shown.claims
+        for finding in claim.findings
+    }
+    return {"findings": findings, "materials": shown.materials}
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory):
+    """One undisturbed run without xdist: (its folder, its output)."""
+    folder = tmp_path_factory.mktemp("alone")
+    return folder, run(folder, "-n", "0", "-k", SUBJECT)
+
+
+def test_a_run_leaves_verdicts_progress_and_a_page(alone):
+    folder, done = alone
+    assert done.returncode in (0, 1), done.stdout + done.stderr
+    assert re.search(r"\d+ supported, \d+ contradicted, \d+ inconclusive", done.stdout)
+    assert "trials: 0 of" in done.stdout and "running" in done.stdout
+    assert (folder / "page.html").stat().st_size > 1_000_000
+    findings = answers(folder)["findings"].values()
+    verdicts = {finding.verdict for finding in findings}
+    assert verdicts <= {"supported", "contradicted", "inconclusive"} and len(findings) == 5
+
+
+def test_a_failing_claim_says_in_three_lines_what_was_measured(alone):
+    folder, done = alone
+    contradicted = [
+        name
+        for name, finding in answers(folder)["findings"].items()
+        if finding.verdict == "contradicted"
+    ]
+    assert done.returncode == bool(contradicted)
+    for name in contradicted:
+        assert re.search(
+            r"is contradicted on .*\nmeasured: median effect .*\nrerun just this: pytest \""
+            + re.escape(name),
+            done.stdout,
+        )
+
+
+def test_a_second_run_trains_nothing(alone):
+    folder, _ = alone
+    before = Store(folder / "store").keys()
+    again = run(folder, "-n", "0", "-k", SUBJECT)
+    assert Store(folder / "store").keys() == before and "trials:" not in again.stdout
+
+
+def test_a_run_starts_with_the_profiles_seeds_and_adds_to_the_undecided(alone):
+    smoke, seeds = profile("smoke"), seeds_of(alone[0] / "store")
+    assert all(numbers == tuple(range(len(numbers))) for numbers in seeds.values())
+    counts = {test: len(numbers) for test, numbers in seeds.items()}
+    assert set(counts.values()) <= set(range(smoke.seeds, smoke.max_seeds + 1))
+    assert len(set(counts.values())) > 1
+    # Decay of .1 shrinks the weights at every seed, so these claims are decided at the sixth.
+    assert [count for test, count in counts.items() if "wd-frobenius" in test] == [6, 6]
+
+
+def test_a_store_that_holds_more_seeds_does_not_change_how_many_are_asked(alone, tmp_path):
+    """The same answers from the same seeds, and where the budget is spent only the first seeds."""
+    shutil.copytree(alone[0] / "store", tmp_path / "store")
+    asked = seeds_of(tmp_path / "store")
+    run(tmp_path, "-n", "0", "-k", SUBJECT)
+    assert seeds_of(tmp_path / "store") == asked
+    done = run(tmp_path, "-n", "0", "-k", SUBJECT, "--budget", "0.001s")
+    assert set(seeds_of(tmp_path / "store").values()) == {(0, 1, 2)}
+    assert f"{len(asked)} inconclusive" in done.stdout
+    store = Store(tmp_path / "store")
+    assert journal(runs.folder(store, runs.latest(store).id)) == []
+
+
+def test_another_block_of_seeds_begins_where_it_is_told_to(tmp_path):
+    block = ("--first-seed", "100", "--seeds", "2", "--max-seeds", "2")
+    run(tmp_path, "-n", "0", "-k", "wd-spectral and classifier", *block)
+    assert set(seeds_of(tmp_path / "store").values()) == {(100, 101)}
+    assert {record.job.seed for record in Store(tmp_path / "store").records()} == {100, 101}
+
+
+def test_one_claim_trains_only_the_arms_that_it_reads_and_all_workers_help_with_them(tmp_path):
+    run(tmp_path, "-n", "2", "-k", "drop-frobenius and classifier")
+    store = Store(tmp_path / "store")
+    labels = {record.job.treatment.label for record in store.records()}
+    assert labels == {"baseline", "dropout 0.05", "dropout 0.2"}
+    lines = journal(runs.folder(store, runs.latest(store).id))
+    assert {line.worker for line in lines} == {"gw0", "gw1"}
+    assert len(lines) == len(store.keys()) >= 9
+
+
+def kill_everything(run_process) -> None:
+    os.killpg(run_process.pid, signal.SIGKILL)
+
+
+def kill_one_worker(run_process) -> None:
+    children = Path(f"/proc/{run_process.pid}/task/{run_process.pid}/children").read_text().split()
+    os.kill(int(children[0]), signal.SIGKILL)
+
+
+@pytest.mark.skipif(
+    not Path("/proc/self/task").exists(), reason="finds the workers through Linux's /proc"
+)
+@pytest.mark.parametrize("kill", [kill_everything, kill_one_worker])
+def test_a_killed_run_loses_only_what_was_in_flight_and_ends_like_an_undisturbed_one(
+    alone, tmp_path, kill
+):
+    victim = subprocess.Popen(
+        command(tmp_path, "--profile", "smoke", "-n", "2", "-k", SUBJECT),
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    store = Store(tmp_path / "store")
+    while len(store.keys()) < 10:
+        assert victim.poll() is None, "the run ended before it could be killed"
+        time.sleep(0.02)
+    kill(victim)
+    victim.wait(timeout=120)
+    before = store.keys()
+    kept = {key: store.path(key).stat().st_mtime_ns for key in before}
+    assert len(kept) >= 10
+    run(tmp_path, "-n", "2", "-k", SUBJECT)
+    assert {key: store.path(key).stat().st_mtime_ns for key in kept} == kept
+    assert answers(tmp_path) == answers(alone[0])
+
+
+def test_four_workers_say_what_one_process_says(alone, tmp_path):
+    done = run(tmp_path, "-n", "4", "-k", SUBJECT)
+    assert answers(tmp_path) == answers(alone[0])
+    assert done.returncode == alone[1].returncode
+    assert seeds_of(tmp_path / "store") == seeds_of(alone[0] / "store")
+    assert Store(tmp_path / "store").keys() == Store(alone[0] / "store").keys() != []
+
+
+def test_a_page_that_cannot_be_written_hides_no_verdict(alone, tmp_path):
+    (tmp_path / "file").write_text("")
+    unwritable = ("--report", str(tmp_path / "file" / "page.html"))
+    done = run(alone[0], "-n", "0", "-k", SUBJECT, *unwritable)
+    assert done.returncode != 0 and "INTERNALERROR" not in done.stdout + done.stderr
+    assert (
+        re.search(r"\d+ supported, \d+ contradicted", done.stdout)
+        and "The report was not written, the verdicts" in done.stdout
+    )
+
+
+def test_the_report_command_writes_the_same_page_without_pytest(alone, tmp_path):
+    code = (
+        "import sys; from ddiv.cli import main; status = main(sys.argv[1:]);"
+        "assert 'pytest' not in sys.modules and 'torch' not in sys.modules; sys.exit(status)"
+    )
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            code,
+            "report",
+            "--store",
+            str(alone[0] / "store"),
+            "--out",
+            str(tmp_path / "page.html"),
+        ],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "drop-frobenius" in (tmp_path / "page.html").read_text()
+
+
+def test_the_page_opens_in_a_browser_with_every_plot(alone):
+    if chromium() is None:
+        pytest.skip("no Chromium or Chrome is installed")
+    seen = open_in_browser(alone[0] / "page.html", "#all")
+    assert seen.console == [] and seen.requests == []
+    assert seen.data("data-plots-drawn") == seen.data("data-plots-total") != "0"
+
+
+def test_a_damaged_record_is_an_error_that_names_it_and_the_others_stay(alone, tmp_path):
+    shutil.copytree(alone[0] / "store", tmp_path / "store")
+    store = Store(tmp_path / "store")
+    target = next(record for record in store.records() if record.job.label == "dropout 0.2, seed 0")
+    path = store.path(target.key) / "arrays.safetensors"
+    path.write_bytes(path.read_bytes()[:100])
+    done = run(tmp_path, "-n", "0", "-k", "(drop-frobenius or wd-frobenius) and classifier")
+    assert re.search(rf"the record {target.key} in the store is damaged.*rm -r", done.stdout)
+    assert "1 error" in done.stdout and "Traceback" not in done.stdout
+    verdicts = {
+        name.split("[")[1]: finding.verdict
+        for name, finding in answers(tmp_path)["findings"].items()
+    }
+    assert verdicts.pop("drop-frobenius-resnet18-smoke-classifier]") == "not run"
+    assert set(verdicts.values()) <= {"supported", "contradicted", "inconclusive"}
+
+
+def test_a_change_against_the_ledger_fails_and_says_which_way(alone, tmp_path):
+    """In a copy of the project whose ledger expects what the smoke run finds, and in one that
+    expects something else.
+    """
+    found = {
+        name: finding
+        for name, finding in answers(alone[0])["findings"].items()
+        if "wd-frobenius" in name or "drop-frobenius" in name
+    }
+    assert {finding.verdict for finding in found.values()} >= {"supported"}
+    project = tmp_path / "project"
+    shutil.copytree(
+        ROOT,
+        project,
+        ignore=shutil.ignore_patterns(".git", ".venv*", ".ddiv", "reports", "*.egg-info"),
+    )
+
+    def claims_with(verdict_of) -> subprocess.CompletedProcess:
+        rows = [
+            ledger.as_toml(
+                ledger.Entry(
+                    "smoke",
+                    "wd-frobenius" if "wd-" in name else "drop-frobenius",
+                    "resnet18-smoke",
+                    verdict_of(one),
+                    date(2026, 1, 2),
+                    "a reason of the test",
+                    one.variant,
+                )
+            )
+            for name, one in found.items()
+            if verdict_of(one)
+        ]
+        (project / "claims" / "ledger.toml").write_text("\n".join(rows))
+        return run(
+            tmp_path,
+            *("-n", "0", "-k", FROBENIUS),
+            *("--store", str(alone[0] / "store"), "--junitxml", str(tmp_path / "junit.xml")),
+            project=project,
+        )
+
+    changed = claims_with(
+        lambda one: "contradicted" if one.verdict != "contradicted" else "inconclusive"
+    )
+    assert changed.returncode == 1 and changed.stdout.count(
+        "(claims/ledger.toml, since 2026-01-02)"
+    ) >= len(found)
+    assert re.search(
+        r"changed from contradicted \(.*\) to supported:\n.* is supported on ", changed.stdout
+    )
+    as_known = claims_with(lambda one: one.verdict if one.verdict != "supported" else None)
+    assert as_known.returncode == 0, as_known.stdout
+    words = [finding.verdict for finding in found.values()]
+    junit = (tmp_path / "junit.xml").read_text()
+    for word in ("contradicted", "inconclusive"):
+        assert f'name="ddiv expected-{word}" value="{words.count(word)}"' in junit
+        assert words.count(word) == 0 or f"{words.count(word)} expected-{word}" in as_known.stdout
+    assert f'name="ddiv supported" value="{words.count("supported")}"' in junit
+
+
+def test_strict_fails_on_whatever_is_not_supported(alone):
+    done = run(alone[0], "-n", "0", "-k", SUBJECT, "--strict")
+    found = answers(alone[0])["findings"].values()
+    assert f"{sum(one.verdict != 'supported' for one in found)} failed" in done.stdout
+
+
+def test_the_ledger_command_proposes_and_does_not_write(alone, tmp_path):
+    """AugMix lowers the contrast of digits and with it their pixel diversity, at all six seeds."""
+    folder = alone[0]
+    run(folder, "-n", "0", "-k", SUBJECT)
+
+    def ddiv(*arguments):
+        return subprocess.run(
+            [
+                sys.executable,
+                "-m",
+                "ddiv",
+                "ledger",
+                "--store",
+                str(folder / "store"),
+                "--file",
+                str(tmp_path / "ledger.toml"),
+                *arguments,
+            ],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    contradicted = [
+        one for one in answers(folder)["findings"].values() if one.verdict == "contradicted"
+    ]
+    assert [one.variant for one in contradicted] == ["augmix"]
+    proposed = ddiv("--propose")
+    assert proposed.returncode == 0 and proposed.stdout.count("[[entry]]") == len(contradicted)
+    assert not (tmp_path / "ledger.toml").exists()
+    assert ddiv("--propose", "--write").returncode == 2
+    assert ddiv("--propose", "--write", "--reason", "a test").returncode == 0
+    shown = ddiv()
+    assert (
+        f"{len(contradicted)} of {len(contradicted)} entries" in shown.stdout
+        and shown.stdout.count("a test") == len(contradicted)
+    )
+    assert "calls for no new entry" in ddiv("--propose").stdout
+    (tmp_path / "ledger.toml").write_text("[[entry]]\nclaim = 3")
+    broken = ddiv()
+    assert (
+        broken.returncode == 2
+        and "cannot be read" in broken.stderr
+        and "Traceback" not in broken.stderr
+    )

@@ -1,0 +1,31 @@
+"""The profiles that there are."""
+
+import pytest
+
+from ddiv.profiles import PROFILES, UnknownProfile, profile
+from ddiv.trial import key, trial
+
+
+def test_every_profile_has_distinct_arms_and_a_baseline_first():
+    for make in PROFILES.values():
+        for study in make().studies:
+            assert study.arms[0].is_baseline
+            assert len({key(trial(study, arm, 0)) for arm in study.arms}) == len(study.arms)
+
+
+def test_unknown_profile_lists_those_that_there_are():
+    with pytest.raises(UnknownProfile, match="embedded"):
+        profile("paperr")
+
+
+def test_profiles_name_the_augmentations_that_there_are():
+    from ddiv import augment, mixing, profiles
+
+    # Named twice, because profiles must not import torch.
+    assert (
+        profiles.AUGMENTATIONS == tuple(augment.AUGMENTATIONS)[:10]
+        and profiles.EXTREME == augment.EXTREME
+    )
+    assert set(profiles.FURTHER) == set(augment.AUGMENTATIONS) - set(profiles.AUGMENTATIONS) | set(
+        mixing.MIXING
+    )

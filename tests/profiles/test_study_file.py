@@ -1,0 +1,205 @@
+"""A user's own studies, from a file."""
+
+import pytest
+
+from ddiv.finding import Reader
+from ddiv.profiles import BadStudyFile, of_file, profile
+from ddiv.report.page import _study
+from ddiv.store import Store
+from ddiv.study import Digits, Recipe, ResNet18, Study
+from tests.support.claims_run import claims
+from tests.support.paths import ROOT
+
+DEFINING = "from ddiv.profiles import profile\n{name} = profile('smoke').studies{index}\n"
+
+
+@pytest.mark.parametrize("name, index", [("STUDY", "[0]"), ("STUDIES", "")])
+def test_a_file_defines_one_study_or_several(tmp_path, name, index):
+    (tmp_path / "mine.py").write_text(DEFINING.format(name=name, index=index))
+    found = of_file(tmp_path / "mine.py")
+    assert (
+        found.studies == profile("smoke").studies
+        and found.name == "mine"
+        and found.seeds < found.max_seeds
+    )
+
+
+TABLE = """
+name = "mine"
+title = "A ResNet-18 on digits"
+domains = ["digits"]
+dropout_rates = [0.1, 0.3]
+data = {type = "digits", train = 120}
+backbone = {type = "resnet18", width = 4}
+recipe = {epochs = 1, batch = 40, lr = 5e-3}
+"""
+
+
+def test_a_toml_file_is_one_study_or_several(tmp_path):
+    mine = Study(
+        "mine",
+        "A ResNet-18 on digits",
+        Digits(120),
+        ResNet18(4),
+        Recipe(1, 40, 5e-3),
+        ("digits",),
+        dropout_rates=(0.1, 0.3),
+    )
+    (tmp_path / "one.toml").write_text(TABLE)
+    (tmp_path / "two.toml").write_text(
+        f"[[studies]]{TABLE}[[studies]]{TABLE.replace('mine', 'other')}"
+    )
+    assert of_file(tmp_path / "one.toml").studies == (mine,)
+    assert [study.name for study in of_file(tmp_path / "two.toml").studies] == ["mine", "other"]
+    (tmp_path / "bad.toml").write_text(TABLE.replace("resnet18", "resnet19"))
+    with pytest.raises(BadStudyFile, match=r"bad.toml cannot be used: .*resnet19"):
+        of_file(tmp_path / "bad.toml")
+
+
+@pytest.mark.parametrize(
+    "text, said",
+    [
+        (None, "there is no file"),
+        ("STUDY = 3", "neither STUDY, a ddiv.study.Study"),
+        ("", "neither STUDY"),
+        ("STUDIES = ()", "neither"),
+        ("1 / 0", "cannot be used: ZeroDivisionError"),
+        ("import nothing_of_this_name", "cannot be used: ModuleNotFoundError"),
+    ],
+)
+def test_a_file_that_defines_none_is_an_error_that_says_why(tmp_path, text, said):
+    if text is not None:
+        (tmp_path / "mine.py").write_text(text)
+    with pytest.raises(BadStudyFile, match=said):
+        of_file(tmp_path / "mine.py")
+
+
+def test_a_study_of_real_complaints_can_be_described_without_its_file(tmp_path):
+    (study,) = of_file(ROOT / "benchmarks" / "complaints_study.py").studies
+    facts = dict(_study(study, [], Reader(Store(tmp_path))).facts)
+    assert (
+        facts["label"] == "product"
+        and facts["epochs"] == "4"
+        and facts["digest"] == f"{study.data.digest[:12]}..."
+    )
+
+
+STATED = """
+from ddiv.source import Setting
+from ddiv.study import Digits, Recipe, ResNet18, Study
+GIVEN = dict(name="mine", title="mine", data=Digits(120), backbone=ResNet18(4),
+             domains=("digits",), dropout_rates=(0.1, 0.3))
+RECIPE = dict(epochs=2, batch=40, lr=5e-3)
+STUDY = Study(**GIVEN | dict({given}), recipe=Recipe(**RECIPE | dict({recipe})))
+"""
+
+
+@pytest.mark.parametrize(
+    "given, recipe, said",
+    [
+        ("augmentation=('auto',)", "", "did you mean 'augmentations'?"),
+        ("augmentations=('autoo',)", "", "unknown augmentation 'autoo'; known: auto,.*mixup"),
+        ("augmentations='auto'", "", "Expected `array`, got `str` - at `.*augmentations"),
+        ("dropout_rates=0.1", "", "got `float` - at .*dropout_rates"),
+        ("dropout_rates=(0.1, 1.5)", "", "a dropout rate lies in"),
+        ("dropout_rates=(0.3, 0.1)", "", "`dropout_rates` has to rise"),
+        ("decays=(0.0, 0.1)", "", "`decays` has to rise from above 0"),
+        ("early_stop=2.0", "", "fraction of epochs"),
+        ("extreme_augmentations=('auto',)", "", "some of the `augmentations`, got auto"),
+        ("settings=(Setting('good'),)", "", "`shares` holds"),
+        ("", "epochs=0", "1 epoch or more"),
+        ("", "batch=0", "of batches of 1 or more"),
+        ("", "lr=0.0", "a learning rate is above 0"),
+        ("", "checkpoints=(0, 3)", "checkpoints lie between 0 and the 2 epochs, got 3"),
+        ("", "epoch=1", "did you mean 'epochs'?"),
+    ],
+)
+def test_what_is_wrong_with_a_study_is_said_before_anything_is_trained(
+    tmp_path, given, recipe, said
+):
+    (tmp_path / "mine.py").write_text(STATED.format(given=given, recipe=recipe))
+    with pytest.raises(BadStudyFile, match=f"mine.py cannot be used: .*{said}"):
+        of_file(tmp_path / "mine.py")
+
+
+def test_lists_serve_as_tuples_and_names_are_told_apart(tmp_path):
+    (tmp_path / "mine.py").write_text(
+        STATED.format(given="augmentations=['auto', 'cutmix']", recipe="") + "STUDIES = [STUDY]"
+    )
+    assert of_file(tmp_path / "mine.py").studies[0].augmentations == ("auto", "cutmix")
+    (tmp_path / "mine.py").write_text(
+        STATED.format(given="", recipe="") + "STUDIES = [STUDY, STUDY]"
+    )
+    with pytest.raises(BadStudyFile, match="the same name"):
+        of_file(tmp_path / "mine.py")
+
+
+@pytest.mark.parametrize(
+    "there, written, said",
+    [
+        (
+            "dropout_rates",
+            "dropout_rate",
+            "Study has no field 'dropout_rate'; did you mean 'dropout_rates'",
+        ),
+        ("lr =", "rate =", "missing required field `lr`"),
+        (
+            'type = "digits"',
+            'type = "Digits"',
+            r"Invalid value 'Digits' - at `\$\.data\.type`; types of data: world, digits, .*"
+            r"a function of your own",
+        ),
+        (
+            'type = "resnet18"',
+            'kind = "resnet18"',
+            "missing required field `type` - at .*; types of backbone: clip, resnet18",
+        ),
+        ("width = 4", "width = 4, layers = 3", "ResNet18 has no field 'layers'; there are: width"),
+    ],
+)
+def test_a_misspelt_field_of_a_table_is_no_default(tmp_path, there, written, said):
+    (tmp_path / "mine.toml").write_text(TABLE.replace(there, written))
+    with pytest.raises(BadStudyFile, match=said):
+        of_file(tmp_path / "mine.toml")
+
+
+SMALL = """
+import msgspec
+from ddiv.profiles import profile
+(SMOKE,) = profile("smoke").studies
+STUDY = msgspec.structs.replace(SMOKE, name="small", augmentations=("auto", "noise10"),
+                                extreme_augmentations=(), class_counts=(1, 3),
+                                shares=((1.0,), (1.0,)), early_stop=0.0)
+"""
+
+
+def test_a_study_with_few_arms_is_asked_what_it_can_answer(tmp_path):
+    """Two augmentations have no correlation, two numbers of classes no peak, one share no
+    threshold: these are skipped, saying so.
+    """
+    (tmp_path / "mine.py").write_text(SMALL)
+    done = claims(
+        tmp_path,
+        *("--study", str(tmp_path / "mine.py"), "--seeds", "1", "--max-seeds", "1", "-q", "-k"),
+        "vendi-disagree or vendi-classes or mix-threshold and id or vendi-aug-pixel",
+    )
+    assert done.returncode == 0, done.stdout[-2000:]
+    for said in (
+        "a correlation needs 3 arms or more, got 2",
+        "need a ladder of 3 rungs or more, got 2",
+        "a mixing ladder starts at 0",
+    ):
+        assert said in done.stdout
+    assert (
+        "no study of this run has" not in done.stdout
+        and "5 skipped" in done.stdout
+        and "2 inconclusive" in done.stdout
+        and (tmp_path / "page.html").stat().st_size > 100_000
+    )
+
+
+def test_the_study_of_real_complaints_is_collected(tmp_path):
+    done = claims(tmp_path, "--study", "benchmarks/complaints_study.py", "--collect-only", "-q")
+    assert done.returncode == 0 and "drop-frobenius-minilm-complaints" in done.stdout, done.stdout[
+        -2000:
+    ]

@@ -1,0 +1,32 @@
+"""What is not at hand is told before anything is trained."""
+
+import re
+
+import msgspec
+
+from ddiv import absent
+from ddiv.source import OpenAI, Setting
+from ddiv.store import Store
+from ddiv.study import Bert
+from ddiv.treatment import Synthetic, Treatment
+from ddiv.trial import Samples, trial
+from tests.support.plans import stored
+from tests.support.smoke import STUDY
+
+
+def test_weights_and_samples_that_cannot_be_had_are_told(tmp_path, monkeypatch):
+    for variable in ("DDIV_BERT", "OPENAI_API_KEY"):
+        monkeypatch.delenv(variable, raising=False)
+    assert absent.data_or_weights(STUDY) is None
+    assert "DDIV_BERT" in absent.data_or_weights(
+        msgspec.structs.replace(STUDY, backbone=Bert("0" * 64))
+    )
+    assert "DDIV_BERT" in absent.data_or_weights(
+        msgspec.structs.replace(STUDY, embedders=(STUDY.embedders[0], Bert("1" * 64)))
+    )
+    arm = Treatment.of(Synthetic(0.35, OpenAI(), Setting("good")))
+    job, store = trial(STUDY, arm, 0), Store(tmp_path)
+    assert re.search("OPENAI_API_KEY|openai", absent.samples([job], store))
+    assert absent.samples([trial(STUDY, STUDY.no_op, 0)], store) is None
+    stored(store, Samples(STUDY.data, OpenAI(), Setting("good"), 1, 0), 1.0)
+    assert absent.samples([job], store) is None

@@ -1,0 +1,100 @@
+"""Every test in claims/, as pytest collects it on the embedded studies: for tests that go through
+all of them.
+"""
+
+import importlib.util
+from collections.abc import Iterator
+from itertools import product
+from typing import NamedTuple
+
+import msgspec
+
+from ddiv.claim import Claim, NotApplicable, Question
+from ddiv.finding import Asked
+from ddiv.profiles import profile
+from ddiv.source import Flow, Setting
+from ddiv.study import Bert, Clip, ResNet18, Study
+from ddiv.testing import parameters, variant
+from tests.support.paths import ROOT
+
+PROFILE = profile("embedded")
+NAMED = {study.name: study for study in PROFILE.studies}
+WORLD, DIGITS = NAMED["clip-world"], NAMED["resnet18-digits"]
+
+# A study with all that claims may ask for, never trained. Claims that no study of the profile can
+# answer are put to it.
+EVERYTHING = msgspec.structs.replace(
+    WORLD,
+    name="everything",
+    further_augmentations=("cutout", "cutmix", "mixup"),
+    very_large_dropout=0.9,
+    combinations=((0.1, 1e-4), (0.1, 1e-2), (0.3, 1e-4), (0.3, 1e-2)),
+    generator=Flow(side=8, width=8, steps=1),
+    settings=(Setting("good"), Setting("poor", temperature=0.5)),
+    shares=((0.15, 0.25, 0.35, 0.5, 0.7, 1.0),) * 2,
+    rounds=3,
+    class_counts=(2, 5, 15, 30, 60),
+    batches=(4, 16, 32, 128, 720),
+)
+BACKBONES = (Clip(WORLD.backbone.weights, tower="resnet"), ResNet18(), Bert("any"))
+ANYTHING = (
+    EVERYTHING,
+    *(msgspec.structs.replace(EVERYTHING, backbone=backbone) for backbone in BACKBONES),
+)
+
+
+class Case(NamedTuple):
+    """One test of a claim on one study."""
+
+    claim: Claim
+    study: Study
+    question: Question
+    variant: str
+
+    def asked(self, seeds: tuple[int, ...]) -> Asked:
+        return Asked(
+            claim=self.claim,
+            study=self.study,
+            variant=self.variant,
+            question=self.question,
+            seeds=seeds,
+            alpha=0.05,
+            test=f"claims/test_x.py::{self}",
+        )
+
+    @property
+    def applicable(self) -> bool:
+        """Whether the study has the domains that the question asks about."""
+        try:
+            return bool(self.asked((0,)).jobs())
+        except NotApplicable:
+            return False
+
+    def __str__(self) -> str:
+        return "-".join(filter(None, (self.claim.id, self.study.name, self.variant)))
+
+
+def every_case() -> Iterator[Case]:
+    for path in sorted((ROOT / "claims").glob("test_*.py")):
+        spec = importlib.util.spec_from_file_location(path.stem, path)
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        for test in (one for one in vars(module).values() if hasattr(one, "ask")):
+            marks = [
+                mark.args for mark in getattr(test, "pytestmark", []) if mark.name == "parametrize"
+            ]
+            rows = [
+                [dict(zip(names.split(", "), row if ", " in names else (row,))) for row in given]
+                for names, given in marks
+            ]
+            names, found = parameters(
+                test,
+                [*filter(test.applies, PROFILE.studies)] or [next(filter(test.applies, ANYTHING))],
+            )
+            for own, chosen in product([dict(zip(names, row)) for row in found], product(*rows)):
+                values = own | {name: value for row in chosen for name, value in row.items()}
+                yield Case(test.claim, values["study"], test.ask(**values), variant(test, values))
+
+
+CASES = list(every_case())
+APPLICABLE = [case for case in CASES if case.applicable]

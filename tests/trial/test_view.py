@@ -1,0 +1,179 @@
+"""Views: the diversity of training sets, of few classes, and what lies outside the span of the real
+images.
+"""
+
+from typing import get_args
+
+import numpy as np
+import pytest
+import torch
+
+from ddiv.datasets import load
+from ddiv.diversity import alignment, vendi_score
+from ddiv.draws import generator
+from ddiv.errors import TrialFailed
+from ddiv.outcome import Vendi, Weighted
+from ddiv.outcome.kinds import Alignment
+from ddiv.source import Flow, Setting
+from ddiv.span import HELD, Outside
+from ddiv.store import Record
+from ddiv.study import Digits, World
+from ddiv.treatment import BASELINE, Augmentation, Classes, Synthetic, Treatment
+from ddiv.trial import View, requires
+from ddiv.vectors import vectors
+from ddiv.views import _reference, diversity, fitting_half, of_classes
+from tests.support.claim_cases import WORLD
+
+CPU = torch.device("cpu")
+EMBEDDER = WORLD.embedders[0]
+DATA = Digits(train=200, side=8)
+SMALL = World(train_per_class=2, test_per_class=1, version=1)
+
+
+def seen(treatment=BASELINE, data=DATA, n=200, seed=1000, records=None):
+    return diversity(View(data, treatment, EMBEDDER, n, seed), CPU, records or {})
+
+
+@pytest.fixture(scope="module")
+def plain():
+    return seen()
+
+
+def test_a_view_holds_scores_and_energies_in_both_spaces(plain):
+    facts = plain.facts
+    pixels = load(DATA).inputs.reshape(200, -1) / 255
+    assert facts["vendi"]["pixel"] == pytest.approx(vendi_score(pixels), rel=1e-9)
+    assert set(facts["outside"]) == {
+        Outside(space, held).key for space in ("pixel", "embedding") for held in HELD
+    }
+    assert Vendi("embedding", 2.0).key in facts["vendi"] and facts["settings"]["pixel"]["n"] == 200
+
+
+def test_energies_outside_are_of_the_half_that_the_span_was_not_fitted_to(plain):
+    """By hand, with scikit-learn's principal components."""
+    from sklearn.decomposition import PCA
+
+    data = load(DATA)
+    rows = data.inputs.reshape(200, -1).astype(float)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    half = fitting_half(data.labels)
+    fitted = PCA(svd_solver="full").fit(rows[half])
+    axes = fitted.components_[: int((fitted.explained_variance_ratio_.cumsum() < 0.9).sum()) + 1]
+    centred = rows[~half] - fitted.mean_
+    expected = 1 - ((centred @ axes.T) ** 2).sum() / (centred**2).sum()
+    assert plain.facts["outside"][Outside("pixel", 0.9).key] == pytest.approx(expected, rel=1e-6)
+
+
+def test_alignment_is_of_the_same_half_with_the_reference_and_falls_with_noise(plain):
+    """Against `ddiv.diversity.alignment` on vectors made here; of a plain view nothing is
+    misaligned.
+    """
+    data = load(DATA)
+    half = fitting_half(data.labels)
+    chosen = torch.randperm(200, generator=generator(0, "view")).numpy()
+    rows = vectors(data.inputs, "embedding", EMBEDDER, DATA, CPU).rows
+    fresh = [place for place in chosen if not half[place]]
+    assert set(plain.facts["alignment"]) == set(get_args(Alignment))
+    for definition, given in (
+        ("mmd", {}),
+        ("coverage", {}),
+        ("centroid", {"labels": data.labels[fresh], "original_labels": data.labels[half]}),
+    ):
+        expected = alignment(rows[fresh], rows[half], definition, **given).rho
+        assert plain.facts["alignment"][definition] == pytest.approx(expected, abs=1e-4)
+    noisy = seen(Treatment.of(Augmentation("noise50")))
+    assert plain.facts["alignment"]["mmd"] > 0.9 > noisy.facts["alignment"]["mmd"]
+    assert Weighted("recall").read(plain.facts) == pytest.approx(
+        plain.facts["alignment"]["recall"] * plain.facts["vendi"]["embedding"]
+    )
+    with pytest.raises(ValueError, match="no alignment with the real data"):
+        Weighted().read(seen(Treatment.of(Classes(2)), n=20).facts)
+
+
+def test_noise_leaves_the_span_and_a_copy_of_the_real_images_does_not(plain):
+    key = Outside("pixel").key
+    noisy = seen(Treatment.of(Augmentation("noise50"))).facts["outside"][key]
+    part = Synthetic(1.0, Flow(side=8, width=8, steps=1), Setting("good"))
+    treatment, data = Treatment.of(part), load(DATA)
+    (samples,) = requires(View(DATA, treatment, EMBEDDER, 200, 1000))
+
+    def synthetic(images):
+        found = Record(samples, {}, {"images": images, "labels": data.labels})
+        return seen(treatment, records={samples: found}).facts["outside"][key]
+
+    noise = np.random.default_rng(0).integers(0, 256, data.inputs.shape).astype(np.uint8)
+    assert noisy > plain.facts["outside"][key] + 0.1 and synthetic(noise) > 0.6
+    # The fitting half's images wherever: inside but for the 5 % that the span leaves of them.
+    half = fitting_half(data.labels)
+    inside = data.inputs.copy()
+    for label in np.unique(data.labels):
+        own = np.flatnonzero(data.labels == label)
+        inside[own] = np.resize(data.inputs[own[half[own]]], data.inputs[own].shape)
+    assert synthetic(inside) < 0.07 < synthetic(noise)
+
+
+def test_a_view_on_the_processor_leaves_a_gpu_alone(plain, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    facts = seen().facts
+    assert facts["vendi"] == plain.facts["vendi"] and facts["alignment"] == plain.facts["alignment"]
+
+
+def test_half_of_every_class_fits_the_span():
+    labels = np.array([0, 1, 0, 1, 1, 0, 2])
+    assert fitting_half(labels).tolist() == [True, True, False, False, True, True, True]
+
+
+@pytest.mark.parametrize("data, n", [(SMALL, 120), (DATA, 12)])
+@pytest.mark.parametrize("count", [1, 2, 7])
+def test_few_classes_have_as_many_images_in_equal_parts(data, n, count):
+    shown = of_classes(data, count, n // count * count, seed=1000)
+    labels, sizes = np.unique(shown.labels, return_counts=True)
+    assert len(labels) == count and len(set(sizes)) == 1 and sizes.sum() == n // count * count
+    assert len(np.unique(shown.inputs.reshape(len(shown.inputs), -1), axis=0)) > 0.9 * len(
+        shown.inputs
+    )
+    assert len(of_classes(data, 7, n, 1000).inputs) == n
+
+
+def test_classes_are_drawn_by_the_seed_and_a_count_of_all_is_the_training_set():
+    drawn = {tuple(np.unique(of_classes(SMALL, 3, 30, seed).labels)) for seed in range(1000, 1010)}
+    assert len(drawn) > 5
+    everything, data = of_classes(SMALL, 60, 120, 1000), load(SMALL)
+    assert np.array_equal(everything.inputs, data.inputs) and np.array_equal(
+        everything.labels, data.labels
+    )
+    once, again = (of_classes(DATA, 3, 30, 1000).inputs for _ in range(2))
+    assert np.array_equal(once, again)
+
+
+def test_images_of_few_classes_are_training_images_of_these_classes():
+    shown, data = of_classes(DATA, 3, 30, 1000), load(DATA)
+    known = {image.tobytes(): int(label) for image, label in zip(data.inputs, data.labels)}
+    assert [known[image.tobytes()] for image in shown.inputs] == shown.labels.tolist()
+
+
+def test_a_view_of_few_classes_is_less_diverse_and_has_no_energy_outside():
+    few, many = (seen(Treatment.of(Classes(count)), n=12).facts for count in (1, 10))
+    assert (
+        few["vendi"]["pixel"] < many["vendi"]["pixel"]
+        and few["vendi"]["embedding"] < many["vendi"]["embedding"]
+    )
+    assert few["outside"] == {}
+
+
+@pytest.mark.parametrize(
+    "ask, said",
+    [
+        (lambda: of_classes(DATA, 11, 30, 0), "11 classes were asked for, and the data has 10"),
+        (lambda: of_classes(SMALL, 61, 61, 0), "61 classes were asked for, and the data has 60"),
+        (lambda: of_classes(DATA, 1, 100, 0), "100 training examples of the class .* are needed"),
+        (lambda: seen(n=201), "a view of 201 examples was asked for"),
+    ],
+)
+def test_what_the_data_cannot_give_is_an_error_that_says_so(ask, said):
+    with pytest.raises(TrialFailed, match=said):
+        ask()
+
+
+def test_the_span_of_a_data_set_is_fitted_once():
+    assert _reference(DATA, "pixel", EMBEDDER, CPU) is _reference(DATA, "pixel", EMBEDDER, CPU)
