@@ -1,3 +1,3 @@
-"""Everything that `pytest claims` and `pytest tests` share: ddiv's plugin and the shared fixtures."""
+"""Shared by `pytest claims` and `pytest tests`: ddiv's plugin and the fixtures."""
 
 pytest_plugins = ["ddiv.plugin", "fixtures.trials", "fixtures.evidence"]

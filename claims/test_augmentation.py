@@ -13,37 +13,26 @@ changes of scale side to a larger value than dropout."
 
 import pytest
 
-from ddiv.claim import Agreement, Alike, AsFar, Contrast, Further, Resemblance, SomewhereOpposed
-from ddiv.evidence import FALLS, RISES
-from ddiv.outcome import Spectral
-from ddiv.testing import claim
-
-layers = pytest.mark.parametrize("layers", ["classifier", "encoder"])
-
-# Scale and shape, as in figures 3 and 4 (and 9 for the further ones).
-METRICS = (
-    "alpha",
-    "entropy_raw",
-    "frobenius_norm",
-    "spectral_norm",
-    "stable_rank",
-    "num_pl_spikes",
+from ddiv.claim import (
+    Agreement,
+    Alike,
+    AsFar,
+    Contrast,
+    Further,
+    Question,
+    Resemblance,
+    SomewhereOpposed,
 )
-# Figures 9, 11 and 12 add these to the metrics that have claims of their own. Of one layer the
-# norms' logarithms move as the norms do, so these are not asked about once more.
+from ddiv.evidence import FALLS, RISES
+from ddiv.outcome import Metric, Spectral
+from ddiv.study import Study
+from ddiv.testing import claim
+from fixtures.arms import SCALE_AND_SHAPE, augmented, called, decayed, dropped_out, each_layers
+
+SHAPE: tuple[Metric, ...] = ("alpha", "entropy_raw")
+# Figures 9, 11 and 12 add these to the metrics that have claims of their own. Of the norms only the
+# logarithms are asked about: in one layer they move as the norms do.
 PANEL = ("stable_rank", "mp_soft_rank", "num_pl_spikes", "log_norm", "log_spectral_norm")
-
-
-def augmented(study):
-    return tuple(map(study.augmentation, study.augmentations))
-
-
-def dropped_out(study):
-    return tuple(arm for _, arm in study.dropout()[1:])
-
-
-def decayed(study):
-    return tuple(arm for _, arm in study.decay()[1:])
 
 
 @claim(
@@ -53,7 +42,7 @@ def decayed(study):
     needs=("augmentations",),
     each={"augmentation": lambda study: study.augmentations},
 )
-def test_augmentation_lowers_frobenius_norm(study, augmentation):
+def test_augmentation_lowers_frobenius_norm(study: Study, augmentation: str) -> Question:
     return Contrast(
         Spectral("frobenius_norm", "classifier"), (study.augmentation(augmentation),), FALLS
     )
@@ -66,7 +55,7 @@ def test_augmentation_lowers_frobenius_norm(study, augmentation):
     needs=("further_augmentations",),
     each={"augmentation": lambda study: study.further_augmentations},
 )
-def test_further_augmentation_lowers_frobenius_norm(study, augmentation):
+def test_further_augmentation_lowers_frobenius_norm(study: Study, augmentation: str) -> Question:
     return Contrast(
         Spectral("frobenius_norm", "classifier"), (study.augmentation(augmentation),), FALLS
     )
@@ -79,7 +68,7 @@ def test_further_augmentation_lowers_frobenius_norm(study, augmentation):
     needs=("augmentations",),
     each={"augmentation": lambda study: study.augmentations},
 )
-def test_augmentation_raises_entropy(study, augmentation):
+def test_augmentation_raises_entropy(study: Study, augmentation: str) -> Question:
     return Contrast(
         Spectral("entropy_raw", "classifier"), (study.augmentation(augmentation),), RISES
     )
@@ -91,10 +80,14 @@ def test_augmentation_raises_entropy(study, augmentation):
     source="v1 3.3; v2",
     needs=("augmentations", "dropout_rates", "decays"),
 )
-@layers
-def test_augmentation_resembles_dropout(study, layers):
+@each_layers
+def test_augmentation_resembles_dropout(study: Study, layers: str) -> Question:
     return Resemblance(
-        METRICS, layers, group=augmented(study), like=dropped_out(study), unlike=decayed(study)
+        SCALE_AND_SHAPE,
+        layers,
+        group=augmented(study),
+        like=dropped_out(study),
+        unlike=decayed(study),
     )
 
 
@@ -105,22 +98,25 @@ def test_augmentation_resembles_dropout(study, layers):
     needs=("augmentations", "dropout_rates"),
 )
 @pytest.mark.parametrize("metric", ["alpha", "entropy_raw", "frobenius_norm"])
-@pytest.mark.parametrize("said", ["agree"])
-def test_augmentation_and_dropout_agree_on_each_metric(study, said, metric):
+@called("agree")
+def test_augmentation_and_dropout_agree_on_each_metric(
+    study: Study, called: str, metric: Metric
+) -> Question:
     """Both in one quadrant of the figures, whose axes are a metric of shape and the norm."""
     return Alike(Spectral(metric, "classifier"), augmented(study), dropped_out(study))
 
 
 @claim(
     "aug-magnitude",
-    "The size of augmentation's effect on the spectrum is comparable with that of dropout: augmentations on "
-    "average move it further than the least of the dropout arms, and less far than the one that moves it furthest.",
+    "The size of augmentation's effect on the spectrum is comparable with that of dropout: "
+    "augmentations on average move it further than the least of the dropout arms, and less far "
+    "than the one that moves it furthest.",
     source="v1 3.3",
     needs=("augmentations", "dropout_rates"),
 )
-@layers
-def test_augmentation_moves_as_far_as_dropout(study, layers):
-    return AsFar(METRICS, layers, group=augmented(study), family=dropped_out(study))
+@each_layers
+def test_augmentation_moves_as_far_as_dropout(study: Study, layers: str) -> Question:
+    return AsFar(SCALE_AND_SHAPE, layers, group=augmented(study), family=dropped_out(study))
 
 
 @claim(
@@ -131,26 +127,28 @@ def test_augmentation_moves_as_far_as_dropout(study, layers):
     needs=("augmentations", "decays"),
     somewhere=True,
 )
-def test_augmentation_sometimes_opposes_decay(study):
+def test_augmentation_sometimes_opposes_decay(study: Study) -> Question:
     shape = tuple(
-        Spectral(metric, place)
-        for metric in ("alpha", "entropy_raw")
-        for place in ("classifier", "encoder")
+        Spectral(metric, layers) for metric in SHAPE for layers in ("classifier", "encoder")
     )
     return SomewhereOpposed(shape, augmented(study), decayed(study))
 
 
 @claim(
     "enc-average",
-    "Averaged over the encoder's layers, augmentation and dropout move the spectrum the same way: the "
-    "cosine of their effects is positive.",
+    "Averaged over the encoder's layers, augmentation and dropout move the spectrum the same way: "
+    "the cosine of their effects is positive.",
     source="v1 appendix, figure 10",
     needs=("augmentations", "dropout_rates"),
 )
-@pytest.mark.parametrize("said", ["cosine"])
-def test_augmentation_and_dropout_agree_over_the_encoder(study, said):
+@called("cosine")
+def test_augmentation_and_dropout_agree_over_the_encoder(study: Study, called: str) -> Question:
     return Agreement(
-        METRICS, "encoder", group=augmented(study), like=dropped_out(study), replicate=study.no_op
+        SCALE_AND_SHAPE,
+        "encoder",
+        group=augmented(study),
+        like=dropped_out(study),
+        replicate=study.no_op,
     )
 
 
@@ -161,8 +159,10 @@ def test_augmentation_and_dropout_agree_over_the_encoder(study, said):
     needs=("augmentations", "dropout_rates"),
 )
 @pytest.mark.parametrize("metric", ["alpha", "entropy_raw", "frobenius_norm", "spectral_norm"])
-@pytest.mark.parametrize("said", ["agree"])
-def test_augmentation_and_dropout_agree_on_each_metric_over_the_encoder(study, said, metric):
+@called("agree")
+def test_augmentation_and_dropout_agree_on_each_metric_over_the_encoder(
+    study: Study, called: str, metric: Metric
+) -> Question:
     return Alike(Spectral(metric, "encoder"), augmented(study), dropped_out(study))
 
 
@@ -173,8 +173,10 @@ def test_augmentation_and_dropout_agree_on_each_metric_over_the_encoder(study, s
     needs=("augmentations", "dropout_rates"),
 )
 @pytest.mark.parametrize("metric", ["frobenius_norm", "spectral_norm"])
-@pytest.mark.parametrize("said", ["further"])
-def test_augmentation_moves_scale_further_over_the_encoder(study, said, metric):
+@called("further")
+def test_augmentation_moves_scale_further_over_the_encoder(
+    study: Study, called: str, metric: Metric
+) -> Question:
     return Further(
         Spectral(metric, "encoder"), augmented(study), dropped_out(study), against="mean"
     )
@@ -182,11 +184,13 @@ def test_augmentation_moves_scale_further_over_the_encoder(study, said, metric):
 
 @claim(
     "metric-panel",
-    "Augmentation and dropout move the further scale and shape metrics of the classification layer the "
-    "same way.",
+    "Augmentation and dropout move the further scale and shape metrics of the classification layer "
+    "the same way.",
     source="v1 appendix, figures 9, 11 and 12",
     needs=("augmentations", "dropout_rates"),
 )
 @pytest.mark.parametrize("metric", PANEL)
-def test_augmentation_and_dropout_agree_on_further_metrics(study, metric):
+def test_augmentation_and_dropout_agree_on_further_metrics(
+    study: Study, metric: Metric
+) -> Question:
     return Alike(Spectral(metric, "classifier"), augmented(study), dropped_out(study))

@@ -1,5 +1,4 @@
-"""Controls (ours): what must not come out supported, and what a spectrum does by under-fitting
-alone.
+"""Controls (ours): claims that must not come out supported, and the effect of under-fitting alone.
 
 A small trial run showed that stopping the baseline early moves the classification layer's spectrum
 as the paper says that augmentation and dropout do, because all of them slow down fitting. So each
@@ -9,13 +8,13 @@ and this file asks about that arm itself.
 
 import pytest
 
-from ddiv.claim import Contrast
+from ddiv.claim import Contrast, Question
 from ddiv.evidence import FALLS, RISES
-from ddiv.outcome import Score, Spectral, Vendi
+from ddiv.outcome import Metric, Outcome, Score, Spectral, Vendi
+from ddiv.study import Space, Study
 from ddiv.testing import claim
 from ddiv.treatment import OtherSeed, ShuffledLabels
-
-each_space = pytest.mark.parametrize("space", ["pixel", "embedding"])
+from fixtures.arms import each_space
 
 
 @claim(
@@ -30,7 +29,7 @@ each_space = pytest.mark.parametrize("space", ["pixel", "embedding"])
     [("alpha", RISES), ("entropy_raw", RISES), ("frobenius_norm", FALLS), ("spectral_norm", FALLS)],
     ids=["alpha", "entropy", "frobenius", "spectral"],
 )
-def test_dropout_that_training_never_sees(study, metric, direction):
+def test_dropout_that_training_never_sees(study: Study, metric: Metric, direction: int) -> Question:
     return Contrast(Spectral(metric, "classifier"), (study.evaluation_dropout,), direction)
 
 
@@ -42,14 +41,14 @@ def test_dropout_that_training_never_sees(study, metric, direction):
     needs=("decays", "dropout_rates"),
 )
 @pytest.mark.parametrize("metric", ["alpha", "entropy_raw", "frobenius_norm", "spectral_norm"])
-def test_replicates_in_broken_pairs(study, metric):
+def test_replicates_in_broken_pairs(study: Study, metric: Metric) -> Question:
     return Contrast(Spectral(metric, "classifier"), (study.other_seed,), FALLS)
 
 
 @claim(
     "control-no-op",
-    "A treatment that does nothing lowers the Frobenius norm, raises entropy and accuracy and lowers "
-    "the calibration error.",
+    "A treatment that does nothing lowers the Frobenius norm, raises entropy and accuracy and "
+    "lowers the calibration error.",
     source="ours: a negative control",
     guards="augmentation",
     needs=("augmentations",),
@@ -64,7 +63,9 @@ def test_replicates_in_broken_pairs(study, metric):
     ],
     ids=["frobenius", "entropy", "accuracy", "ece"],
 )
-def test_no_op_does_not_look_like_a_treatment(study, name, outcome, direction):
+def test_no_op_does_not_look_like_a_treatment(
+    study: Study, name: str, outcome: Outcome, direction: int
+) -> Question:
     return Contrast(outcome, (study.no_op,), direction)
 
 
@@ -76,7 +77,7 @@ def test_no_op_does_not_look_like_a_treatment(study, name, outcome, direction):
     needs=("augmentations", "class_counts"),
 )
 @each_space
-def test_two_draws_of_one_augmentation(study, space):
+def test_two_draws_of_one_augmentation(study: Study, space: Space) -> Question:
     drawn = study.augmentation(study.augmentations[0])
     return Contrast(Vendi(space), (drawn + OtherSeed(),), RISES, base=drawn)
 
@@ -90,7 +91,7 @@ def test_two_draws_of_one_augmentation(study, space):
     on=lambda study: len(study.augmentations) > 1,
 )
 @pytest.mark.parametrize("where", ["id", "ood"])
-def test_nothing_generalises_from_random_labels(study, where):
+def test_nothing_generalises_from_random_labels(study: Study, where: str) -> Question:
     augmented = study.augmentation(study.augmentations[1]) + ShuffledLabels()
     return Contrast(Score("accuracy", where), (augmented,), RISES, base=study.shuffled_labels)
 
@@ -99,7 +100,7 @@ def test_nothing_generalises_from_random_labels(study, where):
     "q-fit-or-regularisation",
     "Stopping the baseline early moves the classification layer's spectrum as "
     "augmentation and dropout are said to.",
-    source="ours; design, decision 8",
+    source="ours",
     needs=("early_stop",),
 )
 @pytest.mark.parametrize(
@@ -107,5 +108,7 @@ def test_nothing_generalises_from_random_labels(study, where):
     [("alpha", RISES), ("entropy_raw", RISES), ("frobenius_norm", FALLS)],
     ids=["alpha", "entropy", "frobenius"],
 )
-def test_early_stopping_looks_like_regularisation(study, metric, direction):
+def test_early_stopping_looks_like_regularisation(
+    study: Study, metric: Metric, direction: int
+) -> Question:
     return Contrast(Spectral(metric, "classifier"), (study.early_stopped,), direction)

@@ -9,21 +9,23 @@ changes in both scale and shape side": that they can somewhere, not that they do
 
 import pytest
 
-from ddiv.claim import Further, Opposite, Trend
+from ddiv.claim import Further, Opposite, Question, Trend
 from ddiv.evidence import FALLS, RISES
-from ddiv.outcome import Spectral
+from ddiv.outcome import Metric, Spectral
+from ddiv.study import Study
 from ddiv.testing import claim
-from ddiv.treatment import Dropout, Treatment, WeightDecay
+from ddiv.treatment import Dropout, Placement, Treatment, WeightDecay
+from fixtures.arms import each_layers
 
-layers = pytest.mark.parametrize("layers", ["classifier", "encoder"])
-one_place = pytest.mark.parametrize("where", ["head-only", "encoder-only"])
+PLACES: dict[str, Placement] = {"head-only": "head", "encoder-only": "encoder"}
+one_place = pytest.mark.parametrize("where", [*PLACES])
 # Shape and scale.
 each_metric = pytest.mark.parametrize(
     "metric", ["alpha", "entropy_raw", "frobenius_norm", "spectral_norm"]
 )
 
 
-def combinations(study):
+def combinations(study: Study) -> dict[str, tuple[float, float]]:
     """Rates of dropout and decays of the combined arms, by the arms' names."""
     return {
         study.combination(rate, decay).label: (rate, decay) for rate, decay in study.combinations
@@ -36,8 +38,8 @@ def combinations(study):
     source="v1 3.2, figure 3",
     needs=("dropout_rates",),
 )
-@layers
-def test_dropout_raises_alpha(study, layers):
+@each_layers
+def test_dropout_raises_alpha(study: Study, layers: str) -> Question:
     return Trend(Spectral("alpha", layers), study.dropout(), RISES)
 
 
@@ -47,8 +49,8 @@ def test_dropout_raises_alpha(study, layers):
     source="v1 3.2",
     needs=("dropout_rates",),
 )
-@layers
-def test_dropout_raises_entropy(study, layers):
+@each_layers
+def test_dropout_raises_entropy(study: Study, layers: str) -> Question:
     return Trend(Spectral("entropy_raw", layers), study.dropout(), RISES)
 
 
@@ -59,10 +61,8 @@ def test_dropout_raises_entropy(study, layers):
     needs=("single_placement_rates",),
 )
 @one_place
-def test_dropout_in_one_place_raises_entropy(study, where):
-    return Trend(
-        Spectral("entropy_raw", "classifier"), study.dropout(where.removesuffix("-only")), RISES
-    )
+def test_dropout_in_one_place_raises_entropy(study: Study, where: str) -> Question:
+    return Trend(Spectral("entropy_raw", "classifier"), study.dropout(PLACES[where]), RISES)
 
 
 @claim(
@@ -71,8 +71,8 @@ def test_dropout_in_one_place_raises_entropy(study, where):
     source="v1 3.2",
     needs=("dropout_rates",),
 )
-@layers
-def test_dropout_lowers_frobenius_norm(study, layers):
+@each_layers
+def test_dropout_lowers_frobenius_norm(study: Study, layers: str) -> Question:
     return Trend(Spectral("frobenius_norm", layers), study.dropout(), FALLS)
 
 
@@ -83,10 +83,8 @@ def test_dropout_lowers_frobenius_norm(study, layers):
     needs=("single_placement_rates",),
 )
 @one_place
-def test_dropout_in_one_place_lowers_frobenius_norm(study, where):
-    return Trend(
-        Spectral("frobenius_norm", "classifier"), study.dropout(where.removesuffix("-only")), FALLS
-    )
+def test_dropout_in_one_place_lowers_frobenius_norm(study: Study, where: str) -> Question:
+    return Trend(Spectral("frobenius_norm", "classifier"), study.dropout(PLACES[where]), FALLS)
 
 
 @claim(
@@ -95,8 +93,8 @@ def test_dropout_in_one_place_lowers_frobenius_norm(study, where):
     source="v1 3.2, summary",
     needs=("dropout_rates",),
 )
-@layers
-def test_dropout_lowers_spectral_norm(study, layers):
+@each_layers
+def test_dropout_lowers_spectral_norm(study: Study, layers: str) -> Question:
     return Trend(Spectral("spectral_norm", layers), study.dropout(), FALLS)
 
 
@@ -106,38 +104,40 @@ def test_dropout_lowers_spectral_norm(study, layers):
     source="v1 3.2, summary",
     needs=("dropout_rates", "decays"),
 )
-@layers
+@each_layers
 @pytest.mark.parametrize("metric", ["alpha", "entropy_raw"])
-def test_dropout_and_decay_oppose_in_shape(study, metric, layers):
+def test_dropout_and_decay_oppose_in_shape(study: Study, metric: Metric, layers: str) -> Question:
     return Opposite(Spectral(metric, layers), study.dropout(), study.decay())
 
 
 @claim(
     "drop-very-large",
-    "Very large dropout before the classification layer moves its scale and shape further than the "
-    "largest ordinary rate there.",
+    "Very large dropout before the classification layer moves its scale and shape further than "
+    "the largest ordinary rate there.",
     source="v1 appendix, figure 8",
     needs=("very_large_dropout", "single_placement_rates"),
     somewhere=True,
 )
 @each_metric
 @pytest.mark.parametrize("arm", ["very large"])
-def test_very_large_dropout_goes_further(study, arm, metric):
+def test_very_large_dropout_goes_further(study: Study, arm: str, metric: Metric) -> Question:
     _, largest = max(study.dropout("head"), key=lambda rung: rung[0])
     return Further(Spectral(metric, "classifier"), (study.very_large,), (largest,))
 
 
 @claim(
     "drop-very-large",
-    "Dropout and weight decay together move the classification layer's scale and shape further than "
-    "either alone.",
+    "Dropout and weight decay together move the classification layer's scale and shape further "
+    "than either alone.",
     source="v1 appendix, figure 8",
     needs=("combinations",),
     somewhere=True,
     each={"arm": combinations},
 )
 @each_metric
-def test_combinations_go_further_than_their_parts(study, arm, metric):
+def test_combinations_go_further_than_their_parts(
+    study: Study, arm: str, metric: Metric
+) -> Question:
     rate, decay = combinations(study)[arm]
     return Further(
         Spectral(metric, "classifier"),

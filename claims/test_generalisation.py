@@ -8,15 +8,13 @@ shows that Vendi Score has a strong correlation with both ID and OOD average per
 
 import pytest
 
-from ddiv.claim import Contrast, Correlation
+from ddiv.claim import Contrast, Correlation, Question
+from ddiv.claim.relations import Kind
 from ddiv.evidence import FALLS, RISES
 from ddiv.outcome import Score, Vendi
+from ddiv.study import Space, Study
 from ddiv.testing import claim
-
-id_and_ood = pytest.mark.parametrize("where", ["id", "ood"])
-
-# What "a strong correlation" is taken to be: Cohen (1988) calls .5 large.
-STRONG = 0.5
+from fixtures.arms import STRONG, each_space, id_and_ood
 
 
 @claim(
@@ -26,7 +24,7 @@ STRONG = 0.5
     needs=("augmentations",),
     each={"augmentation": lambda study: study.moderate_augmentations},
 )
-def test_augmentation_raises_ood_accuracy(study, augmentation):
+def test_augmentation_raises_ood_accuracy(study: Study, augmentation: str) -> Question:
     return Contrast(Score("accuracy", "ood"), (study.augmentation(augmentation),), RISES)
 
 
@@ -37,7 +35,7 @@ def test_augmentation_raises_ood_accuracy(study, augmentation):
     needs=("further_augmentations",),
     each={"augmentation": lambda study: study.further_augmentations},
 )
-def test_further_augmentation_raises_ood_accuracy(study, augmentation):
+def test_further_augmentation_raises_ood_accuracy(study: Study, augmentation: str) -> Question:
     return Contrast(Score("accuracy", "ood"), (study.augmentation(augmentation),), RISES)
 
 
@@ -49,7 +47,9 @@ def test_further_augmentation_raises_ood_accuracy(study, augmentation):
     each={"augmentation": lambda study: study.augmentations},
 )
 @id_and_ood
-def test_augmentation_lowers_calibration_error(study, augmentation, where):
+def test_augmentation_lowers_calibration_error(
+    study: Study, augmentation: str, where: str
+) -> Question:
     return Contrast(Score("ece", where), (study.augmentation(augmentation),), FALLS)
 
 
@@ -61,7 +61,9 @@ def test_augmentation_lowers_calibration_error(study, augmentation, where):
     each={"augmentation": lambda study: study.further_augmentations},
 )
 @id_and_ood
-def test_further_augmentation_lowers_calibration_error(study, augmentation, where):
+def test_further_augmentation_lowers_calibration_error(
+    study: Study, augmentation: str, where: str
+) -> Question:
     return Contrast(Score("ece", where), (study.augmentation(augmentation),), FALLS)
 
 
@@ -73,19 +75,23 @@ def test_further_augmentation_lowers_calibration_error(study, augmentation, wher
     each={"augmentation": lambda study: study.extreme_augmentations},
 )
 @id_and_ood
-def test_extreme_augmentation_lowers_accuracy(study, augmentation, where):
+def test_extreme_augmentation_lowers_accuracy(
+    study: Study, augmentation: str, where: str
+) -> Question:
     return Contrast(Score("accuracy", where), (study.augmentation(augmentation),), FALLS)
 
 
 @claim(
     "vendi-predicts",
-    f"The Vendi Score of the training set correlates strongly (above {STRONG:g} over the arms of table "
-    "2) with accuracy, in and out of distribution.",
+    f"The Vendi Score of the training set correlates strongly (above {STRONG:g} over the arms of "
+    "table 2) with accuracy, in and out of distribution.",
     source="v1 3.4, figure 5",
     needs=("augmentations", "view_size"),
 )
 @id_and_ood
-@pytest.mark.parametrize("space", ["pixel", "embedding"])
+@each_space
 @pytest.mark.parametrize("kind", ["spearman", "pearson"])
-def test_diversity_predicts_accuracy(study, kind, space, where):
+def test_diversity_predicts_accuracy(
+    study: Study, kind: Kind, space: Space, where: str
+) -> Question:
     return Correlation(Vendi(space), Score("accuracy", where), study.table_arms, STRONG, kind=kind)

@@ -21,41 +21,39 @@ traditional forms of regularization"; "By exploiting the generalization gap phen
 demonstrate that we can cause a small model to exhibit all 5+1 phases of training simply by changing
 the batch size."
 
-A "distance from MP" is the Kolmogorov-Smirnov distance in units of what noise has in one case of a
-hundred, so 1 is the bound of noise. The bounds below are ours, fixed before anything was measured
-on the claims' seeds.
+A "distance from MP" is the Kolmogorov-Smirnov distance in units of the distance that noise exceeds
+in one case of a hundred, so 1 is the bound of noise. The bounds below are ours, fixed before
+anything was measured on the claims' seeds.
 """
+
+from typing import Literal
 
 import pytest
 
 from ddiv import rmt
-from ddiv.claim import All, Change, Contrast, Threshold, Trend
+from ddiv.claim import All, Change, Contrast, Question, Threshold, Trend
 from ddiv.evidence import FALLS, RISES
 from ddiv.outcome import Spectral, Truncated
 from ddiv.study import Bert, Clip, OpenClip, Study
 from ddiv.testing import claim
 from ddiv.treatment import BASELINE
+from fixtures.arms import called, each_layers
 
-# The first fully connected layer of the small convolutional network, the one that MM's figures
-# show.
+Part = Literal["all", "classifier"]
+
+# The first fully connected layer of the small convolutional network: MM's figures show this one.
 FC1 = "layer:encoder.fc1"
 
-# Of matrices of noise one to three in a hundred pass the bound; a quarter is more than one of the
-# five of a small network.
+# One to three in a hundred matrices of noise pass the bound; a quarter is more than one of the five
+# matrices of a small network.
 FEW_DEPART = 0.25
-# What "around 6" is taken to be, and the exponents of a heavy tail that v1 gives.
+# "Around 6" is taken to be this range; v1 gives the exponents of a heavy tail.
 AROUND_SIX, HEAVY = (5.0, 7.0), (2.0, 6.0)
 # Shares of the accuracy above chance: "destroyed" is less than half kept, "not destroyed" more than
 # nine tenths.
 DESTROYED, UNHARMED = 0.5, 0.9
 
-each_place = pytest.mark.parametrize("layers", ["classifier", "encoder"])
 each_part = pytest.mark.parametrize("part", ["all", "classifier"])
-
-
-def called(variant: str) -> pytest.MarkDecorator:
-    """A name for a test's findings, where several tests of one claim would otherwise share theirs."""
-    return pytest.mark.parametrize("called", [variant])
 
 
 def fine_tuned(study: Study) -> bool:
@@ -66,7 +64,7 @@ def from_scratch(study: Study) -> bool:
     return not fine_tuned(study)
 
 
-def between(outcome: Spectral, low: float, high: float, at: str) -> All:
+def between(outcome: Spectral, low: float, high: float, at: Literal["after", "before"]) -> All:
     return All(
         (
             Threshold(outcome, BASELINE, low, RISES, at),
@@ -84,7 +82,9 @@ def between(outcome: Spectral, low: float, high: float, at: str) -> All:
     source="v1 2.1.3; MM",
 )
 @called("classifier")
-def test_random_classification_layer_follows_marchenko_pastur(study, called):
+def test_random_classification_layer_follows_marchenko_pastur(
+    study: Study, called: str
+) -> Question:
     """On fine-tuned networks it is the only layer that starts at random."""
     return Threshold(Spectral("mp_ks", "classifier"), BASELINE, 1.0, FALLS, "before")
 
@@ -103,7 +103,9 @@ def test_random_classification_layer_follows_marchenko_pastur(study, called):
     ],
     ids=["typical-layer", "all-layers"],
 )
-def test_random_network_follows_marchenko_pastur(study, called, outcome, bound):
+def test_random_network_follows_marchenko_pastur(
+    study: Study, called: str, outcome: Spectral, bound: float
+) -> Question:
     return Threshold(outcome, BASELINE, bound, FALLS, "before")
 
 
@@ -115,9 +117,9 @@ def test_random_network_follows_marchenko_pastur(study, called, outcome, bound):
     "After training spectra do not follow the Marchenko-Pastur law.",
     source="v1 2.1.3; MM",
 )
-@each_place
+@each_layers
 @called("departs")
-def test_trained_spectra_are_not_noise(study, called, layers):
+def test_trained_spectra_are_not_noise(study: Study, called: str, layers: str) -> Question:
     return Threshold(Spectral("mp_ks", layers), BASELINE, 1.0, RISES)
 
 
@@ -126,9 +128,9 @@ def test_trained_spectra_are_not_noise(study, called, layers):
     "Training takes spectra further from the Marchenko-Pastur law.",
     source="v1 2.1.3; MM",
 )
-@each_place
+@each_layers
 @called("leads away")
-def test_training_leads_away_from_noise(study, called, layers):
+def test_training_leads_away_from_noise(study: Study, called: str, layers: str) -> Question:
     return Change(Spectral("mp_ks", layers), BASELINE, RISES)
 
 
@@ -137,9 +139,9 @@ def test_training_leads_away_from_noise(study, called, layers):
     "After training a power law fits the tail better than an exponential.",
     source="v1 2.1.3; MM",
 )
-@each_place
+@each_layers
 @called("against exponential")
-def test_power_law_beats_exponential(study, called, layers):
+def test_power_law_beats_exponential(study: Study, called: str, layers: str) -> Question:
     return Threshold(Spectral("llr_exponential", layers), BASELINE, 0.0, RISES)
 
 
@@ -149,14 +151,14 @@ def test_power_law_beats_exponential(study, called, layers):
     "(which spectra of noise can pass too).",
     source="v1 2.1.3; MM",
 )
-@each_place
+@each_layers
 @called("against log-normal")
-def test_log_normal_does_not_beat_power_law(study, called, layers):
-    """A log-normal comes as near to a power law as one likes, so it never fits worse; "preferred"
-    can only be this.
+def test_log_normal_does_not_beat_power_law(study: Study, called: str, layers: str) -> Question:
+    """A log-normal comes arbitrarily near to a power law, so it never fits worse. "Preferred" can
+    only mean this bound.
 
-    It is a bound that a heavy tail keeps, not a mark of one: short tails of untrained layers keep
-    it too.
+    A heavy tail keeps the bound, but the bound does not mark one: short tails of untrained layers
+    keep it too.
     """
     return Threshold(Spectral("llr_lognormal", layers), BASELINE, rmt.NOT_WORSE, RISES)
 
@@ -169,8 +171,8 @@ def test_log_normal_does_not_beat_power_law(study, called, layers):
     on=from_scratch,
 )
 @called("after training")
-def test_most_layers_look_regularised(study, called):
-    """Of the layers with 50 eigenvalues or more, below which the phases cannot be told apart.
+def test_most_layers_look_regularised(study: Study, called: str) -> Question:
+    """It counts layers with 50 eigenvalues or more; in smaller ones the phases look alike.
 
     Pre-trained encoders are not asked about: weight decay had a part in their making.
     """
@@ -184,7 +186,7 @@ def test_most_layers_look_regularised(study, called):
     on=from_scratch,
 )
 @called("more than before")
-def test_training_brings_structure(study, called):
+def test_training_brings_structure(study: Study, called: str) -> Question:
     return Change(Spectral("regularised", "all"), BASELINE, RISES)
 
 
@@ -193,15 +195,15 @@ def test_training_brings_structure(study, called):
 
 @claim(
     "signal-plus-noise",
-    "Without the tail of its spectra a network loses most of its accuracy, and more than without as "
-    "many directions drawn at random.",
+    "Without the tail of its spectra a network loses most of its accuracy, and more than without "
+    "as many directions drawn at random.",
     source="v1 1, 2.1.3",
 )
 @each_part
 @called("without the tail")
-def test_removing_the_tail_destroys_accuracy(study, called, part):
-    """Where as many directions of any kind would do the same, the tail is not "distinct from the
-    random noise".
+def test_removing_the_tail_destroys_accuracy(study: Study, called: str, part: Part) -> Question:
+    """If random directions, as many as the tail has, did the same, the tail would not be "distinct
+    from the random noise".
     """
     return All(
         (
@@ -218,7 +220,7 @@ def test_removing_the_tail_destroys_accuracy(study, called, part):
 )
 @each_part
 @called("without the bulk")
-def test_removing_the_bulk_does_not(study, called, part):
+def test_removing_the_bulk_does_not(study: Study, called: str, part: Part) -> Question:
     return Threshold(Truncated("bulk", part), BASELINE, UNHARMED, RISES)
 
 
@@ -229,7 +231,9 @@ def test_removing_the_bulk_does_not(study, called, part):
 )
 @each_part
 @called("tail against random")
-def test_tail_matters_more_than_random_directions(study, called, part):
+def test_tail_matters_more_than_random_directions(
+    study: Study, called: str, part: Part
+) -> Question:
     return Threshold(Truncated("tail rather than random", part), BASELINE, 0.0, FALLS)
 
 
@@ -243,19 +247,19 @@ def test_tail_matters_more_than_random_directions(study, called, part):
     needs=("batches",),
 )
 @called("alpha")
-def test_alpha_falls_as_the_batch_shrinks(study, called):
+def test_alpha_falls_as_the_batch_shrinks(study: Study, called: str) -> Question:
     return Trend(Spectral("alpha", FC1), study.by_batch(), RISES)
 
 
 @claim(
     "batch-phases",
-    "The smaller the batch, the further the first fully connected layer is on its way through the 5+1 "
-    "phases.",
+    "The smaller the batch, the further the first fully connected layer is on its way through the "
+    "5+1 phases.",
     source="MM",
     needs=("batches",),
 )
 @called("phase")
-def test_phases_advance_as_the_batch_shrinks(study, called):
+def test_phases_advance_as_the_batch_shrinks(study: Study, called: str) -> Question:
     return Trend(Spectral("phase", FC1), study.by_batch(), FALLS)
 
 
@@ -269,7 +273,7 @@ def test_phases_advance_as_the_batch_shrinks(study, called):
     on=fine_tuned,
 )
 @called("starts around 6")
-def test_classification_layer_starts_around_six(study, called):
+def test_classification_layer_starts_around_six(study: Study, called: str) -> Question:
     return between(Spectral("alpha", "classifier"), *AROUND_SIX, "before")
 
 
@@ -280,7 +284,9 @@ def test_classification_layer_starts_around_six(study, called):
     on=fine_tuned,
 )
 @called("falls")
-def test_fine_tuning_lowers_alpha_of_the_classification_layer(study, called):
+def test_fine_tuning_lowers_alpha_of_the_classification_layer(
+    study: Study, called: str
+) -> Question:
     return Change(Spectral("alpha", "classifier"), BASELINE, FALLS)
 
 
@@ -291,7 +297,7 @@ def test_fine_tuning_lowers_alpha_of_the_classification_layer(study, called):
     on=fine_tuned,
 )
 @called("2 to 6")
-def test_fine_tuned_classification_layer_is_heavy_tailed(study, called):
+def test_fine_tuned_classification_layer_is_heavy_tailed(study: Study, called: str) -> Question:
     return between(Spectral("alpha", "classifier"), *HEAVY, "after")
 
 
@@ -305,6 +311,6 @@ def test_fine_tuned_classification_layer_is_heavy_tailed(study, called):
     guards="random matrix",
     needs=("dropout_rates",),
 )
-@each_place
-def test_another_batch_order_is_no_further_from_noise(study, layers):
+@each_layers
+def test_another_batch_order_is_no_further_from_noise(study: Study, layers: str) -> Question:
     return Contrast(Spectral("mp_ks", layers), (study.no_op,), RISES)

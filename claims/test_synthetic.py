@@ -16,20 +16,15 @@ Each is asked of every setting of a study's generator.
 
 import pytest
 
-from claims.test_generalisation import id_and_ood
-from ddiv.claim import All, Contrast, Mixing, NoWorse, RiseThenFall, Trend
+from ddiv.claim import All, Contrast, Mixing, NoWorse, Question, RiseThenFall, Trend
 from ddiv.evidence import FALLS, RISES
-from ddiv.outcome import Score, Vendi
-from ddiv.span import Outside
-from ddiv.study import TABLE_SHARES
+from ddiv.outcome import Outside, Score, Vendi
+from ddiv.study import TABLE_SHARES, Space, Study
 from ddiv.testing import claim
 from ddiv.treatment import OtherSeed
+from fixtures.arms import EACH_SETTING, augmented, called, each_space, id_and_ood
 
-each_space = pytest.mark.parametrize("space", ["pixel", "embedding"])
-
-SETTINGS = {"setting": lambda study: [setting.name for setting in study.settings]}
-
-# Two points of accuracy: a loss that would matter to nobody who gains out of distribution.
+# Two points of accuracy: nobody who gains out of distribution would mind this loss.
 MARGIN = 0.02
 
 
@@ -38,10 +33,10 @@ MARGIN = 0.02
     "Synthetic data alone is less diverse than real data.",
     source="v1 2.1.2",
     needs=("settings", "view_size"),
-    each=SETTINGS,
+    each=EACH_SETTING,
 )
 @each_space
-def test_synthetic_images_are_less_diverse(study, space, setting):
+def test_synthetic_images_are_less_diverse(study: Study, space: Space, setting: str) -> Question:
     return Contrast(Vendi(space), (study.synthetic(1.0, setting),), FALLS)
 
 
@@ -50,7 +45,7 @@ def test_synthetic_images_are_less_diverse(study, space, setting):
     "Real data mixed with synthetic data is more diverse than real data alone.",
     source="v1 2.1.2",
     needs=("settings", "view_size"),
-    each=SETTINGS,
+    each=EACH_SETTING,
 )
 @pytest.mark.parametrize(
     "mixed, share",
@@ -58,7 +53,9 @@ def test_synthetic_images_are_less_diverse(study, space, setting):
     ids=["15-percent", "50-percent"],
 )
 @each_space
-def test_mixed_images_are_more_diverse(study, space, setting, mixed, share):
+def test_mixed_images_are_more_diverse(
+    study: Study, space: Space, setting: str, mixed: str, share: float
+) -> Question:
     return Contrast(Vendi(space), (study.synthetic(share, setting),), RISES)
 
 
@@ -68,14 +65,14 @@ def test_mixed_images_are_more_diverse(study, space, setting, mixed, share):
     "augmented data (mean over the augmentations).",
     source="v2, mechanism 3",
     needs=("settings", "augmentations", "view_size"),
-    each=SETTINGS,
+    each=EACH_SETTING,
 )
 @each_space
-def test_synthetic_images_leave_the_span_of_real_ones(study, space, setting):
+def test_synthetic_images_leave_the_span_of_real_ones(
+    study: Study, space: Space, setting: str
+) -> Question:
     synthetic = study.synthetic(1.0, setting)
-    return Contrast(
-        Outside(space), tuple(map(study.augmentation, study.augmentations)), FALLS, base=synthetic
-    )
+    return Contrast(Outside(space), augmented(study), FALLS, base=synthetic)
 
 
 @claim(
@@ -83,20 +80,21 @@ def test_synthetic_images_leave_the_span_of_real_ones(study, space, setting):
     "15 % synthetic data in place of real data improves accuracy out of distribution.",
     source="v1 3.4, table 2",
     needs=("settings",),
-    each=SETTINGS,
+    each=EACH_SETTING,
 )
-def test_few_synthetic_images_raise_ood_accuracy(study, setting):
+def test_few_synthetic_images_raise_ood_accuracy(study: Study, setting: str) -> Question:
     return Contrast(Score("accuracy", "ood"), (study.synthetic(0.15, setting),), RISES)
 
 
 @claim(
     "synth-15-id",
-    f"15 % synthetic data does not cost more than {100 * MARGIN:g} points of accuracy in distribution.",
+    f"15 % synthetic data does not cost more than {100 * MARGIN:g} points of accuracy in "
+    "distribution.",
     source="v1 3.4, table 2",
     needs=("settings",),
-    each=SETTINGS,
+    each=EACH_SETTING,
 )
-def test_few_synthetic_images_cost_no_accuracy(study, setting):
+def test_few_synthetic_images_cost_no_accuracy(study: Study, setting: str) -> Question:
     return NoWorse(Score("accuracy", "id"), (study.synthetic(0.15, setting),), MARGIN)
 
 
@@ -105,9 +103,9 @@ def test_few_synthetic_images_cost_no_accuracy(study, setting):
     "15 % synthetic data lowers the calibration error out of distribution.",
     source="v1 3.4, table 2",
     needs=("settings",),
-    each=SETTINGS,
+    each=EACH_SETTING,
 )
-def test_few_synthetic_images_lower_calibration_error(study, setting):
+def test_few_synthetic_images_lower_calibration_error(study: Study, setting: str) -> Question:
     return Contrast(Score("ece", "ood"), (study.synthetic(0.15, setting),), FALLS)
 
 
@@ -116,10 +114,10 @@ def test_few_synthetic_images_lower_calibration_error(study, setting):
     "Out of distribution accuracy falls as the synthetic share rises from 15 to 25 and 35 %.",
     source="v1 3.4, table 2",
     needs=("settings",),
-    each=SETTINGS,
+    each=EACH_SETTING,
 )
-@pytest.mark.parametrize("said", ["trend"])
-def test_more_synthetic_images_are_worse(study, setting, said):
+@called("trend")
+def test_more_synthetic_images_are_worse(study: Study, setting: str, called: str) -> Question:
     ladder = tuple((share, study.synthetic(share, setting)) for share in TABLE_SHARES)
     return Trend(Score("accuracy", "ood"), ladder, FALLS)
 
@@ -129,10 +127,10 @@ def test_more_synthetic_images_are_worse(study, setting, said):
     "Out of distribution 15 % synthetic data is better than 25 %, and that better than 35 %.",
     source="v1 3.4, table 2",
     needs=("settings",),
-    each=SETTINGS,
+    each=EACH_SETTING,
 )
-@pytest.mark.parametrize("said", ["each step"])
-def test_each_step_of_synthetic_share_is_worse(study, setting, said):
+@called("each step")
+def test_each_step_of_synthetic_share_is_worse(study: Study, setting: str, called: str) -> Question:
     less, some, more = (study.synthetic(share, setting) for share in TABLE_SHARES)
     return All(
         (
@@ -147,10 +145,10 @@ def test_each_step_of_synthetic_share_is_worse(study, setting, said):
     "Training on synthetic data alone is worse than on real data.",
     source="v1 4; He et al. 2022",
     needs=("settings",),
-    each=SETTINGS,
+    each=EACH_SETTING,
 )
 @id_and_ood
-def test_synthetic_images_alone_lose(study, setting, where):
+def test_synthetic_images_alone_lose(study: Study, setting: str, where: str) -> Question:
     return Contrast(Score("accuracy", where), (study.synthetic(1.0, setting),), FALLS)
 
 
@@ -159,10 +157,10 @@ def test_synthetic_images_alone_lose(study, setting, where):
     "The samples of a generator retrained on its own output are less diverse round after round.",
     source="v1 3.4; Alemohammad et al. 2023",
     needs=("settings", "rounds", "view_size"),
-    each=SETTINGS,
+    each=EACH_SETTING,
 )
 @each_space
-def test_retrained_generators_lose_diversity(study, space, setting):
+def test_retrained_generators_lose_diversity(study: Study, space: Space, setting: str) -> Question:
     ladder = tuple(
         (round, study.synthetic(1.0, setting, round)) for round in range(1, study.rounds + 1)
     )
@@ -174,23 +172,23 @@ def test_retrained_generators_lose_diversity(study, space, setting):
     "Over the synthetic share accuracy is flat or rising up to a half, and falls in the end.",
     source="v2, open question 2",
     needs=("settings", "shares"),
-    each=SETTINGS,
+    each=EACH_SETTING,
 )
 @id_and_ood
-def test_accuracy_falls_past_a_mixing_ratio(study, setting, where):
+def test_accuracy_falls_past_a_mixing_ratio(study: Study, setting: str, where: str) -> Question:
     return Mixing(Score("accuracy", where), study.mixing(setting), MARGIN)
 
 
 @claim(
     "q-optimal-mix",
-    "Some mixture of real and synthetic data is more accurate than real data alone and than synthetic data "
-    "alone; the best share is reported.",
+    "Some mixture of real and synthetic data is more accurate than real data alone and than "
+    "synthetic data alone; the best share is reported.",
     source="v2, open question 2",
     needs=("settings", "shares"),
-    each=SETTINGS,
+    each=EACH_SETTING,
 )
 @id_and_ood
-def test_a_mixture_is_best(study, setting, where):
+def test_a_mixture_is_best(study: Study, setting: str, where: str) -> Question:
     return RiseThenFall(Score("accuracy", where), study.mixing(setting))
 
 
@@ -202,6 +200,6 @@ def test_a_mixture_is_best(study, setting, where):
     needs=("settings", "view_size"),
 )
 @each_space
-def test_two_draws_of_samples(study, space):
+def test_two_draws_of_samples(study: Study, space: Space) -> Question:
     drawn = study.synthetic(1.0)
     return Contrast(Vendi(space), (drawn + OtherSeed(),), RISES, base=drawn)

@@ -6,14 +6,12 @@ the weight matrix. Smaller weight decay values make the overall size of the weig
 more effectively."
 """
 
-import pytest
-
-from ddiv.claim import Trend
+from ddiv.claim import Question, Trend
 from ddiv.evidence import FALLS, RISES
 from ddiv.outcome import Spectral
+from ddiv.study import Study
 from ddiv.testing import claim
-
-layers = pytest.mark.parametrize("layers", ["classifier", "encoder"])
+from fixtures.arms import each_layers
 
 
 @claim(
@@ -22,16 +20,16 @@ layers = pytest.mark.parametrize("layers", ["classifier", "encoder"])
     source="v1 3.2, figure 3",
     needs=("decays",),
 )
-@layers
-def test_decay_lowers_alpha(study, layers):
+@each_layers
+def test_decay_lowers_alpha(study: Study, layers: str) -> Question:
     return Trend(Spectral("alpha", layers), study.decay(), FALLS)
 
 
 @claim(
     "wd-entropy", "More weight decay, smaller matrix entropy.", source="v1 3.2", needs=("decays",)
 )
-@layers
-def test_decay_lowers_entropy(study, layers):
+@each_layers
+def test_decay_lowers_entropy(study: Study, layers: str) -> Question:
     return Trend(Spectral("entropy_raw", layers), study.decay(), FALLS)
 
 
@@ -41,8 +39,8 @@ def test_decay_lowers_entropy(study, layers):
     source="v1 3.2",
     needs=("decays",),
 )
-@layers
-def test_decay_lowers_frobenius_norm(study, layers):
+@each_layers
+def test_decay_lowers_frobenius_norm(study: Study, layers: str) -> Question:
     return Trend(Spectral("frobenius_norm", layers), study.decay(), FALLS)
 
 
@@ -52,8 +50,8 @@ def test_decay_lowers_frobenius_norm(study, layers):
     source="v1 3.2, summary",
     needs=("decays",),
 )
-@layers
-def test_decay_lowers_spectral_norm(study, layers):
+@each_layers
+def test_decay_lowers_spectral_norm(study: Study, layers: str) -> Question:
     return Trend(Spectral("spectral_norm", layers), study.decay(), FALLS)
 
 
@@ -64,6 +62,6 @@ def test_decay_lowers_spectral_norm(study, layers):
     source="v1 3.2",
     needs=("decays",),
 )
-@layers
-def test_smaller_decay_shrinks_more(study, layers):
+@each_layers
+def test_smaller_decay_shrinks_more(study: Study, layers: str) -> Question:
     return Trend(Spectral("frobenius_norm", layers), study.decay()[1:], RISES)

@@ -4,27 +4,27 @@
 strategies and correlates with model performance." "synthetic data augmentation introduces genuinely
 new information, while traditional augmentations recombine existing data, affecting the weighted
 Vendi Score differently". "Evaluate the weighted Vendi Score on a broader range of datasets and
-augmentation strategies ... to validate its effectiveness". The texts at hand don't say how
-alignment is computed: the definitions are named (`ddiv.diversity.weighted`), and one of them is the
-default.
+augmentation strategies ... to validate its effectiveness". The texts at hand do not say how
+alignment is computed: `ddiv.diversity.weighted` has several definitions by name, and one of them is
+the default.
 """
 
 from typing import get_args
 
 import pytest
 
-from claims.test_generalisation import STRONG, id_and_ood
-from claims.test_synthetic import SETTINGS
-from ddiv.claim import Contrast, Correlation, Separated, TracksBetter
+from ddiv.claim import Contrast, Correlation, Question, Separated, TracksBetter
 from ddiv.evidence import RISES
 from ddiv.outcome import Score, Vendi, Weighted
 from ddiv.outcome.kinds import Alignment
+from ddiv.study import Study
 from ddiv.testing import claim
 from ddiv.treatment import OtherSeed
+from fixtures.arms import EACH_SETTING, STRONG, augmented, id_and_ood
 
 ARMS = ("augmentations", "settings", "view_size", "embedders")
 
-# Of ten pairs nine in the right order: what Hosmer and Lemeshow (2000) call outstanding
+# Nine of ten pairs are in the right order, which Hosmer and Lemeshow (2000) call outstanding
 # discrimination.
 APART = 0.9
 
@@ -35,29 +35,29 @@ APART = 0.9
     f"augmentation: more than {APART:.0%} of pairs of the two lie in one order.",
     source="v2, mechanism 3",
     needs=ARMS,
-    each=SETTINGS,
+    each=EACH_SETTING,
 )
-def test_weighted_score_tells_synthetic_from_augmented(study, setting):
+def test_weighted_score_tells_synthetic_from_augmented(study: Study, setting: str) -> Question:
     mixed = tuple(arm for _, arm in study.mixing(setting)[1:])
-    return Separated(Weighted(), mixed, tuple(map(study.augmentation, study.augmentations)), APART)
+    return Separated(Weighted(), mixed, augmented(study), APART)
 
 
 @claim(
     "wvendi-predicts",
-    "The weighted Vendi Score tracks accuracy better than the plain one, over augmentations and shares of "
-    "synthetic data: its rank correlation is positive and higher.",
+    "The weighted Vendi Score tracks accuracy better than the plain one, over augmentations and "
+    "shares of synthetic data: its rank correlation is positive and higher.",
     source="v2, key results",
     needs=ARMS,
 )
 @id_and_ood
-def test_weighted_score_tracks_accuracy_better(study, where):
+def test_weighted_score_tracks_accuracy_better(study: Study, where: str) -> Question:
     return TracksBetter(Weighted(), Vendi("embedding"), Score("accuracy", where), study.data_arms)
 
 
 @claim(
     "q-metric-validity",
-    f"The weighted Vendi Score correlates strongly (above {STRONG:g}) with accuracy under every definition "
-    "of alignment, and with another embedder.",
+    f"The weighted Vendi Score correlates strongly (above {STRONG:g}) with accuracy under every "
+    "definition of alignment, and with another embedder.",
     source="v2, next check 2",
     needs=ARMS,
 )
@@ -65,7 +65,9 @@ def test_weighted_score_tracks_accuracy_better(study, where):
     "embedding, embedder", [("own embedder", 0), ("another embedder", 1)], ids=["own", "another"]
 )
 @pytest.mark.parametrize("rho", get_args(Alignment))
-def test_weighted_score_is_valid_under_other_definitions(study, rho, embedding, embedder):
+def test_weighted_score_is_valid_under_other_definitions(
+    study: Study, rho: Alignment, embedding: str, embedder: int
+) -> Question:
     return Correlation(Weighted(rho, embedder), Score("accuracy", "id"), study.data_arms, STRONG)
 
 
@@ -76,6 +78,6 @@ def test_weighted_score_is_valid_under_other_definitions(study, rho, embedding, 
     guards="weighted diversity",
     needs=ARMS,
 )
-def test_two_draws_have_equal_weighted_scores(study):
+def test_two_draws_have_equal_weighted_scores(study: Study) -> Question:
     drawn = study.augmentation(study.augmentations[0])
     return Contrast(Weighted(), (drawn + OtherSeed(),), RISES, base=drawn)
