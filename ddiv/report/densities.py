@@ -2,64 +2,85 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from ddiv.finding import Reader
+from ddiv.report.schema import DenseLayer, Densities
 from ddiv.report.spectra import figure
 from ddiv.spectra.analysis import Layer, fit_all
+from ddiv.spectra.powerlaw import PowerLawFit
+from ddiv.store import Record
 from ddiv.study import Study
 from ddiv.treatment import BASELINE
 from ddiv.trial import trial
 
 STATES = ("after", "before")
 
+Spectrum = np.ndarray[Any, np.dtype[Any]]
 
-def densities(study: Study, seeds: Sequence[int], reader: Reader) -> dict[str, Any] | None:
+
+def densities(study: Study, seeds: Sequence[int], reader: Reader) -> Densities | None:
     """The spectra of the baseline's layers at the first seed that the store has, after and before
-    training. ::
+    training.
 
-        {"seed", "layers": [{"name", "kind", "after": CURVES, "before": CURVES, "alpha", "reliable",
-        "tail", "of"}]}
-
-    CURVES as `report.spectra.figure` makes them; alpha and what follows it are those after
-    training. Convolutions by their pooled slices. None where the store has no baseline.
+    Convolutions by their pooled slices. None where the store has no baseline.
     """
     jobs = [(seed, job) for seed in seeds if reader.has(job := trial(study, BASELINE, seed))]
     if not jobs:
         return None
-    (seed, job), record = jobs[0], reader.record(jobs[0][1])
-    layers, spectra = record.facts["layers"], {}
+    seed, job = jobs[0]
+    record = reader.record(job)
+    spectra = _spectra(record)
+    fits = fit_all(spectra)
+    return Densities(
+        seed,
+        tuple(
+            _layer(layer, spectra, fits)
+            for layer in record.facts["layers"]
+            if _key(layer, "after") in spectra
+        ),
+    )
+
+
+def _key(layer: Mapping[str, Any], state: str) -> str:
+    return f"{state} {layer['name']}"
+
+
+def _spectra(record: Record) -> dict[str, Spectrum]:
+    """The ascending eigenvalues of every layer and state but flattened convolutions, by `_key`."""
+    layers = record.facts["layers"]
     ends = np.cumsum([layer["eigenvalues"] for layer in layers])
+    spectra = {}
     for state in STATES:
         flat = record.arrays[f"eigenvalues/{state}"]
-        spectra |= {
-            (i, state): np.sort(flat[end - layer["eigenvalues"] : end])
-            for i, (layer, end) in enumerate(zip(layers, ends))
-            if layer["kind"] != "conv-flat"
-        }
-    fits, found = fit_all(spectra), []
-    for i, layer in enumerate(layers):
-        if (i, "after") not in spectra:
-            continue
-        rows, columns, *count = layer["shape"]
-        name, kind, fit = layer["name"], layer["kind"], fits[i, "after"]
-        sides = rows, columns, *(count or [1])
-        curves = {
-            state: figure(Layer(name, kind, name, *sides, spectra[i, state], {}, fits[i, state]))
-            for state in STATES
-        }
-        found.append(
-            {
-                "name": name,
-                "kind": kind,
-                **curves,
-                "alpha": fit.alpha if np.isfinite(fit.alpha) else None,
-                "reliable": bool(fit.reliable),
-                "tail": int(fit.num_pl_spikes),
-                "of": layer["eigenvalues"],
-            }
-        )
-    return {"seed": seed, "layers": found}
+        for layer, end in zip(layers, ends):
+            if layer["kind"] != "conv-flat":
+                evals = flat[end - layer["eigenvalues"] : end]
+                spectra[_key(layer, state)] = np.sort(evals)
+    return spectra
+
+
+def _layer(
+    layer: Mapping[str, Any], spectra: Mapping[str, Spectrum], fits: Mapping[str, PowerLawFit]
+) -> DenseLayer:
+    name, kind = layer["name"], layer["kind"]
+    rows, columns, *slices = layer["shape"]
+    sides = rows, columns, slices[0] if slices else 1
+    after, before = (
+        figure(Layer(name, kind, name, *sides, spectra[key], {}, fits[key]))
+        for key in (_key(layer, state) for state in STATES)
+    )
+    fit = fits[_key(layer, "after")]
+    return DenseLayer(
+        name=name,
+        kind=kind,
+        after=after,
+        before=before,
+        alpha=fit.alpha if np.isfinite(fit.alpha) else None,
+        reliable=bool(fit.reliable),
+        tail=int(fit.num_pl_spikes),
+        of=layer["eigenvalues"],
+    )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
@@ -11,6 +10,7 @@ from ddiv.claim import view
 from ddiv.finding import Reader
 from ddiv.report.changes import group_of
 from ddiv.report.document import short
+from ddiv.report.schema import ClassCount, Correlation, DiverseArm, Diversity
 from ddiv.study import Study
 from ddiv.treatment import BASELINE, Treatment
 from ddiv.trial import trial
@@ -18,94 +18,99 @@ from ddiv.trial import trial
 PLACES = ("id", "ood")
 
 
-def diversity(study: Study, seeds: Sequence[int], reader: Reader) -> dict[str, Any] | None:
+def diversity(study: Study, seeds: Sequence[int], reader: Reader) -> Diversity | None:
     """The Vendi Scores of the training set under every treatment of data, and the accuracy that it
-    led to. ::
-
-        {"n", "classes": [{"count", "n", "pixel": [one a view], "embedding": [...]}],   # by number of classes, at equal n
-         "arms": [{"label", "group", "pixel": [...], "embedding": [...], "id": mean accuracy, "ood",
-                   "table": whether it is an arm of the paper's table 2}],   # plain first
-         "correlations": {"pixel/id": {"pearson", "spearman", "arms"}, ...}}
+    led to.
 
     What the store lacks is left out; None where it has no view of the plain training set, or the
     study no embedder.
     """
     if not study.embedders:
         return None
-    arms = [
-        arm for arm in study.arms if arm.is_baseline or arm.group in ("augmentation", "synthetic")
-    ]
-    found = [
-        {
-            "label": "plain" if arm.is_baseline else arm.label,
-            "group": group_of(study, arm),
-            **scores,
-            "table": arm in study.table_arms,
-            **_accuracies(study, arm, seeds, reader),
-        }
-        for arm in arms
-        if (scores := vendi(study, arm, seeds, reader))
-    ]
-    if not found or found[0]["group"] != "baseline":
+    arms = tuple(
+        DiverseArm(
+            label="plain" if arm.is_baseline else arm.label,
+            group=group_of(study, arm),
+            pixel=scores.get("pixel"),
+            embedding=scores.get("embedding"),
+            table=arm in study.table_arms,
+            id=_accuracy(study, arm, seeds, reader, "id"),
+            ood=_accuracy(study, arm, seeds, reader, "ood"),
+        )
+        for arm in study.arms
+        if (arm.is_baseline or arm.group in ("augmentation", "synthetic"))
+        and (scores := vendi(study, arm, seeds, reader))
+    )
+    if not arms or arms[0].group != "baseline":
         return None
-    classes = [
-        {"count": count, "n": view(study, arm, 0).n, **scores}
-        for count, arm in study.by_classes()
-        if (scores := vendi(study, arm, seeds, reader))
-    ]
-    return {
-        "n": view(study, BASELINE, 0).n,
-        "classes": classes,
-        "arms": found,
-        "correlations": {
-            f"{space}/{place}": told
+    in_table = [arm for arm in arms if arm.table]
+    return Diversity(
+        n=view(study, BASELINE, 0).n,
+        classes=tuple(
+            ClassCount(
+                count=count,
+                n=view(study, arm, 0).n,
+                pixel=scores.get("pixel"),
+                embedding=scores.get("embedding"),
+            )
+            for count, arm in study.by_classes()
+            if (scores := vendi(study, arm, seeds, reader))
+        ),
+        arms=arms,
+        correlations={
+            f"{space}/{place}": over_arms
             for space in study.spaces
             for place in PLACES
-            if (told := correlation([one for one in found if one["table"]], space, place))
+            if (over_arms := correlation(in_table, space, place))
         },
-    }
+    )
 
 
 def vendi(
     study: Study, arm: Treatment, seeds: Sequence[int], reader: Reader
-) -> dict[str, list[float]]:
-    """The scores of an arm's views by space, one a view that the store has; empty where it has
-    none, or the study no embedder.
+) -> dict[str, tuple[float, ...]]:
+    """The scores of an arm's views by space, one a view that the store has.
+
+    Empty where it has none, or the study no embedder.
     """
-    views = dict.fromkeys(view(study, arm, seed) for seed in seeds) if study.embedders else ()
-    scores = [reader.record(one).facts["vendi"] for one in views if reader.has(one)]
-    return (
-        {space: short([score[space] for score in scores]) for space in study.spaces}
-        if scores
-        else {}
-    )
+    if not study.embedders:
+        return {}
+    views = dict.fromkeys(view(study, arm, seed) for seed in seeds)
+    scores = [reader.record(job).facts["vendi"] for job in views if reader.has(job)]
+    if not scores:
+        return {}
+    return {space: tuple(short([score[space] for score in scores])) for space in study.spaces}
 
 
-def _accuracies(
-    study: Study, arm: Treatment, seeds: Sequence[int], reader: Reader
-) -> dict[str, float]:
+def _accuracy(
+    study: Study, arm: Treatment, seeds: Sequence[int], reader: Reader, place: str
+) -> float | None:
+    """The mean accuracy of an arm in a place; None where it was not measured there."""
     jobs = [trial(study, arm, seed) for seed in seeds]
-    states = [reader.trained(job).after for job in jobs if reader.has(job)]
-    return {
-        place: short(float(np.mean([state.scores[f"accuracy/{place}"] for state in states])))
-        for place in PLACES
-        if states and f"accuracy/{place}" in states[0].scores
-    }
+    scores = [reader.trained(job).after.scores for job in jobs if reader.has(job)]
+    if not scores or f"accuracy/{place}" not in scores[0]:
+        return None
+    accuracy: float = short(float(np.mean([each[f"accuracy/{place}"] for each in scores])))
+    return accuracy
 
 
-def correlation(arms: Sequence[dict], space: str, place: str) -> dict[str, Any] | None:
+def correlation(arms: Sequence[DiverseArm], space: str, place: str) -> Correlation | None:
     """Pearson's and Spearman's correlation over arms of mean score and mean accuracy.
 
     None below four arms, or where all have the same score or accuracy.
     """
     from scipy.stats import pearsonr, spearmanr  # half a second, and no other page needs it
 
-    pairs = [(float(np.mean(arm[space])), arm[place]) for arm in arms if place in arm]
+    pairs = [
+        (float(np.mean(getattr(arm, space))), accuracy)
+        for arm in arms
+        if (accuracy := getattr(arm, place)) is not None
+    ]
     if len(pairs) < 4 or any(len(set(values)) == 1 for values in zip(*pairs)):
         return None
     scores, accuracies = zip(*pairs)
-    return {
-        "pearson": float(pearsonr(scores, accuracies).statistic),
-        "spearman": float(spearmanr(scores, accuracies).statistic),
-        "arms": len(pairs),
-    }
+    return Correlation(
+        pearson=float(pearsonr(scores, accuracies).statistic),
+        spearman=float(spearmanr(scores, accuracies).statistic),
+        arms=len(pairs),
+    )

@@ -1,5 +1,6 @@
-"""What the report's page and the page of spectra share: cleaned data, inlined scripts and styles,
-one template environment.
+"""What the report's page and the page of spectra share.
+
+That is: cleaned data, inlined scripts and styles, and one template environment.
 
 Text reaches a page through Jinja2's autoescape, data for the plots as JSON in a script element that
 the browser does not execute. A Content-Security-Policy in the page allows the page's own two
@@ -18,6 +19,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 from jinja2 import ChainableUndefined, Environment, FileSystemLoader
 from markupsafe import Markup
@@ -34,21 +36,18 @@ def document(
 ) -> str:
     """The template NAME.html.j2 as one self-contained HTML file.
 
-    Its script is that of plotly, then dom.js and the `scripts` as one, its CSS the `styles` joined;
-    `data` is what the script draws, and `shown` what the template shows, both `clean`.
+    Its script is plotly's, then dom.js and the `scripts` as one; its CSS is the `styles` joined.
+    The script draws `data`, the template shows `shown`; both are `clean`.
     """
     own = "".join(map(_read, ("dom.js", *scripts)))
     written = {"plotly": get_plotlyjs(), "js": f'"use strict";\n(() => {{\n{own}}})();\n'}
-    return (
-        _environment()
-        .get_template(f"{name}.html.j2")
-        .render(
-            **shown,
-            data=as_json(data),
-            css=Markup("".join(map(_read, styles))),
-            scripts={part: Markup(script) for part, script in written.items()},
-            hashes=[_hash(script) for script in written.values()],
-        )
+    template = _environment().get_template(f"{name}.html.j2")
+    return template.render(
+        **shown,
+        data=as_json(data),
+        css=Markup("".join(map(_read, styles))),
+        scripts={part: Markup(script) for part, script in written.items()},
+        hashes=[_hash(script) for script in written.values()],
     )
 
 
@@ -57,42 +56,48 @@ def _read(name: str) -> str:
 
 
 def clean(value: Any) -> Any:
-    """A deep copy in plain Python numbers and in strings without lone surrogates, which are no
-    Unicode text; NaN and infinities are None, and what is None is not in its dict.
+    """A deep copy in plain Python numbers, and in strings without lone surrogates, which are no
+    Unicode text.
+
+    NaN and infinities are None. A dict has no keys whose value is None; a Struct keeps its fields.
     """
     if isinstance(value, str):
         return value.encode("utf-8", "replace").decode("utf-8")
+    if isinstance(value, msgspec.Struct):
+        fields = {name: clean(getattr(value, name)) for name in value.__struct_fields__}
+        return type(value)(**fields)
     if hasattr(value, "tolist"):
         value = value.tolist()
     if isinstance(value, dict):
         return {clean(str(key)): new for key, v in value.items() if (new := clean(v)) is not None}
-    if isinstance(value, (list, tuple)):
+    if isinstance(value, tuple):
+        return tuple(clean(v) for v in value)
+    if isinstance(value, list):
         return [clean(v) for v in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def short(value: Any, digits: int = 5) -> Any:
-    """Arrays as lists, and numbers cut to so many significant digits: no plot can tell five from
+    """Arrays as lists, and numbers cut to this many significant digits: no plot can tell five from
     all of them.
     """
     if isinstance(value, np.ndarray):
         value = value.tolist()
     if isinstance(value, dict):
         return {key: short(v, digits) for key, v in value.items()}
-    if isinstance(value, (list, tuple)):
+    if isinstance(value, list | tuple):
         return [short(v, digits) for v in value]
-    return (
-        float(f"{value:.{digits}g}") if isinstance(value, float) and math.isfinite(value) else value
-    )
+    if isinstance(value, float) and math.isfinite(value):
+        return float(f"{value:.{digits}g}")
+    return value
 
 
 def as_json(value: Any) -> Markup:
-    """JSON that cannot end the script element it stands in."""
-    written = json.dumps(
-        value, ensure_ascii=True, allow_nan=False, separators=(",", ":"), default=str
-    )
+    """JSON that cannot end the script element it stands in; Structs become objects."""
+    plain = msgspec.to_builtins(value, enc_hook=str)
+    written = json.dumps(plain, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
     for char in "<>&":
-        # U+2028 and U+2029 went with ensure_ascii
+        # ensure_ascii has escaped U+2028 and U+2029
         written = written.replace(char, f"\\u{ord(char):04x}")
     return Markup(written)
 
@@ -107,6 +112,7 @@ def _environment() -> Environment:
         loader=FileSystemLoader(HERE),
         autoescape=True,
         undefined=ChainableUndefined,
+        finalize=lambda shown: "" if shown is None else shown,
         trim_blocks=True,
         lstrip_blocks=True,
     )

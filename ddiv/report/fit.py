@@ -5,77 +5,85 @@ loss.
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
+from collections.abc import Mapping, Sequence
 
-from ddiv.report.text import count, in_a_row, is_number, number, share
+import msgspec
+
+from ddiv.report.schema import (
+    ArrangedFinding,
+    ArrangedFitRow,
+    FitPlot,
+    FitPoint,
+    FitRow,
+    FitSection,
+    Panel,
+    Plot,
+)
+from ddiv.report.text import count, in_a_row, number, share
 
 
 def section(
-    rows: list[dict], findings: list[dict], titles: dict[str, str], plots: list[dict]
-) -> dict[str, Any] | None:
-    """The sentence, one plot for each study (appended to `plots`) and the rows of the table; None
-    without rows.
+    rows: Sequence[FitRow],
+    findings: Sequence[ArrangedFinding],
+    titles: Mapping[str, str],
+    plots: list[Plot],
+) -> FitSection | None:
+    """The sentence, one plot for each study (appended to `plots`) and the rows of the table.
+
+    None without rows.
     """
     if not rows:
         return None
-    anchors = {f["test"]: f["anchor"] for f in findings if f.get("test")}
-    rows = [
-        dict(row, study=row.get("study") or "—", anchor=anchors.get(row.get("test")))
-        for row in rows
-    ]
-    panels, families = [], list(dict.fromkeys(str(row.get("family") or "—") for row in rows))
-    for study in dict.fromkeys(row["study"] for row in rows):
-        here = [row for row in rows if row["study"] == study]
-        points = [
-            _point(row)
-            for row in here
-            if is_number(row.get("equal")) and is_number(row.get("matched"))
-        ]
+    anchors = {f.test: f.anchor for f in findings if f.test}
+    linked = tuple(
+        ArrangedFitRow(**msgspec.structs.asdict(row), anchor=anchors.get(row.test)) for row in rows
+    )
+    families = tuple(dict.fromkeys(row.family or "—" for row in linked))
+    panels = []
+    for study in dict.fromkeys(row.study for row in linked):
+        of_study = [row for row in linked if row.study == study]
+        points = tuple(point for row in of_study if (point := _point(row)))
         if points:
-            panels.append(
-                {
-                    "title": titles.get(study, study),
-                    "plot": len(plots),
-                    "left_out": len(here) - len(points),
-                }
-            )
-            plots.append({"kind": "fit", "families": families, "points": points})
-    return {"rows": rows, "panels": panels, "sentence": _sentence(rows)}
+            title = titles.get(study, study)
+            panels.append(Panel(title, len(plots), len(of_study) - len(points)))
+            plots.append(FitPlot(families, points))
+    return FitSection(linked, tuple(panels), _sentence(linked))
 
 
-def _point(row: dict) -> dict:
-    def line(name: str, effect: str, standardised: str, verdict: str) -> str:
-        return (
-            f"{name}: {number(row.get(effect), True)} {row.get('unit') or ''} "
-            f"({number(row[standardised], True)} sd), {row.get(verdict)}"
-        )
+def _point(row: ArrangedFitRow) -> FitPoint | None:
+    """A finding's point; None where it has no spread or no equal fit."""
+    if row.equal is None or row.matched is None:
+        return None
+    at_epochs = f"{number(row.effect, True)} {row.unit} ({number(row.equal, True)} sd)"
+    at_fit = f"{number(row.matched_effect, True)} {row.unit} ({number(row.matched, True)} sd)"
+    return FitPoint(
+        x=row.equal,
+        y=row.matched,
+        family=row.family or "—",
+        anchor=row.anchor,
+        kept=row.verdict == row.matched_verdict,
+        decided={row.verdict, row.matched_verdict} != {"inconclusive"},
+        name=", ".join(filter(None, (row.claim, row.variant))),
+        lines=(
+            f"equal epochs: {at_epochs}, {row.verdict}",
+            f"equal fit: {at_fit}, {row.matched_verdict}",
+            f"share left: {share(row.share)}",
+        ),
+    )
 
-    return {
-        "x": row["equal"],
-        "y": row["matched"],
-        "family": str(row.get("family") or "—"),
-        "anchor": row["anchor"],
-        "kept": row.get("verdict") == row.get("matched_verdict"),
-        "decided": {row.get("verdict"), row.get("matched_verdict")} != {"inconclusive"},
-        "name": ", ".join(filter(None, (row.get("claim"), row.get("variant")))),
-        "lines": [
-            line("equal epochs", "effect", "equal", "verdict"),
-            line("equal fit", "matched_effect", "matched", "matched_verdict"),
-            f"share left: {share(row.get('share'))}",
-        ],
-    }
 
-
-def _sentence(rows: list[dict]) -> str:
-    supported = [row for row in rows if row.get("verdict") == "supported"]
+def _sentence(rows: Sequence[FitRow]) -> str:
+    supported = [row for row in rows if row.verdict == "supported"]
     if not supported:
         return "No effect was supported at equal epochs."
-    at_fit = Counter(row.get("matched_verdict") or "unmatched" for row in supported)
+    at_fit = Counter(row.matched_verdict or "unmatched" for row in supported)
     order = ("supported", "contradicted", "inconclusive", "unmatched")
-    words = [word for word in dict.fromkeys([*order, *at_fit]) if at_fit[word]]
-    verb = "is" if at_fit[words[0]] == 1 else "are"
+    first, *others = [word for word in dict.fromkeys([*order, *at_fit]) if at_fit[word]]
     parts = [
-        f"{at_fit[words[0]]:,} {verb} {words[0]}",
-        *(f"{at_fit[word]:,} {word}" for word in words[1:]),
+        f"{at_fit[first]:,} {'is' if at_fit[first] == 1 else 'are'} {first}",
+        *(f"{at_fit[word]:,} {word}" for word in others),
     ]
-    return f"Of the {count(len(supported), 'finding')} supported at equal epochs, at equal fit {in_a_row(parts)}."
+    return (
+        f"Of the {count(len(supported), 'finding')} supported at equal epochs, "
+        f"at equal fit {in_a_row(parts)}."
+    )

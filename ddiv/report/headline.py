@@ -3,98 +3,110 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator, Sequence
 
-from ddiv.report.text import count, in_a_row, is_number, percent
+from ddiv.report.schema import ArrangedClaim, ArrangedFamily, ArrangedFinding, Listed, Page
+from ddiv.report.text import count, in_a_row, percent
 
 
-def summary(page: dict, claims: list, findings: list[dict], studies: list) -> str:
+def summary(
+    page: Page,
+    claims: Sequence[ArrangedClaim],
+    findings: Sequence[ArrangedFinding],
+    studies: Sequence[str],
+) -> str:
     """Verdicts counted in words. `claims` and `findings` are without the negative controls."""
     if not findings:
         return ""
-    counts, known = (
-        Counter(f["verdict"] for f in findings),
-        Counter(f["verdict"] for f in findings if f["known"]),
+    return (
+        f"{count(len(claims), 'claim')} looked at in {count(len(studies), 'study', 'studies')}: "
+        f"of {count(len(findings), 'finding')} {in_a_row(_verdicts(findings))}."
+        + _listed(page.listed, findings)
+        + _kept(findings)
     )
-    parts = []
+
+
+def _verdicts(findings: Sequence[ArrangedFinding]) -> list[str]:
+    """Each verdict with its count, and how many of these the ledger expects."""
+    counts = Counter(f.verdict for f in findings)
+    known = Counter(f.verdict for f in findings if f.known)
+    parts: list[str] = []
     for word in ("supported", "contradicted", "inconclusive", "not applicable", "not run", *counts):
         if n := counts.pop(word, 0):
+            verb = "" if parts else "are " if n != 1 else "is "
             some = "all" if known[word] == n else f"{known[word]:,}" if known[word] else "none"
             note = f" ({some} of them expected)" if known[word] or word == "contradicted" else ""
-            parts.append(
-                (f"{n:,} {'are' if n != 1 else 'is'} {word}" if not parts else f"{n:,} {word}")
-                + note
-            )
-    text = (
-        f"{count(len(claims), 'claim')} looked at in {count(len(studies), 'study', 'studies')}: "
-        f"of {count(len(findings), 'finding')} {in_a_row(parts)}."
-    )
-    return text + _listed(page, findings) + _kept(findings)
+            parts.append(f"{n:,} {verb}{word}{note}")
+    return parts
 
 
-def _listed(page: dict, findings: list[dict]) -> str:
-    listed, supported = (
-        page.get("listed") or {},
-        [f for f in findings if f["verdict"] == "supported"],
-    )
-    if not is_number(listed.get("alpha")) or not supported:
+def _listed(listed: Listed | None, findings: Sequence[ArrangedFinding]) -> str:
+    supported = [f for f in findings if f.verdict == "supported"]
+    if not listed or not supported:
         return ""
-    on = sum(f["starred"] for f in supported)
-    beside = sum(f["starred"] for f in findings) - on
-    verb = "is" if on == 1 and not beside else "are"
+    on_list = sum(f.starred for f in supported)
+    beside = sum(f.starred for f in findings) - on_list
+    all_of_them = on_list == len(supported) > 1
+    verb = "is" if on_list == 1 and not beside else "are"
     return (
-        (
-            f" All {on:,} supported"
-            if on == len(supported) > 1
-            else f" {on:,} of the {len(supported):,} supported"
-        )
+        (" All" if all_of_them else "")
+        + f" {on_list:,} "
+        + ("supported" if all_of_them else f"of the {len(supported):,} supported")
         + (f", and {count(beside, 'finding')} not supported alone," if beside else "")
-        + f" {verb} on the list that keeps false discoveries at {percent(listed['alpha'])} (★)"
-        + _repeats(listed)
+        + f" {verb} on the list that keeps false discoveries at {percent(listed.alpha)} (★)"
+        + _repeats(listed.repeats)
         + "."
     )
 
 
-def _repeats(listed: dict) -> str:
-    if not is_number(again := listed.get("repeats")) or not again:
+def _repeats(repeats: int) -> str:
+    if not repeats:
         return ""
+    verb = "puts" if repeats == 1 else "put"
     return (
-        f", for which {count(again, 'finding')} that {'puts' if again == 1 else 'put'} another claim's very question "
+        f", for which {count(repeats, 'finding')} that {verb} another claim's very question "
         "(to the same study) did not count again"
     )
 
 
-def _kept(findings: list[dict]) -> str:
-    both = [f for f in findings if f["verdict"] == "supported" and f["matched_verdict"]]
+def _kept(findings: Sequence[ArrangedFinding]) -> str:
+    both = [f for f in findings if f.verdict == "supported" and f.matched_verdict]
     if not both:
         return ""
-    kept = sum(f["matched_verdict"] == "supported" for f in both)
+    kept = sum(f.matched_verdict == "supported" for f in both)
     return (
         f" Of the {len(both):,} supported at equal epochs that were also compared at equal fit, "
         f"{kept:,} {'stays' if kept == 1 else 'stay'} supported."
     )
 
 
-def alarms(findings: list[dict], families: list[dict]) -> list[str]:
+def alarms(
+    findings: Sequence[ArrangedFinding], families: Sequence[ArrangedFamily]
+) -> tuple[str, ...]:
     """Negative controls that came out supported, and verdicts that are not what the ledger says."""
-    said = []
+    return (*_failing(families), *_surprises(findings))
+
+
+def _failing(families: Sequence[ArrangedFamily]) -> Iterator[str]:
     failing = [
-        (f["title"], f["controls"])
-        for f in families
-        if f["controls"] and f["controls"]["held"] < f["controls"]["of"]
+        (family.title, row) for family in families if (row := family.controls) and row.held < row.of
     ]
     if failing:
-        which = in_a_row([f"{title} ({c['of'] - c['held']} of {c['of']})" for title, c in failing])
-        said.append(
-            f"Negative controls came out supported: {which}. Supported verdicts of "
-            f"{'that family' if len(failing) == 1 else 'those families'} deserve doubt."
+        which = in_a_row([f"{title} ({row.of - row.held} of {row.of})" for title, row in failing])
+        them = "that family" if len(failing) == 1 else "those families"
+        yield (
+            f"Negative controls came out supported: {which}. Supported verdicts of {them} "
+            "deserve doubt."
         )
-    surprises = [f for f in findings if f["surprise"]]
+
+
+def _surprises(findings: Sequence[ArrangedFinding]) -> Iterator[str]:
+    surprises = [f for f in findings if f.surprise]
     if surprises:
-        changed = sum(bool((f.get("expected") or {}).get("verdict")) for f in surprises)
+        changed = sum(f.expected is not None for f in surprises)
         new = len(surprises) - changed
         parts = [
             (new, "contradicted without an entry in the ledger of known non-reproductions"),
             (changed, "with another verdict than the ledger expects"),
         ]
-        said.append(f"Not as expected: {in_a_row([f'{n:,} {what}' for n, what in parts if n])}.")
-    return said
+        yield f"Not as expected: {in_a_row([f'{n:,} {what}' for n, what in parts if n])}."

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from ddiv.finding import Asked, Finding
 from ddiv.ledger import Entry, Place
 from ddiv.run import Run
-from ddiv.wording import rerun, tally
+from ddiv.wording import Tally, rerun, tally
 
 HEAD = ("claim", "study", "variant", "from", "to", "effect", "interval", "seeds", "again")
 
@@ -26,45 +26,42 @@ def job_summary(
     verdicts = [
         (asked, finding, _expected(run, asked, known)) for asked, finding in answered if finding
     ]
-    counts = tally(
-        (
-            "control " * bool(asked.claim.control) + finding.evidence.verdict,
-            expected is not None and expected.verdict == finding.evidence.verdict,
-        )
-        for asked, finding, expected in verdicts
-    )
-    rows = [
-        row
-        for asked, finding, expected in verdicts
-        for row in _change(run, asked, finding, expected)
-    ]
+    rows = [row for verdict in verdicts if (row := _change(run, *verdict))]
     unanswered = [asked for asked, finding in answered if not finding and not asked.not_applicable]
     differ = "verdict differs" if len(rows) == 1 else "verdicts differ"
-    title = (
-        f"{len(rows) or 'no'} {differ} from the ledger" if answered else "no claim could be asked"
-    )
+    title = f"{len(rows) or 'no'} {differ} from the ledger"
     began = time.strftime("%Y-%m-%d %H:%M", time.localtime(run.started))
     lines = [
-        f"## ddiv: {title}",
+        f"## ddiv: {title if answered else 'no claim could be asked'}",
         "",
-        f"Profile {escaped(run.profile)}, run {run.id} of {began}, {len(run.seeds)} to {run.max_seeds} seeds: {counts}.",
+        f"Profile {escaped(run.profile)}, run {run.id} of {began}, "
+        f"{len(run.seeds)} to {run.max_seeds} seeds: {_counts(verdicts)}.",
         "",
     ]
     if not answered:
         lines += [
-            "The data or weights of every study chosen are absent, or the run ended before. What is missing, and how to get it: "
+            "The data or weights of every study chosen are absent, or the run ended before. "
+            "What is missing, and how to get it: "
             f"<code>{escaped(run.command)} --plan</code>",
             "",
         ]
     if unanswered:
         first = escaped(unanswered[0].error or "the run ended before")
-        lines += [
-            f"{len(unanswered)} claim{'s' * (len(unanswered) > 1)} came to no verdict; the first: {first}",
-            "",
-        ]
+        claims = f"{len(unanswered)} claim{'s' * (len(unanswered) > 1)}"
+        lines += [f"{claims} came to no verdict; the first: {first}", ""]
     if rows:
         lines += [_row(HEAD), _row(["---"] * len(HEAD)), *map(_row, rows), ""]
     return "\n".join(lines)
+
+
+def _counts(verdicts: Iterable[tuple[Asked, Finding, Entry | None]]) -> Tally:
+    return tally(
+        (
+            "control " * asked.claim.control + finding.evidence.verdict,
+            expected is not None and expected.verdict == finding.evidence.verdict,
+        )
+        for asked, finding, expected in verdicts
+    )
 
 
 def _expected(run: Run, asked: Asked, known: Mapping[Place, Entry]) -> Entry | None:
@@ -73,31 +70,33 @@ def _expected(run: Run, asked: Asked, known: Mapping[Place, Entry]) -> Entry | N
 
 def _change(
     run: Run, asked: Asked, finding: Finding, expected: Entry | None
-) -> Iterator[tuple[str, ...]]:
-    verdict = finding.evidence.verdict
+) -> tuple[str, ...] | None:
+    """The row of a finding; None where its verdict is what the ledger says."""
+    evidence = finding.evidence
+    before = _before(asked, evidence.verdict, expected)
+    if not before:
+        return None
+    low, high = evidence.interval
+    return (
+        escaped(asked.claim.id),
+        escaped(asked.study.name),
+        escaped(asked.variant),
+        escaped(before),
+        f"**{evidence.verdict}**",
+        escaped(f"{evidence.effect:+.4g} {asked.question.unit}"),
+        escaped(f"[{low:+.4g}, {high:+.4g}]"),
+        str(evidence.n),
+        f"<code>{escaped(rerun(asked, run.options))}</code>",
+    )
+
+
+def _before(asked: Asked, verdict: str, expected: Entry | None) -> str:
+    """What the ledger says of a finding; "" where it says the same as the verdict."""
     if asked.claim.control:
-        before = "control" if verdict == "supported" else None
-    elif expected:
-        before = (
-            f"{expected.verdict} since {expected.since}" if expected.verdict != verdict else None
-        )
-    else:
-        before = "not in the ledger" if verdict == "contradicted" else None
-    if before:
-        low, high = finding.evidence.interval
-        yield (
-            *map(escaped, (asked.claim.id, asked.study.name, asked.variant, before)),
-            f"**{verdict}**",
-            *map(
-                escaped,
-                (
-                    f"{finding.evidence.effect:+.4g} {asked.question.unit}",
-                    f"[{low:+.4g}, {high:+.4g}]",
-                ),
-            ),
-            str(finding.evidence.n),
-            f"<code>{escaped(rerun(asked, run.options))}</code>",
-        )
+        return "control" if verdict == "supported" else ""
+    if expected is None:
+        return "not in the ledger" if verdict == "contradicted" else ""
+    return f"{expected.verdict} since {expected.since}" if expected.verdict != verdict else ""
 
 
 def _row(cells: Sequence[str]) -> str:

@@ -1,60 +1,44 @@
 """The paper's pictures: what `paper.toml` says of each figure and table, beside what a run
 measured.
 
-Everything here is computed from the plain tables of `changes`, `diversity` and `densities`. A
-statement of the paper is compared by sign alone, over the seeds at hand; whether it holds is for
-the claims to say.
+Everything here is computed from the tables of `changes`, `diversity` and `densities`. A statement
+of the paper is compared by sign alone, over the seeds at hand; the claims decide whether it holds.
 """
 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from statistics import median
-from typing import Any
 
+import msgspec
 import numpy as np
 
 from ddiv.report.changes import NAMES, lengths, per_seed, sign
+from ddiv.report.schema import (
+    Changes,
+    ClassCount,
+    Compared,
+    Densities,
+    DiverseArm,
+    Diversity,
+    Material,
+    Meaning,
+    PaperMeaning,
+    PaperPicture,
+    Picture,
+    Says,
+    StatementRow,
+    Way,
+    Went,
+)
 from ddiv.report.text import number
 
 ARROWS = {1: "↑", -1: "↓", 0: "→"}
 TREATMENTS = ("dropout", "weight decay", "augmentation")
-
-
-@cache
-def paper() -> tuple[dict, ...]:
-    """The pictures of `paper.toml`, in their order."""
-    return tuple(
-        tomllib.loads(Path(__file__).with_name("paper.toml").read_text("utf-8"))["picture"]
-    )
-
-
-def pictures(materials: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Every picture, with the studies that have something to show in it, what they show, and what
-    is absent.
-
-    A material is one study's {"study", "tower", "changes", "diversity", "densities", "scores"},
-    parts of which may be None. A picture has the fields of `paper.toml`, and: "studies" (names),
-    "missing" (sentences), and "rows": [{"text", "here": {study: {"text", "holds": whether its sign
-    is the paper's, or None where there is nothing to compare, "title"}}}]. Table 1 has its
-    "meanings" instead.
-    """
-    return [
-        _picture(picture, [one for one in materials if _fits(picture, one)], materials)
-        for picture in paper()
-    ]
-
-
-def _fits(picture: Mapping, material: Mapping) -> bool:
-    """Figures 6 and 7 are those of a CLIP ResNet; 3 and 4 show all others."""
-    if picture["kind"] == "scale-shape" and picture["id"] in ("fig-3", "fig-4", "fig-6", "fig-7"):
-        return (material.get("tower") == "clip resnet") == (picture.get("tower") == "resnet")
-    return True
-
-
+# The part of a study's material that each kind of picture shows.
 SOURCE = {
     "scale-shape": "changes",
     "layers": "changes",
@@ -66,69 +50,99 @@ SOURCE = {
 }
 
 
-def _picture(
-    picture: Mapping, fitting: Sequence[Mapping], materials: Sequence[Mapping]
-) -> dict[str, Any]:
-    there = [one for one in fitting if _has(picture, one)]
-    missing = []
-    if not fitting and materials:
-        missing.append("No study of this run has a CLIP ResNet tower.")
-    elif absent := [one["study"] for one in fitting if one not in there]:
-        missing.append(f"Not in the store for {', '.join(absent)}: {_wanted(picture)}.")
-    lacking: dict[str, list[str]] = {}
-    for one in there:
-        for what in _lacking(picture, one):
-            lacking.setdefault(what, []).append(one["study"])
-    missing += [
-        f"Not in the store for {', '.join(names)}: {what}." for what, names in lacking.items()
-    ]
-    shown = {
-        **picture,
-        "studies": [one["study"] for one in there],
-        "missing": missing,
-        "rows": [
-            {
-                "text": says["text"],
-                "here": {one["study"]: _compared(picture, says, one) for one in there},
-            }
-            for says in picture["says"]
-        ],
-    }
-    if picture["kind"] == "meanings":
-        shown["meanings"] = [_meaning(row, there) for row in picture["meaning"]]
-    return shown
+@cache
+def paper() -> tuple[PaperPicture, ...]:
+    """The pictures of `paper.toml`, in their order."""
+    read = tomllib.loads(Path(__file__).with_name("paper.toml").read_text("utf-8"))
+    return msgspec.convert(read["picture"], tuple[PaperPicture, ...])
 
 
-def _groups(material: Mapping) -> set[str]:
-    return {arm["group"] for arm in (material.get("changes") or {}).get("arms", ())}
+def pictures(materials: Sequence[Material]) -> tuple[Picture, ...]:
+    """Every picture, with what the studies of a run have to show in it, and what they lack.
+
+    A picture's `missing` are sentences. Table 1 has `meanings` in place of `rows`.
+    """
+    return tuple(_picture(picture, materials) for picture in paper())
 
 
-def _has(picture: Mapping, material: Mapping) -> bool:
-    if not material.get(SOURCE[picture["kind"]]):
-        return False
-    wanted = picture.get("needs") or picture.get("groups")
-    return not wanted or bool(_groups(material) & set(wanted))
-
-
-def _wanted(picture: Mapping) -> str:
-    if picture["kind"] in ("diversity", "relation"):
-        return "views of the plain training set"
-    return f"arms with {' or '.join(picture.get('needs') or picture.get('groups') or ['any treatment'])}"
-
-
-def _lacking(picture: Mapping, material: Mapping) -> list[str]:
-    """What of a picture a study lacks that has some of it."""
-    if picture["kind"] == "scale-shape":
-        metrics = {metric for pair in picture["pairs"] for metric in pair} - set(
-            material["changes"]["metrics"]
+def _picture(picture: PaperPicture, materials: Sequence[Material]) -> Picture:
+    fitting = [material for material in materials if _fits(picture, material)]
+    there = [material for material in fitting if _has(picture, material)]
+    rows = tuple(
+        StatementRow(
+            says.text, {material.study: _compared(picture, says, material) for material in there}
         )
+        for says in picture.says
+    )
+    return Picture(
+        **msgspec.structs.asdict(picture),
+        studies=tuple(material.study for material in there),
+        missing=tuple(_missing(picture, materials, fitting, there)),
+        rows=rows,
+        meanings=tuple(_meaning(row, there) for row in picture.meaning),
+    )
+
+
+# --- what there is to show ----------------------------------------------------------------------
+
+
+def _fits(picture: PaperPicture, material: Material) -> bool:
+    """Figures 6 and 7 are those of a CLIP ResNet; 3 and 4 show all others."""
+    if picture.id in ("fig-3", "fig-4", "fig-6", "fig-7"):
+        return (material.tower == "clip resnet") == (picture.tower == "resnet")
+    return True
+
+
+def _has(picture: PaperPicture, material: Material) -> bool:
+    if not getattr(material, SOURCE[picture.kind]):
+        return False
+    wanted = picture.needs or picture.groups
+    return not wanted or not _groups(material).isdisjoint(wanted)
+
+
+def _groups(material: Material) -> set[str]:
+    return {arm.group for arm in material.changes.arms} if material.changes else set()
+
+
+def _missing(
+    picture: PaperPicture,
+    materials: Sequence[Material],
+    fitting: Sequence[Material],
+    there: Sequence[Material],
+) -> Iterator[str]:
+    """What no study, and what some study has not, in sentences."""
+    absent = [material.study for material in fitting if material not in there]
+    if not fitting and materials:
+        yield "No study of this run has a CLIP ResNet tower."
+    elif absent:
+        yield f"Not in the store for {', '.join(absent)}: {_wanted(picture)}."
+    lacking: dict[str, list[str]] = {}
+    for material in there:
+        for part in _lacking(picture, material):
+            lacking.setdefault(part, []).append(material.study)
+    for part, studies in lacking.items():
+        yield f"Not in the store for {', '.join(studies)}: {part}."
+
+
+def _wanted(picture: PaperPicture) -> str:
+    if picture.kind in ("diversity", "relation"):
+        return "views of the plain training set"
+    return f"arms with {' or '.join(picture.needs or picture.groups or ['any treatment'])}"
+
+
+def _lacking(picture: PaperPicture, material: Material) -> list[str]:
+    """The parts of a picture that a study lacks which has others."""
+    if picture.kind == "scale-shape" and material.changes:
+        groups = _groups(material)
+        metrics = {metric for pair in picture.pairs for metric in pair}
         return [
-            f"arms with {group}" for group in picture["groups"] if group not in _groups(material)
-        ] + [NAMES[metric] for metric in sorted(metrics)]
-    if picture["kind"] == "diversity":
-        return [] if material["diversity"]["classes"] else ["views with fewer classes"]
-    if picture["kind"] == "scores":
-        there = any(row.get("group") == "synthetic" for row in material["scores"]["rows"])
+            *(f"arms with {group}" for group in picture.groups if group not in groups),
+            *(NAMES[metric] for metric in sorted(metrics - set(material.changes.metrics))),
+        ]
+    if picture.kind == "diversity" and material.diversity:
+        return [] if material.diversity.classes else ["views with fewer classes"]
+    if picture.kind == "scores" and material.scores:
+        there = any(row.group == "synthetic" for row in material.scores.rows)
         return [] if there else ["arms with synthetic data"]
     return []
 
@@ -136,187 +150,194 @@ def _lacking(picture: Mapping, material: Mapping) -> list[str]:
 # --- one statement of the paper against one study -----------------------------------------------
 
 
-def _compared(picture: Mapping, says: Mapping, material: Mapping) -> dict[str, Any] | None:
-    match says:
-        case {"check": check}:
-            found = material["densities"] if check == "alpha" else material["diversity"]
-            # texts have no pixels
-            absent = "space" in says and says["space"] not in found["arms"][0]
-            return None if absent else CHECKS[check](says, found)
-        case {"metric": metric}:
-            return _changed(says, material["changes"], picture.get("view", "classifier"), metric)
-    raise ValueError(
-        f"{picture['id']} of paper.toml says nothing that can be compared: {dict(says)}"
+def _compared(picture: PaperPicture, says: Says, material: Material) -> Compared | None:
+    if says.metric and material.changes:
+        layers = picture.view or "classifier"
+        if says.group:
+            return _moved(says, material.changes, layers)
+        return _both_moved(says, material.changes, layers)
+    if says.check == "alpha" and material.densities:
+        return _alphas(says, material.densities)
+    if says.check in CHECKS and material.diversity:
+        # texts have no pixels
+        absent = says.space and _scores(material.diversity.arms[0], says.space) is None
+        return None if absent else CHECKS[says.check](says, material.diversity)
+    raise ValueError(f"{picture.id} of paper.toml says nothing that can be compared: {says}")
+
+
+def _moved(says: Says, changes: Changes, layers: str) -> Compared | None:
+    """Which way a group moves a metric."""
+    effects = per_seed(changes, layers, says.metric, says.group)
+    if not effects:
+        return None
+    middle = median(effects.values())
+    return _counted(
+        f"{ARROWS[sign(middle)]} {number(middle, True)}",
+        [says.way * effect for effect in effects.values()],
+        sign(middle) == says.way if middle else None,
     )
 
 
-def _changed(says: Mapping, found: Mapping, view: str, metric: str) -> dict[str, Any] | None:
-    if group := says.get("group"):
-        effects = per_seed(found, view, metric, group)
-        if not effects:
-            return None
-        middle = median(effects.values())
-        return _told(
-            f"{ARROWS[sign(middle)]} {number(middle, True)}",
-            [says["way"] * effect for effect in effects.values()],
-            sign(middle) == says["way"] if middle else None,
-        )
-    pair = says.get("further") or says.get("alike") or says["unlike"]
-    measure = lengths if "further" in says else per_seed
-    first, second = (measure(found, view, metric, group) for group in pair)
+def _both_moved(says: Says, changes: Changes, layers: str) -> Compared | None:
+    """Whether two groups move a metric the same way, opposite ways, or the first one further."""
+    groups = says.further or says.alike or says.unlike
+    if groups is None:
+        raise ValueError(f"paper.toml says nothing of {says.metric} that can be compared: {says}")
+    measure = lengths if says.further else per_seed
+    first, second = (measure(changes, layers, says.metric, group) for group in groups)
     seeds = first.keys() & second.keys()
     if not seeds:
         return None
-    middles = [median(one[seed] for seed in seeds) for one in (first, second)]
-    if "further" in says:
-        ratio = (
-            f"{number(middles[0] / middles[1])} times as far"
-            if middles[1]
-            else "the other does not move"
-        )
-        return _told(ratio, [first[seed] - second[seed] for seed in seeds], middles[0] > middles[1])
-    way = 1 if "alike" in says else -1
-    return _told(
-        " ".join(ARROWS[sign(middle)] for middle in middles),
+    middle, other = (median(effects[seed] for seed in seeds) for effects in (first, second))
+    if says.further:
+        ratio = f"{number(middle / other)} times as far" if other else "the other does not move"
+        return _counted(ratio, [first[seed] - second[seed] for seed in seeds], middle > other)
+    way = 1 if says.alike else -1
+    return _counted(
+        f"{ARROWS[sign(middle)]} {ARROWS[sign(other)]}",
         [way * first[seed] * second[seed] for seed in seeds],
-        way * middles[0] * middles[1] > 0 if all(middles) else None,
+        way * middle * other > 0 if middle and other else None,
     )
 
 
-def _told(text: str, signed: Sequence[float], holds: bool | None) -> dict[str, Any]:
+def _counted(text: str, signed: Sequence[float], holds: bool | None) -> Compared:
     """`signed`: a number a seed, positive where it is as the paper says."""
-    agree = sum(value > 0 for value in signed)
-    of = len(signed)
-    return {
-        "text": text,
-        "seeds": f"{agree}/{of}",
-        "holds": holds,
-        "title": f"{agree} of {of} seeds as the paper says",
-    }
+    agree, of = sum(value > 0 for value in signed), len(signed)
+    return Compared(text, holds, f"{agree} of {of} seeds as the paper says", f"{agree}/{of}")
 
 
-def _augmented(says: Mapping, found: Mapping) -> dict[str, Any] | None:
-    plain, score = (
-        float(np.mean(found["arms"][0][says["space"]])),
-        _augmentations(found, says["space"]),
+def _scores(shown: DiverseArm | ClassCount, space: str) -> tuple[float, ...] | None:
+    """The Vendi Scores of an arm or a number of classes in a space; None where it has none."""
+    scores: tuple[float, ...] | None = getattr(shown, space)
+    return scores
+
+
+def _score(shown: DiverseArm | ClassCount, space: str) -> float:
+    return float(np.mean(_scores(shown, space) or ()))
+
+
+def _augmentations(diversity: Diversity, space: str) -> dict[str, float]:
+    """The mean score of each of the paper's augmentations."""
+    return {arm.label: _score(arm, space) for arm in diversity.arms if arm.group == "augmentation"}
+
+
+def _augmented(says: Says, diversity: Diversity) -> Compared | None:
+    plain = _score(diversity.arms[0], says.space)
+    scores = _augmentations(diversity, says.space)
+    if not scores:
+        return None
+    higher = sum(score > plain for score in scores.values())
+    return Compared(
+        f"{higher} of {len(scores)} raise it",
+        _all_or_none(higher, len(scores)),
+        "augmentations whose mean score exceeds that of the plain data",
     )
-    if not score:
+
+
+def _strongest(says: Says, diversity: Diversity) -> Compared | None:
+    scores = _augmentations(diversity, says.space)
+    if "auto-v3" not in scores:
         return None
-    higher = sum(value > plain for value in score.values())
-    return {
-        "text": f"{higher} of {len(score)} raise it",
-        "holds": _all_or_none(higher, len(score)),
-        "title": "augmentations whose mean score exceeds that of the plain data",
-    }
+    most = max(scores, key=lambda name: scores[name])
+    return Compared(
+        f"{most}: {number(scores[most])}",
+        most == "auto-v3",
+        f"auto-v3: {number(scores['auto-v3'])}",
+    )
 
 
-def _strongest(says: Mapping, found: Mapping) -> dict[str, Any] | None:
-    score = _augmentations(found, says["space"])
-    if "auto-v3" not in score:
-        return None
-    most = max(score, key=score.get)
-    return {
-        "text": f"{most}: {number(score[most])}",
-        "holds": most == "auto-v3",
-        "title": f"auto-v3: {number(score['auto-v3'])}",
-    }
-
-
-def _classes(says: Mapping, found: Mapping) -> dict[str, Any] | None:
-    line = [(one["count"], float(np.mean(one[says["space"]]))) for one in found["classes"]]
+def _classes(says: Says, diversity: Diversity) -> Compared | None:
+    line = [(row.count, _score(row, says.space)) for row in diversity.classes]
     if len(line) < 3:
         return None
     top = max(range(len(line)), key=lambda i: line[i][1])
-    return {
-        "text": f"most at {line[top][0]}",
-        "holds": 0 < top < len(line) - 1,
-        "title": ", ".join(f"{count}: {number(score)}" for count, score in line),
-    }
+    return Compared(
+        f"most at {line[top][0]}",
+        0 < top < len(line) - 1,
+        ", ".join(f"{count}: {number(score)}" for count, score in line),
+    )
 
 
-def _augmentations(found: Mapping, space: str) -> dict[str, float]:
-    """The mean score of each of the paper's augmentations."""
-    return {
-        arm["label"]: float(np.mean(arm[space]))
-        for arm in found["arms"]
-        if arm["group"] == "augmentation"
-    }
+def _correlated(says: Says, diversity: Diversity) -> Compared | None:
+    over_arms = diversity.correlations.get(f"{says.space}/{says.place}")
+    if over_arms is None:
+        return None
+    r, rho = over_arms.pearson, over_arms.spearman
+    return Compared(
+        f"r {number(r, True, 2)}, ρ {number(rho, True, 2)}",
+        _all_or_none((r > 0) + (rho > 0), 2),
+        f"Pearson's r and Spearman's ρ over {over_arms.arms} arms",
+    )
+
+
+def _alphas(says: Says, densities: Densities) -> Compared:
+    head = says.view == "classifier"
+    alphas = [
+        layer.alpha
+        for layer in densities.layers
+        if layer.name.startswith("head") == head and layer.reliable and layer.alpha is not None
+    ]
+    if not alphas:
+        return Compared(
+            "no fit to rely on", None, "every power-law fit of these layers is unreliable"
+        )
+    inside = sum(2 <= alpha <= 6 for alpha in alphas)
+    counted = f", {inside} of {len(alphas)} inside" if len(alphas) > 1 else ""
+    return Compared(
+        number(median(alphas)) + counted,
+        _all_or_none(inside, len(alphas)),
+        "median over the layers whose fit can be relied on",
+    )
 
 
 def _all_or_none(as_said: int, of: int) -> bool | None:
-    """Whether what is said of `of` things holds: for all of them, for none, or (None) for some."""
+    """Whether a statement on `of` things holds: for all of them, for none, or (None) for some."""
     return True if as_said == of else None if as_said else False
 
 
-def _correlated(says: Mapping, found: Mapping) -> dict[str, Any] | None:
-    told = found["correlations"].get(f"{says['space']}/{says['place']}")
-    return told and {
-        "text": f"r {number(told['pearson'], True, 2)}, ρ {number(told['spearman'], True, 2)}",
-        "holds": _all_or_none((told["pearson"] > 0) + (told["spearman"] > 0), 2),
-        "title": f"Pearson's r and Spearman's ρ over {told['arms']} arms",
-    }
-
-
-def _alpha(says: Mapping, found: Mapping) -> dict[str, Any] | None:
-    head = says["view"] == "classifier"
-    alphas = [
-        layer["alpha"]
-        for layer in found["layers"]
-        if layer["name"].startswith("head") == head and layer["reliable"]
-    ]
-    if not alphas:
-        return {
-            "text": "no fit to rely on",
-            "holds": None,
-            "title": "every power-law fit of these layers is unreliable",
-        }
-    inside = sum(2 <= alpha <= 6 for alpha in alphas)
-    counted = f", {inside} of {len(alphas)} inside" if len(alphas) > 1 else ""
-    return {
-        "text": number(median(alphas)) + counted,
-        "holds": _all_or_none(inside, len(alphas)),
-        "title": "median over the layers whose fit can be relied on",
-    }
-
-
-CHECKS = {
+# Comparisons with the diversity of data.
+CHECKS: dict[str, Callable[[Says, Diversity], Compared | None]] = {
     "augmented": _augmented,
     "strongest": _strongest,
     "classes": _classes,
     "correlated": _correlated,
-    "alpha": _alpha,
 }
 
 
-def _meaning(row: Mapping, materials: Sequence[Mapping]) -> dict[str, Any]:
-    """A metric of table 1: for each direction its meaning, and by treatment who went that way."""
-    ways = []
-    for way, word in ((1, "rises"), (-1, "falls")):
-        went = {
-            group: [went for one in materials if (went := _went(one, row["metric"], group, way))]
-            for group in TREATMENTS
-        }
-        ways.append(
-            {
-                "word": word,
-                "arrow": ARROWS[way],
-                "weights": row[word][0],
-                "spectrum": row[word][1],
-                "went": went,
-                "paper": [group for group in TREATMENTS if row["paper"].get(group) == way],
-            }
-        )
-    return {"metric": NAMES[row["metric"]], "ways": ways}
+# --- table 1 ------------------------------------------------------------------------------------
 
 
-def _went(material: Mapping, metric: str, group: str, way: int) -> dict[str, Any] | None:
+def _meaning(row: PaperMeaning, materials: Sequence[Material]) -> Meaning:
+    """A metric of table 1: the meaning of each direction, and the studies that went that way."""
+    return Meaning(
+        NAMES[row.metric],
+        (_way(row, materials, 1, "rises", row.rises), _way(row, materials, -1, "falls", row.falls)),
+    )
+
+
+def _way(
+    row: PaperMeaning, materials: Sequence[Material], way: int, word: str, means: tuple[str, str]
+) -> Way:
+    went = {
+        group: tuple(filter(None, (_went(one, row.metric, group, way) for one in materials)))
+        for group in TREATMENTS
+    }
+    return Way(
+        word=word,
+        arrow=ARROWS[way],
+        weights=means[0],
+        spectrum=means[1],
+        went=went,
+        paper=tuple(group for group in TREATMENTS if row.paper.get(group) == way),
+    )
+
+
+def _went(material: Material, metric: str, group: str, way: int) -> Went | None:
     """The study, and how many of its seeds went this way, if their median did."""
-    effects = list(per_seed(material["changes"], "classifier", metric, group).values())
+    if material.changes is None:
+        return None
+    effects = list(per_seed(material.changes, "classifier", metric, group).values())
     if not effects or sign(median(effects)) != way:
         return None
     agree = sum(sign(effect) == way for effect in effects)
-    return {
-        "study": material["study"],
-        "seeds": f"{agree}/{len(effects)}",
-        "all": agree == len(effects),
-    }
+    return Went(material.study, f"{agree}/{len(effects)}", agree == len(effects))

@@ -1,9 +1,8 @@
-"""The plot of one finding: what each seed says, as `report.render` describes plots."""
+"""The plot of one finding: what each seed says."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
@@ -13,8 +12,8 @@ from ddiv.claim import (
     Bench,
     Contrast,
     Correlation,
+    Ladder,
     Largest,
-    Measured,
     Mixing,
     NoWorse,
     Opposite,
@@ -24,9 +23,20 @@ from ddiv.claim import (
     Unmatched,
 )
 from ddiv.finding import Finding, Reader, SeedBench
-from ddiv.treatment import BASELINE, BatchSize, Classes, Dropout, Synthetic, Treatment, WeightDecay
+from ddiv.outcome import Outcome
+from ddiv.report.schema import (
+    BarsPlot,
+    DosePlot,
+    FindingPlot,
+    PairedPlot,
+    RelationPlot,
+    RelationPoint,
+    Series,
+)
+from ddiv.treatment import BatchSize, Classes, Dropout, Synthetic, Treatment, WeightDecay
 
-DOSES = {
+# What the doses of a ladder are, by the kind of its arms' part.
+DOSES: dict[type, str] = {
     Dropout: "dropout rate",
     WeightDecay: "weight decay",
     Synthetic: "synthetic share",
@@ -35,7 +45,7 @@ DOSES = {
 }
 
 
-def plot(finding: Finding, reader: Reader) -> dict[str, Any]:
+def plot(finding: Finding, reader: Reader) -> FindingPlot:
     """A curve over a ladder, pairs of two arms, an arm a marker for a correlation; else the effects
     of each seed as dots.
     """
@@ -45,140 +55,141 @@ def plot(finding: Finding, reader: Reader) -> dict[str, Any]:
         case Trend() | Mixing() if any(arm.is_baseline for _, arm in question.ladder):
             return _dose(question, seats)
         case Trend() | RiseThenFall() | Mixing():
-            return {
-                "kind": "paired",
-                "xlabel": _dose_name(question),
-                "ylabel": question.outcome.label,
-                "arms": [f"{dose:g}" for dose, _ in question.ladder],
-                "series": _values(question.outcome, [arm for _, arm in question.ladder], seats),
-            }
+            doses = [f"{dose:g}" for dose, _ in question.ladder]
+            arms = [arm for _, arm in question.ladder]
+            return _paired(_dose_name(question.ladder), question.outcome, doses, arms, seats)
         case Contrast(treatments=(arm,)) | NoWorse(treatments=(arm,)):
-            arms = (getattr(question, "base", BASELINE), arm)
-            return {
-                "kind": "paired",
-                "xlabel": "arm",
-                "ylabel": question.outcome.label,
-                "arms": [one.label for one in arms],
-                "series": _values(question.outcome, arms, seats),
-            }
-        case Largest():
-            arms = (question.treatment, *question.others)
-            return _bars(
-                seats,
-                f"{question.outcome.label}, change against the baseline",
-                [arm.label for arm in arms],
-                lambda bench: [bench.effect(question.outcome, arm) for arm in arms],
-            )
-        case Opposite():
-            return {
-                "kind": "bars",
-                "ylabel": f"{question.outcome.label}, change per step of dose",
-                "x": ["dropout", "weight decay"],
-                "series": _effects(finding),
-            }
-        case Resemblance():
-            names = [
-                f"{group}: {metric.replace('_', ' ')}"
-                for group in ("augmentation", "dropout", "decay")
-                for metric in question.metrics
-            ]
-            return _bars(
-                seats,
-                "standardised effect on each metric",
-                names,
-                lambda bench: question.vectors(bench).ravel().tolist(),
-            )
-        case AsFar():
-            return _bars(
-                seats,
-                "standardised length of the effect",
-                ["the group", *(arm.label for arm in question.family)],
-                lambda bench: question.lengths(bench).tolist(),
-            )
+            arms = [question.base, arm]
+            return _paired("arm", question.outcome, [one.label for one in arms], arms, seats)
         case Correlation():
             return _correlation(question, seats)
-    names = _parts(question, len(finding.effects[0]))
-    return {"kind": "bars", "ylabel": question.unit, "x": names, "series": _effects(finding)}
+    return _bars(finding, seats)
 
 
-def _parts(question: Asking, width: int) -> list[str]:
-    """What each of `width` effects is called."""
-    if width == 1:
-        return ["effect"]
-    parts = question.parts()
-    return (
-        [part.unit for part in parts]
-        if len(parts) == width
-        else [f"part {i + 1}" for i in range(width)]
+# --- curves and pairs ---------------------------------------------------------------------------
+
+
+def _dose(question: Trend | Mixing, seats: Sequence[SeedBench]) -> DosePlot:
+    outcome, arms = question.outcome, [arm for _, arm in question.ladder]
+    series = []
+    for seat in seats:
+        bench, matched = seat.bench(), None
+        if question.fit_matters:
+            between = seat.bench("between")
+            matched = tuple(_or_none(between, outcome, arm) for arm in arms)
+        effects = tuple(bench.effect(outcome, arm) for arm in arms)
+        series.append(Series(seat.seed, effects, matched))
+    return DosePlot(
+        xlabel=_dose_name(question.ladder),
+        ylabel=f"{outcome.label}, change against the baseline",
+        x=tuple(dose for dose, _ in question.ladder),
+        series=tuple(series),
     )
 
 
-def _effects(finding: Finding) -> list[dict]:
-    return [
-        {"seed": seed, "y": list(effects)}
-        for seed, effects in zip(finding.asked.seeds, finding.effects)
-    ]
-
-
-def _values(outcome: Measured, arms: Sequence[Treatment], seats: Sequence[SeedBench]) -> list[dict]:
-    return [
-        {"seed": seat.seed, "y": [seat.bench().value(outcome, arm) for arm in arms]}
-        for seat in seats
-    ]
-
-
-def _bars(
-    seats: Sequence[SeedBench],
-    ylabel: str,
-    names: list[str],
-    values: Callable[[Bench], list[float]],
-) -> dict[str, Any]:
-    return {
-        "kind": "bars",
-        "ylabel": ylabel,
-        "x": names,
-        "series": [{"seed": seat.seed, "y": values(seat.bench())} for seat in seats],
-    }
-
-
-def _dose(question: Trend | Mixing, seats: Sequence[SeedBench]) -> dict[str, Any]:
-    outcome, arms = question.outcome, [arm for _, arm in question.ladder]
-    series = [
-        {"seed": seat.seed, "y": [seat.bench().effect(outcome, arm) for arm in arms]}
-        for seat in seats
-    ]
-    if question.fit_matters:
-        for row, seat in zip(series, seats):
-            row["matched"] = [_or_none(seat.bench("between"), outcome, arm) for arm in arms]
-    return {
-        "kind": "dose",
-        "xlabel": _dose_name(question),
-        "ylabel": f"{outcome.label}, change against the baseline",
-        "x": [dose for dose, _ in question.ladder],
-        "series": series,
-    }
-
-
-def _or_none(bench: Bench, outcome: Measured, arm: Treatment) -> float | None:
+def _or_none(bench: Bench, outcome: Outcome, arm: Treatment) -> float | None:
     try:
         return bench.effect(outcome, arm)
     except Unmatched:
         return None
 
 
-def _correlation(question: Correlation, seats: Sequence[SeedBench]) -> dict[str, Any]:
+def _dose_name(ladder: Ladder) -> str:
+    parts = ladder[-1][1].parts
+    return DOSES.get(type(parts[0]), "dose") if parts else "dose"
+
+
+def _paired(
+    xlabel: str,
+    outcome: Outcome,
+    names: Sequence[str],
+    arms: Sequence[Treatment],
+    seats: Sequence[SeedBench],
+) -> PairedPlot:
+    """The outcome itself, arm by arm."""
+    return PairedPlot(
+        xlabel=xlabel,
+        ylabel=outcome.label,
+        arms=tuple(names),
+        series=_each(seats, lambda bench: [bench.value(outcome, arm) for arm in arms]),
+    )
+
+
+def _correlation(question: Correlation, seats: Sequence[SeedBench]) -> RelationPlot:
     first, second = np.mean([question.points(seat.bench()) for seat in seats], axis=0)
-    return {
-        "kind": "relation",
-        "xlabel": question.first.label,
-        "ylabel": f"{question.second.label}, means over seeds",
-        "points": [
-            {"label": arm.label, "group": arm.group, "x": float(x), "y": float(y)}
+    return RelationPlot(
+        xlabel=question.first.label,
+        ylabel=f"{question.second.label}, means over seeds",
+        points=tuple(
+            RelationPoint(arm.label, arm.group, float(x), float(y))
             for arm, x, y in zip(question.treatments, first, second)
-        ],
-    }
+        ),
+    )
 
 
-def _dose_name(question: Asking) -> str:
-    part = question.ladder[-1][1].parts
-    return DOSES.get(type(part[0]), "dose") if part else "dose"
+# --- bars ---------------------------------------------------------------------------------------
+
+
+def _bars(finding: Finding, seats: Sequence[SeedBench]) -> BarsPlot:
+    """A bar an arm, a group or a metric that the question compares; else a bar an effect."""
+    question = finding.asked.question
+    match question:
+        case Largest():
+            outcome, arms = question.outcome, (question.treatment, *question.others)
+            return BarsPlot(
+                ylabel=f"{outcome.label}, change against the baseline",
+                x=tuple(arm.label for arm in arms),
+                series=_each(seats, lambda bench: [bench.effect(outcome, arm) for arm in arms]),
+            )
+        case Opposite():
+            ladders = (question.first, question.second)
+            return BarsPlot(
+                ylabel=f"{question.outcome.label}, change per step of dose",
+                x=tuple(_group(arm for _, arm in ladder) for ladder in ladders),
+                series=_answers(finding),
+            )
+        case Resemblance():
+            groups = map(_group, (question.group, question.like, question.unlike))
+            metrics = [metric.replace("_", " ") for metric in question.metrics]
+            return BarsPlot(
+                ylabel="standardised effect on each metric",
+                x=tuple(f"{group}: {metric}" for group in groups for metric in metrics),
+                series=_each(seats, lambda bench: question.vectors(bench).ravel().tolist()),
+            )
+        case AsFar():
+            return BarsPlot(
+                ylabel="standardised length of the effect",
+                x=("the group", *(arm.label for arm in question.family)),
+                series=_each(seats, lambda bench: question.lengths(bench).tolist()),
+            )
+    names = _parts(question, len(finding.effects[0]))
+    return BarsPlot(ylabel=question.unit, x=names, series=_answers(finding))
+
+
+def _group(arms: Iterable[Treatment]) -> str:
+    """What a group of arms is called: its arms' own groups, without the baseline's."""
+    return " and ".join(dict.fromkeys(arm.group for arm in arms if not arm.is_baseline))
+
+
+def _parts(question: Asking, width: int) -> tuple[str, ...]:
+    """The name of each of `width` effects."""
+    if width == 1:
+        return ("effect",)
+    parts = question.parts()
+    if len(parts) == width:
+        return tuple(part.unit for part in parts)
+    return tuple(f"part {i + 1}" for i in range(width))
+
+
+def _answers(finding: Finding) -> tuple[Series, ...]:
+    """The effects that the question was answered with."""
+    return tuple(
+        Series(seed, tuple(effects)) for seed, effects in zip(finding.asked.seeds, finding.effects)
+    )
+
+
+def _each(
+    seats: Sequence[SeedBench], values: Callable[[Bench], Iterable[float]]
+) -> tuple[Series, ...]:
+    """The values of every seed."""
+    return tuple(Series(seat.seed, tuple(values(seat.bench()))) for seat in seats)

@@ -1,72 +1,84 @@
-"""The tables of accuracy and calibration, for the template: heads in two rows, the best of a column
-marked.
+"""The tables of accuracy and calibration for the template.
+
+Heads stand in two rows, and the best of a column is marked.
 """
 
 from __future__ import annotations
 
-from ddiv.report.text import is_number
+from collections.abc import Sequence
+
+import msgspec
+
+from ddiv.report.schema import ArrangedCell, ArrangedRow, Block, ScoreRow, Scores, ScoreTable
 
 LOWER_IS_BETTER = ("ece", "nll", "brier", "loss", "error")
 HIGHER_IS_BETTER = ("acc", "accuracy", "top-1", "auc", "f1")
 
 
-def score_table(table: dict) -> dict:
-    """A material's "scores" (see `render`): heads grouped by their first words, the paper's arms
-    apart from the others.
-    """
-    columns = [str(c) for c in table.get("columns") or []]
-    split = [c.rsplit(" ", 1) if " " in c else [c, ""] for c in columns]
-    groups: list[list] = []
-    for head, _ in split:
-        if groups and groups[-1][0] == head:
-            groups[-1][1] += 1
-        else:
-            groups.append([head, 1])
-    better = list(table.get("better") or [])
-    better += [_better(c) for c in columns[len(better) :]]
-    blocks = {
-        name: {"rows": _rows(table.get(rows), better)}
-        for name, rows in (("paper_like", "rows"), ("others", "further"))
-    }
-    for block in blocks.values():
-        block["deltas"] = any(
-            is_number(cell.get("delta")) for row in block["rows"] for cell in row["cells"]
-        )
+def score_table(table: Scores) -> ScoreTable:
+    """Heads grouped by their first words, the paper's arms apart from the others."""
+    heads = [_split(column) for column in table.columns]
+    groups: list[tuple[str, int]] = []
     starts = set()
-    for _, width in groups:
-        starts.add(sum(w for _, w in groups[: len(starts)]))
-    return dict(
-        table,
-        groups=groups,
-        subheads=[tail for _, tail in split],
+    for i, (head, _) in enumerate(heads):
+        if groups and groups[-1][0] == head:
+            groups[-1] = head, groups[-1][1] + 1
+        else:
+            groups.append((head, 1))
+            starts.add(i)
+    better = (*table.better, *map(_better, table.columns[len(table.better) :]))
+    return ScoreTable(
+        study=table.study,
+        columns=table.columns,
+        note=table.note,
+        groups=tuple(groups),
+        subheads=tuple(tail for _, tail in heads),
+        two_levels=any(tail for _, tail in heads),
+        starts=frozenset(starts),
         better=better,
-        **blocks,
-        starts=starts,
-        two_levels=any(tail for _, tail in split),
+        paper_like=_block(table.rows, better),
+        others=_block(table.further, better),
     )
 
 
-def _rows(rows: list[dict] | None, better: list) -> list[dict]:
-    rows = [
-        dict(row, cells=[dict(cell or {}) for cell in row.get("cells") or []]) for row in rows or []
-    ]
-    rows.sort(key=lambda row: (row.get("group") or row.get("arm")) != "baseline")
+def _split(column: str) -> tuple[str, str]:
+    """The head of a column, and its last word where it has several."""
+    head, _, tail = column.rpartition(" ")
+    return (head, tail) if head else (column, "")
+
+
+def _block(rows: Sequence[ScoreRow], better: Sequence[str | None]) -> Block:
+    """The rows, the baseline's first, with the best of each column marked."""
+    first = sorted(rows, key=lambda row: (row.group or row.arm) != "baseline")
+    table = [[_cell(row, i) for i in range(len(row.cells))] for row in first]
     for i, way in enumerate(better):
-        column = [row["cells"][i] for row in rows if len(row["cells"]) > i]
-        cells = [cell for cell in column if is_number(cell.get("mean"))]
-        if not cells:
-            continue
-        largest = max(abs(cell["mean"]) for cell in cells)
-        digits = 3 if largest < 10 else 2 if largest < 100 else 1
-        best = {"higher": max, "lower": min}.get(way, lambda _: None)(
-            [round(c["mean"], digits) for c in cells]
-        )
-        for cell in cells:
-            cell["digits"], cell["best"] = (
-                digits,
-                len(cells) > 1 and round(cell["mean"], digits) == best,
-            )
-    return rows
+        column = [cells for cells in table if len(cells) > i and cells[i].mean is not None]
+        for cells, cell in zip(column, _column([cells[i] for cells in column], way)):
+            cells[i] = cell
+    arranged = tuple(
+        ArrangedRow(row.arm, row.group, cells=tuple(cells)) for row, cells in zip(first, table)
+    )
+    return Block(arranged, any(cell.delta is not None for cells in table for cell in cells))
+
+
+def _cell(row: ScoreRow, i: int) -> ArrangedCell:
+    cell = row.cells[i]
+    return ArrangedCell(**msgspec.structs.asdict(cell)) if cell else ArrangedCell()
+
+
+def _column(cells: Sequence[ArrangedCell], way: str | None) -> list[ArrangedCell]:
+    """The cells of a column that have a mean, with the column's decimals; the best is marked."""
+    means = [cell.mean for cell in cells if cell.mean is not None]
+    if not means:
+        return []
+    largest = max(map(abs, means))
+    digits = 3 if largest < 10 else 2 if largest < 100 else 1
+    rounded = [round(mean, digits) for mean in means]
+    best = max(rounded) if way == "higher" else min(rounded) if way == "lower" else None
+    return [
+        msgspec.structs.replace(cell, digits=digits, best=len(cells) > 1 and mean == best)
+        for cell, mean in zip(cells, rounded)
+    ]
 
 
 def _better(column: str) -> str | None:

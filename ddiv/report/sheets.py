@@ -1,12 +1,13 @@
-"""What data looks like: a study's test examples, and a generator's samples beside real ones of the
-same classes.
+"""Examples of data: a study's test examples, and a generator's samples beside real ones of the same
+classes.
 """
 
 from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -14,16 +15,20 @@ import numpy as np
 from ddiv.datasets import Dataset, Shown, are_texts, load, samples_of
 from ddiv.errors import TrialFailed
 from ddiv.finding import Reader
-from ddiv.source import NGram, OpenAI
+from ddiv.report.schema import ContactSheet, GeneratorSheet, Quote, SampleRow
+from ddiv.report.text import is_number
+from ddiv.source import Generator, NGram, OpenAI
 from ddiv.store import Record
 from ddiv.study import Study
 from ddiv.trial import Samples
+
+Array = np.ndarray[Any, np.dtype[Any]]
 
 CLASSES = 10  # columns of a sheet
 EACH = 2  # images of a class in a sheet of samples
 TEXTS = 4  # texts in a row of samples, each of another class
 
-# What `ddiv.generate.quality` measures, in words; a number that is not named here is shown under
+# The measures of `ddiv.generate.quality` in words; a number that is not named here is shown under
 # its own name.
 MEASURES = {
     "accuracy samples": "accuracy on them of a classifier trained on real data",
@@ -52,94 +57,83 @@ MEASURES = {
 }
 
 
-def of_study(study: Study) -> dict[str, Any] | None:
-    """Test images of ten classes, a row a domain; of texts those of four classes: "texts": {domain:
-    [[class, text]]}.
+def of_study(study: Study) -> ContactSheet | None:
+    """Test images of ten classes, a row a domain; of texts those of four classes.
 
     None where the data, which no record holds, is not on this machine.
     """
     if (data := _loaded(study)) is None:
         return None
     if are_texts(data.inputs):
-        return {
-            "study": study.name,
-            "caption": f"Test texts of {TEXTS} of {len(data.classes)} classes.",
-            "texts": {
+        return ContactSheet(
+            study=study.name,
+            caption=f"Test texts of {TEXTS} of {len(data.classes)} classes.",
+            texts={
                 domain: _quoted(Shown(*pair), data.classes) for domain, pair in data.tests.items()
             },
-        }
+        )
     shown = _some(len(data.classes))
     rows = [
         [images[np.flatnonzero(labels == label)[0]] for label in shown]
         for images, labels in data.tests.values()
     ]
     names = ", ".join(data.classes[i] for i in shown)
-    return {
-        "study": study.name,
-        "png": png(rows),
-        "caption": f"Test images of {len(shown)} of {len(data.classes)} classes ({names}); "
+    return ContactSheet(
+        study=study.name,
+        png=png(rows),
+        caption=f"Test images of {len(shown)} of {len(data.classes)} classes ({names}); "
         f"rows: {', '.join(data.tests)}.",
-    }
+    )
 
 
-def of_generator(study: Study, seeds: Sequence[int], reader: Reader) -> dict[str, Any] | None:
+def of_generator(study: Study, seeds: Sequence[int], reader: Reader) -> GeneratorSheet | None:
     """Samples of each setting and round of a study's generator, at the first seed that the store
-    has of them. ::
+    has of them.
 
-        {"study", "generator", "classes": [name], "each", "rows": [{"name", "seed", "png": one strip
-         of `each` images of every class, "quality": {measure: number}}], "measures": [name]}
-
-    The first row is of real training images. Of texts a row has, in place of "png", "texts":
-    [[class, text]]. None where the store has no samples, or the data is not on this machine.
+    None where the store has no samples, or the data is not on this machine.
     """
     if study.generator is None:
         return None
-    found = [
-        next(
-            (
-                (seed, reader.record(job))
-                for seed in seeds
-                if reader.has(job := Samples(study.data, study.generator, setting, round, seed))
-            ),
-            None,
-        )
-        for setting in study.settings
-        for round in range(1, max(study.rounds, 1) + 1)
-    ]
-    found = [one for one in found if one]
-    if not found or (data := _loaded(study)) is None:
+    drawn = list(_drawn(study, study.generator, seeds, reader))
+    if not drawn or (data := _loaded(study)) is None:
         return None
     texts = are_texts(data.inputs)
     shown = _some(len(data.classes), TEXTS if texts else CLASSES)
 
-    def shape(drawn: Shown) -> dict[str, Any]:
-        return {"texts": _quoted(drawn, data.classes)} if texts else {"png": _strip(*drawn, shown)}
+    def row(
+        name: str, seed: int | None, examples: Shown, quality: Mapping[str, float]
+    ) -> SampleRow:
+        return SampleRow(
+            name=name,
+            seed=seed,
+            png=None if texts else _strip(*examples, shown),
+            texts=_quoted(examples, data.classes) if texts else None,
+            quality=dict(quality),
+        )
 
-    rows = [
-        {
-            "name": f"real training {'texts' if texts else 'images'}",
-            "seed": None,
-            "quality": {},
-            **shape(Shown(data.inputs, data.labels)),
-        }
-    ]
-    rows += [
-        {
-            "name": _name(record),
-            "seed": seed,
-            "quality": _numbers(record.facts.get("quality") or {}),
-            **shape(samples_of(record)),
-        }
-        for seed, record in found
-    ]
-    return {
-        "study": study.name,
-        "generator": study.generator.label,
-        "classes": [data.classes[i] for i in shown],
-        "each": EACH,
-        "rows": rows,
-        "measures": _in_order({name for row in rows for name in row["quality"]}),
-    }
+    kind = "texts" if texts else "images"
+    rows = [row(f"real training {kind}", None, Shown(data.inputs, data.labels), {})]
+    for job, record in drawn:
+        quality = _numbers(record.facts.get("quality") or {})
+        rows.append(row(_name(job), job.seed, samples_of(record), quality))
+    return GeneratorSheet(
+        study=study.name,
+        generator=study.generator.label,
+        classes=tuple(data.classes[i] for i in shown),
+        each=EACH,
+        rows=tuple(rows),
+        measures=_in_order({name for row in rows for name in row.quality}),
+    )
+
+
+def _drawn(
+    study: Study, generator: Generator, seeds: Sequence[int], reader: Reader
+) -> Iterator[tuple[Samples, Record]]:
+    """The samples of each setting and round at the first seed that the store has of them."""
+    for setting, round in product(study.settings, range(1, max(study.rounds, 1) + 1)):
+        jobs = (Samples(study.data, generator, setting, round, seed) for seed in seeds)
+        if job := next(filter(reader.has, jobs), None):
+            yield job, reader.record(job)
 
 
 def _loaded(study: Study) -> Dataset | None:
@@ -149,45 +143,48 @@ def _loaded(study: Study) -> Dataset | None:
         return None
 
 
-def _name(record: Record) -> str:
-    setting, round = record.job.setting, record.job.round
-    variant = f"{setting.variant}, " if isinstance(record.job.generator, NGram | OpenAI) else ""
-    told = f"{setting.name}: {variant}guidance {setting.guidance:g}, temperature {setting.temperature:g}"
-    return told + (f", round {round}" if round > 1 else "")
+def _name(job: Samples) -> str:
+    setting = job.setting
+    variant = f"{setting.variant}, " if isinstance(job.generator, NGram | OpenAI) else ""
+    later = f", round {job.round}" if job.round > 1 else ""
+    return (
+        f"{setting.name}: {variant}guidance {setting.guidance:g}, "
+        f"temperature {setting.temperature:g}{later}"
+    )
 
 
-def _numbers(quality: dict, under: str = "") -> dict[str, float]:
+def _numbers(quality: Mapping[str, Any], under: str = "") -> dict[str, float]:
     """The numbers of a record's fact "quality" by what they say."""
-    found = {}
+    numbers: dict[str, float] = {}
     for name, value in quality.items():
         path = f"{under} {name}".strip()
         if isinstance(value, dict):
-            found |= _numbers(value, path)
-        elif isinstance(value, (int, float)) and not isinstance(value, bool):
-            found[MEASURES.get(path, path)] = value
-    return found
+            numbers |= _numbers(value, path)
+        elif is_number(value):
+            numbers[MEASURES.get(path, path)] = value
+    return numbers
 
 
-def _in_order(measures: set[str]) -> list[str]:
+def _in_order(measures: set[str]) -> tuple[str, ...]:
     """Those that `MEASURES` names in its order, then the others."""
     known = [name for name in MEASURES.values() if name in measures]
-    return known + sorted(measures - set(known))
+    return (*known, *sorted(measures - set(known)))
 
 
-def _some(classes: int, columns: int = CLASSES) -> np.ndarray:
+def _some(classes: int, columns: int = CLASSES) -> Array:
     return np.unique(np.linspace(0, classes - 1, columns).astype(int))
 
 
-def _quoted(drawn: Shown, classes: Sequence[str]) -> list[list[str]]:
+def _quoted(drawn: Shown, classes: Sequence[str]) -> tuple[Quote, ...]:
     """The first text of each of a few classes, with the class's name."""
-    shown = [label for label in _some(len(classes), TEXTS) if label in drawn.labels]
-    return [
-        [classes[label], str(drawn.inputs[np.flatnonzero(drawn.labels == label)[0]])]
-        for label in shown
-    ]
+    return tuple(
+        (classes[label], str(drawn.inputs[np.flatnonzero(drawn.labels == label)[0]]))
+        for label in _some(len(classes), TEXTS)
+        if label in drawn.labels
+    )
 
 
-def _strip(images: np.ndarray, labels: np.ndarray, shown: np.ndarray) -> str:
+def _strip(images: Array, labels: Array, shown: Array) -> str:
     """`EACH` rows; a class without that many images leaves its place black."""
     blank = np.zeros_like(images[0])
     places = [np.flatnonzero(labels == label) for label in shown]
@@ -196,7 +193,7 @@ def _strip(images: np.ndarray, labels: np.ndarray, shown: np.ndarray) -> str:
     )
 
 
-def png(rows: Sequence[Sequence[np.ndarray]]) -> str:
+def png(rows: Sequence[Sequence[Array]]) -> str:
     """A grid of images, each uint8 (3, h, w), as a data URL."""
     from PIL import Image
 

@@ -15,17 +15,23 @@ from typing import Any
 import numpy as np
 
 from ddiv.report.document import clean, document, short
+from ddiv.report.schema import Curves
 from ddiv.spectra import mp
 from ddiv.spectra.analysis import Analysis, Layer, columns
 from ddiv.spectra.table import medians, size
 
-BINS, LOG_BINS, CURVE, STEPS, TICKS = (20, 72), 40, 90, 110, 60
-# of the largest eigenvalue: what lies below is no number to show on a logarithmic axis
+Array = np.ndarray[Any, np.dtype[Any]]
+
+BINS = (20, 72)  # least and most of the linear histogram
+LOG_BINS = 40  # most of the logarithmic one
+CURVE = 90  # points of the Marchenko-Pastur law
+STEPS = 110  # most points of the complementary distribution function
+TICKS = 60  # most spikes
+# Relative to the largest eigenvalue; what lies below is not shown on a logarithmic axis.
 ROUND_OFF = 1e-13
 
-# Of the table: head, column of the analysis, decimals (None: three significant digits), what it
-# says.
-NUMBERS = (
+# Of the table: head, column of the analysis, decimals (None: three significant digits), meaning.
+NUMBERS: tuple[tuple[str, str, int | None, str], ...] = (
     (
         "alpha",
         "alpha",
@@ -65,10 +71,10 @@ def render(
         raise ValueError(
             "no layer was analysed, so there is nothing to show; see what was skipped and why"
         )
-    found = columns(analysis)
-    numbers = [n for n in NUMBERS if n[1] in found]
+    table = columns(analysis)
+    numbers = [number for number in NUMBERS if number[1] in table]
     layers = [
-        clean(_layer(layer, {k: v[i] for k, v in found.items()}))
+        clean(_layer(layer, {name: values[i] for name, values in table.items()}))
         for i, layer in enumerate(analysis.layers)
     ]
     reasons = Counter(reason for _, reason in analysis.skipped).most_common()
@@ -76,7 +82,7 @@ def render(
         (reason, n, [name for name, why in analysis.skipped if why == reason])
         for reason, n in reasons
     ]
-    told = {**(settings or {}), **analysis.settings}
+    shown = clean({**(settings or {}), **analysis.settings})
     return document(
         "spectra",
         styles=("page.css", "spectra.css"),
@@ -92,15 +98,15 @@ def render(
         phases=Counter(layer["phase"] for layer in layers if "phase" in layer).most_common(),
         unreliable=Counter(r for layer in analysis.layers for r in layer.fit.reasons).most_common(),
         skipped=clean(skipped),
-        settings=list(clean(told).items()),
+        settings=list(shown.items()),
     )
 
 
 def _layer(layer: Layer, row: dict[str, Any]) -> dict[str, Any]:
     """What the page knows of a layer; ``row`` is its line of the flat table."""
     row = {key: short(value) for key, value in row.items()}
-    told = list(layer.fit.reasons)
-    notes = [f"alpha cannot be relied on: {reason}" for reason in told]
+    unreliable = list(layer.fit.reasons)
+    notes = [f"alpha cannot be relied on: {reason}" for reason in unreliable]
     if layer.mp is not None:
         notes += [f"Marchenko-Pastur: {reason}" for reason in layer.mp.reasons]
     if layer.phase is not None:
@@ -109,7 +115,7 @@ def _layer(layer: Layer, row: dict[str, Any]) -> dict[str, Any]:
         **row,
         "size": size(layer),
         "notes": notes,
-        "told": told,
+        "told": unreliable,
         "figure": figure(layer),
         "facts": [
             (key, value)
@@ -119,10 +125,10 @@ def _layer(layer: Layer, row: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-# --- curves ---------------------------------------------------------------------------------------------------
+# --- curves ---------------------------------------------------------------------------------------
 
 
-def figure(layer: Layer) -> dict[str, Any]:
+def figure(layer: Layer) -> Curves:
     """The curves of one spectrum, densities and shares relative to all its eigenvalues.
 
     linear: histogram of the frame from `start` in steps of `width`, which leaves out what lies far
@@ -133,7 +139,7 @@ def figure(layer: Layer) -> dict[str, Any]:
     evals = layer.evals
     low, high = _frame(layer)
     edges = np.linspace(low, high, int(np.clip(2 * math.sqrt(len(evals)), *BINS)) + 1)
-    made = {
+    made: dict[str, Any] = {
         "linear": {"start": low, "width": edges[1] - edges[0], "y": _density(evals, edges)},
         "beyond": int((evals > high).sum()),
         "largest": evals[-1],
@@ -142,18 +148,16 @@ def figure(layer: Layer) -> dict[str, Any]:
         **_logarithmic(evals),
     }
     if layer.mp is not None and math.isfinite(layer.mp.sigma):
-        made["mp"] = _law(layer)
+        made["mp"] = _law(layer.mp, len(evals))
         made["spikes"] = evals[len(evals) - min(layer.mp.num_spikes, TICKS) :]
     fit = layer.fit
     if math.isfinite(fit.alpha):
-        made["fit"] = {
-            "alpha": fit.alpha,
-            "xmin": fit.xmin,
-            "share": fit.num_pl_spikes / len(evals),
-        }
+        share = fit.num_pl_spikes / len(evals)
+        made["fit"] = {"alpha": fit.alpha, "xmin": fit.xmin, "share": share}
     if layer.random is not None:
         made["random"] = {"linear": _density(layer.random, edges), **_logarithmic(layer.random)}
-    return short(made)
+    curves: Curves = short(made)
+    return curves
 
 
 def _frame(layer: Layer) -> tuple[float, float]:
@@ -164,20 +168,20 @@ def _frame(layer: Layer) -> tuple[float, float]:
     return (float(evals[0]) * 0.98 if evals[0] > 0.25 * high else 0.0), float(high)
 
 
-def _density(evals: np.ndarray, edges: np.ndarray) -> np.ndarray:
-    return np.histogram(evals, edges)[0] / (len(evals) * np.diff(edges))
+def _density(evals: Array, edges: Array) -> Array:
+    density: Array = np.histogram(evals, edges)[0] / (len(evals) * np.diff(edges))
+    return density
 
 
-def _logarithmic(evals: np.ndarray) -> dict[str, Any]:
+def _logarithmic(evals: Array) -> dict[str, Any]:
     """Density and complementary distribution function for logarithmic axes, without what is
     round-off.
     """
     shown = evals[evals > ROUND_OFF * evals[-1]]
     if len(shown) < 2 or shown[0] == shown[-1]:
         return {"log": {"x": [], "y": []}, "ccdf": {"x": shown[:1], "y": np.ones(len(shown[:1]))}}
-    edges = np.geomspace(
-        shown[0], shown[-1] * (1 + 1e-9), min(LOG_BINS, max(8, len(shown) // 4)) + 1
-    )
+    bins = min(LOG_BINS, max(8, len(shown) // 4))
+    edges = np.geomspace(shown[0], shown[-1] * (1 + 1e-9), bins + 1)
     edges[0] = shown[0]  # geomspace may round it up
     y = np.histogram(shown, edges)[0] / (len(evals) * np.diff(edges))
     above = np.unique(np.geomspace(1, len(shown), STEPS).round().astype(int))  # dense in the tail
@@ -187,11 +191,13 @@ def _logarithmic(evals: np.ndarray) -> dict[str, Any]:
     }
 
 
-def _law(layer: Layer) -> dict[str, Any]:
-    """The Marchenko-Pastur law of the bulk, averaged over steps: its density may be infinite at 0."""
-    fit = layer.mp
+def _law(fit: mp.MPFit, n: int) -> dict[str, Any]:
+    """The Marchenko-Pastur law of the bulk of `n` eigenvalues.
+
+    Averaged over steps, since its density may be infinite at 0.
+    """
     at = np.linspace(fit.bulk_min, fit.bulk_max, CURVE + 1)
-    share = 1 - fit.num_spikes / len(layer.evals)
+    share = 1 - fit.num_spikes / n
     y = share * np.diff(mp.cdf(at, fit.N, fit.M, fit.sigma)) / np.diff(at)
     return {
         "x": (at[1:] + at[:-1]) / 2,

@@ -8,60 +8,62 @@ import math
 
 from markupsafe import Markup
 
+from ddiv.report.schema import Evidence
 from ddiv.report.text import is_number, key
 
-MIDDLE, REACH = 60, 55  # of a strip 120 wide
+WIDTH, MIDDLE, REACH = 120, 60, 55
+# Height and CSS class of the effects at equal epochs, and of the fit-matched ones.
+LANES = ((6, ""), (13, " fit"))
 
 
-def values(evidence: dict) -> list[float]:
+def values(evidence: Evidence) -> list[float]:
     """All that a strip has to have room for: effects, their median and the finite ends of the
     interval.
     """
-    found = [
-        evidence.get("effect"),
-        *(evidence.get("interval") or []),
-        *(evidence.get("effects") or []),
-    ]
-    return [value for value in found if is_number(value)]
+    shown = [evidence.effect, *(evidence.interval or ()), *evidence.effects]
+    return [value for value in shown if is_number(value)]
 
 
 def digits(most: float) -> int | None:
-    """Decimals that give numbers up to `most` three significant digits: the same in all rows of a
-    claim and unit.
+    """Decimals that give numbers up to `most` three significant digits.
+
+    They are the same in all rows of a claim and unit.
     """
     return min(6, max(0, 2 - math.floor(math.log10(most)))) if most else None
 
 
-def strip(evidence: dict, matched: dict, most: float) -> Markup:
-    """The strip on a scale from -`most` to `most`, fit-matched effects below; an open interval ends
-    at the edge.
+def strip(evidence: Evidence | None, matched: Evidence | None, most: float) -> Markup:
+    """The strip on a scale from -`most` to `most`, fit-matched effects below.
+
+    An open interval ends at the edge.
     """
-    lanes = []
-    for lane, (e, y) in enumerate(((evidence, 6), (matched, 13))):
-        if not e or not most or not values(e):
-            continue
-
-        def at(value: float, most=most) -> str:
-            return f"{MIDDLE + REACH * value / most:.1f}"
-
-        low, high = (*(e.get("interval") or ()), None, None)[:2]
-        bounded = is_number(low) or is_number(high)
-        ends = at(low) if is_number(low) else "0", at(high) if is_number(high) else str(2 * MIDDLE)
-        line = f'<path d="M{ends[0]} {y}H{ends[1]}"/>' if bounded else ""
-        dots = "".join(f"M{at(v)} {y}h0" for v in e.get("effects") or [] if is_number(v))
-        middle = (
-            f'<path class="middle" d="M{at(e["effect"])} {y - 3.5}v7"/>'
-            if is_number(e.get("effect"))
-            else ""
-        )
-        lanes.append(
-            f'<g class="{key(e.get("verdict"))}{" fit" if lane else ""}">{line}'
-            f'<path class="dots" d="{dots}"/>{middle}</g>'
-        )
+    lanes = [
+        _lane(lane, most, *place)
+        for lane, place in zip((evidence, matched), LANES)
+        if lane and most and values(lane)
+    ]
     if not lanes:
         return Markup("")
     return Markup(
-        '<svg class="strip" viewBox="0 0 120 19" aria-hidden="true"><path class="zero" d="M60 0v19"/>'
-        + "".join(lanes)
-        + "</svg>"
+        f'<svg class="strip" viewBox="0 0 {WIDTH} 19" aria-hidden="true">'
+        f'<path class="zero" d="M{MIDDLE} 0v19"/>{"".join(lanes)}</svg>'
+    )
+
+
+def _lane(evidence: Evidence, most: float, y: int, css: str) -> str:
+    def at(value: float) -> str:
+        return f"{MIDDLE + REACH * value / most:.1f}"
+
+    low, high = evidence.interval or (None, None)
+    line = ""
+    if low is not None or high is not None:
+        start = "0" if low is None else at(low)
+        end = str(WIDTH) if high is None else at(high)
+        line = f'<path d="M{start} {y}H{end}"/>'
+    dots = "".join(f"M{at(effect)} {y}h0" for effect in evidence.effects if effect is not None)
+    middle = ""
+    if evidence.effect is not None:
+        middle = f'<path class="middle" d="M{at(evidence.effect)} {y - 3.5}v7"/>'
+    return (
+        f'<g class="{key(evidence.verdict)}{css}">{line}<path class="dots" d="{dots}"/>{middle}</g>'
     )

@@ -13,53 +13,59 @@ import msgspec
 from ddiv import evidence
 from ddiv import run as runs
 from ddiv.finding import Finding
-from ddiv.outcome import Outcome
+from ddiv.outcome import Score
+from ddiv.report.schema import Controls, FitRow, Listed, OverStudies, Spent
 
 
-def spent(run: runs.Run, findings: Iterable[Finding]) -> dict:
+def spent(run: runs.Run, findings: Iterable[Finding]) -> Spent:
     """Seeds and trials that the claims took, beside what they would have taken with the most seeds
     for each.
     """
     findings = list(findings)
-    taken = {job for finding in findings for job in finding.jobs}
     everything = {
         job
         for finding in findings
         for job in msgspec.structs.replace(finding.asked, seeds=tuple(range(run.max_seeds))).jobs()
     }
-    return {
-        "first": len(run.seeds),
-        "most": run.max_seeds,
-        "budget": run.budget,
-        "trials": len(taken),
-        "fixed": len(everything),
-        "by_seeds": sorted(Counter(len(finding.asked.seeds) for finding in findings).items()),
-    }
+    return Spent(
+        first=len(run.seeds),
+        most=run.max_seeds,
+        budget=run.budget,
+        trials=len({job for finding in findings for job in finding.jobs}),
+        fixed=len(everything),
+        by_seeds=tuple(sorted(Counter(len(finding.asked.seeds) for finding in findings).items())),
+    )
 
 
-def listed(findings: Iterable[Finding], alpha: float) -> dict:
+def listed(findings: Iterable[Finding], alpha: float) -> Listed:
     """The claims that e-BH lists as supported: of these at most a share `alpha` is expected to be
     listed wrongly.
 
     Where two claims put the same question to the same study, one discovery isn't counted as two:
     `repeats` tells how often.
     """
-    same: dict[tuple, list[Finding]] = defaultdict(list)
-    for finding in findings:
-        if not finding.asked.claim.control:
-            same[finding.asked.study.name, finding.asked.question].append(finding)
-    groups = list(same.values())
+    groups = _by_question(findings)
     evalues = [0.0 if group[0].withheld else group[0].evidence.evalue for group in groups]
     chosen = evidence.ebh(evalues, alpha) if groups else ()
-    return {
-        "alpha": alpha,
-        "of": len(groups),
-        "repeats": sum(map(len, groups)) - len(groups),
-        "tests": [finding.asked.test for i in chosen for finding in groups[i]],
-    }
+    return Listed(
+        alpha=alpha,
+        of=len(groups),
+        repeats=sum(map(len, groups)) - len(groups),
+        tests=tuple(finding.asked.test for i in chosen for finding in groups[i]),
+    )
 
 
-def over_studies(findings: Iterable[Finding], alpha: float) -> list[dict]:
+def _by_question(findings: Iterable[Finding]) -> list[list[Finding]]:
+    """The findings that are no controls, those of one study and question together."""
+    groups = defaultdict(list)
+    for finding in findings:
+        asked = finding.asked
+        if not asked.claim.control:
+            groups[asked.study.name, asked.question].append(finding)
+    return list(groups.values())
+
+
+def over_studies(findings: Iterable[Finding], alpha: float) -> tuple[OverStudies, ...]:
     """One verdict over the studies of the run for every claim and variant: that it holds on all of
     them, or somewhere.
 
@@ -76,74 +82,68 @@ def over_studies(findings: Iterable[Finding], alpha: float) -> list[dict]:
             [_reliable(finding) for finding in group], alpha, somewhere
         )
         rows.append(
-            {
-                "claim": claim,
-                "variant": variant,
-                "verdict": verdict,
-                "e_for": e_for,
-                "e_against": e_against,
-                "somewhere": somewhere,
-                "studies": {
-                    finding.asked.study.name: finding.evidence.verdict for finding in group
-                },
-            }
+            OverStudies(
+                claim=claim,
+                variant=variant,
+                verdict=verdict,
+                e_for=e_for,
+                e_against=e_against,
+                somewhere=somewhere,
+                studies={finding.asked.study.name: finding.evidence.verdict for finding in group},
+            )
         )
-    return rows
+    return tuple(rows)
 
 
 def _reliable(finding: Finding) -> evidence.Evidence:
-    nothing = {"e_for": 0.0, "e_against": 0.0} if finding.withheld else {}
-    return msgspec.structs.replace(finding.evidence, **nothing)
+    if finding.withheld:
+        return msgspec.structs.replace(finding.evidence, e_for=0.0, e_against=0.0)
+    return finding.evidence
 
 
-def controls(findings: Iterable[Finding]) -> dict[str, dict]:
+def controls(findings: Iterable[Finding]) -> dict[str, Controls]:
     """For each family of claims: how many of its negative controls held, that is, were not
     supported.
     """
-    tally: dict[str, dict] = {}
+    held: dict[str, list[bool]] = defaultdict(list)
     for finding in findings:
         if family := finding.asked.claim.guards:
-            row = tally.setdefault(family, {"held": 0, "of": 0})
-            row["of"] += 1
-            row["held"] += finding.evidence.verdict != "supported"
-    return tally
+            held[family].append(finding.evidence.verdict != "supported")
+    return {family: Controls(sum(each), len(each)) for family, each in held.items()}
 
 
-def fit(findings: Iterable[Finding]) -> list[dict]:
-    """How much of each effect remains at equal fit (q-fit-or-regularisation): claims on spectra and
-    calibration.
+def fit(findings: Iterable[Finding]) -> tuple[FitRow, ...]:
+    """How much of each effect remains at equal fit: claims on spectra and calibration."""
+    return tuple(_fit_row(finding) for finding in findings if _is_compared(finding))
 
-    `equal` and `matched` are standardised by the seed-to-seed spread of the first, so they share an
-    axis.
+
+def _is_compared(finding: Finding) -> bool:
+    claim, question = finding.asked.claim, finding.asked.question
+    outcome = next(iter(question.outcomes()))
+    of_accuracy = isinstance(outcome, Score) and outcome.kind == "accuracy"
+    return not claim.control and question.fit_matters and not of_accuracy
+
+
+def _fit_row(finding: Finding) -> FitRow:
+    """`equal` and `matched` are both standardised by the seed-to-seed spread at equal epochs, so
+    that they share an axis.
     """
-    rows = []
-    for finding in findings:
-        asked, here, there = finding.asked, finding.evidence, finding.matched
-        outcome = next(iter(asked.question.outcomes()))
-        if asked.claim.control or not asked.question.fit_matters or _is_accuracy(outcome):
-            continue
-        # None: one seed, or no spread
-        scale = 1 / stdev(here.effects) if here.standardised is not None else None
-        rows.append(
-            {
-                "claim": asked.claim.id,
-                "study": asked.study.name,
-                "variant": asked.variant,
-                "test": asked.test,
-                "family": asked.claim.family,
-                "unit": asked.question.unit,
-                "verdict": here.verdict,
-                "matched_verdict": there.verdict if there else "unmatched",
-                "effect": here.effect,
-                "matched_effect": there.effect if there else None,
-                "equal": here.effect * scale if scale else None,
-                "matched": there.effect * scale if scale and there else None,
-                "share": there.effect / here.effect if there and here.effect else None,
-                "note": finding.matched_note,
-            }
-        )
-    return rows
-
-
-def _is_accuracy(outcome: Outcome) -> bool:
-    return getattr(outcome, "kind", None) == "accuracy"
+    asked, here, there = finding.asked, finding.evidence, finding.matched
+    # None: one seed, or no spread
+    scale = 1 / stdev(here.effects) if here.standardised is not None else None
+    return FitRow(
+        claim=asked.claim.id,
+        study=asked.study.name,
+        variant=asked.variant,
+        test=asked.test,
+        family=asked.claim.family,
+        unit=asked.question.unit,
+        verdict=here.verdict,
+        matched_verdict=there.verdict if there else "unmatched",
+        effect=here.effect,
+        matched_effect=there.effect if there else None,
+        equal=here.effect * scale if scale else None,
+        matched=there.effect * scale if scale and there else None,
+        share=there.effect / here.effect if there and here.effect else None,
+        note=finding.matched_note,
+    )

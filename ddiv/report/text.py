@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, TypeGuard
 
-VERDICTS = {  # word: (css class, glyph), in the order in which they are counted
+# word: (CSS class, glyph), in the order in which verdicts are counted
+VERDICTS = {
     "supported": ("sup", "✓"),
     "contradicted": ("con", "✗"),
     "inconclusive": ("inc", "?"),
@@ -15,14 +17,17 @@ VERDICTS = {  # word: (css class, glyph), in the order in which they are counted
 
 
 def key(verdict: Any) -> str:
+    """The CSS class of a verdict."""
     return VERDICTS.get(verdict, ("unk", ""))[0]
 
 
 def glyph(verdict: Any) -> str:
+    """The sign of a verdict."""
     return VERDICTS.get(verdict, ("unk", "·"))[1]
 
 
-def is_number(value: Any) -> bool:
+def is_number(value: Any) -> TypeGuard[float]:
+    """Whether a value is a number; True and False are none."""
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
@@ -32,22 +37,24 @@ def dash(value: Any) -> Any:
 
 
 def number(value: Any, sign: bool = False, digits: int | None = None) -> str:
-    """Three significant digits, or `digits` decimals, with a real minus; "—" for what is not a
-    number.
+    """Three significant digits, or `digits` decimals, with a real minus.
+
+    What is not a number is written as it is, or as "—" where it is missing.
     """
     if not is_number(value):
         return str(dash(value))
+    size = abs(value)
     if digits is not None:
         text = f"{value:.{digits}f}"
-    elif value == 0 or 1e-4 <= abs(value) < 1e5:
-        decimals = (
-            0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2 if abs(value) >= 1 else 3
-        )
-        text = str(value) if isinstance(value, int) else f"{value:.{decimals}f}"
-        if 0 < abs(value) < 0.01:
-            text = f"{value:.5f}".rstrip("0")
-    else:
+    elif 0 < size < 1e-4 or size >= 1e5:
         text = f"{value:.1e}"
+    elif isinstance(value, int):
+        text = str(value)
+    elif 0 < size < 0.01:
+        text = f"{value:.5f}".rstrip("0")
+    else:
+        decimals = 0 if size >= 100 else 1 if size >= 10 else 2 if size >= 1 else 3
+        text = f"{value:.{decimals}f}"
     if re.fullmatch(r"-[0.]+", text):
         text = text[1:]
     return ("+" if sign and value > 0 and text.strip("0.") else "") + text.replace("-", "−")
@@ -58,24 +65,23 @@ def plain(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else number(value)
 
 
-def interval(evidence: Any, digits: int | None = None) -> str:
-    """ "[−0.033, ∞)": an end that is None is one that the seeds are too few for; "—" where there is
-    no interval.
+def interval(ends: Sequence[float | None] | None, digits: int | None = None) -> str:
+    """An interval such as "[−0.033, ∞)"; "—" where there is none.
+
+    An end that is None is one that the seeds are too few for.
     """
-    ends = evidence.get("interval") if isinstance(evidence, dict) else None
-    if not isinstance(ends, list) or len(ends) != 2:
+    if not ends or len(ends) != 2:
         return "—"
     low, high = ends
-    if not is_number(low) and not is_number(high):
+    if low is None and high is None:
         return "no bounds yet"
-    return (
-        (f"[{number(low, True, digits)}" if is_number(low) else "(−∞")
-        + ", "
-        + (f"{number(high, True, digits)}]" if is_number(high) else "∞)")
-    )
+    lower = "(−∞" if low is None else f"[{number(low, True, digits)}"
+    upper = "∞)" if high is None else f"{number(high, True, digits)}]"
+    return f"{lower}, {upper}"
 
 
 def duration(seconds: Any) -> str:
+    """Seconds, minutes or hours; "—" for what is not a number."""
     if not is_number(seconds):
         return "—"
     if seconds < 60:
@@ -85,11 +91,12 @@ def duration(seconds: Any) -> str:
 
 
 def percent(value: Any) -> str:
+    """A share in per cent; "—" for what is not a number."""
     return f"{100 * value:.4g} %" if is_number(value) else "—"
 
 
 def share(value: Any) -> str:
-    """What is left of a whole, in whole per cent; beyond tenfold only that it is."""
+    """A share of a whole in whole per cent; beyond tenfold only that it is larger."""
     if not is_number(value):
         return "—"
     if abs(value) > 10:
@@ -98,9 +105,10 @@ def share(value: Any) -> str:
 
 
 def count(n: int, one: str, many: str | None = None) -> str:
+    """A number with its noun, such as "1 seed"; `many` is the plural, where it is irregular."""
     return f"{n:,} {one if n == 1 else many or one + 's'}"
 
 
 def in_a_row(parts: list[str]) -> str:
-    """ "a, b and c"."""
+    """The parts in words: "a, b and c"."""
     return ", ".join(parts[:-1]) + " and " + parts[-1] if len(parts) > 1 else "".join(parts)

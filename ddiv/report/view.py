@@ -1,15 +1,36 @@
-"""What the template shows: the page's data with verdicts counted, claims grouped, and anchors and
-plots numbered.
+"""The page arranged for the template.
+
+Verdicts are counted, claims grouped, and anchors and plots numbered.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from typing import Any
+from collections.abc import Iterable, Sequence
+
+import msgspec
 
 from ddiv.evidence import judge
 from ddiv.report import fit, headline
+from ddiv.report.schema import (
+    Arranged,
+    ArrangedClaim,
+    ArrangedFamily,
+    ArrangedFinding,
+    ArrangedPicture,
+    Cell,
+    Claim,
+    Controls,
+    Counts,
+    Finding,
+    Link,
+    OverStudies,
+    Page,
+    Plot,
+    Spent,
+    Tally,
+)
 from ddiv.report.scores import score_table
 from ddiv.report.strip import digits, strip, values
 from ddiv.report.text import VERDICTS, count, is_number, key
@@ -17,218 +38,221 @@ from ddiv.report.text import VERDICTS, count, is_number, key
 MANY_FINDINGS = 300  # beyond this the claims start closed
 
 
-def view(page: dict, plots: list[dict]) -> dict[str, Any]:
-    """The template's variables from the cleaned page; what its plots show is appended to `plots`."""
-    taken: set[str] = set()
-    starred = set((page.get("listed") or {}).get("tests") or [])
-    over = defaultdict(list)
-    for row in page.get("over_studies") or []:
-        over[row.get("claim")].append(row)
-    claims = [_claim(claim, plots, taken, starred) for claim in page.get("claims") or []]
-    findings = [finding for claim in claims for finding in claim["findings"]]
+def arrange(page: Page) -> Arranged:
+    """What the template shows of a `clean` page."""
+    plots: list[Plot] = []
+    claims = _claims(page, plots)
+    findings = tuple(finding for claim in claims for finding in claim.findings)
+    tested = [finding for finding in findings if not finding.guards]
     titles = study_titles(page)
-    columns = [
-        study
-        for study in dict.fromkeys([*titles, *(f["study"] for f in findings)])
-        if any(f["study"] == study for f in findings)
-    ]
-    for claim in claims:
-        claim["cells"] = [
-            _cell([f for f in claim["findings"] if f["study"] == study]) for study in columns
-        ]
-        claim["over"] = over[claim.get("id")] if len(columns) > 1 else []
-        claim["over_tally"] = _counts(row.get("verdict") for row in claim["over"])
-    tested = [finding for finding in findings if not finding["guards"]]
-    alpha = page.get("alpha")
+    columns = _columns(titles, findings)
+    over = defaultdict(list)
+    for row in page.over_studies if len(columns) > 1 else ():
+        over[row.claim].append(row)
+    claims = [_in_matrix(claim, columns, over[claim.id]) for claim in claims]
     families = _families(page, claims)
-    return {
-        "titles": {study: titles.get(study, study) for study in columns},
-        "families": families,
-        "findings": findings,
-        "tally": tally(findings),
-        "tested": tally(tested),
-        "held": {
-            "held": sum(f["controls"]["held"] for f in families if f["controls"]),
-            "of": sum(f["controls"]["of"] for f in families if f["controls"]),
-        },
-        "over_studies": any(claim["over"] for claim in claims),
-        "summary": headline.summary(
-            page, [c for c in claims if not c.get("guards")], tested, columns
-        ),
-        "alarms": headline.alarms(findings, families),
-        "open_claims": len(findings) <= MANY_FINDINGS,
-        "tables": [
-            score_table(one["scores"]) for one in page.get("materials") or [] if one.get("scores")
-        ],
-        "pictures": _pictures(page, claims),
-        "decides": 1 / alpha if _is_level(alpha) else None,
-        "agreeing": _agreeing(alpha) if _is_level(alpha) else None,
-        "fit": fit.section(page.get("fit") or [], findings, titles, plots),
-        **_spent(page.get("spent") or {}),
-    }
+    controls = [family.controls for family in families if family.controls]
+    alpha = page.alpha if is_number(page.alpha) and 1e-9 < page.alpha < 1 else None
+    return Arranged(
+        titles={study: titles.get(study, study) for study in columns},
+        families=families,
+        findings=findings,
+        tally=tally(findings),
+        tested=tally(tested),
+        held=Controls(sum(row.held for row in controls), sum(row.of for row in controls)),
+        over_studies=any(claim.over for claim in claims),
+        summary=headline.summary(page, [c for c in claims if not c.guards], tested, columns),
+        alarms=headline.alarms(findings, families),
+        open_claims=len(findings) <= MANY_FINDINGS,
+        tables=tuple(score_table(one.scores) for one in page.materials if one.scores),
+        pictures=tuple(_pictures(page, claims)),
+        decides=1 / alpha if alpha else None,
+        agreeing=_agreeing(alpha) if alpha else None,
+        fit=fit.section(page.fit, findings, titles, plots),
+        saved=page.spent.fixed - page.spent.trials if page.spent else None,
+        most_findings=_most_findings(page.spent),
+        plots=tuple(plots),
+    )
 
 
-def study_titles(page: dict) -> dict[str, str]:
-    return {s["id"]: s.get("title") or s["id"] for s in page.get("studies") or [] if s.get("id")}
+def study_titles(page: Page) -> dict[str, str]:
+    """The title of each study of the page, by its id."""
+    return {study.id: study.title or study.id for study in page.studies if study.id}
 
 
-def tally(findings: list[dict]) -> dict[str, Any]:
-    """Verdicts counted, at equal epochs and fit-matched, with how many of each the ledger expects,
-    and the marks.
-    """
-    return {
-        "equal": _counts(f["verdict"] for f in findings),
-        "matched": _counts(f["matched_verdict"] for f in findings if f["matched_verdict"]),
-        "known": Counter(f["verdict"] for f in findings if f["known"]),
-        **{
-            mark: sum(f[mark] for f in findings)
-            for mark in ("surprise", "differs", "divided", "starred", "failing")
-        },
-    }
+def tally(findings: Sequence[ArrangedFinding]) -> Tally:
+    """Findings counted by verdict, at equal epochs and fit-matched, and by mark."""
+    return Tally(
+        equal=_counts(f.verdict for f in findings),
+        matched=_counts(f.matched_verdict for f in findings if f.matched_verdict),
+        known=Counter(f.verdict for f in findings if f.known),
+        surprise=sum(f.surprise for f in findings),
+        differs=sum(f.differs for f in findings),
+        divided=sum(f.divided for f in findings),
+        starred=sum(f.starred for f in findings),
+        failing=sum(f.failing for f in findings),
+    )
 
 
-def _counts(words) -> list[tuple[str, int]]:
+def _counts(words: Iterable[str]) -> Counts:
     counts = Counter(words)
     known = [(word, counts.pop(word)) for word in VERDICTS if counts[word]]
-    return [*known, *((word, n) for word, n in counts.items() if n)]
+    return (*known, *((word, n) for word, n in counts.items() if n))
 
 
-# --- claims and findings ---------------------------------------------------------------------------------
+# --- claims and findings ------------------------------------------------------------------------
 
 
-def _claim(claim: dict, plots: list[dict], taken: set[str], starred: set[str]) -> dict:
-    anchor = _anchor("c", claim.get("id"), taken)
-    raws = [
-        dict(raw, study=raw.get("study") or "—", verdict=raw.get("verdict") or "not run")
-        for raw in claim.get("findings") or []
-    ]
-    # One scale for all strips of a claim in one study and unit: studies can differ by orders of
-    # magnitude.
-    reach: dict[tuple, float] = defaultdict(float)
-    for raw in raws:
-        for evidence in filter(None, (raw.get("evidence"), raw.get("matched"))):
-            scale = (raw["study"], evidence.get("unit"))
-            reach[scale] = max([reach[scale], *map(abs, values(evidence))])
+def _claims(page: Page, plots: list[Plot]) -> list[ArrangedClaim]:
+    """The claims in their order; their plots are appended to `plots`."""
+    taken: set[str] = set()
+    starred = set(page.listed.tests if page.listed else ())
+    return [_claim(claim, plots, taken, starred) for claim in page.claims]
+
+
+def _claim(claim: Claim, plots: list[Plot], taken: set[str], starred: set[str]) -> ArrangedClaim:
+    anchor = _anchor("c", claim.id, taken)
+    scales = _scales(claim)
     findings = []
-    for raw in raws:
-        evidence, matched = raw.get("evidence") or {}, raw.get("matched") or {}
-        most = reach.get((raw["study"], evidence.get("unit")), 0.0)
-        finding = raw | {
-            **_marks(raw, matched, claim.get("guards"), starred),
-            "anchor": _anchor(
-                "f", f"{anchor[2:]} {raw['study']} {raw.get('variant') or ''}", taken
-            ),
-            "evalue": evidence.get("e_against" if raw["verdict"] == "contradicted" else "e_for"),
-            "of": claim.get("id"),
-            "statement": raw.get("statement") or claim.get("statement"),
-            "digits": digits(most),
-            "strip": strip(evidence, matched, most),
-        }
-        if raw.get("plot"):
-            finding["plot_id"] = len(plots)
-            plots.append(raw["plot"])
-        findings.append(finding)
-    return dict(claim, anchor=anchor, findings=findings, tally=tally(findings))
+    for finding in claim.findings:
+        unit = finding.evidence.unit if finding.evidence else ""
+        place = f"{anchor[2:]} {finding.study} {finding.variant}"
+        most = scales.get((finding.study, unit), 0.0)
+        plot_id = len(plots) if finding.plot else None
+        findings.append(
+            _finding(finding, claim, starred, most, _anchor("f", place, taken), plot_id)
+        )
+        if finding.plot:
+            plots.append(finding.plot)
+    fields = msgspec.structs.asdict(claim) | {"findings": tuple(findings)}
+    return ArrangedClaim(**fields, anchor=anchor, tally=tally(findings))
 
 
-def _marks(raw: dict, matched: dict, guards: str | None, starred: set[str]) -> dict[str, Any]:
-    """What a finding is besides its verdict; a control is to come out anything but supported."""
-    verdict, expected = raw["verdict"], (raw.get("expected") or {}).get("verdict")
+def _finding(
+    finding: Finding, claim: Claim, starred: set[str], most: float, anchor: str, plot_id: int | None
+) -> ArrangedFinding:
+    """The finding with its marks: what it is besides its verdict.
+
+    A control is to come out anything but supported. `most` is the end of its strip's scale.
+    """
+    verdict, evidence, matched = finding.verdict, finding.evidence, finding.matched
+    expected = finding.expected.verdict if finding.expected else None
     decided = verdict in ("supported", "contradicted", "inconclusive")
-    definitions = [word for _, word in raw.get("definitions") or []]
-    return {
-        "key": key(verdict),
-        "guards": guards or "",
-        "matched_verdict": matched.get("verdict"),
-        "differs": bool(matched) and matched.get("verdict") != verdict,
-        "known": bool(expected) and verdict == expected,
-        "surprise": not guards
-        and decided
-        and verdict != expected
-        and bool(expected or verdict == "contradicted"),
-        "failing": bool(guards) and verdict == "supported",
-        "holds": definitions.count("supported"),
-        "divided": len(set(definitions)) > 1,
-        "starred": raw.get("test") in starred,
-    }
+    to_report = verdict == "contradicted" or bool(expected)
+    definitions = [word for _, word in finding.definitions]
+    evalue = None
+    if evidence:
+        evalue = evidence.e_against if verdict == "contradicted" else evidence.e_for
+    fields = msgspec.structs.asdict(finding)
+    fields["statement"] = finding.statement or claim.statement
+    return ArrangedFinding(
+        **fields,
+        anchor=anchor,
+        key=key(verdict),
+        of=claim.id,
+        guards=claim.guards,
+        evalue=evalue,
+        digits=digits(most),
+        strip=strip(evidence, matched, most),
+        plot_id=plot_id,
+        holds=definitions.count("supported"),
+        matched_verdict=matched.verdict if matched else None,
+        known=bool(expected) and verdict == expected,
+        surprise=not claim.guards and decided and verdict != expected and to_report,
+        differs=matched is not None and matched.verdict != verdict,
+        divided=len(set(definitions)) > 1,
+        starred=finding.test in starred,
+        failing=bool(claim.guards) and verdict == "supported",
+    )
 
 
-def _cell(findings: list[dict]) -> dict | None:
+def _scales(claim: Claim) -> dict[tuple[str, str], float]:
+    """The largest value of a claim's strips by study and unit.
+
+    All strips of a claim in one study and unit share a scale; studies can differ by orders of
+    magnitude.
+    """
+    scales: dict[tuple[str, str], float] = defaultdict(float)
+    for finding in claim.findings:
+        for evidence in filter(None, (finding.evidence, finding.matched)):
+            scale = finding.study, evidence.unit
+            scales[scale] = max([scales[scale], *map(abs, values(evidence))])
+    return scales
+
+
+def _columns(titles: dict[str, str], findings: Sequence[Finding]) -> list[str]:
+    """The studies that have findings: those that the page describes first."""
+    asked = dict.fromkeys(finding.study for finding in findings)
+    return [study for study in dict.fromkeys([*titles, *asked]) if study in asked]
+
+
+def _in_matrix(
+    claim: ArrangedClaim, columns: Sequence[str], over: Sequence[OverStudies]
+) -> ArrangedClaim:
+    """The claim with its row of the table of claims and studies."""
+    groups = [[f for f in claim.findings if f.study == study] for study in columns]
+    return msgspec.structs.replace(
+        claim,
+        cells=tuple(map(_cell, groups)),
+        over=tuple(over),
+        over_tally=_counts(row.verdict for row in over),
+    )
+
+
+def _cell(findings: Sequence[ArrangedFinding]) -> Cell | None:
     if not findings:
         return None
     counted = tally(findings)
-    one = counted["equal"][0][0] if len(counted["equal"]) == 1 else None
-    return {**counted, "one": one, "n": len(findings), "study": findings[0]["study"]}
+    words = [word for word, _ in counted.equal]
+    verdict = words[0] if len(words) == 1 else None
+    return Cell(tally=counted, verdict=verdict, n=len(findings), study=findings[0].study)
 
 
-def _families(page: dict, claims: list[dict]) -> list[dict]:
-    families = {
-        f["id"]: {"title": f.get("title") or f["id"], "claims": []}
-        for f in page.get("families") or []
-    }
+def _families(page: Page, claims: Sequence[ArrangedClaim]) -> tuple[ArrangedFamily, ...]:
+    """The families that have claims: those that the page names first."""
+    titles = {family.id: family.title or family.id for family in page.families}
+    members: dict[str, list[ArrangedClaim]] = {name: [] for name in titles}
     for claim in claims:
-        family = claim.get("family") or "other claims"
-        families.setdefault(family, {"title": family, "claims": []})["claims"].append(claim)
-    controls = page.get("controls") or {}
-    for name, family in families.items():
-        row = controls.get(name) or {}
-        family["controls"] = row if is_number(row.get("held")) and row.get("of") else None
-    return [family for family in families.values() if family["claims"]]
+        members.setdefault(claim.family or "other claims", []).append(claim)
+    controls = {name: row for name, row in page.controls.items() if row.of}
+    return tuple(
+        ArrangedFamily(titles.get(name, name), tuple(group), controls.get(name))
+        for name, group in members.items()
+        if group
+    )
 
 
-def _pictures(page: dict, claims: list[dict]) -> list[dict]:
-    """The pictures, each with links to its claims: their anchors and verdicts where the run asked
-    them.
-    """
-    asked = {claim["id"]: claim for claim in claims if claim.get("id")}
-    return [
-        picture
-        | {
-            "links": [
-                {
-                    "id": name,
-                    "anchor": asked[name]["anchor"],
-                    "tally": asked[name]["tally"]["equal"],
-                }
-                if name in asked
-                else {"id": name}
-                for name in picture.get("claims") or []
-            ]
-        }
-        for picture in page.get("pictures") or []
-    ]
+def _pictures(page: Page, claims: Sequence[ArrangedClaim]) -> Iterable[ArrangedPicture]:
+    """The pictures with links to their claims, and the verdicts of those that the run asked."""
+    asked = {claim.id: claim for claim in claims if claim.id}
+    for picture in page.pictures:
+        links = tuple(
+            Link(name, asked[name].anchor, asked[name].tally.equal) if name in asked else Link(name)
+            for name in picture.claims
+        )
+        yield ArrangedPicture(**msgspec.structs.asdict(picture), links=links)
 
 
-def _spent(spent: dict) -> dict[str, Any]:
-    """How many trials adding seeds only where needed has saved, and the length of the longest bar
-    of seeds.
-    """
-    both = spent.get("trials"), spent.get("fixed")
-    return {
-        "saved": both[1] - both[0] if all(map(is_number, both)) else None,
-        "most_findings": max((n for _, n in spent.get("by_seeds") or []), default=1),
-    }
+# --- small helpers ------------------------------------------------------------------------------
 
 
-# --- small helpers ---------------------------------------------------------------------------------------
-
-
-def _is_level(alpha: Any) -> bool:
-    return is_number(alpha) and 1e-9 < alpha < 1
+def _most_findings(spent: Spent | None) -> int:
+    """The length of the longest bar of seeds."""
+    return max((n for _, n in spent.by_seeds), default=1) if spent else 1
 
 
 def _agreeing(alpha: float) -> tuple[str, float]:
-    """At how many seeds that all agree a verdict falls, in words, and the evidence then."""
+    """The seeds at which a verdict falls if all agree, in words, and the evidence then."""
     seeds = 1
     while (evidence := judge([1.0] * seeds, alpha=alpha)).verdict != "supported":
         seeds += 1
     return count(seeds, "seed"), evidence.e_for
 
 
-def _anchor(kind: str, text: Any, taken: set[str]) -> str:
-    base = anchor = (
-        f"{kind}-{re.sub(r'[^a-z0-9]+', '-', str(text or '').lower()).strip('-') or 'x'}"
-    )
+def _anchor(kind: str, text: str, taken: set[str]) -> str:
+    """An id for a place of the page that no other place has; it joins `taken`."""
+    words = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
+    base = anchor = f"{kind}-{words or 'x'}"
     again = 1
     while anchor in taken:
         again += 1
