@@ -1,6 +1,6 @@
-"""What is not on this machine, told before anything is trained: data, weights, a key.
+"""Which data, weights, packages and keys are not on this machine, told before anything is trained.
 
-Nothing is loaded for it.
+Nothing is loaded to find out.
 """
 
 from __future__ import annotations
@@ -15,25 +15,22 @@ from ddiv.digests import is_digest
 from ddiv.models import embedded_weights
 from ddiv.source import Generator, OpenAI, StableDiffusion
 from ddiv.store import Store
-from ddiv.study import Bert, OpenClip, OwnModel, Study
+from ddiv.study import Backbone, Bert, Embedder, OpenClip, OwnModel, Study
 from ddiv.trial import Job, Samples, requires
 
 
 @lru_cache
 def data_or_weights(study: Study) -> str | None:
-    """One line that says what a study's data or models lack here and how to get it; None where
-    nothing is lacking.
+    """One line that says which data or model of a study is lacking here, and how to get it.
+
+    None where nothing is lacking.
     """
     if reason := datasets.absent(study.data):
         return reason
-    # What ddiv ships is there; asking of it would cost every worker the seconds that torch's import
-    # takes.
     models = [
-        one
-        for one in dict.fromkeys((study.backbone, *study.embedders))
-        if isinstance(one, OpenClip | OwnModel)
-        or isinstance(one, Bert)
-        and one.weights != embedded_weights("bert")
+        model
+        for model in dict.fromkeys((study.backbone, *study.embedders))
+        if not _is_shipped(model)
     ]
     if not models:
         return None
@@ -42,16 +39,28 @@ def data_or_weights(study: Study) -> str | None:
     return next(filter(None, map(absent, models)), None)
 
 
+def _is_shipped(model: Backbone | Embedder) -> bool:
+    """Whether ddiv ships or builds this model itself.
+
+    Such a model is there, and asking `ddiv.backbone` for it would cost every worker the seconds
+    that torch's import takes.
+    """
+    if isinstance(model, Bert):
+        return model.weights == embedded_weights("bert")
+    return not isinstance(model, OpenClip | OwnModel)
+
+
 def samples(jobs: Iterable[Job], store: Store) -> str | None:
-    """One line that says what a generator lacks here whose samples jobs read and the store doesn't
-    hold; None where none does.
+    """One line that says what a generator lacks here, and how to get it.
+
+    Asked are the generators of those samples that the jobs read and the store does not hold. None
+    where nothing is lacking.
     """
     wanted = dict.fromkeys(
         needed for job in jobs for needed in requires(job) if isinstance(needed, Samples)
     )
-    return next(
-        filter(None, (_generator(one.generator) for one in wanted if one not in store)), None
-    )
+    reasons = (_generator(sample.generator) for sample in wanted if sample not in store)
+    return next(filter(None, reasons), None)
 
 
 def _generator(generator: Generator) -> str | None:
@@ -61,27 +70,18 @@ def _generator(generator: Generator) -> str | None:
         case StableDiffusion(model=model) if is_digest(model):
             from ddiv.generate.stable_diffusion import FOLDER_VARIABLE
 
-            return (
-                None
-                if os.environ.get(FOLDER_VARIABLE)
-                else f"let {FOLDER_VARIABLE} name the folder of Stable Diffusion {model[:12]}"
-            )
+            if not os.environ.get(FOLDER_VARIABLE):
+                return f"let {FOLDER_VARIABLE} name the folder of Stable Diffusion {model[:12]}"
         case StableDiffusion(model=model):
             from ddiv.models.hub import cached
 
-            return (
-                None
-                if cached(model, "model_index.json")
-                else f"Stable Diffusion is not on this machine: hf download {model}"
-            )
+            if not cached(model, "model_index.json"):
+                return f"Stable Diffusion is not on this machine: hf download {model}"
         case OpenAI() if find_spec("openai") is None:
             return "texts from OpenAI's models need the package openai: pip install -e '.[openai]'"
         case OpenAI(model=model):
             from ddiv.generate.openai_client import KEY
 
-            return (
-                None
-                if os.environ.get(KEY, "").strip()
-                else f"texts from {model} cost money, and {KEY} is not set"
-            )
+            if not os.environ.get(KEY, "").strip():
+                return f"texts from {model} cost money, and {KEY} is not set"
     return None

@@ -1,5 +1,6 @@
-"""What jobs cost on the device at hand, by a few real steps of each: for what no stored record
-tells (`ddiv.forecast`).
+"""What jobs cost on the device at hand, measured by a few real steps of each.
+
+`ddiv.forecast` asks for it where no stored record tells the cost.
 """
 
 from __future__ import annotations
@@ -7,7 +8,7 @@ from __future__ import annotations
 import resource
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from statistics import median
@@ -32,23 +33,24 @@ from ddiv.treatment import Augmentation
 from ddiv.trial import GeneratorFit, Job, Samples, Trial, View
 from ddiv.vectors import scored_on, spaces_of, vectors
 
-# Work is repeated until it took this long, but for what takes longer at once.
+# A piece of work is repeated until it took this long in all.
 ENOUGH_SECONDS = 0.15
-EVALUATED, SCORED, WRITTEN = 64, 128, 250  # inputs, vectors and texts that are tried
-# augmented at once, as much as `ddiv.augment` takes at once
+# How many inputs are evaluated, vectors scored and texts written.
+EVALUATED, SCORED, WRITTEN = 64, 128, 250
+# Images are augmented in portions of as many bytes as `ddiv.augment` takes at once.
 DRAWN_BYTES = {"cpu": 1 << 23, "cuda": 1 << 27}
-FLOW_STEPS = 20
-TEXT_BYTES = 10_000  # of a record's facts: layers, losses, provenance
+FLOW_STEPS = 20  # training steps of a generator of images
+TEXT_BYTES = 10_000  # the facts of a record: layers, losses, provenance
 
 
 class NotCalibrated(ValueError):
-    """What a job costs is not tried; the message says of what."""
+    """The cost of a job cannot be measured here; the message says why."""
 
 
 def cost(job: Job, device: torch.device) -> Cost:
-    """What a job costs where nothing else runs.
+    """The cost of a job on a machine where nothing else runs.
 
-    Raises NotCalibrated, and what loading its data or its model raises.
+    Raises NotCalibrated, and the errors of loading its data or its model.
     """
     prepare(device)
     match job:
@@ -63,8 +65,9 @@ def cost(job: Job, device: torch.device) -> Cost:
 
 
 def _now(device: torch.device) -> float:
-    """Seconds of a clock: on a processor of this process's work, which doesn't go on while others
-    have their turn.
+    """Seconds of a clock.
+
+    On a processor it counts this process's own work, so it stands still while other processes run.
     """
     if device.type == "cuda":
         torch.cuda.synchronize(device)
@@ -73,7 +76,7 @@ def _now(device: torch.device) -> float:
 
 
 def _timed(work: Callable[[], object], device: torch.device) -> float:
-    """Median seconds of a piece of work; what is quick is done once more beforehand, to warm up."""
+    """Median seconds of a piece of work; where it is quick, without the first run, a warm-up."""
     spent: list[float] = []
     while not spent or sum(spent) < ENOUGH_SECONDS:
         started = _now(device)
@@ -86,8 +89,9 @@ def _timed(work: Callable[[], object], device: torch.device) -> float:
 
 
 class Pace(NamedTuple):
-    """Seconds to build a network, take a training step, evaluate one input, find all eigenvalues;
-    and their number.
+    """Seconds to build a network, take a training step, evaluate one input and find all spectra.
+
+    `eigenvalues` is the number of eigenvalues in these spectra.
     """
 
     build: float
@@ -99,89 +103,80 @@ class Pace(NamedTuple):
 
 @lru_cache
 def pace(data: Data, backbone: Backbone, recipe: Recipe, device: torch.device) -> Pace:
-    """The pace of training by a recipe, of which the batch matters."""
+    """The pace of training by a recipe; of the recipe only the batch size matters."""
     loaded = load(data)
     started = _now(device)
     network, _ = build(backbone, loaded.classes)
     built = _now(device) - started
     on_gpu, count = device.type == "cuda", max(recipe.batch, EVALUATED)
     with own_stream(device), ThreadPoolExecutor(1) as pool:
-        examples = Examples.of(
-            Shown(loaded.inputs[:count], loaded.labels[:count]), backbone, device
-        )
-        batch = next(
-            examples.epoch(torch.arange(len(examples)), recipe.batch, None, torch.Generator(device))
-        )
-        take_step = Steps(
-            network,
-            recipe,
-            0.0,
-            1_000_000,
-            device,
-            precision(device),
-            capture=on_gpu and not are_texts(loaded.inputs),
-        )
+        shown = Shown(loaded.inputs[:count], loaded.labels[:count])
+        examples = Examples.of(shown, backbone, device)
+        order, draws = torch.arange(len(examples)), torch.Generator(device)
+        batch = next(examples.epoch(order, recipe.batch, None, draws))
+        capture = on_gpu and not are_texts(loaded.inputs)
+        take_step = Steps(network, recipe, 0.0, 1_000_000, device, precision(device), capture)
         network.train()
         for _ in range(WARM_UP + 2 if on_gpu else 0):
             take_step(*batch)
         step = _timed(lambda: take_step(*batch), device)
         network.eval()
-        evaluation = _timed(lambda: log_probabilities(network, examples.inputs), device) / len(
-            examples
-        )
+        evaluation = _timed(lambda: log_probabilities(network, examples.inputs), device)
         beside = pool if on_gpu else None  # as in a trial
-        found: dict[str, np.ndarray] = {}
-        spectra = _timed(lambda: found.update(spectra_of(network, beside)()), device)
-        return Pace(built, step, evaluation, spectra, sum(map(len, found.values())))
+        by_matrix: dict[str, np.ndarray] = {}
+        spectra = _timed(lambda: by_matrix.update(spectra_of(network, beside)()), device)
+        eigenvalues = sum(map(len, by_matrix.values()))
+        return Pace(built, step, evaluation / len(examples), spectra, eigenvalues)
 
 
 @lru_cache
 def drawing(
     data: Data, backbone: Backbone, batch: int, augmentation: str | None, device: torch.device
 ) -> float:
-    """Seconds of an epoch an example, without its steps."""
+    """Seconds per example and epoch to draw batches, without the training steps."""
     loaded = load(data)
-    count = max(
-        batch,
-        DRAWN_BYTES[device.type] // loaded.inputs[0].nbytes
-        if loaded.inputs.dtype != object
-        else WRITTEN,
-    )
-    examples = Examples.of(Shown(loaded.inputs[:count], loaded.labels[:count]), backbone, device)
+    if are_texts(loaded.inputs):
+        portion = WRITTEN
+    else:
+        portion = DRAWN_BYTES[device.type] // loaded.inputs[0].nbytes
+    count = max(batch, portion)
+    shown = Shown(loaded.inputs[:count], loaded.labels[:count])
+    examples = Examples.of(shown, backbone, device)
     order, draws = torch.arange(len(examples)), torch.Generator(examples.drawn_on)
-    return _timed(
-        lambda: [None for _ in examples.epoch(order, batch, augmentation, draws)], device
-    ) / len(examples)
+
+    def epoch() -> None:
+        for _ in examples.epoch(order, batch, augmentation, draws):
+            pass
+
+    return _timed(epoch, device) / len(examples)
 
 
 def pace_of(job: Trial, device: torch.device) -> Pace:
-    """The pace of a trial; trials that differ in what doesn't matter to it share one."""
+    """The pace of a trial; trials that differ only in what doesn't matter to it share one."""
     recipe = msgspec.structs.replace(job.recipe, batch=job.batch, epochs=1, checkpoints=())
     return pace(job.data, job.backbone, recipe, device)
 
 
 def _trial(job: Trial, device: torch.device) -> Cost:
     data, treatment = load(job.data), job.treatment
-    one, augmentation = pace_of(job, device), treatment.part(Augmentation)
-    drawn = drawing(job.data, job.backbone, job.batch, augmentation and augmentation.name, device)
+    times, part = pace_of(job, device), treatment.part(Augmentation)
+    augmentation = part.name if part else None
+    drawn = drawing(job.data, job.backbone, job.batch, augmentation, device)
     inputs, tests = len(data.inputs), sum(len(labels) for _, labels in data.tests.values())
     steps = schedule(job, inputs)
     points = 1 + len(steps.checkpoints)
-    trained = (
-        steps.last * (one.step + job.batch * drawn) + points * (inputs + tests) * one.evaluation
-    )
-    spectra = (points + 1) * one.spectra
-    if treatment.is_baseline:  # what is left of it without parts of its spectra (`ddiv.truncation`)
+    evaluated = points * (inputs + tests)
+    trained = steps.last * (times.step + job.batch * drawn) + evaluated * times.evaluation
+    spectra = (points + 1) * times.spectra
+    # The trained baseline is evaluated again without parts of its spectra (`ddiv.truncation`).
+    if treatment.is_baseline:
         cut = 1 + len(truncation.TAILS) * len(truncation.REMOVED)
-        trained += 2 * truncation.IMAGES * cut * one.evaluation + 2 * one.spectra
+        trained += 2 * truncation.IMAGES * cut * times.evaluation + 2 * times.spectra
     # On a GPU spectra are computed on the processor meanwhile.
-    seconds = one.build + (max(trained, spectra) if device.type == "cuda" else trained + spectra)
-    return Cost(
-        seconds,
-        TEXT_BYTES
-        + 8 * one.eigenvalues * (points + 1)
-        + 4 * tests * (1 + points * len(data.classes)),
-    )
+    work = max(trained, spectra) if device.type == "cuda" else trained + spectra
+    eigenvalues = 8 * times.eigenvalues * (points + 1)
+    probabilities = 4 * tests * (1 + points * len(data.classes))
+    return Cost(times.build + work, TEXT_BYTES + eigenvalues + probabilities)
 
 
 # --- what is not trained ------------------------------------------------------------------------
@@ -193,14 +188,13 @@ def scoring(data: Data, space: Space, embedder: Embedder, n: int, device: torch.
     from ddiv.diversity.rows import backend
     from ddiv.diversity.spectrum import spectrum
 
+    where = backend(scored_on(device))
     some = load(data).inputs[: min(n, SCORED)]
     rows = vectors(some, space, embedder, data, device).rows
     made = _timed(lambda: vectors(some, space, embedder, data, device), device)
-    scored = _timed(
-        lambda: spectrum(rows, "cosine", None, None, backend(scored_on(device))), device
-    )
-    size = rows.shape[1]
-    return made * n / len(some) + scored * n * min(n, size) / (len(some) * min(len(some), size))
+    scored = _timed(lambda: spectrum(rows, "cosine", None, None, where), device)
+    tried, width = len(rows), int(rows.shape[1])
+    return made * n / tried + scored * n * min(n, width) / (tried * min(tried, width))
 
 
 def _view(job: View, device: torch.device) -> Cost:
@@ -208,11 +202,8 @@ def _view(job: View, device: torch.device) -> Cost:
     spaces = spaces_of(inputs)
     seconds = sum(scoring(job.data, space, job.embedder, job.n, device) for space in spaces)
     if part := job.treatment.part(Augmentation):
-        seconds += (
-            _timed(lambda: augmented(part.name, inputs, torch.Generator()), device)
-            * job.n
-            / len(inputs)
-        )
+        drawn = _timed(lambda: augmented(part.name, inputs, torch.Generator()), device)
+        seconds += drawn * job.n / len(inputs)
     return Cost(seconds, TEXT_BYTES + 8 * job.n * len(spaces))
 
 
@@ -220,27 +211,31 @@ def _view(job: View, device: torch.device) -> Cost:
 def _generator(
     data: Data, spec: Flow | NGram, device: torch.device
 ) -> tuple[dict[str, np.ndarray], Cost]:
-    """A generator trained a little, and what training it in full costs."""
+    """The weights of a generator trained a little, and the cost of training it in full."""
     loaded, started = load(data), _now(device)
+    classes = len(loaded.classes)
     if isinstance(spec, NGram):
         from ddiv.generate import ngram
 
         count = min(WRITTEN, len(loaded.inputs))
-        found = ngram.fit(loaded.inputs[:count], loaded.labels[:count], len(loaded.classes), spec)
+        texts = loaded.inputs[:count].tolist()
+        weights = ngram.fit(texts, loaded.labels[:count], classes, spec).weights
         share = count / len(loaded.inputs)
+        size = _bytes(weights) / share  # a language model grows with its texts
     else:
         from ddiv.generate import flow
 
         count = min(2 * spec.batch, len(loaded.inputs))
+        inputs, labels = loaded.inputs[:count], loaded.labels[:count]
         brief = msgspec.structs.replace(spec, steps=FLOW_STEPS)
-        found = flow.fit(
-            loaded.inputs[:count], loaded.labels[:count], len(loaded.classes), brief, device
-        )
+        weights = flow.fit(inputs, labels, classes, brief, device).weights
         share = FLOW_STEPS / spec.steps
-    held = sum(array.nbytes for array in found.weights.values())
-    return found.weights, Cost(
-        (_now(device) - started) / share, held / share if isinstance(spec, NGram) else held
-    )
+        size = _bytes(weights)
+    return weights, Cost((_now(device) - started) / share, size)
+
+
+def _bytes(arrays: Mapping[str, np.ndarray]) -> float:
+    return sum(array.nbytes for array in arrays.values())
 
 
 def _fit(job: GeneratorFit, device: torch.device) -> Cost:
@@ -252,33 +247,31 @@ def _samples(job: Samples, device: torch.device) -> Cost:
     n, texts = len(loaded.inputs), are_texts(loaded.inputs)
     embedder = Bert(embedded_weights("bert")) if texts else Clip(embedded_weights())
     drawn = _drawn(job.data, job.generator, job.setting, device)
-    # Their quality is judged on embeddings of the samples, the training set and the tests
-    # (`ddiv.generate.quality`).
+    # The quality of the samples is judged on embeddings of three sets: the samples, the training
+    # set and the tests (`ddiv.generate.quality`).
     judged = 3 * scoring(job.data, "embedding", embedder, n, device)
-    held = sum(map(len, loaded.inputs)) if texts else loaded.inputs.nbytes
-    return Cost(drawn * n + judged, TEXT_BYTES + held + 4 * n)
+    size = sum(map(len, loaded.inputs)) if texts else loaded.inputs.nbytes
+    return Cost(drawn * n + judged, TEXT_BYTES + size + 4 * n)
 
 
 def _drawn(data: Data, spec: Generator, setting: Setting, device: torch.device) -> float:
     """Seconds to draw one sample."""
     if not isinstance(spec, Flow | NGram):
         raise NotCalibrated(f"from {spec.label}, which is not tried here")
-    loaded, (weights, _) = (
-        load(data),
-        _generator(data, msgspec.structs.replace(spec, seed=0), device),
-    )
+    loaded = load(data)
+    weights, _ = _generator(data, msgspec.structs.replace(spec, seed=0), device)
     labels = loaded.labels[:WRITTEN].astype(np.int32)
     started = _now(device)
     if isinstance(spec, NGram):
         from ddiv.generate import ngram
 
-        ngram.sample(weights, setting, labels, (loaded.inputs[:WRITTEN], labels), 0)
+        texts = loaded.inputs[:WRITTEN].tolist()
+        ngram.sample(weights, setting, labels, (texts, labels), 0)
     else:
         from ddiv.generate import flow
 
-        flow.sample(
-            weights, len(loaded.classes), spec, setting, labels, loaded.inputs.shape[-1], 0, device
-        )
+        classes, side = len(loaded.classes), loaded.inputs.shape[-1]
+        flow.sample(weights, classes, spec, setting, labels, side, 0, device)
     return (_now(device) - started) / len(labels)
 
 
@@ -286,28 +279,22 @@ def _drawn(data: Data, spec: Generator, setting: Setting, device: torch.device) 
 
 
 def peak_memory(jobs: Iterable[Job]) -> int:
-    """Bytes of main memory that a worker comes to hold with these jobs: this process's peak and
-    what whole views add.
+    """Bytes of main memory that a worker holds at most with these jobs.
 
-    A view of pixels is two and a half times in memory as float64: vectors, scaled ones, the half
-    that is compared.
+    This process's peak, and the bytes that whole views add to it. A view of pixels is held two and
+    a half times as float64: the vectors, the scaled vectors, and the half that is compared.
     """
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (
-        1 if sys.platform == "darwin" else 1024
-    )
-    views = (job for job in jobs if isinstance(job, View))
-    return peak + max(
-        (
-            int(20 * (job.n - SCORED) * inputs[0].size)
-            for job in views
-            if not are_texts(inputs := load(job.data).inputs) and job.n > SCORED
-        ),
-        default=0,
-    )
+    unit = 1 if sys.platform == "darwin" else 1024
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    added = [0]
+    for job in jobs:
+        if isinstance(job, View) and job.n > SCORED:
+            inputs = load(job.data).inputs
+            if not are_texts(inputs):
+                added.append(int(20 * (job.n - SCORED) * inputs[0].size))
+    return peak + max(added)
 
 
 def peak_on_card(device: torch.device) -> int | None:
-    """Bytes of the GPU's memory that torch has held for this process at once; None on the
-    processor.
-    """
+    """The most bytes of the GPU's memory that torch held for this process; None on a processor."""
     return torch.cuda.max_memory_reserved(device) if device.type == "cuda" else None

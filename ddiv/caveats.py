@@ -1,4 +1,4 @@
-"""What to keep in mind of a finding, in sentences."""
+"""Caveats of a finding, in sentences."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import numpy as np
 
-from ddiv.claim import Effects, Measured
+from ddiv.claim import Effects
+from ddiv.outcome import Outcome
 from ddiv.treatment import BASELINE, Treatment
 from ddiv.truncation import LEAST_ABOVE_CHANCE
 
@@ -14,15 +15,16 @@ from ddiv.truncation import LEAST_ABOVE_CHANCE
 # seeds) to be reliable.
 RELIABLE_SHARE = 0.5
 
-# An arm that fits less than this share of what the baseline fits, both above chance, has hardly
-# been trained.
+# An arm has hardly been trained if it fits less than this share of what the baseline fits, both
+# above chance.
 TRAINED_SHARE = 0.5
 
 
 def hardly_trained(accuracies: Mapping[Treatment, float], chance: float) -> list[Treatment]:
-    """The arms with less than `TRAINED_SHARE` of the baseline's accuracy on the clean training set,
-    both above chance; the baseline itself where it is less than `LEAST_ABOVE_CHANCE` above it.
-    `accuracies` are means over seeds, the baseline's among them.
+    """The arms with less than `TRAINED_SHARE` of the baseline's accuracy, both above chance.
+
+    It is the baseline itself where that is less than `LEAST_ABOVE_CHANCE` above chance.
+    `accuracies` are those on the clean training set, means over seeds, the baseline's among them.
     """
     base = accuracies[BASELINE] - chance
     if base < LEAST_ABOVE_CHANCE:
@@ -34,45 +36,56 @@ def of_training(arms: Sequence[Treatment], accuracies: Mapping[Treatment, float]
     """A sentence on arms that are `hardly_trained`."""
     if arms == [BASELINE]:
         yield (
-            f"The baseline fits {accuracies[BASELINE]:.0%} of its training set, hardly more than chance: train longer or "
-            "with another learning rate, as networks that learned nothing show nothing."
+            f"The baseline fits {accuracies[BASELINE]:.0%} of its training set, hardly more than "
+            "chance: train longer or with another learning rate, as networks that learned nothing "
+            "show nothing."
         )
     elif arms:
         least = sorted(arms, key=accuracies.__getitem__)
-        named = ", ".join(f"{arm.label} {accuracies[arm]:.0%}" for arm in least[:3]) + ", ..." * (
-            len(least) > 3
-        )
+        worst = ", ".join(f"{arm.label} {accuracies[arm]:.0%}" for arm in least[:3])
+        further = ", ..." * (len(least) > 3)
         yield (
-            f"Arms hardly fit their training set ({named}; the baseline {accuracies[BASELINE]:.0%}): their effects may be those "
-            "of not learning. Lower their doses or train longer."
+            f"Arms hardly fit their training set ({worst}{further}; the baseline "
+            f"{accuracies[BASELINE]:.0%}): their effects may be those of not learning. Lower their "
+            "doses or train longer."
         )
 
 
-def of_fits(shares: Mapping[Measured, float], deciding: Collection[Measured] = ()) -> Iterator[str]:
-    """A sentence for every outcome of which some fits cannot be relied on; those of `deciding` have
-    a part in the verdict.
+def of_fits(shares: Mapping[Outcome, float], deciding: Collection[Outcome] = ()) -> Iterator[str]:
+    """A sentence for every outcome with fits that cannot be relied on.
+
+    The outcomes in `deciding` have a part in the verdict.
     """
     for outcome, share in shares.items():
-        if share < RELIABLE_SHARE:
-            so = (
-                "; it is one of several outcomes that decide here"
-                if outcome in deciding
-                else ", so it decides nothing here"
-            )
-            yield f"Only {share:.0%} of the fits behind {outcome.label} can be relied on (all layers, arms and seeds){so}."
-        elif share < 1:
-            yield f"{share:.0%} of the fits behind {outcome.label} can be relied on (all layers, arms and seeds)."
+        if share >= 1:
+            continue
+        reliable = (
+            f"{share:.0%} of the fits behind {outcome.label} can be relied on "
+            "(all layers, arms and seeds)"
+        )
+        if share >= RELIABLE_SHARE:
+            yield f"{reliable}."
+        elif outcome in deciding:
+            yield f"Only {reliable}; it is one of several outcomes that decide here."
+        else:
+            yield f"Only {reliable}, so it decides nothing here."
 
 
 def of_tails(sizes: Mapping[str, float]) -> Iterator[str]:
-    """A sentence on how much the tail is that a network is left without, by part of the network."""
+    """A sentence, for each part of the network, on the share of directions that were removed."""
     for part, size in sizes.items():
         where = "all matrices" if part == "all" else f"the {part}"
-        yield f"The tail is {size:.0%} of the singular directions of {where}, where one is found (mean over seeds)."
+        yield (
+            f"The tail is {size:.0%} of the singular directions of {where}, where one is found "
+            "(mean over seeds)."
+        )
 
 
 def of_gaps(answers: Sequence[Effects]) -> Iterator[str]:
     """A sentence where the outcome had no value at some seeds."""
     gaps = sum(any(map(np.isnan, effects)) for effects in answers)
     if gaps:
-        yield f"At {gaps} of {len(answers)} seeds the outcome has no value in any layer, which counts as no effect."
+        yield (
+            f"At {gaps} of {len(answers)} seeds the outcome has no value in any layer, which "
+            "counts as no effect."
+        )

@@ -1,9 +1,10 @@
-"""What can be wrong with a study that somebody wrote, found before anything is trained."""
+"""Checks of a study that somebody wrote, made before anything is trained."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import Any, get_args
 
 import msgspec
@@ -16,29 +17,30 @@ LADDERS = ("dropout_rates", "single_placement_rates", "decays", "class_counts", 
 def checked(study: Study) -> Study:
     """The study with lists made tuples.
 
-    Raises ValueError on a field of another type, a dose that cannot be, a ladder of doses that does
-    not rise, and an augmentation that there is not.
+    Raises ValueError on a field of another type, a dose that is not possible, a ladder of doses
+    that does not rise, and an unknown augmentation.
     """
-    # making an object checks no types, reading one does
+    # Making an object checks no types, reading one does.
     study = msgspec.convert(msgspec.to_builtins(study), Study)
     for name, ladder in _ladders(study):
-        if any(low >= high for low, high in zip((0, *ladder), ladder)):
+        if any(low >= high for low, high in pairwise((0, *ladder))):
             raise ValueError(f"`{name}` has to rise from above 0 (0 is the baseline), got {ladder}")
     if len(study.shares) != len(study.settings):
         raise ValueError(
-            f"`shares` holds a ladder for each of the generator's `settings`, got {len(study.shares)} for "
-            f"{len(study.settings)}"
+            "`shares` holds a ladder for each of the generator's `settings`, "
+            f"got {len(study.shares)} for {len(study.settings)}"
         )
-    if strange := {*study.extreme_augmentations} - {*study.augmentations}:
+    if unlisted := {*study.extreme_augmentations} - {*study.augmentations}:
         raise ValueError(
-            f"`extreme_augmentations` are some of the `augmentations`, got {', '.join(sorted(strange))}"
+            "`extreme_augmentations` are some of the `augmentations`, "
+            f"got {', '.join(sorted(unlisted))}"
         )
     if augmentations := (*study.augmentations, *study.further_augmentations):
-        from ddiv.inputs import require_augmentation  # torch: only here
+        from ddiv.inputs import require_augmentation  # imports torch, which other studies need not
 
         for name in augmentations:
             require_augmentation(name, texts="pixel" not in study.spaces)
-    study.arms  # a treatment refuses a dose that cannot be
+    _ = study.arms  # makes every treatment, and a treatment refuses a dose that is not possible
     return study
 
 
@@ -48,32 +50,35 @@ def _ladders(study: Study) -> Iterator[tuple[str, Sequence[float]]]:
 
 
 def types_hint(error: str) -> str:
-    """What to add to an error about the `type` of data or of a backbone in a table: those that
-    there are.
+    """The types of data or of backbones that there are, to add to an error about a table.
+
+    Empty where the error is about something else.
     """
     for part, union in (("data", Data), ("backbone", Backbone)):
         if ("type" in error or "`source`" in error) and f".{part}" in error:
-            tags = [one.__struct_config__.tag for one in get_args(union)]
-            there = [tag for tag in tags if not tag.startswith("own-")]
-            return f"; types of {part}: {', '.join(there)} (a function of your own takes a Python file)"
+            tags = [spec.__struct_config__.tag for spec in get_args(union)]
+            known = ", ".join(tag for tag in tags if not tag.startswith("own-"))
+            return f"; types of {part}: {known} (a function of your own takes a Python file)"
     return ""
 
 
-def require_known(table: object, made: object) -> None:
-    """Raise ValueError on a field of a table, as TOML has it, of which the struct made of it knows
-    nothing.
+def require_known(table: object, struct: object) -> None:
+    """Raise ValueError where a table, as TOML has it, has a field that its struct does not have.
+
+    `struct` was made from the table. Tables within the table are checked too.
     """
-    if isinstance(table, Mapping) and isinstance(made, msgspec.Struct):
+    if isinstance(table, Mapping) and isinstance(struct, msgspec.Struct):
+        fields = struct.__struct_fields__
         for name, value in table.items():
-            if name not in made.__struct_fields__ and name != made.__struct_config__.tag_field:
-                raise ValueError(
-                    f"{type(made).__name__} has no field {name!r}"
-                    + closest(name, made.__struct_fields__)
-                )
-            require_known(value, getattr(made, name, None))
-    elif isinstance(table, Sequence) and isinstance(made, Sequence) and not isinstance(table, str):
-        for part, of in zip(table, made):
-            require_known(part, of)
+            if name not in fields and name != struct.__struct_config__.tag_field:
+                hint = closest(name, fields)
+                raise ValueError(f"{type(struct).__name__} has no field {name!r}{hint}")
+            require_known(value, getattr(struct, name, None))
+    elif (
+        isinstance(table, Sequence) and isinstance(struct, Sequence) and not isinstance(table, str)
+    ):
+        for row, part in zip(table, struct):
+            require_known(row, part)
 
 
 def closest(name: str, there: Sequence[str] = ()) -> str:
@@ -82,11 +87,6 @@ def closest(name: str, there: Sequence[str] = ()) -> str:
     fields = there or list(
         dict.fromkeys(field for part in parts for field in part.__struct_fields__)
     )
-    found = difflib.get_close_matches(name, fields, n=1)
-    return (
-        f"; did you mean {found[0]!r}?"
-        if found
-        else f"; there are: {', '.join(there)}"
-        if there
-        else ""
-    )
+    if similar := difflib.get_close_matches(name, fields, n=1):
+        return f"; did you mean {similar[0]!r}?"
+    return f"; there are: {', '.join(there)}" if there else ""

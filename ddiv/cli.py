@@ -9,14 +9,24 @@ import argparse
 import os
 import sys
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ddiv import ledger
 from ddiv.spectra import command as spectra
 from ddiv.store import Store, StoreError
+from ddiv.trial import Trial
+
+if TYPE_CHECKING:
+    from ddiv.finding import Asked, Finding
+    from ddiv.run import Run
+
+Command = Callable[[Store, argparse.Namespace], int]
+# The entries of the ledger, by place.
+Known = Mapping[ledger.Place, ledger.Entry]
 
 EPILOG = """\
 The claims themselves are pytest tests, run from the project's folder:
@@ -28,22 +38,20 @@ The claims themselves are pytest tests, run from the project's folder:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit status.
+    """Run one command and return the exit status.
 
     Errors of use or of the store are one line on stderr.
     """
     options = _parser().parse_args(arguments)
+    inputs = (Store(options.store), options) if "store" in options else (options,)
     try:
-        return (
-            options.run(Store(options.store), options)
-            if "store" in options
-            else options.run(options)
-        )
-    except BrokenPipeError:  # `ddiv trials | head`: who was reading has seen enough
+        status: int = options.run(*inputs)
+        return status
+    except BrokenPipeError:  # the reader of `ddiv trials | head` has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except (StoreError, OSError) as error:
-        print(f"ddiv: {error}", file=sys.stderr)
+        _complain(error)
         return 1
 
 
@@ -57,8 +65,8 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     default = os.environ.get("DDIV_STORE", ".ddiv")
 
-    def command(name: str, run, help: str) -> argparse.ArgumentParser:
-        sub = commands.add_parser(name, help=help, description=help)
+    def command(name: str, run: Command, text: str) -> argparse.ArgumentParser:
+        sub = commands.add_parser(name, help=text, description=text)
         sub.add_argument(
             "--store",
             default=default,
@@ -83,55 +91,64 @@ def _parser() -> argparse.ArgumentParser:
         _ledger,
         "show the claims that are known not to reproduce, or propose entries from a run",
     )
-    known.add_argument(
-        "--file", type=Path, default=ledger.FILE, help=f"the ledger (default: {ledger.FILE})"
-    )
-    known.add_argument(
-        "--grep", metavar="TEXT", default="", help="only entries that contain this text"
-    )
-    known.add_argument(
-        "--propose",
-        action="store_true",
-        help="print the entries that a run calls for: contradicted claims that are not listed, and changes",
-    )
-    known.add_argument(
-        "--run",
-        dest="run_id",
-        metavar="ID",
-        help="which run to propose from or compare (default: the newest)",
-    )
-    known.add_argument(
-        "--changes",
-        action="store_true",
-        help="print in Markdown, as for $GITHUB_STEP_SUMMARY, which verdicts of a run are not the ledger's",
-    )
-    known.add_argument(
-        "--write",
-        action="store_true",
-        help="with --propose: append the new entries; needs --reason",
-    )
-    known.add_argument(
-        "--reason", metavar="TEXT", default="", help="why these claims do not reproduce, we think"
-    )
+    _add_ledger_options(known)
     trials = command("trials", _trials, "list what the store holds")
     trials.add_argument("--grep", metavar="TEXT", help="only lines that contain this text")
     command("doctor", _doctor, "say what this machine can run, and what is missing")
-    told = "bring a published dataset below the data root; without a name: list them with size, licence and state"
-    brought = commands.add_parser("fetch", help=told, description=told)
-    brought.add_argument("name", nargs="?", metavar="NAME", help="which dataset")
-    brought.add_argument(
+    text = (
+        "bring a published dataset below the data root; without a name: list them with size, "
+        "licence and state"
+    )
+    fetch = commands.add_parser("fetch", help=text, description=text)
+    fetch.add_argument("name", nargs="?", metavar="NAME", help="which dataset")
+    fetch.add_argument(
         "--data-root",
         metavar="FOLDER",
         help="where data lies (default: $DDIV_DATA, or ddiv/data in the user's cache folder)",
     )
-    brought.set_defaults(run=_fetch)
+    fetch.set_defaults(run=_fetch)
     measure = commands.add_parser("spectra", help=spectra.HELP, description=spectra.HELP)
     spectra.add_options(measure)
     measure.set_defaults(run=spectra.run)
     return parser
 
 
-def _report(store, options: argparse.Namespace) -> int:
+def _add_ledger_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--file", type=Path, default=ledger.FILE, help=f"the ledger (default: {ledger.FILE})"
+    )
+    parser.add_argument(
+        "--grep", metavar="TEXT", default="", help="only entries that contain this text"
+    )
+    parser.add_argument(
+        "--propose",
+        action="store_true",
+        help="print the entries that a run calls for: contradicted claims that are not listed, and "
+        "changes",
+    )
+    parser.add_argument(
+        "--run",
+        dest="run_id",
+        metavar="ID",
+        help="which run to propose from or compare (default: the newest)",
+    )
+    parser.add_argument(
+        "--changes",
+        action="store_true",
+        help="print in Markdown, as for $GITHUB_STEP_SUMMARY, which verdicts of a run are not the "
+        "ledger's",
+    )
+    parser.add_argument(
+        "--write",
+        action="store_true",
+        help="with --propose: append the new entries; needs --reason",
+    )
+    parser.add_argument(
+        "--reason", metavar="TEXT", default="", help="why these claims do not reproduce, we think"
+    )
+
+
+def _report(store: Store, options: argparse.Namespace) -> int:
     from ddiv.report.page import write
 
     if (run := _run(store, options.run_id)) is None:
@@ -140,31 +157,33 @@ def _report(store, options: argparse.Namespace) -> int:
     return 0
 
 
-def _run(store, run_id: str | None, asked: bool = True):
-    """The run of this id, or `ddiv.run.latest`'s; None, said on stderr, where there is none."""
+def _run(store: Store, run_id: str | None, asked: bool = True) -> Run | None:
+    """The run of this id, or where that is None the latest (`ddiv.run.latest`).
+
+    None where there is no such run, and a line on stderr says so.
+    """
     from ddiv import run as runs
 
     try:
         run = runs.load(store, run_id) if run_id else runs.latest(store, asked)
     except FileNotFoundError:
-        there = ", ".join(sorted(path.name for path in store.root.glob("runs/*"))) or "none"
-        print(
-            f"ddiv: there is no run {run_id!r} in {store.root}; there are: {there}", file=sys.stderr
-        )
+        names = ", ".join(sorted(path.name for path in store.root.glob("runs/*"))) or "none"
+        _complain(f"there is no run {run_id!r} in {store.root}; there are: {names}")
         return None
     if run is None:
-        print(
-            f"ddiv: the store {store.root} holds no run yet. Make one: pytest claims -n 2",
-            file=sys.stderr,
-        )
+        _complain(f"the store {store.root} holds no run yet. Make one: pytest claims -n 2")
     return run
 
 
-def _ledger(store, options: argparse.Namespace) -> int:
+def _complain(text: object) -> None:
+    print(f"ddiv: {text}", file=sys.stderr)
+
+
+def _ledger(store: Store, options: argparse.Namespace) -> int:
     try:
         known = ledger.entries(options.file)
     except ledger.BadLedger as error:
-        print(f"ddiv: {error}", file=sys.stderr)
+        _complain(error)
         return 2
     if options.propose:
         return _propose(store, options, known)
@@ -173,19 +192,21 @@ def _ledger(store, options: argparse.Namespace) -> int:
     rows = [row for row in known.values() if options.grep in ledger.as_toml(row)]
     for row in rows:
         print(
-            f"{row.profile}  {row.study}  {row.claim}{f' ({row.variant})' if row.variant else ''}: {row.verdict} since {row.since}"
+            f"{row.profile}  {row.study}  {_named(row.claim, row.variant)}: {row.verdict} since "
+            f"{row.since}"
         )
         print(textwrap.fill(row.reason, 100, initial_indent="    ", subsequent_indent="    "))
     print(f"{len(rows)} of {len(known)} entries in {options.file}")
     return 0
 
 
-def _propose(store, options: argparse.Namespace, known: dict) -> int:
+def _named(claim: str, variant: str) -> str:
+    return f"{claim} ({variant})" if variant else claim
+
+
+def _propose(store: Store, options: argparse.Namespace, known: Known) -> int:
     if options.write and not options.reason.strip():
-        print(
-            "ddiv: --write needs --reason: an entry says why the claim does not reproduce",
-            file=sys.stderr,
-        )
+        _complain("--write needs --reason: an entry says why the claim does not reproduce")
         return 2
     if (run := _run(store, options.run_id)) is None:
         return 2
@@ -197,7 +218,7 @@ def _propose(store, options: argparse.Namespace, known: dict) -> int:
     new, changed = ledger.proposals(answered, known, options.reason, date.today())
     for entry, verdict in changed:
         print(
-            f"# {entry.claim} on {entry.study}{f' ({entry.variant})' if entry.variant else ''} was {entry.verdict} since "
+            f"# {entry.claim} on {_named(entry.study, entry.variant)} was {entry.verdict} since "
             f"{entry.since} and is {verdict} in run {run.id}: change or remove its entry."
         )
     text = "\n".join(map(ledger.as_toml, new))
@@ -208,12 +229,13 @@ def _propose(store, options: argparse.Namespace, known: dict) -> int:
         print(f"# appended to {options.file}")
     elif new:
         print(
-            f"# {len(new)} new entries. Not written: say why under `reason`, and append them to {options.file}"
+            f"# {len(new)} new entries. Not written: say why under `reason`, and append them to "
+            f"{options.file}"
         )
     return 0
 
 
-def _changes(store, options: argparse.Namespace, known: dict) -> int:
+def _changes(store: Store, options: argparse.Namespace, known: Known) -> int:
     from ddiv.report.job_summary import job_summary
 
     if (run := _run(store, options.run_id, asked=False)) is None:
@@ -222,9 +244,10 @@ def _changes(store, options: argparse.Namespace, known: dict) -> int:
     return 0
 
 
-def _answered(store, run) -> Iterator:
-    """Every question of a run with its finding; None where it is not applicable, or the run came to
-    no verdict.
+def _answered(store: Store, run: Run) -> Iterator[tuple[Asked, Finding | None]]:
+    """Every question of a run with its finding.
+
+    The finding is None where the question is not applicable, or the run came to no verdict.
     """
     from ddiv import run as runs
     from ddiv.finding import Reader, answer
@@ -238,16 +261,17 @@ def _answered(store, run) -> Iterator:
         yield asked, finding
 
 
-def _trials(store, options: argparse.Namespace) -> int:
+def _trials(store: Store, options: argparse.Namespace) -> int:
     shown = total = 0
     for record in store.records():
         total += 1
-        made = record.facts["provenance"]
-        data, backbone = (
-            type(getattr(record.job, part, None)).__name__ for part in ("data", "backbone")
+        made, where = record.facts["provenance"], type(record.job.data).__name__
+        if isinstance(record.job, Trial):
+            where = f"{type(record.job.backbone).__name__} on {where}"
+        line = (
+            f"{record.key}  {where:<18}  {record.job.label:<34}  {made['seconds']:6.1f} s  "
+            f"{made['device']}"
         )
-        where = data if backbone == "NoneType" else f"{backbone} on {data}"
-        line = f"{record.key}  {where:<18}  {record.job.label:<34}  {made['seconds']:6.1f} s  {made['device']}"
         if not options.grep or options.grep in line:
             shown += 1
             print(line)
@@ -256,7 +280,8 @@ def _trials(store, options: argparse.Namespace) -> int:
 
 
 def _fetch(options: argparse.Namespace) -> int:
-    from ddiv.data.fetch import FetchFailed, fetch, listing
+    from ddiv.data.download import FetchFailed
+    from ddiv.data.fetch import fetch, listing
     from ddiv.data.root import FOLDER_VARIABLE
 
     if options.data_root:
@@ -264,12 +289,12 @@ def _fetch(options: argparse.Namespace) -> int:
     try:
         print(fetch(options.name) if options.name else "\n".join(listing()))
     except FetchFailed as error:
-        print(f"ddiv: {error}", file=sys.stderr)
+        _complain(error)
         return 1
     return 0
 
 
-def _doctor(store, options: argparse.Namespace) -> int:
+def _doctor(store: Store, options: argparse.Namespace) -> int:
     from ddiv.doctor import examine
 
     checks = list(examine(store))

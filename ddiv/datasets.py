@@ -27,10 +27,11 @@ from ddiv.text.pack import unpack
 
 @dataclass(frozen=True)
 class Dataset:
-    """Images as uint8 (n, 3, h, w), or texts as an array (n,) of str (dtype object); labels as
-    integers (n,).
+    """Inputs and their labels, to train on and to test on.
 
-    `tests` maps a domain to its (inputs, labels); the first domain is the training domain.
+    Inputs are images uint8 (n, 3, h, w), or texts in an array (n,) of str (dtype object); labels
+    are integers (n,), numbers into `classes`. `tests` maps a domain to its (inputs, labels); the
+    first domain is the training domain.
     """
 
     inputs: np.ndarray
@@ -52,7 +53,7 @@ class Shown(NamedTuple):
 
 
 def samples_of(record: Record) -> Shown:
-    """What a generator drew, as a record of samples holds it."""
+    """The examples that a generator drew, from the record that holds them."""
     arrays = record.arrays
     return Shown(arrays["images"] if "images" in arrays else unpack(arrays), arrays["labels"])
 
@@ -117,22 +118,24 @@ def absent(spec: Data) -> str | None:
             return own.absent(spec)
         case Arrays() | Complaints():
             try:
-                arrays.locate(spec) if isinstance(spec, Arrays) else csv_file.find(spec.digest)
+                if isinstance(spec, Arrays):
+                    arrays.locate(spec)
+                else:
+                    csv_file.find(spec.digest)
             except NoData as error:
                 return str(error)
     return None
 
 
 def load_world(spec: World | ComplaintsWorld) -> Dataset:
-    """A world's fine-tuning classes: training data of the first domain, tests of every domain,
-    balanced.
+    """A world's fine-tuning classes, balanced: training data of the first domain, tests of each.
 
     Raises ValueError where the spec asks for another version of the world than this code draws.
     """
     world = _world(spec)
-    classes = range(len(world.classes))
-    train = np.repeat(classes, spec.train_per_class)
-    test = np.repeat(classes, spec.test_per_class)
+    numbers = range(len(world.classes))
+    train = np.repeat(numbers, spec.train_per_class)
+    test = np.repeat(numbers, spec.test_per_class)
     # Examples of one seed share their random details (poses and textures), so training and tests
     # take different seeds.
     inputs = world.draw(train, world.domains[0], 2 * spec.seed)
@@ -143,9 +146,7 @@ def load_world(spec: World | ComplaintsWorld) -> Dataset:
 
 
 def drawn_at_will(spec: Data, labels: np.ndarray) -> np.ndarray | None:
-    """Training data with these labels (n,), as many of a class as are asked for; None of data that
-    is finite.
-    """
+    """Training data with these labels (n,), drawn by code; None for data that is finite."""
     if not isinstance(spec, World | ComplaintsWorld):
         return None
     world = _world(spec)
@@ -153,6 +154,8 @@ def drawn_at_will(spec: Data, labels: np.ndarray) -> np.ndarray | None:
 
 
 class _World(NamedTuple):
+    """The fine-tuning classes of a world, its domains, and draw(labels, domain, seed)."""
+
     classes: tuple[str, ...]
     domains: tuple[str, ...]
     draw: Callable[[np.ndarray, str, int], np.ndarray]
@@ -163,7 +166,7 @@ def _world(spec: World | ComplaintsWorld) -> _World:
         from ddiv.data import world
 
         _require_version(spec, world.WORLD_VERSION, "image world")
-        names = tuple(one.name for one in world.FINETUNE_CLASSES)
+        names = tuple(kind.name for kind in world.FINETUNE_CLASSES)
         return _World(names, world.DOMAINS, partial(world.render, world.FINETUNE_CLASSES))
     from ddiv.data import complaints_world
 
@@ -175,6 +178,6 @@ def _world(spec: World | ComplaintsWorld) -> _World:
 def _require_version(spec: World | ComplaintsWorld, version: int, name: str) -> None:
     if spec.version != version:
         raise ValueError(
-            f"this ddiv draws version {version} of the {name}, the spec asks for {spec.version}: install the "
-            "ddiv that made it, or take the profile's present studies"
+            f"this ddiv draws version {version} of the {name}, the spec asks for {spec.version}: "
+            "install the ddiv that made it, or take the profile's present studies"
         )

@@ -1,6 +1,4 @@
-"""Names of files and of models in local folders that are the same on every machine: SHA-256 of what
-they hold.
-"""
+"""Names of files and folders that are the same on every machine: the SHA-256 of their content."""
 
 from __future__ import annotations
 
@@ -23,8 +21,9 @@ def file_digest(path: Path) -> str:
 
 
 def folder_digest(folder: Path) -> str:
-    """SHA-256 over the names and contents of all files below a folder, whatever its own name and
-    place.
+    """SHA-256 over the names and contents of all files below a folder.
+
+    The folder's own name and place do not count.
     """
     total = hashlib.sha256()
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
@@ -33,19 +32,18 @@ def folder_digest(folder: Path) -> str:
 
 
 def local_folder(digest: str, variable: str, holding: str, wanted: str, remedy: str) -> str:
-    """The folder that an environment variable names, if it holds the file `holding` and has this
-    digest.
+    """The folder that an environment variable names.
 
-    `wanted` says in an error what is looked for, `remedy` what to do where there is none. Raises
-    NoModel.
+    It must hold the file `holding` and have this digest; NoModel is raised otherwise. In its
+    message `wanted` names the missing model, and `remedy` says what to do.
     """
     folder = os.environ.get(variable)
     if not folder or not Path(folder, holding).is_file():
-        found = f"names {folder}, which holds no {holding}" if folder else "is not set"
-        raise NoModel(f"{wanted}, and {variable} {found}: {remedy}")
-    if (found := folder_digest(Path(folder))) != digest:
+        state = f"names {folder}, which holds no {holding}" if folder else "is not set"
+        raise NoModel(f"{wanted}, and {variable} {state}: {remedy}")
+    if (present := folder_digest(Path(folder))) != digest:
         raise NoModel(
-            f"{folder} has the digest {found}, the study asks for {digest}: name the folder that was meant, or take "
-            "the new digest into the study"
+            f"{folder} has the digest {present}, the study asks for {digest}: name the folder that "
+            "was meant, or take the new digest into the study"
         )
     return folder

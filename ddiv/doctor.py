@@ -21,8 +21,10 @@ STORE_GIGABYTES, WORKER_GIGABYTES = 0.5, 1.0
 
 @dataclass(frozen=True)
 class Check:
-    """One line: "ok", "note" (works, but...) or "NO" (does not work), what was looked at and what
-    was found.
+    """One line of the doctor's answer.
+
+    mark: "ok", "note" (works, but...) or "NO" (does not work); what: the thing that was looked at;
+    found: its state.
     """
 
     mark: str
@@ -43,11 +45,8 @@ def examine(store: Store) -> Iterator[Check]:
             yield Check("ok", package, metadata.version(package))
         except metadata.PackageNotFoundError:
             yield Check("NO", package, "not installed: pip install -e .")
-    yield Check(
-        "ok",
-        "cores",
-        f"{usable_cores()}; one trial a core at once, so -n {usable_cores()} is a good choice",
-    )
+    cores = usable_cores()
+    yield Check("ok", "cores", f"{cores}; one trial a core at once, so -n {cores} is a good choice")
     yield _memory()
     for name, look in (("torch", _device), ("pre-trained CLIP", _clip), ("browser", _browser)):
         yield _guarded(name, look)
@@ -62,13 +61,9 @@ def _guarded(name: str, look: Callable[[], Check]) -> Check:
 
 
 def _memory() -> Check:
-    free = (
-        os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / GIGABYTE
-        if hasattr(os, "sysconf")
-        else None
-    )
-    if free is None:
+    if not hasattr(os, "sysconf"):
         return Check("note", "memory", "unknown on this system")
+    free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / GIGABYTE
     return Check(
         "ok" if free > 2 * WORKER_GIGABYTES else "note",
         "memory",
@@ -87,7 +82,7 @@ def _device() -> Check:
 def _clip() -> Check:
     from ddiv.models.clip import load_embedded_clip
 
-    count = sum(one.numel() for one in load_embedded_clip().visual.parameters())
+    count = sum(weight.numel() for weight in load_embedded_clip().visual.parameters())
     return Check(
         "ok",
         "pre-trained CLIP",
@@ -96,13 +91,12 @@ def _clip() -> Check:
 
 
 def _browser() -> Check:
-    found = next(
-        filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-    )
+    paths = map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))
+    browser = next(filter(None, paths), None)
     return Check(
-        "ok" if found else "note",
+        "ok" if browser else "note",
         "browser",
-        found or "no Chromium: the tests that open the report in one are skipped",
+        browser or "no Chromium: the tests that open the report in one are skipped",
     )
 
 

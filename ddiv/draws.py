@@ -1,6 +1,6 @@
 """Random streams: each kind of randomness of a trial has one of its own, derived from the seed.
 
-Two arms at equal seeds so share initialisation and data order, whatever else they draw.
+So two arms at equal seeds share initialisation and data order, whatever else they draw.
 """
 
 from __future__ import annotations

@@ -6,6 +6,4 @@ class TrialFailed(Exception):
 
 
 class NoModel(TrialFailed):
-    """The weights of a pre-trained model are not at hand or not usable; the message says what to
-    do.
-    """
+    """A pre-trained model's weights are missing or unusable; the message says what to do."""

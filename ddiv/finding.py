@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import mean
-from typing import Literal
+from typing import Literal, get_args
 
 import msgspec
 import numpy as np
@@ -16,22 +16,10 @@ import numpy as np
 from ddiv import outcome as outcomes
 from ddiv import truncation
 from ddiv.caveats import RELIABLE_SHARE, hardly_trained, of_fits, of_gaps, of_tails, of_training
-from ddiv.claim import (
-    Bench,
-    Claim,
-    Derived,
-    Effects,
-    Measured,
-    OfData,
-    Question,
-    Unmatched,
-    jobs,
-    view,
-)
+from ddiv.claim import Bench, Claim, Derived, Effects, OfData, Question, Unmatched, jobs, view
 from ddiv.evidence import Evidence, Verdict
 from ddiv.ledger import Entry
-from ddiv.outcome import Match, Score, Snapshot, Spectral, Trained, Truncated
-from ddiv.span import HELD, Outside
+from ddiv.outcome import Match, Outcome, Score, Snapshot, Spectral, Trained, Truncated
 from ddiv.store import Record, Store, StoreError
 from ddiv.study import Study
 from ddiv.treatment import BASELINE, EvaluationDropout, ShuffledLabels, Treatment
@@ -42,12 +30,16 @@ from ddiv.trial import Job, Trial, key, trial
 # seeds that agree reach that bar.
 CONTROL_SHARE, CONTROL_SEEDS = 50, 12
 
+# The states of `outcome.Match` that a fit-matched effect is taken at.
+At = Literal["early", "between", "late"]
+MATCHES: tuple[At, ...] = get_args(At)
+
 
 class Asked(msgspec.Struct, frozen=True):
-    """A question as one test of one run asked it: all that is needed to answer it again.
+    """A question as one test of one run asked it, with all that answers it again.
 
-    `seeds` are those spent on it; `order` is the test's place in the run; `expected` what the
-    ledger knows of it.
+    `seeds` are those spent on it, `order` is the test's place in the run, `expected` is the
+    ledger's entry on it.
     """
 
     claim: Claim
@@ -69,15 +61,17 @@ class Asked(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True)
 class Finding:
-    """The answer: evidence at equal epochs, fit-matched evidence beside it, and what to keep in
-    mind.
+    """The answer: evidence at equal epochs, fit-matched evidence beside it, and caveats.
 
-    `definitions`: (name, verdict) under every named definition of the outcome, that of the claim
-    first (empty where there is one only). `matched_note` says where the fit could not be matched;
-    `caveats` are sentences. `withheld`: the power-law fits behind the outcome cannot be relied on,
-    so the verdict is inconclusive whatever the effects say. `hardly_trained`: arms, or the
-    baseline, hardly fit their training set. `effects` are those of the question, a row a seed;
-    `derived` are further numbers that they tell, such as a threshold.
+    - `effects`: the question's, a row a seed; `derived`: further numbers read off them, such as a
+      threshold;
+    - `matched_note`: where the fit could not be matched;
+    - `definitions`: (name, verdict) under every named definition of the outcome, that of the claim
+      first (empty where there is one only);
+    - `caveats`: sentences;
+    - `withheld`: the power-law fits behind the outcome cannot be relied on, so the verdict is
+      inconclusive whatever the effects;
+    - `hardly_trained`: arms, or the baseline, hardly fit their training set.
     """
 
     asked: Asked
@@ -133,7 +127,7 @@ class Reader:
 
 @dataclass(frozen=True)
 class SeedBench:
-    """One seed of a study at hand; `bench()` is what questions are answered from."""
+    """One seed of a study at hand; questions are answered from its `bench()`."""
 
     reader: Reader
     study: Study
@@ -149,10 +143,9 @@ class SeedBench:
         return self.trained(arm).before
 
     def of_data(self, outcome: OfData, arm: Treatment) -> float:
-        """What the view of an arm says of its data."""
-        return outcome.read(
-            self.reader.record(view(self.study, arm, self.seed, outcome.embedder)).facts
-        )
+        """An outcome of an arm's training set, read off its view."""
+        job = view(self.study, arm, self.seed, outcome.embedder)
+        return outcome.read(self.reader.record(job).facts)
 
     def match(self, arm: Treatment) -> Match:
         """The baseline at the arm's clean training loss.
@@ -169,13 +162,15 @@ class SeedBench:
             raise Unmatched(f"{arm.label}: the baseline never passes its clean loss {loss:.3g}")
         return match
 
-    def bench(self, matched: Literal["early", "between", "late"] | None = None) -> Bench:
+    def bench(self, matched: At | None = None) -> Bench:
         """At equal epochs, or fit-matched to one of the states of `outcome.Match`."""
-        base = (
-            (lambda arm: getattr(self.match(arm), matched))
-            if matched
-            else (lambda arm: self.state(BASELINE))
-        )
+
+        def base(arm: Treatment) -> Snapshot:
+            if matched is None:
+                return self.state(BASELINE)
+            match = self.match(arm)
+            return {"early": match.early, "between": match.between, "late": match.late}[matched]
+
         return Bench(self.state, base, self.of_data, self.before)
 
 
@@ -198,16 +193,18 @@ def answer(asked: Asked, reader: Reader) -> Finding:
     answers = [question.answer(bench) for bench in benches]
     effects = tuple(map(_known, answers))
     evidence = _weigh(question, effects, shares, asked.alpha)
-    narrowed = msgspec.structs.replace(asked, question=question)
-    matched, seeds, note = (
-        _fit_matched(narrowed, seats) if question.fit_matters else (None, (), None)
-    )
+    matched: Evidence | None = None
+    seeds: tuple[int, ...] = ()
+    note: str | None = None
+    if question.fit_matters:
+        narrowed = msgspec.structs.replace(asked, question=question)
+        matched, seeds, note = _fit_matched(narrowed, seats)
     if unreliable(shares) and matched:
         matched = withheld(matched)
     accuracies = _training_accuracies(asked, reader)
     untrained = hardly_trained(accuracies, _chance(asked, reader)) if accuracies else []
     deciding = () if unreliable(shares) else tuple(question.outcomes())
-    said = (
+    caveats = (
         *of_fits(shares, deciding),
         *of_tails(_tails(asked.question, benches)),
         *of_gaps(answers),
@@ -217,33 +214,33 @@ def answer(asked: Asked, reader: Reader) -> Finding:
         asked,
         evidence,
         effects,
-        matched,
-        seeds,
-        note,
-        tuple(_definitions(asked, benches, evidence)),
-        said,
-        unreliable(shares),
-        question.derived(effects),
-        tuple(map(key, needed)),
-        bool(untrained),
+        matched=matched,
+        matched_seeds=seeds,
+        matched_note=note,
+        definitions=tuple(_definitions(asked, benches, evidence)),
+        caveats=caveats,
+        withheld=unreliable(shares),
+        derived=question.derived(effects),
+        jobs=tuple(map(key, needed)),
+        hardly_trained=bool(untrained),
     )
 
 
 def require_domains(study: Study, found: Iterable[str]) -> None:
-    """Raise StoreError where the data of a study was found to have other domains than the study
-    says.
-    """
-    if (found := tuple(found)) != study.domains:
+    """Raise StoreError where the domains found in a study's data are not those of the study."""
+    domains = tuple(found)
+    if domains != study.domains:
         raise StoreError(
-            f"the data of the study {study.name} has the domains {found}, and the study says {study.domains}: name "
-            "them in the data's order, that of the training set first. What is trained stays good"
+            f"the data of the study {study.name} has the domains {domains}, and the study says "
+            f"{study.domains}: name them in the data's order, that of the training set first. What "
+            "is trained stays good"
         )
 
 
 def _training_accuracies(asked: Asked, reader: Reader) -> dict[Treatment, float]:
-    """Mean accuracy on the clean training set of each arm that is asked of, but for those that are
-    meant not to fit it; empty where nothing is trained for the question, or the baseline is not
-    among them.
+    """Mean accuracy on the clean training set of each arm, without arms that are not to fit it.
+
+    Empty where nothing is trained for the question, or the baseline is not among the arms.
     """
     if all(isinstance(outcome, OfData) for outcome in asked.question.outcomes()):
         return {}
@@ -252,22 +249,23 @@ def _training_accuracies(asked: Asked, reader: Reader) -> dict[Treatment, float]
         for arm in dict.fromkeys(asked.question.arms())
         if not arm.part(ShuffledLabels) and not arm.part(EvaluationDropout)
     ]
-    trained = {arm: [trial(asked.study, arm, seed) for seed in asked.seeds] for arm in arms}
-    found = {
+    trials = {arm: [trial(asked.study, arm, seed) for seed in asked.seeds] for arm in arms}
+    accuracies = {
         arm: mean(reader.record(job).facts["clean"]["accuracy"] for job in jobs)
-        for arm, jobs in trained.items()
+        for arm, jobs in trials.items()
         if all(map(reader.has, jobs))
     }
-    return found if BASELINE in found else {}
+    return accuracies if BASELINE in accuracies else {}
 
 
 def _chance(asked: Asked, reader: Reader) -> float:
-    return 1 / reader.record(trial(asked.study, BASELINE, asked.seeds[0])).facts["classes"]
+    baseline = reader.record(trial(asked.study, BASELINE, asked.seeds[0]))
+    return 1 / int(baseline.facts["classes"])
 
 
 def _known(effects: Effects) -> Effects:
-    """What has no value at a seed (a phase that cannot be told, an exponent of five eigenvalues) is
-    no effect there.
+    """The effects with 0 where there is no value at a seed: a phase that cannot be told, say, or an
+    exponent of five eigenvalues.
     """
     return tuple(np.nan_to_num(effects).tolist())
 
@@ -291,31 +289,28 @@ def replicate(
     return finding
 
 
-def unreliable(shares: Mapping[Measured, float]) -> bool:
-    """Whether all that was measured is what the fits cannot tell.
+def unreliable(shares: Mapping[Outcome, float]) -> bool:
+    """Whether every outcome rests on fits that cannot be relied on.
 
-    With other metrics beside it, that is a caveat.
+    Where only some do, that is a caveat.
     """
     return max(shares.values()) < RELIABLE_SHARE
 
 
 def _weigh(
-    question: Question, effects: Sequence[Effects], shares: Mapping[Measured, float], alpha: float
+    question: Question, effects: Sequence[Effects], shares: Mapping[Outcome, float], alpha: float
 ) -> Evidence:
     evidence = question.judge(effects, alpha)
     return withheld(evidence) if unreliable(shares) else evidence
 
 
 def withheld(evidence: Evidence) -> Evidence:
-    """The same evidence with the verdict inconclusive: numbers that cannot be relied on decide
-    nothing.
-    """
+    """The same evidence with the verdict inconclusive: unreliable numbers decide nothing."""
     return msgspec.structs.replace(evidence, verdict="inconclusive", decided_at=None)
 
 
 def undecided(finding: Finding, most: int) -> bool:
-    """Whether more seeds, up to `most`, could still decide: not where they could not even if all of
-    them agreed.
+    """Whether more seeds, up to `most`, could still decide, if all of them agreed.
 
     A control gets up to CONTROL_SEEDS, as long as it could still come out supported.
     """
@@ -333,119 +328,119 @@ def undecided(finding: Finding, most: int) -> bool:
 def _fit_matched(
     asked: Asked, seats: list[SeedBench]
 ) -> tuple[Evidence | None, tuple[int, ...], str | None]:
-    question, effects, matched, reasons, unclear = asked.question, [], [], [], 0
+    """The evidence at equal fit, its seeds, and a note on what could not be matched."""
+    question, unclear = asked.question, 0
+    effects: list[Effects] = []
+    matched: list[SeedBench] = []
+    reasons: list[str] = []
+    notes: list[str] = []
     for seat in seats:
         try:
-            ways = [_known(question.answer(seat.bench(at))) for at in ("early", "between", "late")]
+            ways = [_known(question.answer(seat.bench(at))) for at in MATCHES]
         except Unmatched as reason:
             reasons.append(f"seed {seat.seed}: {reason}")
             continue
         effects.append(cautious(ways))
         unclear += any(effect == 0 for effect in effects[-1]) and any(map(any, ways))
         matched.append(seat)
-    notes = (
-        [f"unmatched at {len(reasons)} of {len(seats)} seeds ({'; '.join(reasons)})"]
-        if reasons
-        else []
-    )
+    if reasons:
+        notes.append(f"unmatched at {len(reasons)} of {len(seats)} seeds ({'; '.join(reasons)})")
     if unclear:
         notes.append(
-            f"at {unclear} of {len(seats)} seeds the direction depends on where between two checkpoints the baseline is "
-            "taken, which counts as no effect"
+            f"at {unclear} of {len(seats)} seeds the direction depends on where between two "
+            "checkpoints the baseline is taken, which counts as no effect"
         )
     if not effects:
         return None, (), "; ".join(notes) or None
     shares = _reliable_shares(question, [seat.bench("between") for seat in matched])
     if unreliable(shares):
         notes.append(
-            f"only {min(shares.values()):.0%} of the fits compared can be relied on, so it decides nothing"
+            f"only {min(shares.values()):.0%} of the fits compared can be relied on, so it decides "
+            "nothing"
         )
     evidence = _weigh(question, effects, shares, asked.alpha)
     return evidence, tuple(seat.seed for seat in matched), "; ".join(notes) or None
 
 
 def cautious(ways: Sequence[Effects]) -> Effects:
-    """What effects are at least, however the baseline is matched: the one nearest to 0, or 0 where
-    signs differ.
+    """The effects that hold however the baseline is matched: of several the one nearest to 0, or 0
+    where signs differ.
     """
     table = np.array(ways)
     nearest = np.take_along_axis(table, np.abs(table).argmin(axis=0)[None], axis=0)[0]
-    return tuple(np.where(np.abs(np.sign(table).sum(axis=0)) == len(table), nearest, 0.0).tolist())
+    agree = np.abs(np.sign(table).sum(axis=0)) == len(table)
+    return tuple(np.where(agree, nearest, 0.0).tolist())
 
 
-def _reliable_shares(question: Question, benches: Sequence[Bench]) -> dict[Measured, float]:
+def _reliable_shares(question: Question, benches: Sequence[Bench]) -> dict[Outcome, float]:
     """The share of fits, over layers, arms and seeds, that can be relied on, by outcome."""
-    shares: dict[Measured, list[float]] = {}
+    shares: dict[Outcome, list[float]] = {}
     for part in question.parts():
         for outcome in part.outcomes():
-            found = shares.setdefault(outcome, [])
+            of_pairs = shares.setdefault(outcome, [])
             if not isinstance(outcome, OfData | Score):
-                found += [
+                of_pairs += [
                     outcomes.reliability(outcome, *pair)
                     for bench in benches
                     for pair in part.compared(bench)
                 ]
-    return {outcome: mean(found) if found else 1.0 for outcome, found in shares.items()}
+    return {outcome: mean(of_pairs) if of_pairs else 1.0 for outcome, of_pairs in shares.items()}
 
 
 def _tails(question: Question, benches: Sequence[Bench]) -> dict[str, float]:
     """By part of the network, the mean over seeds of the share of directions that are the tail,
     where one is found.
     """
-    asked = {
+    tails = {
         outcome.part: outcome.tail
         for outcome in question.outcomes()
         if isinstance(outcome, Truncated)
     }
     sizes = {
         part: [truncation.size(bench.state(BASELINE).truncated, part, tail) for bench in benches]
-        for part, tail in asked.items()
+        for part, tail in tails.items()
     }
     return {
-        part: float(np.nanmean(found)) for part, found in sizes.items() if not np.isnan(found).all()
+        part: float(np.nanmean(by_seed))
+        for part, by_seed in sizes.items()
+        if not np.isnan(by_seed).all()
     }
 
 
 def _definitions(
     asked: Asked, benches: Sequence[Bench], evidence: Evidence
 ) -> Iterator[tuple[str, Verdict]]:
+    """The verdict under every named definition of a question's outcome, by the outcome's label."""
     question, first = asked.question, next(iter(asked.question.arms()))
-    outcome = next(iter(question.outcomes()))
-    if not hasattr(question, "outcome"):
+    outcome = question.outcome
+    if outcome is None:
         return
     convolutions = isinstance(outcome, Spectral) and any(
         view.endswith("/flat") for view in benches[0].state(first).views
     )
-    named = _named(outcome, convolutions)
-    if isinstance(outcome, OfData):
-        named = [one for one in named if _measured(one, benches[0], first)]
-    if len(named) == 1:
+    definitions = [
+        definition
+        for definition in outcomes.definitions(outcome, convolutions)
+        if _measured(definition, benches[0], first)
+    ]
+    if len(definitions) == 1:
         return
-    yield named[0].label, evidence.verdict
-    for other in named[1:]:
-        again = question.replace_outcome(other)
+    yield definitions[0].label, evidence.verdict
+    for definition in definitions[1:]:
+        again = question.replace_outcome(definition)
         effects = [_known(again.answer(bench)) for bench in benches]
-        yield (
-            other.label,
-            _weigh(again, effects, _reliable_shares(again, benches), asked.alpha).verdict,
-        )
+        shares = _reliable_shares(again, benches)
+        yield definition.label, _weigh(again, effects, shares, asked.alpha).verdict
 
 
-def _measured(outcome: OfData, bench: Bench, arm: Treatment) -> bool:
-    """Whether a view holds an outcome under this definition: planted and older records may not hold
-    all.
+def _measured(outcome: Outcome, bench: Bench, arm: Treatment) -> bool:
+    """Whether a record holds an outcome under this definition.
+
+    Planted and older views may not hold all; what is read off a network is always there.
     """
+    if not isinstance(outcome, OfData):
+        return True
     try:
         return bool(np.isfinite(bench.of_data(outcome, arm)))
     except KeyError:
         return False
-
-
-def _named(outcome: Measured, convolutions: bool) -> list[Measured]:
-    """The outcome under every named definition of it, itself first."""
-    if isinstance(outcome, Outside):
-        return [
-            outcome,
-            *(msgspec.structs.replace(outcome, held=held) for held in HELD if held != outcome.held),
-        ]
-    return outcomes.definitions(outcome, convolutions)

@@ -1,6 +1,4 @@
-"""What networks are given: images uint8 (n, 3, h, w) or texts (n,) of str, augmented, and made
-tensors of.
-"""
+"""Inputs of networks: images uint8 (n, 3, h, w) or texts (n,) of str, augmented, as tensors."""
 
 from __future__ import annotations
 
@@ -18,20 +16,20 @@ from ddiv.mixing import MIXING, Mixed
 from ddiv.mixing import augmented as augmented_images
 from ddiv.study import Backbone, Bert
 
-# What the inputs of one trial, all its sets together, may take of a GPU's memory, and of what is
-# free there at most this share: other trials need theirs (`ddiv.measure.TRIAL_BYTES`). 50,000
-# images of 224 pixels are 7.5e9 bytes.
+# The most that the inputs of one trial, all its sets together, take of a GPU: bytes, and a share of
+# its free memory. Other trials need theirs (`ddiv.measure.TRIAL_BYTES`). 50,000 images of 224
+# pixels are 7.5e9 bytes.
 RESIDENT_BYTES, RESIDENT_SHARE = 8 << 30, 1 / 3
 
-# So much of a training set is gathered and augmented at once: a second, augmented copy of a large
-# set would be too much.
+# A training set is gathered and augmented in portions of this size: a second, augmented copy of a
+# large set would not fit.
 PORTION_BYTES = 1 << 27
 
 
 def augmented(name: str, inputs: np.ndarray, draws: Generator) -> tuple[np.ndarray, Mixed | None]:
     """Inputs under an augmentation, and how their labels were mixed (None where they were not).
 
-    Raises ValueError on an augmentation that is none of images, or of texts.
+    Raises ValueError on a name that is no augmentation of such inputs.
     """
     if are_texts(inputs):
         from ddiv.text.augment import augment
@@ -42,8 +40,9 @@ def augmented(name: str, inputs: np.ndarray, draws: Generator) -> tuple[np.ndarr
 
 
 def require_augmentation(name: str, texts: bool) -> None:
-    """Raise ValueError, naming those that there are, on an augmentation that is none of texts, or
-    of images.
+    """Raise ValueError on a name that is no augmentation of texts (or of images).
+
+    The message lists the known ones.
     """
     if texts:
         from ddiv.text.augment import require
@@ -58,7 +57,8 @@ def tensor(inputs: np.ndarray, backbone: Backbone) -> Tensor:
     if isinstance(backbone, Bert) != are_texts(inputs):
         kind = "texts" if are_texts(inputs) else "images"
         raise ValueError(
-            f"the backbone {type(backbone).__name__} does not read {kind}: give its study data that it reads"
+            f"the backbone {type(backbone).__name__} does not read {kind}: give its study data "
+            "that it reads"
         )
     if isinstance(backbone, Bert):
         from ddiv.models.bert import tokenise
@@ -68,7 +68,7 @@ def tensor(inputs: np.ndarray, backbone: Backbone) -> Tensor:
 
 
 def _shared(inputs: np.ndarray) -> Tensor:
-    """The array's memory as a tensor; of a memory-mapped file pages are read when they are used."""
+    """The array's memory as a tensor; the pages of a memory-mapped file are read on use."""
     with warnings.catch_warnings():
         # A mapped file is read-only, and nothing here writes to inputs.
         warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
@@ -78,37 +78,39 @@ def _shared(inputs: np.ndarray) -> Tensor:
 def placed(
     sets: Iterable[Tensor], device: torch.device, beside: Sequence[Tensor] = ()
 ) -> list[Tensor]:
-    """Sets of inputs of a trial on the device; `beside` are those of the trial that have been
-    placed before.
+    """Sets of inputs of a trial, on the device where they fit.
 
-    One by one: what would exceed what they may take of a GPU (`RESIDENT_BYTES`) stays where it is.
+    `beside` are the sets of the trial that were placed before. They are placed one by one: a set
+    that would exceed their limit on a GPU (`RESIDENT_BYTES`) stays where it is.
     """
-    found = list(beside)
+    resident = list(beside)
     for inputs in sets:
-        fits = device.type != "cuda" or _fits(inputs, found, device)
-        found.append(inputs.to(device) if fits else inputs)
-    return found[len(beside) :]
+        fits = device.type != "cuda" or _fits(inputs, resident, device)
+        resident.append(inputs.to(device) if fits else inputs)
+    return resident[len(beside) :]
 
 
 def _fits(inputs: Tensor, beside: Sequence[Tensor], device: torch.device) -> bool:
-    taken = sum(one.nbytes for one in beside if one.device.type == "cuda")
-    # by torch: free to this process
+    taken = sum(inputs.nbytes for inputs in beside if inputs.device.type == "cuda")
+    # torch keeps this memory in reserve, so it is free to this process
     kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
     free = torch.cuda.mem_get_info(device)[0] + kept
     return taken + inputs.nbytes <= min(RESIDENT_BYTES, RESIDENT_SHARE * (taken + free))
 
 
 def brought(inputs: Tensor, device: torch.device) -> Tensor:
-    """A part of what `placed` gave, on the device."""
+    """A part of a set that `placed` returned, on the device."""
     if device.type == "cuda" and inputs.device.type == "cpu":
-        inputs = inputs.pin_memory()  # else the copy would hold up both sides
+        inputs = inputs.pin_memory()  # the copy of unpinned memory would hold up both sides
     return inputs.to(device, non_blocking=True)
 
 
 @dataclass(frozen=True)
 class Examples:
-    """A training set: inputs as augmentations of texts take them and as tensors (`placed`), labels
-    (n,) on the device.
+    """A training set.
+
+    `raw` are the inputs as augmentations of texts take them, `inputs` the same as tensors
+    (`placed`), `labels` (n,) lie on the device.
     """
 
     raw: np.ndarray
@@ -118,7 +120,7 @@ class Examples:
 
     @classmethod
     def of(cls, shown: Shown, backbone: Backbone, device: torch.device) -> Examples:
-        """Raises ValueError where the backbone does not read such inputs."""
+        """A training set for a backbone; raises ValueError where that does not read such inputs."""
         (inputs,) = placed([tensor(shown.inputs, backbone)], device)
         return cls(shown.inputs, inputs, torch.from_numpy(shown.labels).long().to(device), backbone)
 
@@ -127,29 +129,31 @@ class Examples:
 
     @property
     def drawn_on(self) -> torch.device:
-        """Where `epoch` draws augmentations: of images, with as many draws as there are pixels,
-        where the pixels are.
+        """The device on which `epoch` draws augmentations.
+
+        Images take as many draws as they have pixels, so these are made where the pixels are.
         """
         return torch.device("cpu") if are_texts(self.raw) else self.labels.device
 
     def epoch(
         self, order: Tensor, batch: int, augmentation: str | None, draws: Generator
     ) -> Iterator[tuple[Tensor, ...]]:
-        """The examples in this order (n,) as batches of tensors on the device: (inputs, labels),
-        and with an augmentation that mixes labels (inputs, labels, the labels mixed in, the shares
-        of the own labels).
+        """The examples in this order (n,) as batches of tensors on the device.
+
+        A batch is (inputs, labels); under an augmentation that mixes labels it is (inputs, labels,
+        the labels mixed in, the shares that its own labels keep).
 
         The order is cut into portions of whole batches. Each is gathered and augmented in the order
-        of the training set; partners to mix with come from the same portion.
+        of the training set; images are mixed with others of the same portion.
         """
         device = self.labels.device
-        for portion in order.split(
-            max(1, PORTION_BYTES // (self.inputs[0].nbytes * batch)) * batch
-        ):
+        batches = max(1, PORTION_BYTES // (self.inputs[0].nbytes * batch))
+        for portion in torch.split(order, batches * batch):
             places = portion.sort().values
             labels = self.labels[places.to(device)]
             inputs, mixed = self._drawn(places, augmentation, draws)
-            for index in torch.searchsorted(places, portion).to(device).split(batch):
+            numbers = torch.searchsorted(places, portion).to(device)
+            for index in torch.split(numbers, batch):
                 yield inputs[index], labels[index], *(mixed.targets(labels, index) if mixed else ())
 
     def _drawn(
@@ -160,8 +164,6 @@ class Examples:
             texts, _ = augmented(augmentation, self.raw[places.numpy()], draws)
             return tensor(texts, self.backbone).to(device), None
         inputs = brought(self.inputs[places.to(self.inputs.device)], device)
-        return (
-            (inputs, None)
-            if augmentation is None
-            else augmented_images(augmentation, inputs, draws)
-        )
+        if augmentation is None:
+            return inputs, None
+        return augmented_images(augmentation, inputs, draws)

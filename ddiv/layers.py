@@ -3,14 +3,14 @@
 A matrix is in several: "all", the "classifier" or the "encoder", the kind of layer that it belongs
 to ("attention-q", ..., "feed-forward", "convolution"), and a view of its own, "layer:" and its
 name. A convolution has two matrices, one for each matricisation (`ddiv.spectra.matrices`); every
-view holds one of them, by the outcome's choice, so that no convolution counts twice.
+view holds the one that the outcome chooses, so that no convolution counts twice.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cache
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 import numpy as np
@@ -38,12 +38,12 @@ class NoSuchLayer(ValueError):
     """A network has no weight matrix in this view; the message lists the views that it has."""
 
 
-def memberships(matrices: Sequence[Mapping]) -> tuple[np.ndarray, np.ndarray]:
-    """The views of a record's matrices (its fact "layers"): ("classifier" or "encoder" (n,),
-    further ones (2, n)).
+def memberships(matrices: Sequence[Mapping[str, Any]]) -> tuple[np.ndarray, np.ndarray]:
+    """The views of a record's matrices (its fact "layers"), (n,) and (2, n).
 
-    The further ones are the part of the network ("" for none) and the layer itself. A convolution's
-    views end in its matricisation, "/flat" or "/pooled".
+    The first array holds "classifier" or "encoder"; the second the part of the network ("" for
+    none) and the layer itself. A convolution's views end in its matricisation, "/flat" or
+    "/pooled".
     """
     return _memberships(
         tuple((matrix["name"], matrix["kind"], matrix["view"]) for matrix in matrices)
@@ -52,37 +52,37 @@ def memberships(matrices: Sequence[Mapping]) -> tuple[np.ndarray, np.ndarray]:
 
 @cache
 def _memberships(matrices: tuple[tuple[str, str, str], ...]) -> tuple[np.ndarray, np.ndarray]:
-    """Of one architecture, by (name, kind, view): the same arrays for all of its records, so that
-    masks are shared.
+    """The same arrays for all records of one architecture, so that masks are shared.
+
+    matrices: (name, kind, view) of each.
     """
     main, parts, names = [], [], []
     for name, kind, view in matrices:
         end = _MATRICISATION.get(kind, "")
+        layer = name.removesuffix(f".{end[1:]}") if end else name
         main.append(view + end)
         parts.append(PARTS[kind] + end if kind in PARTS and view == "encoder" else "")
-        names.append(
-            ONE_LAYER + name.removesuffix(f".{end[1:]}") + end if end else ONE_LAYER + name
-        )
+        names.append(ONE_LAYER + layer + end)
     return np.array(main), np.array([parts, names])
 
 
-# Masks by what they were asked for, with the arrays of views that they belong to: a report asks
-# half a million times.
+# Masks that were asked for, since a report asks half a million times. The arrays of views are kept
+# with them, so that no other array gets the same id.
 _masks: dict[tuple[str, str, int, int], tuple[np.ndarray, np.ndarray, np.ndarray]] = {}
 
 
 def chosen(layers: str, convolution: str, main: np.ndarray, further: np.ndarray) -> np.ndarray:
     """Which matrices are in a view, (n,) booleans. Raises NoSuchLayer where none is."""
-    asked = layers, convolution, id(main), id(further)
-    if asked not in _masks:
-        _masks[asked] = main, further, _mask(layers, convolution, main, further)
-    return _masks[asked][2]
+    key = layers, convolution, id(main), id(further)
+    if key not in _masks:
+        _masks[key] = main, further, _mask(layers, convolution, main, further)
+    return _masks[key][2]
 
 
 def _mask(layers: str, convolution: str, main: np.ndarray, further: np.ndarray) -> np.ndarray:
     names = ("classifier", "encoder") if layers == "all" else (layers,)
     wanted = [name + end for name in names for end in ("", f"/{convolution}")]
-    mask = np.isin(main, wanted) | np.isin(further, wanted).any(axis=0)
+    mask: np.ndarray = np.isin(main, wanted) | np.isin(further, wanted).any(axis=0)
     if not mask.any():
         raise NoSuchLayer(
             f"this network has no weight matrix in the view {layers!r}; it has: "
@@ -92,13 +92,8 @@ def _mask(layers: str, convolution: str, main: np.ndarray, further: np.ndarray) 
 
 
 def available(main: np.ndarray, further: np.ndarray) -> list[str]:
-    """The views that hold at least one matrix: those of `VIEWS` in their order, then the single
-    layers.
-    """
-    there = dict.fromkeys(
-        str(view).removesuffix("/flat").removesuffix("/pooled")
-        for view in (*main, *further.ravel())
-        if view
-    )
+    """The views that hold a matrix: those of `VIEWS` in their order, then the single layers."""
+    views = [str(view) for view in (*main, *further.ravel()) if view]
+    there = dict.fromkeys(view.removesuffix("/flat").removesuffix("/pooled") for view in views)
     single = [view for view in there if view.startswith(ONE_LAYER)]
     return [view for view in VIEWS if view == "all" or view in there] + single

@@ -1,9 +1,8 @@
-"""The ledger of known non-reproductions: `claims/ledger.toml`, read by people and by the plugin
-(design, decision 7).
+"""The ledger of known non-reproductions: `claims/ledger.toml`, read by people and by the plugin.
 
 An entry names a claim that is known not to come out supported on a study, with the verdict to
-expect, since when, and why we think so. A claim that comes out as expected is an expected failure;
-any other verdict of it fails the run and says which way it changed.
+expect, the date since when, and the reason that we see. A claim that comes out as expected is an
+expected failure. Any other verdict of it fails the run and says which way it changed.
 """
 
 from __future__ import annotations
@@ -63,18 +62,20 @@ def entries(path: Path) -> dict[Place, Entry]:
         rows = msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), _File).entry
     except (tomllib.TOMLDecodeError, msgspec.ValidationError, UnicodeDecodeError) as error:
         raise BadLedger(
-            f"{path} cannot be read: {error}. Each [[entry]] needs profile, claim, study, verdict (contradicted or "
-            f"inconclusive), since (a date) and reason, and may have a variant."
+            f"{path} cannot be read: {error}. Each [[entry]] needs profile, claim, study, verdict "
+            "(contradicted or inconclusive), since (a date) and reason, and may have a variant."
         ) from error
     known: dict[Place, Entry] = {}
     for row in rows:
         if not row.reason.strip():
             raise BadLedger(
-                f"{path}: the entry of {row.claim} on {row.study} gives no reason. Say why it does not reproduce."
+                f"{path}: the entry of {row.claim} on {row.study} gives no reason. Say why it does "
+                "not reproduce."
             )
         if row.place in known:
             raise BadLedger(
-                f"{path}: there are two entries of {row.claim} on {row.study} ({row.variant or 'no variant'})."
+                f"{path}: there are two entries of {row.claim} on {row.study} "
+                f"({row.variant or 'no variant'})."
             )
         known[row.place] = row
     return known
@@ -87,11 +88,16 @@ def entry(profile: str, claim: str, study: str, variant: str, path: Path) -> Ent
 
 def as_toml(row: Entry) -> str:
     """An entry as it stands in the file."""
-    lines = ["[[entry]]"]
-    for name in ("profile", "claim", "study", "variant", "verdict"):
-        if value := getattr(row, name):
-            lines.append(f"{name} = {_quoted(value)}")
-    return "\n".join([*lines, f"since = {row.since}", f"reason = {_quoted(row.reason)}", ""])
+    names = {
+        "profile": row.profile,
+        "claim": row.claim,
+        "study": row.study,
+        "variant": row.variant,
+        "verdict": row.verdict,
+    }
+    lines = [f"{name} = {_quoted(value)}" for name, value in names.items() if value]
+    end = f"since = {row.since}", f"reason = {_quoted(row.reason)}", ""
+    return "\n".join(["[[entry]]", *lines, *end])
 
 
 def _quoted(text: str) -> str:
@@ -102,8 +108,8 @@ def _quoted(text: str) -> str:
 def proposals(
     answered: Mapping[Place, str], known: Mapping[Place, Entry], reason: str, today: datetime.date
 ) -> tuple[list[Entry], list[tuple[Entry, str]]]:
-    """What verdicts by place call for: new entries of contradicted claims, and entries whose
-    verdict has changed.
+    """The changes that verdicts by place call for: new entries of contradicted claims, and entries
+    whose verdict is now another.
     """
     new = [
         Entry(profile, claim, study, "contradicted", today, reason, variant)

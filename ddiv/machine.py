@@ -12,25 +12,24 @@ if TYPE_CHECKING:
 
 
 def usable_cores() -> int:
-    """The cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """The number of cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def processor_name() -> str:
     """What the processor calls itself."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
-        return next(
-            line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")
-        )
+        line = next(line for line in lines if line.startswith("model name"))
+        return line.split(":", 1)[1].strip()
     except (OSError, StopIteration):
         return platform.processor() or "unknown"
 
 
 def device_name(device: torch.device) -> str:
-    """What the processor or the GPU calls itself: by this name records are known to be of one kind
-    of device.
-    """
+    """What the processor or the GPU calls itself; it tells records of different devices apart."""
     if device.type != "cuda":
         return processor_name()
     import torch

@@ -13,12 +13,12 @@ from ddiv.train import Progress, train
 from ddiv.trial import GeneratorFit, Job, Samples, Trial, View
 from ddiv.views import diversity
 
-# What a trial of a ViT-B/32 at 224 pixels may take of a GPU, estimated: weights, gradients and
-# Adam's state 1.4 GB, the captured step 2, a batch of evaluation 2, a portion under augmentation 4,
-# CUDA itself 0.5; and images.
+# An estimate of the GPU memory that a trial of a ViT-B/32 at 224 pixels takes: weights, gradients
+# and Adam's state 1.4 GB, the captured step 2, a batch of evaluation 2, a portion under
+# augmentation 4, CUDA itself 0.5; and the images.
 TRIAL_BYTES = (10 << 30) + RESIDENT_BYTES
 
-# Of a trial on a GPU, for the spectra that are computed meanwhile.
+# Threads of a trial on a GPU, which compute spectra meanwhile.
 GPU_TRIAL_THREADS = 4
 
 
@@ -31,9 +31,8 @@ def measure(
 ) -> Record:
     """Measure one job, given the records that it reads (`trial.requires`).
 
-    One CPU thread: trials run side by side (see `ddiv.plan`).
-
-    Raises NoSuchDevice, and what the training raises.
+    On a CPU it takes one thread, since trials run side by side (see `ddiv.plan`). Raises
+    NoSuchDevice, and the errors of training.
     """
     chosen = choose_device(device)
     prepare(chosen)
@@ -54,11 +53,9 @@ def measure(
 
 
 def prepare(device: torch.device) -> None:
-    """Set what holds for all of torch in a process that measures on this device: its threads, and
-    fp32 that is fp32.
-    """
+    """Set torch's threads for measuring on this device, and keep TF32 off, in this process."""
     torch.set_num_threads(1 if device.type == "cpu" else min(GPU_TRIAL_THREADS, usable_cores()))
-    # torch allows it for convolutions, though not for products of matrices
+    # By default torch allows TF32 for convolutions, though not for products of matrices.
     torch.backends.cudnn.allow_tf32 = False
 
 
@@ -79,12 +76,12 @@ def choose_device(name: str | None) -> torch.device:
 
 
 def trials_at_once(device: torch.device) -> int:
-    """How many trials run side by side unless told otherwise: one a core; on a GPU one for each
-    `TRIAL_BYTES` that are free.
+    """The default number of trials that run side by side.
 
-    They are processes that take turns on the GPU. Under NVIDIA's Multi-Process Service
-    (`nvidia-cuda-mps-control -d`) their kernels run at the same time, which small batches gain most
-    from. For smaller models ask for more with --slots.
+    It is one for each core, on a GPU one for each `TRIAL_BYTES` of free memory. Trials are
+    processes that take turns on the GPU. Under NVIDIA's Multi-Process Service
+    (`nvidia-cuda-mps-control -d`) their kernels run at the same time, which helps small batches
+    most. For smaller models --slots asks for more.
     """
     if device.type != "cuda":
         return usable_cores()

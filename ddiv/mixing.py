@@ -1,6 +1,4 @@
-"""Augmentations that mix two images and their labels: mixup (Zhang et al. 2018) and CutMix (Yun et
-al. 2019).
-"""
+"""Augmentations that mix images and labels: mixup (Zhang et al. 2018), CutMix (Yun et al. 2019)."""
 
 from __future__ import annotations
 
@@ -17,16 +15,19 @@ MIXING = ("cutmix", "mixup")
 
 @dataclass(frozen=True)
 class Mixed:
-    """Whom each image was mixed with (n,), and the share (n,) of its own label that it keeps; on
-    the images' device.
+    """How the labels of n images were mixed; tensors (n,) on the images' device.
+
+    `partner` is the image that each was mixed with, `weight` the share of its own label that it
+    keeps.
     """
 
     partner: Tensor
     weight: Tensor
 
     def targets(self, labels: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
-        """Of a batch `index` (k,), given all labels (n,): the labels mixed in (k,), and the shares
-        (k,) of its own.
+        """The labels mixed into a batch (k,), and the shares (k,) that its own labels keep.
+
+        `labels` (n,) are those of all images, `index` (k,) says which of them are in the batch.
         """
         return labels[self.partner[index]], self.weight[index]
 
@@ -34,10 +35,12 @@ class Mixed:
 def cross_entropy(
     outputs: Tensor, labels: Tensor, others: Tensor | None = None, weight: Tensor | None = None
 ) -> Tensor:
-    """The mean cross-entropy of outputs (k, classes) against labels (k,); with what `Mixed.targets`
-    gives, against both.
+    """The mean cross-entropy of outputs (k, classes) against labels (k,).
+
+    Given `others` and `weight` as `Mixed.targets` returns them, it is the mixture of the
+    cross-entropies against both labels. Both are given, or neither.
     """
-    if others is None:
+    if others is None or weight is None:
         return F.cross_entropy(outputs, labels)
     own = F.cross_entropy(outputs, labels, reduction="none")
     other = F.cross_entropy(outputs, others, reduction="none")
@@ -45,11 +48,10 @@ def cross_entropy(
 
 
 def augmented(name: str, images: Tensor, generator: Generator) -> tuple[Tensor, Mixed | None]:
-    """Images uint8 (n, 3, h, w) under an augmentation, and how their labels were mixed (None where
-    they were not).
+    """Images uint8 (n, 3, h, w) under an augmentation, and how their labels were mixed.
 
-    Draws are made on the generator's device, what is computed on the images'. Raises ValueError as
-    `augment` does.
+    The second is None where labels were not mixed. Draws are made on the generator's device, the
+    rest is computed on the images'. Raises ValueError as `augment` does.
     """
     if name not in MIXING:
         return augment(name, images, generator), None
@@ -60,9 +62,8 @@ def augmented(name: str, images: Tensor, generator: Generator) -> tuple[Tensor, 
     others = images[partner]
     if name == "mixup":
         share = weight[:, None, None, None]
-        return (share * images + (1 - share) * others).round_().to(torch.uint8), Mixed(
-            partner, weight
-        )
+        mixture = (share * images + (1 - share) * others).round_().to(torch.uint8)
+        return mixture, Mixed(partner, weight)
     box = _boxes(weight, height, width, generator)
     kept = 1 - box.flatten(1).float().mean(1)
     return torch.where(box[:, None], others, images), Mixed(partner, kept)
@@ -74,12 +75,8 @@ def _boxes(weight: Tensor, height: int, width: int, generator: Generator) -> Ten
     inside = []
     for length in (height, width):
         half = (side * length / 2)[:, None]
-        centre = (
-            torch.rand((len(weight), 1), generator=generator, device=generator.device).to(
-                weight.device
-            )
-            * length
-        )
-        at = torch.arange(length, device=weight.device) + 0.5
-        inside.append((at - centre).abs() <= half)
+        place = torch.rand((len(weight), 1), generator=generator, device=generator.device)
+        centre = place.to(weight.device) * length
+        pixel = torch.arange(length, device=weight.device) + 0.5
+        inside.append((pixel - centre).abs() <= half)
     return inside[0][:, :, None] & inside[1][:, None, :]

@@ -8,6 +8,7 @@ import time
 from argparse import Namespace
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ddiv import ledger
 from ddiv import run as runs
@@ -15,8 +16,11 @@ from ddiv.data.root import FOLDER_VARIABLE
 from ddiv.machine import usable_cores
 from ddiv.profiles import PROFILES, Profile, of_file, profile
 
-# Those without which a test asks something else, with their defaults.
-ASKING = {
+if TYPE_CHECKING:
+    import pytest
+
+# The options that decide what a test asks, with their defaults.
+ASKING: dict[str, object] = {
     "profile": "embedded",
     "study": None,
     "data_root": None,
@@ -27,7 +31,7 @@ ASKING = {
 }
 
 
-def add(group) -> None:
+def add(group: pytest.OptionGroup) -> None:
     """Add the options to a group of pytest's parser."""
     group.addoption(
         "--profile",
@@ -38,20 +42,23 @@ def add(group) -> None:
     group.addoption(
         "--study",
         metavar="FILE",
-        help="a Python file that defines STUDY, a ddiv.study.Study (or STUDIES, a tuple of them), or a TOML file "
-        "of the same, to put the claims to in place of a profile's",
+        help="a file of studies to put the claims to in place of a profile's: a Python file that "
+        "defines STUDY, a ddiv.study.Study (or STUDIES, a tuple of them), or a TOML file of the "
+        "same",
     )
     group.addoption(
         "--data-root",
         metavar="FOLDER",
-        help="where the data sets lie that ddiv doesn't make itself (default: $DDIV_DATA, or ddiv/data in the "
-        "user's cache folder); `ddiv fetch` lists them. Tests of a study without its data are skipped, saying so",
+        help="where the data sets lie that ddiv doesn't make itself (default: $DDIV_DATA, or "
+        "ddiv/data in the user's cache folder); `ddiv fetch` lists them. Tests of a study without "
+        "its data are skipped, saying so",
     )
     group.addoption(
         "--plan",
         action="store_true",
-        help="run no test: say how many trials the selected tests need and how many are stored, and what time, "
-        "disk and memory the others take on this machine, by stored records and a short calibration",
+        help="run no test: say how many trials the selected tests need and how many are stored, "
+        "and what time, disk and memory the others take on this machine, by stored records and a "
+        "short calibration",
     )
     group.addoption(
         "--seeds",
@@ -63,16 +70,16 @@ def add(group) -> None:
         "--max-seeds",
         type=int,
         metavar="N",
-        help="a claim that is still undecided gets more seeds, up to N (default: the profile's; fewer than 6 "
-        "cannot decide)",
+        help="a claim that is still undecided gets more seeds, up to N (default: the profile's; "
+        "fewer than 6 cannot decide)",
     )
     group.addoption(
         "--first-seed",
         type=int,
         default=ASKING["first_seed"],
         metavar="N",
-        help="number the seeds from N: another N repeats the claims with fresh draws (default: 0; the ledger "
-        "speaks of that block)",
+        help="number the seeds from N: another N repeats the claims with fresh draws (default: 0; "
+        "the ledger speaks of the seeds from 0)",
     )
     group.addoption(
         "--budget",
@@ -94,25 +101,27 @@ def add(group) -> None:
         "--slots",
         type=int,
         metavar="N",
-        help="trials in flight at once over all workers (default: one a core, one thread each; on a GPU as many "
-        "as its free memory takes)",
+        help="trials in flight at once over all workers (default: one per core, one thread each; "
+        "on a GPU as many as its free memory takes)",
     )
 
 
 def set_data_root(options: Namespace) -> None:
-    """Name the folder of --data-root in the environment, where workers and `ddiv.data.root` find
-    it. Raises ValueError.
+    """Put the folder of --data-root into the environment, for workers and `ddiv.data.root`.
+
+    Raises ValueError where there is no such folder.
     """
     if options.data_root:
         if not Path(options.data_root).is_dir():
             raise ValueError(
-                f"--data-root: there is no folder {options.data_root}. `ddiv fetch` says what may lie in it"
+                f"--data-root: there is no folder {options.data_root}. "
+                "`ddiv fetch` says what may lie in it"
             )
         os.environ[FOLDER_VARIABLE] = str(Path(options.data_root).resolve())
 
 
 def chosen(options: Namespace) -> Profile:
-    """The profile, or that of the file of studies. Raises ValueError."""
+    """The profile that is named, or that of the file of studies. Raises ValueError."""
     return of_file(Path(options.study)) if options.study else profile(options.profile)
 
 
@@ -121,9 +130,9 @@ def started(
 ) -> runs.Run:
     """The run that begins now, of a project in the folder `root`.
 
-    Raises ValueError on options that cannot be.
+    Raises ValueError on options that are not possible, and on a ledger that cannot be read.
     """
-    ledger.entries(root / ledger.FILE)
+    ledger.entries(root / ledger.FILE)  # raises BadLedger now, not at the first claim
     count = studies.seeds if options.seeds is None else options.seeds
     seeds, most = runs.block_of_seeds(
         options.first_seed, count, options.max_seeds, studies.max_seeds
@@ -146,24 +155,25 @@ def started(
 
 
 def slots(options: Namespace) -> int:
-    """How many trials are measured at once: as asked for, else one a core, or what the GPU takes.
+    """How many trials are measured at once: --slots, else one per core, or what the GPU takes.
 
     Raises NoSuchDevice.
     """
-    if options.device is None and not (
-        shutil.which("nvidia-smi") or Path("/dev/nvidiactl").exists()
-    ):
-        # without torch, which takes seconds to import and would say the same
-        return options.slots or usable_cores()
+    wanted: int | None = options.slots
+    has_gpu = shutil.which("nvidia-smi") or Path("/dev/nvidiactl").exists()
+    if options.device is None and not has_gpu:
+        # torch would say the same, and takes seconds to import.
+        return wanted or usable_cores()
     from ddiv.measure import choose_device, trials_at_once
 
     device = choose_device(options.device)
-    return options.slots or trials_at_once(device)
+    return wanted or trials_at_once(device)
 
 
 def asking(options: Namespace, root: Path) -> Iterator[str]:
-    """The given options of `ASKING`, with paths that are right in the folder `root`, where a rerun
-    is to work.
+    """The options of `ASKING` that do not have their defaults, as arguments for a rerun.
+
+    Paths are written as they are seen from the folder `root`, in which a rerun works.
     """
     for name, default in ASKING.items():
         value = getattr(options, name)

@@ -1,26 +1,17 @@
-"""The paper's own studies (v1 section 3 and appendix, v2): sizes, doses and hyper-parameters are
-the paper's where it says.
+"""The paper's own studies (v1 section 3 and appendix, v2).
 
-It trains the classification layer and the image encoder for 5 epochs at a learning rate of 1e-5 and
-a batch of 32. Where it is silent, the choice is marked below.
+Sizes, doses and hyper-parameters are the paper's where it tells them. It trains the classification
+layer and the image encoder for 5 epochs at a learning rate of 1e-5 and a batch of 32. Choices that
+it does not tell are marked below.
 """
 
 from __future__ import annotations
 
-from functools import partial
+import msgspec
 
+from ddiv.profiles import AUGMENTATIONS, EXTREME, TENTHS
 from ddiv.source import OpenAI, Setting, StableDiffusion
-from ddiv.study import (
-    Bert,
-    Complaints,
-    Data,
-    DomainNet,
-    OpenClip,
-    Published,
-    Recipe,
-    ResNet18,
-    Study,
-)
+from ddiv.study import Bert, Complaints, DomainNet, OpenClip, Published, Recipe, ResNet18, Study
 
 CLIP = {"vit-b32": OpenClip("ViT-B-32", "openai"), "rn50": OpenClip("RN50", "openai")}
 TITLES = {
@@ -31,43 +22,31 @@ TITLES = {
     "stanford-cars": "Stanford Cars",
     "domainnet": "DomainNet (real)",
 }
-AUGMENTATIONS = (
-    "auto",
-    "rand",
-    "augmix",
-    "trivial",
-    "noise10",
-    "noise30",
-    "noise50",
-    "auto-v1",
-    "auto-v2",
-    "auto-v3",
-)
 RATES, DECAYS = (0.1, 0.3, 0.5, 0.7), (1e-5, 5e-5, 1e-4, 5e-4, 1e-3, 5e-3)
 SHARES = (0.15, 0.25, 0.35)
 FINE_TUNED = Recipe(
     epochs=5, batch=32, lr=1e-5, checkpoints=(0, 0.25, 0.5, 0.75, 1, 1.5, 2, 3, 4, 5)
 )
-# Not in the paper: how many images are scored, how early the early-stopped baseline stops (both as
-# in the embedded profile).
+# Not in the paper: how many images are scored, and after which part of its epochs the early-stopped
+# baseline stops.
 VIEW, EARLY_STOP = 1000, 0.4
 
 
 def studies() -> tuple[Study, ...]:
-    """CLIP's two towers on six datasets, synthetic images on DomainNet, a ResNet-18 from scratch,
+    """All studies of the paper.
+
+    CLIP's two towers on six datasets, synthetic images on DomainNet, a ResNet-18 from scratch, and
     BERT on complaints.
     """
     # "Because of limitations of computing resources, CIFAR-10/100 and DomainNet(Real) refer to a
     # subset that samples 5000 images" with the ResNet (figure 6). Of DomainNet's tests at most 40
-    # images a class (not in the paper: 28,000 in all).
-    published = [
-        *map(Published, ("cifar10", "cifar100", "imagenette", "flowers102", "stanford-cars"))
-    ]
-    whole = (*published, DomainNet(test_per_class=40))
+    # images a class are used (not in the paper: 28,000 in all).
+    rest = (Published("imagenette"), Published("flowers102"), Published("stanford-cars"))
+    whole = (Published("cifar10"), Published("cifar100"), *rest, DomainNet(test_per_class=40))
     small = (
         Published("cifar10", per_class=500),
         Published("cifar100", per_class=50),
-        *published[2:],
+        *rest,
         DomainNet(train=5000, test_per_class=40),
     )
     return (
@@ -79,20 +58,16 @@ def studies() -> tuple[Study, ...]:
     )
 
 
-def _fine_tuned(tower: str, data: Data, **further: object) -> Study:
-    name = data.name if isinstance(data, Published) else "domainnet"
-    few = (
-        ", 5,000 images"
-        if isinstance(data, DomainNet)
-        and data.train == 5000
-        or isinstance(data, Published)
-        and data.per_class
-        else ""
-    )
-    study = partial(
-        Study,
+def _fine_tuned(tower: str, data: Published | DomainNet) -> Study:
+    name: str
+    if isinstance(data, Published):
+        name, is_subset = data.name, data.per_class > 0
+    else:
+        name, is_subset = "domainnet", data.train == 5000
+    images = ", 5,000 images" if is_subset else ""
+    return Study(
         name=f"clip-{tower}-{name}",
-        title=f"CLIP {CLIP[tower].model}, fine-tuned on {TITLES[name]}{few}",
+        title=f"CLIP {CLIP[tower].model}, fine-tuned on {TITLES[name]}{images}",
         data=data,
         backbone=CLIP[tower],
         recipe=FINE_TUNED,
@@ -103,29 +78,28 @@ def _fine_tuned(tower: str, data: Data, **further: object) -> Study:
         very_large_dropout=0.9,
         combinations=((0.1, 1e-5), (0.1, 5e-3), (0.5, 1e-5), (0.5, 5e-3)),
         augmentations=AUGMENTATIONS,
-        extreme_augmentations=("auto-v2", "auto-v3"),
+        extreme_augmentations=EXTREME,
         early_stop=EARLY_STOP,
         view_size=VIEW,
         embedders=(CLIP["vit-b32"],),
     )
-    return study(**further)
 
 
 def _synthetic_images() -> Study:
-    """Table 2.
+    """Table 2, on the small subset of DomainNet.
 
-    A generation of its own for every seed costs 5,000 images of Stable Diffusion each, so this is
-    the small subset.
+    Every seed has images of its own from Stable Diffusion, 5,000 of them, so the whole set would
+    cost too much.
     """
-    return _fine_tuned(
-        "vit-b32",
-        DomainNet(train=5000, test_per_class=40),
+    return msgspec.structs.replace(
+        _fine_tuned("vit-b32", DomainNet(train=5000, test_per_class=40)),
         name="clip-vit-b32-domainnet-synthetic",
-        title="CLIP ViT-B-32, fine-tuned on 5,000 images of DomainNet (real), some of them from Stable Diffusion v1-5",
+        title="CLIP ViT-B-32, fine-tuned on 5,000 images of DomainNet (real), some of them from "
+        "Stable Diffusion v1-5",
         generator=StableDiffusion(),
         settings=(Setting("v1-5", guidance=7.5),),
         shares=(SHARES,),
-        # as few images as the smallest class has
+        # As few images as the smallest class has.
         class_counts=(2, 5, 10, 20, 50, 100, 142),
         class_view_size=70,
         dropout_rates=(),
@@ -138,7 +112,7 @@ def _synthetic_images() -> Study:
 
 
 def _from_scratch() -> Study:
-    """Hyper-parameters and doses are not in the paper's text: usual ones."""
+    """A ResNet-18. The paper's text tells no hyper-parameters or doses: these are usual ones."""
     return Study(
         name="resnet18-cifar10",
         title="ResNet-18 from scratch on CIFAR-10",
@@ -155,7 +129,7 @@ def _from_scratch() -> Study:
         single_placement_rates=(0.2,),
         decays=DECAYS,
         augmentations=AUGMENTATIONS,
-        extreme_augmentations=("auto-v2", "auto-v3"),
+        extreme_augmentations=EXTREME,
         early_stop=EARLY_STOP,
         view_size=VIEW,
         embedders=(CLIP["vit-b32"],),
@@ -163,12 +137,11 @@ def _from_scratch() -> Study:
 
 
 def _complaints() -> Study:
-    """v2's language half.
+    """The part of v2 on language.
 
-    The classes are products and issues; sizes and hyper-parameters are usual ones for BERT.
+    The classes are products and issues. Sizes and hyper-parameters are usual ones for BERT.
     """
     bert = Bert("bert-base-uncased", max_tokens=256)
-    tenths = tuple(round(0.1 * step, 1) for step in range(1, 11))
     return Study(
         name="bert-complaints",
         title="BERT base, fine-tuned on the CFPB's consumer complaints",
@@ -190,7 +163,7 @@ def _complaints() -> Study:
         early_stop=EARLY_STOP,
         generator=OpenAI(),
         settings=(Setting("variations", variant="variations"), Setting("additional")),
-        shares=(tenths, tenths),
+        shares=(TENTHS, TENTHS),
         view_size=VIEW,
         embedders=(bert,),
     )

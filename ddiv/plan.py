@@ -1,11 +1,11 @@
 """Work together: several processes measure one list of jobs, each job once.
 
-Every worker of a pytest run holds the same plan. One that needs a job which another is measuring
-takes the next missing one of the plan instead of waiting. What undecided claims ask for later is in
-nobody's plan, so it is noted in the run's folder, and a worker without tests helps with it as long
-as another may ask. Locks are the operating system's (`filelock`), so those of a killed process are
-free at once. The number of trials in flight is limited to the slots of the machine: with more
-runnable threads than cores everything collapses (prototype.md).
+Every worker of a pytest run holds the same plan. A worker that needs a job which another worker is
+measuring does not wait: it takes the next missing job of the plan. Jobs that undecided claims ask
+for later are in nobody's plan. They are noted in the run's folder, and a worker without tests helps
+with them as long as another worker may still ask. Locks are the operating system's (`filelock`), so
+the locks of a killed process are free at once. The number of jobs in flight is limited to the slots
+of the machine, because more runnable threads than cores slow each other down.
 """
 
 from __future__ import annotations
@@ -41,7 +41,10 @@ class Finished(msgspec.Struct):
 
 
 class Working(msgspec.Struct):
-    """What one worker is at, for the progress line."""
+    """The job that one worker is measuring now, for the progress line.
+
+    `share` of it is done, from 0 to 1; `since` is when it began, in seconds since the epoch.
+    """
 
     worker: str
     key: str
@@ -55,11 +58,10 @@ Measure = Callable[[Job, Mapping[Job, Record], Callable[[float], None]], Record]
 
 @dataclass
 class Crew:
-    """One worker's part in a run: `obtain` returns records, measuring what is missing along the
-    plan.
+    """One worker's part in a run: `obtain` returns records and measures those that are missing.
 
-    `folder` is the run's folder, shared by all workers; `measure` turns a job into a record, given
-    the records that it reads (`trial.requires`), which are measured before it.
+    `folder` is the run's folder, shared by all workers. `measure` turns a job into a record, given
+    the records that the job reads (`trial.requires`). These are measured before it.
     """
 
     store: Store
@@ -82,15 +84,15 @@ class Crew:
             for job in missing:
                 if failure := self._failure(job):
                     raise JobFailed(failure)
-            if not self._take_one(
-                [*trials.with_requirements(missing), *self.plan]
-            ) and not self._take_one(self._wanted()):
+            own = [*trials.with_requirements(missing), *self.plan]
+            if not (self._take_one(own) or self._take_one(self._wanted())):
                 time.sleep(POLL_SECONDS)
         return {job: self._record(job) for job in wanted}
 
     def drain(self) -> None:
-        """Measure what there is to measure until no worker has tests any more: for one that has
-        none left itself.
+        """Measure missing jobs until no worker has tests any more.
+
+        For a worker that has no tests left itself.
         """
         if self._at_tests is not None:
             self._at_tests.release()
@@ -102,15 +104,18 @@ class Crew:
         return any(not self._have(job) and not self._failure(job) for job in jobs)
 
     def _sign_in(self) -> None:
-        """Hold a lock as long as this worker has tests; the system releases it if the worker is
-        killed.
+        """Hold a lock as long as this worker has tests.
+
+        The system releases it if the worker is killed.
         """
         if self._at_tests is None:
             folder = self.folder / "at-tests"
             folder.mkdir(parents=True, exist_ok=True)
             self._at_tests = FileLock(folder / self.worker, thread_local=False)
-            with suppress(Timeout):  # a namesake in this very process holds it, which says as much
-                # another worker may be trying whether it is free
+            # Waiting a moment, because another worker may hold the lock while it tests whether it
+            # is free. It stays taken only where another crew of this process with the same worker
+            # name holds it, and that tells the others the same.
+            with suppress(Timeout):
                 self._at_tests.acquire(timeout=POLL_SECONDS)
 
     def _others_at_tests(self) -> bool:
@@ -125,12 +130,11 @@ class Crew:
         planned = set(self.plan)
         for job in jobs:
             if job not in planned:
-                write_atomically(
-                    self.folder / "wanted" / trials.key(job), trials.canonical(job), durable=False
-                )
+                note = self.folder / "wanted" / trials.key(job)
+                write_atomically(note, trials.canonical(job), durable=False)
 
     def _wanted(self) -> list[Job]:
-        """What all workers asked for beyond the plan, with what that needs."""
+        """The jobs that all workers asked for beyond the plan, with all that these read."""
         for path in self.folder.glob("wanted/[!.]*"):
             if path.name not in self._noted:
                 self._noted[path.name] = trials.decode(path.read_bytes())
@@ -154,54 +158,50 @@ class Crew:
         if slot is None:
             return False
         try:
-            for job in dict.fromkeys(candidates):
-                if (
-                    self._have(job)
-                    or self._failure(job)
-                    or not all(map(self._have, trials.requires(job)))
-                ):
-                    continue
-                lock = self.store.lock(trials.key(job))
-                try:
-                    lock.acquire(blocking=False)
-                except Timeout:
-                    continue
-                try:
-                    if not self._have(job):
-                        self._measure(job)
-                        return True
-                finally:
-                    lock.release()
-            return False
+            return any(self._try(job) for job in dict.fromkeys(candidates) if self._ready(job))
         finally:
             slot.release()
 
+    def _ready(self, job: Job) -> bool:
+        """Whether this job is still to be measured, and all that it reads is there."""
+        done = self._have(job) or self._failure(job)
+        return not done and all(map(self._have, trials.requires(job)))
+
+    def _try(self, job: Job) -> bool:
+        """Measure a job. False where another worker is at it, or has just finished it."""
+        lock = self.store.lock(trials.key(job))
+        try:
+            lock.acquire(blocking=False)
+        except Timeout:
+            return False
+        try:
+            if self._have(job):
+                return False
+            self._measure(job)
+            return True
+        finally:
+            lock.release()
+
     def _measure(self, job: Job) -> None:
         key, started = trials.key(job), time.time()
+        note = self.folder / "working" / f"{self.worker}.json"
 
         def report(share: float) -> None:
             state = Working(self.worker, key, job.label, share, started)
             with suppress(OSError):  # a progress line is not worth a trial
-                write_atomically(
-                    self.folder / "working" / f"{self.worker}.json",
-                    msgspec.json.encode(state),
-                    durable=False,
-                )
+                write_atomically(note, msgspec.json.encode(state), durable=False)
 
         report(0.0)
         try:
-            self.store.save(
-                self.measure(
-                    job, {needed: self._record(needed) for needed in trials.requires(job)}, report
-                )
-            )
+            records = {needed: self._record(needed) for needed in trials.requires(job)}
+            self.store.save(self.measure(job, records, report))
         except Exception as error:
-            # Another test's job must not fail this test: note it for those that need it.
-            text = f"{type(error).__name__}: {error}" if not str(error) else str(error)
-            self._note_failure(job, text)
+            # This may be another test's job, so its failure must not fail the present test: it is
+            # noted for the tests that need the job.
+            self._note_failure(job, str(error) or f"{type(error).__name__}: {error}")
             return
         finally:
-            (self.folder / "working" / f"{self.worker}.json").unlink(missing_ok=True)
+            note.unlink(missing_ok=True)
         line = Finished(key, kind(job), job.label, time.time() - started, self.worker)
         with open(self.folder / "journal.jsonl", "ab") as journal:
             journal.write(msgspec.json.encode(line) + b"\n")
@@ -218,29 +218,27 @@ class Crew:
 
     def _note_failure(self, job: Job, text: str) -> None:
         self._failures[trials.key(job)] = text
-        with suppress(OSError):  # on a full disk the others will find out as this worker did
+        with suppress(OSError):  # on a full disk the other workers will fail as this one did
             write_atomically(self._failure_note(job), text.encode())
 
     def _failure_note(self, job: Job) -> Path:
         return self.folder / "failed" / f"{trials.key(job)}.txt"
 
     def _failure(self, job: Job) -> str | None:
-        """Why this job, or one that it reads, failed in this run, in whichever worker; None where
-        none did.
-        """
+        """Why this job, or a job that it reads, failed in any worker of this run; or None."""
         note = self._failure_note(job)
         own = self._failures.get(trials.key(job)) or (note.read_text() if note.exists() else None)
         return own or next(filter(None, map(self._failure, trials.requires(job))), None)
 
 
 def kind(job: Job) -> str:
-    """Jobs of one kind take about the same time: what is measured, on which backbone and data."""
+    """The types of a job, its backbone and its data: jobs of one kind take about the same time."""
     parts = (job, getattr(job, "backbone", None), job.data)
     return "/".join(type(part).__name__ for part in parts if part is not None)
 
 
 def journal(folder: Path) -> list[Finished]:
-    """The jobs measured in a run so far, in the order of their completion."""
+    """The jobs that a run has measured until now, in the order of their completion."""
     path = folder / "journal.jsonl"
     if not path.exists():
         return []
@@ -249,11 +247,11 @@ def journal(folder: Path) -> list[Finished]:
 
 
 def working(folder: Path) -> list[Working]:
-    """What the workers of a run are at now."""
+    """The jobs that the workers of a run are measuring now."""
     states = []
     for path in sorted(folder.glob("working/*.json")):
         try:
             states.append(msgspec.json.decode(path.read_bytes(), type=Working))
         except (OSError, msgspec.DecodeError):
-            continue  # finished between the listing and the reading
+            continue  # the job was finished between the listing and the reading
     return states

@@ -1,5 +1,4 @@
-"""The pytest plugin: options, planning, progress, verdicts in the summary, and the report at the
-end.
+"""The pytest plugin: options, planning, progress, verdicts in the summary, the report at the end.
 
 The only module of ddiv that imports pytest. It delegates: options are in `ddiv.options`, planning
 and cooperation in `ddiv.plan`, what a run will take in `ddiv.forecast`, answers in `ddiv.finding`,
@@ -13,8 +12,10 @@ import shlex
 import time
 import traceback
 from collections import Counter
+from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
@@ -25,27 +26,31 @@ from ddiv import trial as trials
 from ddiv.claim import NotApplicable
 from ddiv.data.root import BadData
 from ddiv.finding import CONTROL_SHARE, Asked, Reader
-from ddiv.plan import Crew
+from ddiv.plan import Crew, Measure
 from ddiv.profiles import Profile
 from ddiv.progress import ProgressLine
-from ddiv.store import Store, StoreError
+from ddiv.store import Record, Store, StoreError
 from ddiv.study import Study
-from ddiv.testing import parameters, variant
+from ddiv.testing import ClaimTest, parameters, variant
 from ddiv.trial import Job
 from ddiv.wording import Tally, tally
 
+if TYPE_CHECKING:
+    from xdist.workermanage import WorkerController  # type: ignore[import-untyped]  # has no types
+
 SESSION = pytest.StashKey["Session"]()
+# The question of a test.
 ASKED = pytest.StashKey[Asked]()
-# a study whose data or weights are not at hand, and how to get them
+# The name of a study whose data or weights are not at hand, and how to get them.
 ABSENT = pytest.StashKey[tuple[str, str]]()
-# why. Not by a marker: then pytest's summary would show the line once for every test
+# Why a test is skipped. Not a marker: then pytest's summary would show one line for every test.
 SKIPPED = pytest.StashKey[str]()
 VERDICT = "ddiv verdict"
 
 
 @dataclass
 class Session:
-    """What one process of a pytest session works with."""
+    """The values that one process of a pytest session works with."""
 
     store: Store
     profile: Profile
@@ -58,8 +63,10 @@ class Session:
 
     @property
     def binding(self) -> bool:
-        """Whether a verdict other than the ledger's is a change: a run with fewer or other seeds
-        may well decide otherwise.
+        """Whether a verdict other than the ledger's is a change.
+
+        A run with fewer or other seeds, or with a budget, may well decide otherwise than the
+        ledger says, and then nothing has changed.
         """
         return (
             self.run.max_seeds >= self.profile.max_seeds
@@ -73,6 +80,7 @@ class Session:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add ddiv's options to pytest's."""
     group = parser.getgroup(
         "ddiv",
         "ddiv: claims of papers, checked by training models "
@@ -82,32 +90,28 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    """Make this process's `Session`, and stop at once where options or the store are not usable."""
     config.addinivalue_line("markers", "claim: a claim of a paper, put to a study")
     store = Store(
         config.getoption("store") or os.environ.get("DDIV_STORE") or config.rootpath / ".ddiv"
     )
     worker = getattr(config, "workerinput", {})
+    plans = config.getoption("plan")
     try:
         options.set_data_root(config.option)
-        chosen = options.chosen(config.option)
-        if "ddiv_run" in worker:
-            run = msgspec.json.decode(worker["ddiv_run"], type=runs.Run)
-        else:
-            command = shlex.join(["pytest", *map(str, config.invocation_params.args)])
-            run = options.started(
-                config.option, chosen, config.rootpath, command, bool(config.getini("strict"))
-            )
+        profile = options.chosen(config.option)
+        run = _run(config, profile, worker)
     except ValueError as error:
         raise pytest.UsageError(str(error)) from None
-    # one process counts and calibrates: xdist's workers, told by now, are not started
-    if config.getoption("plan"):
+    if plans:
+        # One process counts and calibrates. xdist reads these options later, and starts no workers.
         config.option.dist, config.option.tx = "no", []
     _limit_threads()
-    mine = not worker and _asks_for_claims(config)
+    controls = not worker and _asks_for_claims(config)
     try:
-        if mine:
+        if controls:
             run = msgspec.structs.replace(run, slots=options.slots(config.option))
-            if not config.getoption("plan"):
+            if not plans:
                 store.check_writable()
     except (StoreError, ValueError) as error:
         raise pytest.UsageError(str(error)) from None
@@ -118,12 +122,21 @@ def pytest_configure(config: pytest.Config) -> None:
         slots=run.slots,
         worker=worker.get("workerid", "main"),
     )
-    page = config.getoption("report") or config.rootpath / "reports" / f"{chosen.name}.html"
-    session = Session(store, chosen, run, crew, Reader(store), Path(page))
+    page = config.getoption("report") or config.rootpath / "reports" / f"{profile.name}.html"
+    session = Session(store, profile, run, crew, Reader(store), Path(page))
     config.stash[SESSION] = session
     config.pluginmanager.register(JUnitCounts(config), "ddiv-junit")
-    if mine and not config.getoption("plan"):
+    if controls and not plans:
         session.line = ProgressLine(session.folder, run.slots)
+
+
+def _run(config: pytest.Config, profile: Profile, worker: Mapping[str, Any]) -> runs.Run:
+    """The run that begins now, or in a worker of xdist the run that it belongs to."""
+    if "ddiv_run" in worker:
+        return msgspec.json.decode(worker["ddiv_run"], type=runs.Run)
+    command = shlex.join(["pytest", *map(str, config.invocation_params.args)])
+    strict = bool(config.getini("strict"))
+    return options.started(config.option, profile, config.rootpath, command, strict)
 
 
 def _asks_for_claims(config: pytest.Config) -> bool:
@@ -135,8 +148,9 @@ def _asks_for_claims(config: pytest.Config) -> bool:
 
 
 def _limit_threads() -> None:
-    """One thread a process: trials run side by side, and the same threads give the same numbers
-    under any -n.
+    """Let this process compute with one thread.
+
+    Trials run side by side, and one thread gives the same numbers under any -n.
     """
     from threadpoolctl import threadpool_limits
 
@@ -144,8 +158,8 @@ def _limit_threads() -> None:
     threadpool_limits(1)
 
 
-def _measure(device: str | None):
-    def measure(job: Job, records, report):
+def _measure(device: str | None) -> Measure:
+    def measure(job: Job, records: Mapping[Job, Record], report: Callable[[float], None]) -> Record:
         # torch takes seconds to import, and a run whose records are all there never needs it.
         from ddiv.measure import measure as measure_now
 
@@ -158,57 +172,38 @@ def _measure(device: str | None):
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Put the test of a claim to every study of the run that the claim can be put to."""
     claim = getattr(metafunc.function, "claim", None)
     if claim is not None:
-        names, rows = parameters(metafunc.function, metafunc.config.stash[SESSION].profile.studies)
-        ids = ["-".join([claim.id, study.name, *others]) for study, *others in rows]
+        studies = metafunc.config.stash[SESSION].profile.studies
+        names, rows = parameters(metafunc.function, studies)
+        ids = ["-".join([claim.id, *map(_in_words, row)]) for row in rows]
         metafunc.parametrize(names, rows or [(None,) * len(names)], ids=ids or [claim.id])
 
 
+def _in_words(value: Study | str) -> str:
+    return value.name if isinstance(value, Study) else value
+
+
 def pytest_itemcollected(item: pytest.Item) -> None:
-    function = getattr(item, "obj", None)
-    if not hasattr(function, "claim"):
+    """Note what the test of a claim asks, or why it is skipped."""
+    if not isinstance(item, pytest.Function) or not hasattr(item.obj, "claim"):
         return
     item.add_marker(pytest.mark.claim)
-    session, given = item.config.stash[SESSION], dict(item.callspec.params)
-    if not isinstance(given["study"], Study):
-        lacking = [
-            name
-            for name in function.needs
-            if not any(getattr(one, name) for one in session.profile.studies)
-        ]
-        item.stash[SKIPPED] = (
-            f"no study of this run has {', '.join(lacking)}"
-            if lacking
-            else "about studies of another kind than this run has"
-        )
+    test: ClaimTest = item.obj
+    session = item.config.stash[SESSION]
+    study = item.callspec.params["study"]
+    if not isinstance(study, Study):
+        item.stash[SKIPPED] = _why_no_study(test.needs, session.profile)
         return
-    study, named = given["study"], variant(function, given)
     if reason := absent.data_or_weights(study):
         _leave_out(item, study, reason)
         return
     try:
-        question = function.ask(**given)
+        asked = _asked(item, test, study)
     except NotApplicable as error:
         item.stash[SKIPPED] = f"not applicable: {study.name}: {error}"
         return
-    known = ledger.entry(
-        session.profile.name,
-        function.claim.id,
-        study.name,
-        named,
-        item.config.rootpath / ledger.FILE,
-    )
-    asked = Asked(
-        claim=function.claim,
-        study=study,
-        variant=named,
-        question=question,
-        seeds=session.run.seeds,
-        test=item.nodeid,
-        alpha=session.run.alpha / (CONTROL_SHARE if function.claim.control else 1),
-        expected=known,
-    )
     try:
         jobs = asked.jobs()
         if study.generator and (reason := absent.samples(jobs, session.store)):
@@ -219,36 +214,69 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     item.stash[ASKED] = asked
 
 
+def _why_no_study(needs: Iterable[str], profile: Profile) -> str:
+    """Why no study of the run can be asked a claim that needs these fields of a study."""
+    lacking = [name for name in needs if not any(getattr(study, name) for study in profile.studies)]
+    if lacking:
+        return f"no study of this run has {', '.join(lacking)}"
+    return "about studies of another kind than this run has"
+
+
 def _leave_out(item: pytest.Item, study: Study, reason: str) -> None:
     item.stash[ABSENT], item.stash[SKIPPED] = (study.name, reason), reason
 
 
+def _asked(item: pytest.Function, test: ClaimTest, study: Study) -> Asked:
+    """The question that a test puts to a study.
+
+    Raises NotApplicable where the study cannot be asked it.
+    """
+    arguments = dict(item.callspec.params)
+    run, profile = item.config.stash[SESSION].run, item.config.stash[SESSION].profile
+    claim, named = test.claim, variant(test, arguments)
+    question = test.ask(**arguments)
+    known = ledger.entry(
+        profile.name, claim.id, study.name, named, item.config.rootpath / ledger.FILE
+    )
+    return Asked(
+        claim=claim,
+        study=study,
+        variant=named,
+        question=question,
+        seeds=run.seeds,
+        test=item.nodeid,
+        alpha=run.alpha / (CONTROL_SHARE if claim.control else 1),
+        expected=known,
+    )
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip the tests for which collection found a reason to."""
     if SKIPPED in item.stash:
         pytest.skip(item.stash[SKIPPED])
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    mine = session.config.stash[SESSION]
+    """Number the questions, and write down the run and its plan."""
+    config = session.config
     claims = [item for item in session.items if ASKED in item.stash]
     for order, item in enumerate(claims):
         item.stash[ASKED] = msgspec.structs.replace(item.stash[ASKED], order=order)
-    if session.config.getoption("collectonly") or session.config.getoption("plan"):
+    if config.getoption("collectonly") or config.getoption("plan"):
         return
-    if not claims:
-        if any(ABSENT in item.stash for item in session.items):
-            runs.save(mine.store, mine.run)  # so that nobody takes the run before it for this one
-        return
-    needed = [
-        job
-        for asked in (item.stash[ASKED] for item in claims)
-        if not asked.not_applicable
-        for job in asked.jobs()
-    ]
-    mine.crew.plan = trials.with_requirements(needed)
-    runs.save(mine.store, mine.run)
-    runs.save_plan(mine.store, mine.run.id, mine.crew.plan)
+    if claims:
+        _save_plan(config.stash[SESSION], [item.stash[ASKED] for item in claims])
+    elif any(ABSENT in item.stash for item in session.items):
+        # The run is saved, so that nobody takes the run before it for this one.
+        runs.save(config.stash[SESSION].store, config.stash[SESSION].run)
+
+
+def _save_plan(session: Session, questions: Iterable[Asked]) -> None:
+    needed = [job for asked in questions if not asked.not_applicable for job in asked.jobs()]
+    session.crew.plan = plan = trials.with_requirements(needed)
+    runs.save(session.store, session.run)
+    runs.save_plan(session.store, session.run.id, plan)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -257,40 +285,52 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
     config = session.config
     if not config.getoption("plan") or session.testsfailed:
         return None
-    from ddiv import forecast
-
-    mine, reporter = config.stash[SESSION], config.pluginmanager.get_plugin("terminalreporter")
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
     say = reporter.write_line if reporter else print
     asked = [item.stash[ASKED] for item in session.items if ASKED in item.stash]
-    if not any(ASKED in item.stash or ABSENT in item.stash for item in session.items):
-        say("No claim is chosen that a study of this run can answer: nothing to plan")
-        return True
     left_out = Counter(item.stash[ABSENT] for item in session.items if ABSENT in item.stash)
+    if asked or left_out:
+        _forecast(config.stash[SESSION], asked, left_out, say)
+    else:
+        say("No claim is chosen that a study of this run can answer: nothing to plan")
+    return True
+
+
+def _forecast(
+    session: Session,
+    asked: list[Asked],
+    left_out: Mapping[tuple[str, str], int],
+    say: Callable[[str], None],
+) -> None:
+    from ddiv import forecast
+
     try:
-        found = forecast.forecast(asked, left_out, mine.run, mine.store, say)
+        estimate = forecast.forecast(asked, left_out, session.run, session.store, say)
     except (ValueError, BadData, StoreError) as error:
         raise pytest.UsageError(str(error)) from None
-    for line in forecast.lines(found, mine.run, mine.store):
+    for line in forecast.lines(estimate, session.run, session.store):
         say(line)
-    return True
 
 
 # --- verdicts in pytest's words -----------------------------------------------------------------
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo):
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Note the error of a test that fails without a verdict, for the page."""
     report = yield
-    if ASKED in item.stash and report.failed and VERDICT not in dict(report.user_properties):
-        mine = item.config.stash[SESSION]
+    if ASKED in item.stash and report.failed and _verdict(report) is None:
+        session = item.config.stash[SESSION]
         text = str(call.excinfo.value) if call.excinfo else "failed"
-        runs.save_asked(
-            mine.store, mine.run.id, msgspec.structs.replace(item.stash[ASKED], error=text)
-        )
+        asked = msgspec.structs.replace(item.stash[ASKED], error=text)
+        runs.save_asked(session.store, session.run.id, asked)
     return report
 
 
-def pytest_report_teststatus(report: pytest.TestReport):
+def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, str] | None:
+    """A verdict as the category, the letter and the word that pytest counts and prints."""
     if report.when != "call" or (verdict := _verdict(report)) is None:
         return None
     if hasattr(report, "wasxfail"):
@@ -299,40 +339,39 @@ def pytest_report_teststatus(report: pytest.TestReport):
         return "controls held", ".", "CONTROL HELD"
     if report.passed:
         return verdict, "." if verdict == "supported" else "?", verdict.upper()
-    return None  # pytest's own word for what fails, so that it is shown as a failure
+    return None  # a failing test keeps pytest's own word, so that it is shown as a failure
 
 
 def _verdict(report: pytest.TestReport) -> str | None:
-    return dict(report.user_properties).get(VERDICT)
+    verdict = dict(report.user_properties).get(VERDICT)
+    return None if verdict is None else str(verdict)
 
 
 def _tally(config: pytest.Config) -> Tally:
-    return tally(
-        (_verdict(report), hasattr(report, "wasxfail")) for report in _claim_reports(config)
-    )
+    verdicts = ((_verdict(report), hasattr(report, "wasxfail")) for report in _reports(config))
+    return tally((verdict, expected) for verdict, expected in verdicts if verdict is not None)
 
 
-def _claim_reports(config: pytest.Config) -> list[pytest.TestReport]:
-    """Those of tests that came to a verdict."""
+def _reports(config: pytest.Config) -> list[pytest.TestReport]:
+    """The reports of tests that came to a verdict."""
     terminal = config.pluginmanager.get_plugin("terminalreporter")
-    return (
-        [
-            report
-            for group in terminal.stats.values()
-            for report in group
-            if isinstance(report, pytest.TestReport) and report.when == "call" and _verdict(report)
-        ]
-        if terminal
-        else []
-    )
+    if terminal is None:
+        return []
+    return [
+        report
+        for group in terminal.stats.values()
+        for report in group
+        if isinstance(report, pytest.TestReport) and report.when == "call" and _verdict(report)
+    ]
 
 
 class JUnitCounts:
-    """Puts the counts of verdicts into JUnit XML, before pytest writes that file at the end of the
-    session.
+    """Puts the counts of verdicts into JUnit XML.
+
+    It does so before pytest writes that file at the end of the session.
     """
 
-    def __init__(self, config: pytest.Config):
+    def __init__(self, config: pytest.Config) -> None:
         self.config = config
 
     @pytest.hookimpl(tryfirst=True)
@@ -344,38 +383,44 @@ class JUnitCounts:
                     plugin.add_global_property(f"ddiv {name}", count)
 
 
-def pytest_terminal_summary(terminalreporter, config: pytest.Config) -> None:
-    mine, counted = config.stash[SESSION], _tally(config)
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Print how many claims have which verdict, and where the report is."""
+    session, counted = config.stash[SESSION], _tally(config)
     if not counted.claims:
         return
+    say = terminalreporter.write_line
     terminalreporter.section("claims")
-    terminalreporter.write_line(str(counted))
-    if hardly := sum(
-        "ddiv hardly trained" in dict(report.user_properties) for report in _claim_reports(config)
-    ):
-        terminalreporter.write_line(
-            f"{hardly} of these rest, at least in part, on arms that hardly fit their training set: their "
-            "effects may be those of not learning (see the caveats in the report)"
+    say(str(counted))
+    hardly = sum(
+        "ddiv hardly trained" in dict(report.user_properties) for report in _reports(config)
+    )
+    if hardly:
+        say(
+            f"{hardly} of these rest, at least in part, on arms that hardly fit their training "
+            "set: their effects may be those of not learning (see the caveats in the report)"
         )
-    if mine.unwritten:
-        terminalreporter.write_line(
-            f"The report was not written, the verdicts and all records stand: {mine.unwritten}",
+    if session.unwritten:
+        say(
+            f"The report was not written, the verdicts and all records stand: {session.unwritten}",
             red=True,
         )
-    elif mine.report.exists() and mine.report.stat().st_mtime >= mine.run.started:
-        terminalreporter.write_line(f"report: {mine.report}")
+    elif session.report.exists() and session.report.stat().st_mtime >= session.run.started:
+        say(f"report: {session.report}")
 
 
 # --- the session's frame ------------------------------------------------------------------------
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_configure_node(node) -> None:
+def pytest_configure_node(node: WorkerController) -> None:
     """xdist: tell a worker which run it belongs to."""
     node.workerinput["ddiv_run"] = msgspec.json.encode(node.config.stash[SESSION].run).decode()
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
+    """Begin the line of progress."""
     line = session.config.stash[SESSION].line
     if line is not None:
         line.start(session.config.pluginmanager.get_plugin("terminalreporter"))
@@ -383,31 +428,36 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    mine = session.config.stash.get(SESSION, None)
-    if mine is None:
+    """In a worker, help the others; in the controlling process, write the report."""
+    config = session.config
+    if SESSION not in config.stash:
         return
-    if hasattr(session.config, "workerinput"):
+    if hasattr(config, "workerinput"):
         # A worker that is out of tests helps those that still wait for trials, unless the run is to
         # stop.
-        if exitstatus != pytest.ExitCode.INTERRUPTED and not session.config.getvalue("maxfail"):
-            mine.crew.drain()
+        if exitstatus != pytest.ExitCode.INTERRUPTED and not config.getvalue("maxfail"):
+            config.stash[SESSION].crew.drain()
         return
-    if mine.line is not None:
-        mine.line.stop()
-    if not any(mine.folder.glob("asked/*.json")):
+    _finish(config.stash[SESSION])
+    if config.stash[SESSION].unwritten:
+        session.exitstatus = session.exitstatus or pytest.ExitCode.INTERNAL_ERROR
+
+
+def _finish(session: Session) -> None:
+    """Stop the line of progress and write the report of a run that asked something."""
+    if session.line is not None:
+        session.line.stop()
+    if not any(session.folder.glob("asked/*.json")):
         return
     from ddiv.report.page import write
 
     try:
-        runs.save(
-            mine.store, msgspec.structs.replace(mine.run, seconds=time.time() - mine.run.started)
-        )
-        write(mine.store, mine.run.id, mine.report)
+        seconds = time.time() - session.run.started
+        runs.save(session.store, msgspec.structs.replace(session.run, seconds=seconds))
+        write(session.store, session.run.id, session.report)
     except (StoreError, OSError) as error:
-        mine.unwritten = str(error)
+        session.unwritten = str(error)
     except Exception:
-        mine.unwritten = (
+        session.unwritten = (
             f"this is a fault of ddiv's own, please report it:\n{traceback.format_exc()}"
         )
-    if mine.unwritten:
-        session.exitstatus = session.exitstatus or pytest.ExitCode.INTERNAL_ERROR

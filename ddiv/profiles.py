@@ -41,8 +41,8 @@ AUGMENTATIONS = (
 )
 EXTREME = ("auto-v2", "auto-v3")
 FURTHER = ("cutout", "cutmix", "mixup")
-# Of texts, as large as the model still learns under: Wei and Zou's (2019) four operations, and one
-# of them drawn per text.
+# The augmentations of texts: Wei and Zou's (2019) four operations, and one of them drawn per text.
+# They are as strong as they can be while the model still learns.
 OF_TEXTS = (
     "synonym10",
     "insertion10",
@@ -55,11 +55,15 @@ OF_TEXTS = (
 )
 TENTHS = tuple(round(0.1 * step, 1) for step in range(1, 11))
 
+_WORLD = World(train_per_class=12, test_per_class=10, version=1)
+_DOMAINS = ("real", "clipart", "infograph", "painting", "sketch")
+_POOR = Setting("poor", guidance=4, temperature=0.3, steps=4)
+
 
 class Profile(msgspec.Struct, frozen=True):
     """The studies of a run.
 
-    Every claim starts with `seeds` seeds; those undecided get more, up to `max_seeds`.
+    Every claim starts with `seeds` seeds. Undecided claims get more, up to `max_seeds`.
     """
 
     name: str
@@ -70,27 +74,44 @@ class Profile(msgspec.Struct, frozen=True):
 
 
 class UnknownProfile(ValueError):
-    """No profile of this name; the message lists those that there are."""
+    """There is no profile of this name; the message lists the names."""
 
 
 def embedded() -> Profile:
-    """Everything on two CPU cores in minutes, without a download.
+    """Studies that run on two CPU cores in minutes, without a download.
 
-    Doses were chosen before any claim was judged, by two rules (README, "Doses"): the model still
-    learns its training set, and the largest visibly acts. The paper's own doses (dropout up to .7,
-    Adam's L2 up to 5e-3) belong to the paper's model sizes.
+    The doses were chosen before any claim was judged, by two rules (README, "Doses"): the model
+    still learns its training set, and the largest dose visibly acts. The paper's own doses (dropout
+    up to .7, Adam's L2 up to 5e-3) belong to the paper's model sizes.
     """
-    clip, resnet = Clip(embedded_weights()), Clip(embedded_weights("resnet"), "resnet")
-    world = World(train_per_class=12, test_per_class=10, version=1)
-    domains = ("real", "clipart", "infograph", "painting", "sketch")
+    studies = (
+        _clip_world(),
+        _clip_rn_world(),
+        _resnet18_world(),
+        _resnet18_digits(),
+        _mini_alexnet_digits(),
+        _bert_complaints(),
+    )
+    title = "Embedded studies: generated and shipped data, small models"
+    return Profile("embedded", title, studies, seeds=3, max_seeds=7)
+
+
+def _clip() -> Clip:
+    return Clip(embedded_weights())
+
+
+def _clip_resnet() -> Clip:
+    return Clip(embedded_weights("resnet"), "resnet")
+
+
+def _clip_world() -> Study:
     shares = (0.15, 0.25, 0.35, 0.5, 0.75, 1.0)
-    poor = Setting("poor", guidance=4, temperature=0.3, steps=4)
-    clip_world = Study(
+    return Study(
         name="clip-world",
         title="Small CLIP (ViT), fine-tuned on the embedded image world",
-        data=world,
-        backbone=clip,
-        domains=domains,
+        data=_WORLD,
+        backbone=_clip(),
+        domains=_DOMAINS,
         recipe=Recipe(
             epochs=12,
             batch=32,
@@ -106,18 +127,21 @@ def embedded() -> Profile:
         further_augmentations=FURTHER,
         early_stop=0.3,
         generator=Flow(side=16, width=256, steps=1000),
-        settings=(Setting("good", guidance=2), poor),
+        settings=(Setting("good", guidance=2), _POOR),
         shares=(shares, shares),
         view_size=720,
         class_counts=(1, 2, 5, 10, 20, 40, 60),
-        embedders=(clip, resnet),
+        embedders=(_clip(), _clip_resnet()),
     )
-    clip_rn_world = Study(
+
+
+def _clip_rn_world() -> Study:
+    return Study(
         name="clip-rn-world",
         title="Small CLIP (modified ResNet), fine-tuned on the embedded image world",
-        data=world,
-        backbone=resnet,
-        domains=domains,
+        data=_WORLD,
+        backbone=_clip_resnet(),
+        domains=_DOMAINS,
         recipe=Recipe(
             epochs=8,
             batch=48,
@@ -134,14 +158,17 @@ def embedded() -> Profile:
         extreme_augmentations=EXTREME,
         early_stop=0.3,
         view_size=720,
-        embedders=(clip,),
+        embedders=(_clip(),),
     )
-    resnet18_world = Study(
+
+
+def _resnet18_world() -> Study:
+    return Study(
         name="resnet18-world",
         title="ResNet-18 at an eighth of its width, from scratch on the embedded image world",
-        data=world,
+        data=_WORLD,
         backbone=ResNet18(width=8, stem_stride=2),
-        domains=domains,
+        domains=_DOMAINS,
         recipe=Recipe(
             epochs=11, batch=40, lr=4e-3, checkpoints=(0, 0.5, 1, 1.5, 2, 3, 4, 5, 6, 7, 8, 9, 11)
         ),
@@ -152,9 +179,12 @@ def embedded() -> Profile:
         extreme_augmentations=EXTREME,
         early_stop=0.3,
         view_size=720,
-        embedders=(clip,),
+        embedders=(_clip(),),
     )
-    digits = Study(
+
+
+def _resnet18_digits() -> Study:
+    return Study(
         name="resnet18-digits",
         title="ResNet-18 at a quarter of its width, from scratch on scikit-learn's digits",
         data=Digits(train=500, side=16),
@@ -170,15 +200,18 @@ def embedded() -> Profile:
         extreme_augmentations=EXTREME,
         early_stop=0.3,
         generator=Flow(side=8, width=128, steps=400),
-        settings=(Setting("good"), poor),
+        settings=(Setting("good"), _POOR),
         shares=(TENTHS, TENTHS),
         rounds=4,
         view_size=500,
         class_counts=(1, 2, 3, 5, 7, 10),
         class_view_size=37,
-        embedders=(clip, resnet),
+        embedders=(_clip(), _clip_resnet()),
     )
-    batches = Study(
+
+
+def _mini_alexnet_digits() -> Study:
+    return Study(
         name="mini-alexnet-digits",
         title="MiniAlexNet by SGD on scikit-learn's digits, over batch sizes",
         data=Digits(train=300, side=16),
@@ -193,8 +226,11 @@ def embedded() -> Profile:
         domains=("digits",),
         batches=(2, 4, 8, 16, 32, 64, 128, 300),
     )
+
+
+def _bert_complaints() -> Study:
     bert = Bert(embedded_weights("bert"))
-    complaints = Study(
+    return Study(
         name="bert-complaints",
         title="Small BERT, fine-tuned on the embedded world of consumer complaints",
         data=ComplaintsWorld(train_per_class=6, test_per_class=5, version=1),
@@ -222,13 +258,6 @@ def embedded() -> Profile:
         class_counts=(1, 2, 5, 10, 20, 40, 60),
         embedders=(bert, Lsa(64)),
     )
-    return Profile(
-        "embedded",
-        "Embedded studies: generated and shipped data, small models",
-        (clip_world, clip_rn_world, resnet18_world, digits, batches, complaints),
-        seeds=3,
-        max_seeds=7,
-    )
 
 
 def smoke() -> Profile:
@@ -249,14 +278,14 @@ def smoke() -> Profile:
         augmentations=AUGMENTATIONS,
         extreme_augmentations=EXTREME,
         generator=Flow(side=8, width=16, steps=50),
-        settings=(Setting("good"), Setting("poor", guidance=4, temperature=0.3, steps=4)),
+        settings=(Setting("good"), _POOR),
         shares=((0.15, 0.25, 0.35, 1.0),) * 2,
         rounds=2,
         early_stop=0.4,
         view_size=120,
         class_counts=(1, 3, 10),
         class_view_size=9,
-        embedders=(Clip(embedded_weights()), Clip(embedded_weights("resnet"), "resnet")),
+        embedders=(_clip(), _clip_resnet()),
     )
     return Profile("smoke", "A trial of the machinery", (digits,), seeds=3, max_seeds=7)
 
@@ -266,12 +295,15 @@ class BadStudyFile(ValueError):
 
 
 def of_file(path: Path) -> Profile:
-    """The studies that a Python file defines as STUDY or STUDIES, or a TOML file as one table or as
-    [[studies]]; the profile has the file's name. Raises BadStudyFile.
+    """The studies of a file, as a profile with the file's name.
+
+    A Python file defines STUDY or STUDIES; a TOML file is one study as a table, or several as
+    [[studies]]. Raises BadStudyFile.
     """
     if not path.is_file():
         raise BadStudyFile(
-            f"there is no file {path}: give --study a Python file that defines STUDY = ddiv.study.Study(...)"
+            f"there is no file {path}: "
+            "give --study a Python file that defines STUDY = ddiv.study.Study(...)"
         )
     try:
         studies = _of_toml(path.read_text()) if path.suffix == ".toml" else _of_python(path)
@@ -279,36 +311,39 @@ def of_file(path: Path) -> Profile:
         if len({study.name for study in studies}) < len(studies):
             raise ValueError("two of its studies have the same name")
     except Exception as error:
-        strange = re.search(r"Unexpected keyword argument '(\w+)'", str(error))
-        cause = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
-        raise BadStudyFile(
-            f"{path} cannot be used: {cause}{error}{closest(strange[1]) if strange else ''}"
-        ) from error
+        unknown = re.search(r"Unexpected keyword argument '(\w+)'", str(error))
+        hint = closest(unknown[1]) if unknown else ""
+        kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
+        raise BadStudyFile(f"{path} cannot be used: {kind}{error}{hint}") from error
     return Profile(path.stem, f"Studies of {path.name}", studies, seeds=3, max_seeds=7)
 
 
 def _pinned(study: Study) -> Study:
-    """The study with its data's digest, where it names a folder or a file by its place only: keys
-    never hold places.
+    """The study with its data named by a digest, where it names a folder or a file by its place.
+
+    The keys of records never hold places.
     """
     match study.data:
-        case Images():
-            from ddiv.data.folder import pinned
-        case Complaints():
-            from ddiv.data.complaints import pinned
-        case _:
-            return study
-    return msgspec.structs.replace(study, data=pinned(study.data))
+        case Images() as images:
+            from ddiv.data.folder import pinned as pinned_folder
+
+            return msgspec.structs.replace(study, data=pinned_folder(images))
+        case Complaints() as complaints:
+            from ddiv.data.complaints import pinned as pinned_file
+
+            return msgspec.structs.replace(study, data=pinned_file(complaints))
+    return study
 
 
 def _of_python(path: Path) -> tuple[Study, ...]:
-    found = runpy.run_path(str(path))
-    studies = found.get("STUDIES", found.get("STUDY"))
-    studies = (studies,) if isinstance(studies, Study) else studies
+    names = runpy.run_path(str(path))
+    studies = names.get("STUDIES", names.get("STUDY"))
+    if isinstance(studies, Study):
+        return (studies,)
     if (
         not isinstance(studies, (tuple, list))
         or not studies
-        or not all(isinstance(one, Study) for one in studies)
+        or not all(isinstance(study, Study) for study in studies)
     ):
         raise ValueError(
             "it defines neither STUDY, a ddiv.study.Study, nor STUDIES, a tuple of them"
@@ -317,28 +352,24 @@ def _of_python(path: Path) -> tuple[Study, ...]:
 
 
 def _of_toml(text: str) -> tuple[Study, ...]:
-    found = tomllib.loads(text)
+    content = tomllib.loads(text)
     studies = []
-    for table in found.get("studies", [found]):
+    for table in content.get("studies", [content]):
         try:
-            studies.append(msgspec.convert(table, Study))
+            study = msgspec.convert(table, Study)
         except msgspec.ValidationError as error:
             raise ValueError(f"{error}{types_hint(str(error))}") from error
-        require_known(table, studies[-1])
+        require_known(table, study)
+        studies.append(study)
     return tuple(studies)
 
 
 def paper() -> Profile:
-    """The paper's own studies (`ddiv.paper`), for a GPU machine with the datasets and the weights."""
+    """The paper's own studies (`ddiv.paper`), for a GPU machine with the data and the weights."""
     from ddiv import paper
 
-    return Profile(
-        "paper",
-        "The paper's studies at their own size",
-        tuple(map(_pinned, paper.studies())),
-        seeds=3,
-        max_seeds=7,
-    )
+    title, studies = "The paper's studies at their own size", map(_pinned, paper.studies())
+    return Profile("paper", title, tuple(studies), seeds=3, max_seeds=7)
 
 
 PROFILES = {"embedded": embedded, "smoke": smoke, "paper": paper}

@@ -1,8 +1,8 @@
-"""Progress that is seen under xdist too: a thread of the controlling process reads the run's
-folder.
+"""A line of progress that is seen under xdist too.
 
-Workers cannot reach the terminal, and pytest captures what tests print, so the line is written to a
-copy of the standard output that was made before capturing began.
+Workers cannot reach the terminal, so a thread of the controlling process reads the run's folder.
+pytest captures what tests print, so the line is written to a copy of the standard output that was
+made before capturing began.
 """
 
 from __future__ import annotations
@@ -10,35 +10,39 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from collections import defaultdict
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from statistics import mean
+from typing import TYPE_CHECKING, TextIO
 
 import msgspec
 
-from ddiv.plan import journal, working
+from ddiv.plan import Finished, journal, working
 from ddiv.run import Plan
+
+if TYPE_CHECKING:
+    import pytest
 
 
 class ProgressLine:
-    """Prints how many trials are done, running and left, at every `period` seconds in which that
-    changed.
+    """Prints how many trials are done, running and left.
+
+    It looks every `period` seconds and prints a line if the numbers changed.
     """
 
-    def __init__(self, folder: Path, slots: int, period: float = 10.0):
+    def __init__(self, folder: Path, slots: int, period: float = 10.0) -> None:
         self.folder, self.slots, self.period = folder, slots, period
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
-    def start(self, reporter) -> None:
-        """Begin; `reporter` is pytest's terminal reporter, or None where there is no terminal to
-        write to.
-        """
-        if reporter is None:
+    def start(self, reporter: pytest.TerminalReporter | None) -> None:
+        """Begin; where `reporter` is None there is no terminal, and nothing is printed."""
+        if reporter is None or sys.__stdout__ is None:
             return
         try:
-            out = os.fdopen(
-                os.dup(sys.__stdout__.fileno()), "w", encoding="utf-8", errors="replace"
-            )
+            copy = os.dup(sys.__stdout__.fileno())
+            out = os.fdopen(copy, "w", encoding="utf-8", errors="replace")
         except (OSError, AttributeError, ValueError):
             return  # no standard output: nobody to tell
         self._thread = threading.Thread(target=self._watch, args=(out, reporter), daemon=True)
@@ -49,26 +53,31 @@ class ProgressLine:
         if self._thread is not None:
             self._thread.join()
 
-    def _watch(self, out, reporter) -> None:
-        last, shown, column = None, False, 0
+    def _watch(self, out: TextIO, reporter: pytest.TerminalReporter) -> None:
+        last, column = None, 0
         with out:
-            while not self._stop.wait(self.period if shown else 1.0):
+            while not self._stop.wait(1.0 if last is None else self.period):
                 text = describe(self.folder, self.slots)
                 if text and text != last:
-                    # pytest's line of dots may have grown since the last time: then leave it and
-                    # begin a new one.
-                    before, column = (
-                        column,
-                        getattr(getattr(reporter, "_tw", None), "width_of_current_line", 0),
-                    )
+                    # pytest may have written more dots on its line since the last time. Then a new
+                    # line is begun.
+                    before, column = column, _column(reporter)
                     out.write(("\n" if column not in (0, before) else "") + text + "\n")
                     out.flush()
-                    last, shown = text, True
+                    last = text
+
+
+def _column(reporter: pytest.TerminalReporter) -> int:
+    """How wide the line is that pytest is writing; 0 where this pytest does not say."""
+    writer = getattr(reporter, "_tw", None)
+    column: int = getattr(writer, "width_of_current_line", 0)
+    return column
 
 
 def describe(folder: Path, slots: int) -> str | None:
-    """One line on a run's trials; None before the plan is there, or where nothing is left to
-    measure.
+    """One line on a run's trials.
+
+    None before the plan is there, and when nothing is left to measure.
     """
     try:
         plan = msgspec.json.decode((folder / "plan.json").read_bytes(), type=Plan)
@@ -88,12 +97,8 @@ def describe(folder: Path, slots: int) -> str | None:
     ]
     if done:
         each = mean(line.seconds for line in done.values())
-        costs = {
-            kind: mean(line.seconds for line in done.values() if line.kind == kind)
-            for kind in {line.kind for line in done.values()}
-        }
-        left = sum(costs.get(plan.missing.get(key), each) for key in known - done.keys())
-        left -= each * sum(state.share for state in now)
+        kinds = [plan.missing.get(key, "") for key in known - done.keys()]
+        left = _work(kinds, done.values()) - each * sum(state.share for state in now)
         parts += [
             f"{each:.1f} s each",
             f"about {duration(max(0.0, left) / max(1, len(now) or slots))} left",
@@ -104,8 +109,21 @@ def describe(folder: Path, slots: int) -> str | None:
     return " · ".join(parts)
 
 
+def _work(kinds: Iterable[str], done: Collection[Finished]) -> float:
+    """Seconds that jobs of these kinds take, by the mean of those of their kind that are done.
+
+    A kind of which none is done counts as the mean of all.
+    """
+    each = mean(line.seconds for line in done)
+    by_kind: dict[str, list[float]] = defaultdict(list)
+    for line in done:
+        by_kind[line.kind].append(line.seconds)
+    means = {kind: mean(seconds) for kind, seconds in by_kind.items()}
+    return sum(means.get(kind, each) for kind in kinds)
+
+
 def duration(seconds: float) -> str:
-    """45 s, 3 min 20 s, 2 h 5 min."""
+    """Seconds in words: "45 s", "3 min 20 s", "2 h 5 min"."""
     seconds = round(seconds)
     if seconds < 60:
         return f"{seconds} s"

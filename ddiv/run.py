@@ -1,8 +1,9 @@
 """Runs: what one pytest session asked, planned and measured, in a folder of the store.
 
-    STORE/runs/RUN/run.json        how the run was started, and when it ended
-                   plan.json       the jobs that the selected tests need, and which were missing at the start
-                   asked/*.json    one question a test
+    STORE/runs/RUN/run.json        how the run was started, and how long it took
+                   plan.json       the number of jobs that the selected tests need, and which of
+                                   them were missing at the start
+                   asked/*.json    one question per test
                    journal.jsonl, working/, failed/   see `ddiv.plan`
 
 `ddiv report` needs no more than this and the records.
@@ -28,12 +29,13 @@ from ddiv.trial import Job
 
 
 class Run(msgspec.Struct, frozen=True):
-    """How a run was started. `seconds` is None while it lasts, or where it was killed.
+    """How a run was started, and how long it took.
 
-    `seeds` are those that every claim starts with; undecided claims get more, up to `max_seeds` in
-    all, as long as `budget` seconds (None: no limit) have not passed. `options` are those of pytest
+    Every claim starts with `seeds`. Undecided claims get more seeds, up to `max_seeds` in all, as
+    long as `budget` seconds (None: no limit) have not passed. `options` are the options of pytest
     without which a test would ask something else, paths as seen from the project's root. At most
-    `slots` jobs are measured at once.
+    `slots` jobs are measured at once. `started` is in seconds since the epoch. `seconds` is None
+    while the run lasts, and where it was killed.
     """
 
     id: str
@@ -53,8 +55,9 @@ class Run(msgspec.Struct, frozen=True):
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """How many jobs a run needs; the keys of those that were missing when it started, with their
-    kinds.
+    """How many jobs a run needs, and the missing ones: their keys, with their kinds.
+
+    A job is missing if the store did not have its record when the run started.
     """
 
     needed: int
@@ -62,7 +65,7 @@ class Plan(msgspec.Struct, frozen=True):
 
 
 def seconds(text: str | None) -> float | None:
-    """ "90s", "30m", "2h" or a bare number of seconds, as seconds; None stays None.
+    """The seconds of a time such as "90s", "30m", "2h" or "90"; None stays None.
 
     Raises ValueError.
     """
@@ -77,16 +80,17 @@ def seconds(text: str | None) -> float | None:
 def block_of_seeds(
     first: int, count: int, most: int | None, usual: int
 ) -> tuple[tuple[int, ...], int]:
-    """The seeds that claims start with, and the most that one may get: `most`, or where None the
-    `usual` number.
+    """The seeds that claims start with, and how many a claim may get.
 
-    Raises ValueError on what cannot be.
+    A claim may get `most` seeds, or where that is None the `usual` number. Raises ValueError on
+    numbers that are not possible.
     """
     if count < 1:
         raise ValueError(f"--seeds needs a number of at least 1, got {count}")
     if most is not None and most < count:
         raise ValueError(
-            f"--max-seeds is less than the {count} seeds to start with: give a larger one, or fewer --seeds"
+            f"--max-seeds is less than the {count} seeds to start with: "
+            "give a larger one, or fewer --seeds"
         )
     most = max(usual if most is None else most, count)
     if most > MOST_SEEDS:
@@ -101,11 +105,12 @@ def block_of_seeds(
 
 
 def new_id() -> str:
-    """A name that sorts by time."""
+    """A name for a run; the names of runs sort by the time of their start."""
     return time.strftime("%Y%m%d-%H%M%S-") + uuid.uuid4().hex[:6]
 
 
 def folder(store: Store, run_id: str) -> Path:
+    """The folder of a run in the store."""
     return store.root / "runs" / run_id
 
 
@@ -115,8 +120,9 @@ def save(store: Store, run: Run) -> None:
 
 
 def latest(store: Store, asked: bool = True) -> Run | None:
-    """The newest run of the store that asked something, or None; without `asked` also one that had
-    nothing to ask it of.
+    """The newest run of the store, or None.
+
+    Runs that asked no question are passed over. They count only where `asked` is False.
     """
     for path in sorted(store.root.glob("runs/*/run.json"), reverse=True):
         if not asked or any(path.parent.glob("asked/*.json")):
@@ -130,7 +136,7 @@ def load(store: Store, run_id: str) -> Run:
 
 
 def save_plan(store: Store, run_id: str, jobs: list[Job]) -> None:
-    """Write plan.json, once: every worker has the same plan, and the first one to come writes it."""
+    """Write plan.json unless it is there: the first of the workers writes the plan of all."""
     path = folder(store, run_id) / "plan.json"
     if not path.exists():
         missing = {trials.key(job): kind(job) for job in jobs if job not in store}
@@ -140,13 +146,12 @@ def save_plan(store: Store, run_id: str, jobs: list[Job]) -> None:
 def save_asked(store: Store, run_id: str, asked: Asked) -> None:
     """Write one test's question, replacing what it wrote before."""
     name = hashlib.sha256(asked.test.encode()).hexdigest()[:16]
-    write_atomically(
-        folder(store, run_id) / "asked" / f"{name}.json", msgspec.json.encode(asked), durable=False
-    )
+    path = folder(store, run_id) / "asked" / f"{name}.json"
+    write_atomically(path, msgspec.json.encode(asked), durable=False)
 
 
 def load_asked(store: Store, run_id: str) -> list[Asked]:
     """Every question of a run, in the order of the tests."""
     paths = folder(store, run_id).glob("asked/*.json")
-    asked = [msgspec.json.decode(path.read_bytes(), type=Asked) for path in paths]
-    return sorted(asked, key=lambda one: one.order)
+    questions = [msgspec.json.decode(path.read_bytes(), type=Asked) for path in paths]
+    return sorted(questions, key=lambda asked: asked.order)

@@ -1,4 +1,4 @@
-"""The training set as a treatment shows it, before augmentation: which examples, with which labels."""
+"""The training set as a treatment shows it, before augmentation: its examples and their labels."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from ddiv.trial import Job, Trial, View, requires
 
 
 def synthetic_data(job: Trial | View, records: Mapping[Job, Record]) -> Shown | None:
-    """The generated examples that a job reads, or None where its treatment has no synthetic share."""
-    return next((samples_of(records[one]) for one in requires(job)), None)
+    """The generated examples that a job reads; None where its treatment has no synthetic share."""
+    return next((samples_of(records[required]) for required in requires(job)), None)
 
 
 def training_set(
@@ -25,10 +25,13 @@ def training_set(
 ) -> Shown:
     """The training set under a treatment, its random draws from `seed`.
 
-    Raises TrialFailed as `replaced` does.
+    Raises ValueError where the treatment has a synthetic share and no examples for it are given,
+    TrialFailed as `replaced` does.
     """
     shown = Shown(data.inputs, data.labels)
     if part := treatment.part(Synthetic):
+        if synthetic is None:
+            raise ValueError(f"{part} replaces examples: give the synthetic ones that it takes")
         shown = replaced(shown, synthetic, part.share, seed)
     if treatment.part(ShuffledLabels):
         order = torch.randperm(len(shown.labels), generator=generator(seed, "labels")).numpy()
@@ -37,27 +40,25 @@ def training_set(
 
 
 def replaced(real: Shown, synthetic: Shown, share: float, seed: int) -> Shown:
-    """`share` of the real examples replaced by synthetic ones of the same class; the rest and their
-    order stay.
+    """The real examples, `share` of them replaced by synthetic ones of the same class.
 
-    Every class loses the same share, rounded so that the total is right. At one seed what a smaller
-    share replaces, a larger one replaces too. Raises TrialFailed where a class has fewer synthetic
-    examples than it would need.
+    The order and the other examples stay. Every class loses the same share, rounded so that the
+    total is right. At one seed a larger share replaces all that a smaller one replaces. Raises
+    TrialFailed where a class has fewer synthetic examples than it would need.
     """
     base = stream(seed, "synthetic")
-    inputs, classes = (
-        real.inputs.copy(),
-        np.random.default_rng(base).permutation(np.unique(real.labels)),
-    )
+    inputs = real.inputs.copy()
+    classes = np.random.default_rng(base).permutation(np.unique(real.labels))
     due = np.cumsum([share * np.count_nonzero(real.labels == label) for label in classes])
     for label, take in zip(classes, np.diff(np.rint(due).astype(int), prepend=0)):
         rng = np.random.default_rng([base, int(label)])
         places = rng.permutation(np.flatnonzero(real.labels == label))
-        found = rng.permutation(np.flatnonzero(synthetic.labels == label))
-        if len(found) < take:
+        substitutes = rng.permutation(np.flatnonzero(synthetic.labels == label))
+        if len(substitutes) < take:
             raise TrialFailed(
-                f"{take} synthetic examples of class {label} are needed, and the generator gave {len(found)}: let it "
-                "draw as many as the training set has, or ask for a smaller share"
+                f"{take} synthetic examples of class {label} are needed, and the generator gave "
+                f"{len(substitutes)}: let it draw as many as the training set has, or ask for a "
+                "smaller share"
             )
-        inputs[places[:take]] = synthetic.inputs[found[:take]]
+        inputs[places[:take]] = synthetic.inputs[substitutes[:take]]
     return Shown(inputs, real.labels)

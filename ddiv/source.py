@@ -1,5 +1,6 @@
-"""Generators of synthetic images and texts, as pure data: what `ddiv.generate` trains, loads and
-samples from.
+"""Generators of synthetic images and texts, as pure data.
+
+`ddiv.generate` trains or loads them, and samples from them.
 """
 
 from __future__ import annotations
@@ -12,9 +13,9 @@ import msgspec
 class Flow(msgspec.Struct, frozen=True, tag="flow"):
     """A small class-conditional flow-matching model, trained on a study's own real training images.
 
-    `side`: images are brought to this side for the model and back afterwards; `width` hidden units
-    a layer (`ddiv.generate.network`); trained for `steps` batches. `seed` fixes the training's
-    draws.
+    The model works on images of `side` pixels: images are resized to it and back. It has `width`
+    hidden units a layer (`ddiv.generate.network`) and is trained for `steps` batches. `seed` fixes
+    the training's draws.
     """
 
     side: int
@@ -24,7 +25,7 @@ class Flow(msgspec.Struct, frozen=True, tag="flow"):
     lr: float = 1e-3
     seed: int = 0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if min(self.side, self.width, self.steps, self.batch) < 1:
             raise ValueError(
                 f"side, width, steps and batch of a generator are at least 1, got {self}"
@@ -38,10 +39,10 @@ class Flow(msgspec.Struct, frozen=True, tag="flow"):
 class StableDiffusion(msgspec.Struct, frozen=True, tag="stable-diffusion"):
     """Stable Diffusion through diffusers (v1 section 3.4).
 
-    `model` is a hub id, or the SHA-256 of a local folder (`ddiv.digests.folder_digest`): a path
-    would name something else on another machine. Each image has a random size within `heights` and
-    `widths` (pixels, multiples of 8). `steps` are those of the scheduler; guidance and temperature
-    come from the `Setting`, its own steps are ignored.
+    `model` is a hub id, or the SHA-256 of a local folder (`ddiv.digests.folder_digest`), since a
+    path would name something else on another machine. Each image has a random size within `heights`
+    and `widths` (pixels, multiples of 8). `steps` are those of the scheduler. Guidance and
+    temperature come from the `Setting`, whose own steps are ignored.
     """
 
     model: str = "stable-diffusion-v1-5/stable-diffusion-v1-5"
@@ -49,11 +50,12 @@ class StableDiffusion(msgspec.Struct, frozen=True, tag="stable-diffusion"):
     heights: tuple[int, int] = (320, 640)
     widths: tuple[int, int] = (240, 720)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for low, high in (self.heights, self.widths):
             if not 0 < low <= high or high // 8 < -(-low // 8):
                 raise ValueError(
-                    f"a range of picture sizes must hold a multiple of 8, got {low} to {high} pixels"
+                    "a range of picture sizes must hold a multiple of 8, got "
+                    f"{low} to {high} pixels"
                 )
 
     @property
@@ -62,16 +64,15 @@ class StableDiffusion(msgspec.Struct, frozen=True, tag="stable-diffusion"):
 
 
 class NGram(msgspec.Struct, frozen=True, tag="ngram"):
-    """A class-conditional n-gram language model over words, trained on a study's own real texts
-    (`ddiv.generate.ngram`).
+    """A class-conditional n-gram language model over words, trained on a study's own real texts.
 
-    `order` is the length of the longest n-grams.
+    `order` is the length of the longest n-grams. The model is in `ddiv.generate.ngram`.
     """
 
     order: int = 3
     seed: int = 0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.order < 1:
             raise ValueError(f"an n-gram has at least 1 word, got {self.order}")
 
@@ -81,13 +82,13 @@ class NGram(msgspec.Struct, frozen=True, tag="ngram"):
 
 
 class OpenAI(msgspec.Struct, frozen=True, tag="openai"):
-    """A chat model behind OpenAI's API (v2: GPT-4o) that is shown real texts and asked for new ones
-    (`generate.openai_texts`).
+    """A chat model behind OpenAI's API (v2: GPT-4o), asked for texts like the real ones.
 
-    Each request shows `examples` real training texts of a class and asks for `per_request` new ones
-    of at most `max_tokens` tokens each; `kind` tells the model what the texts are. Variant and
+    Each request shows it `examples` real training texts of a class and asks for `per_request` new
+    ones of at most `max_tokens` tokens each; `kind` tells the model what the texts are. Variant and
     temperature come from the `Setting`. `reasoning_effort` is for models that reason (None: not
-    sent); they take a temperature only with "none".
+    sent); they take a temperature only with "none". Requests are made in
+    `ddiv.generate.openai_texts`.
     """
 
     model: str = "gpt-4o-2024-08-06"
@@ -97,7 +98,7 @@ class OpenAI(msgspec.Struct, frozen=True, tag="openai"):
     kind: str = "complaints of consumers about financial products and services"
     reasoning_effort: str | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if min(self.examples, self.per_request, self.max_tokens) < 1:
             raise ValueError(f"examples, per_request and max_tokens are at least 1, got {self}")
 
@@ -110,13 +111,16 @@ Generator = Flow | StableDiffusion | NGram | OpenAI
 
 
 class Setting(msgspec.Struct, frozen=True):
-    """How samples are drawn: by how much classes are exaggerated, how loudly noise starts, in how
-    many steps.
+    """How samples are drawn from a generator.
 
-    `guidance` 1 is none (classifier-free guidance, Ho and Salimans 2022; of an n-gram model the
-    exponent of a class's word ratios); `temperature` scales the initial noise of images and is a
-    language model's own for texts: below 1 samples are more alike. `variant` is of texts:
-    additional new ones, or variations of given real ones (v2's D_add and D_vf).
+    - `guidance`: how much classes are exaggerated, 1 is not at all. For images it is
+      classifier-free guidance (Ho and Salimans 2022), for an n-gram model the exponent of a class's
+      word ratios.
+    - `temperature`: for images the factor of the initial noise, for texts the temperature of the
+      language model. Below 1 samples are more alike.
+    - `steps`: the number of steps in which an image is drawn.
+    - `variant`: for texts, additional new ones or variations of given real ones (v2's D_add and
+      D_vf).
     """
 
     name: str
@@ -125,7 +129,7 @@ class Setting(msgspec.Struct, frozen=True):
     steps: int = 10
     variant: Literal["additional", "variations"] = "additional"
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.steps < 1:
             raise ValueError(f"samples are drawn in at least 1 step, got {self.steps}")
         if self.temperature < 0:

@@ -1,15 +1,15 @@
-"""Information that the real data does not hold: energy of other data outside the span of the real
-(v2, mechanism 3).
+"""Information that the real data does not hold: energy of other data outside the real data's span.
 
-The span is the principal subspace of real training data (pixels or embeddings, centred) that holds
-a share of its energy. It is fitted to one half of them, so that the other half tells how much lies
-outside by sampling alone.
+It is mechanism 3 of the paper's v2. The span is the principal subspace of real training data
+(pixels or embeddings, centred) that holds a share of their energy. It is fitted to one half of
+them, so that the other half tells how much lies outside by sampling alone.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -22,8 +22,9 @@ HELD = (0.95, 0.9, 0.99)
 
 
 class Outside(msgspec.Struct, frozen=True, tag="outside"):
-    """The share of a training set's energy outside the span of the plain real data, which holds
-    `held` of its own.
+    """The share of a training set's energy outside the span of the plain real data.
+
+    held: the share of the plain real data's energy that the span holds.
     """
 
     space: Space
@@ -39,16 +40,15 @@ class Outside(msgspec.Struct, frozen=True, tag="outside"):
         """What a view's record calls it."""
         return f"outside {self.held:g}, {self.space}"
 
-    def read(self, facts: Mapping) -> float:
+    def read(self, facts: Mapping[str, Any]) -> float:
         """The share in a view's facts. Raises KeyError where it was not measured."""
-        return facts["outside"][self.key]
+        share: float = facts["outside"][self.key]
+        return share
 
 
 @dataclass(frozen=True)
 class Span:
-    """Principal axes of real data: their `centre` (d,), `axes` (k, d), strongest first, and
-    `energy` (k,) along each.
-    """
+    """Principal axes of real data: `centre` (d,), `axes` (k, d), strongest first, `energy` (k,)."""
 
     centre: np.ndarray
     axes: np.ndarray
@@ -69,11 +69,10 @@ class Span:
         return cls(centre, axes, singular**2)
 
     def outside(self, rows: np.ndarray, held: float) -> float:
-        """The share, 0 to 1, of the energy of vectors (n, d) outside the fewest axes that hold
-        `held` of the real energy.
+        """The share, 0 to 1, of the energy of vectors (n, d) outside the span.
 
-        Energy is the squared distance from the real data's centre. Raises ValueError on `held`
-        outside (0, 1).
+        The span has the fewest axes that hold `held` of the real energy. Energy is the squared
+        distance from the real data's centre. Raises ValueError on `held` outside (0, 1).
         """
         if not 0 < held < 1:
             raise ValueError(

@@ -1,4 +1,4 @@
-"""The store: what was measured, on disk, one folder a record.
+"""The store: measured records on disk, one folder per record.
 
     STORE/trials/KEY/record.json          the job and everything that is text or a few numbers
                      arrays.safetensors   eigenvalues, log-probabilities, curves
@@ -7,7 +7,7 @@
 
 A record appears whole or not at all: it is written into a temporary folder, flushed to the disk and
 renamed. Nothing is pickled. A record that cannot be read is an error that names the folder to
-delete; it is never silently trained again, because a damaged disk should be noticed.
+delete. It is never silently trained again, because a damaged disk should be noticed.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -29,7 +30,7 @@ from filelock import FileLock
 from ddiv import trial as trials
 from ddiv.trial import Job
 
-# No record takes an hour to write, so a draft of that age is a killed process's.
+# No record takes an hour to write, so an older draft was left behind by a killed process.
 ABANDONED_SECONDS = 3600
 
 
@@ -43,10 +44,13 @@ class CorruptRecord(StoreError):
 
 @dataclass(frozen=True)
 class Record:
-    """What was measured of one job: `facts` (JSON-able) and `arrays` (by name)."""
+    """The measurements of one job: `facts`, which JSON can hold, and `arrays` by name.
+
+    The function that measures a kind of job documents its facts and arrays.
+    """
 
     job: Job
-    facts: Mapping[str, object]
+    facts: Mapping[str, Any]
     arrays: Mapping[str, np.ndarray] = field(repr=False)
 
     @property
@@ -81,7 +85,7 @@ class Store:
         return record
 
     def read(self, key: str) -> Record:
-        """The record with this key; raises as `load` does."""
+        """The record with this key. Raises as `load` does."""
         from safetensors.numpy import load
 
         folder = self.path(key)
@@ -95,13 +99,13 @@ class Store:
             for name, text in texts.items():
                 if hashlib.sha256(text).hexdigest() != sums.get(name):
                     raise self._corrupt(key, f"the contents of {name} do not match the checksum")
-            facts = msgspec.json.decode(texts["record.json"], type=dict)
-            job = msgspec.convert(facts.pop("job"), type=Job)
+            facts = msgspec.json.decode(texts["record.json"], type=dict[str, Any])
+            job: Job = msgspec.convert(facts.pop("job"), type=Job)
             return Record(job, facts, load(texts["arrays.safetensors"]))
         except CorruptRecord:
             raise
         except Exception as error:
-            # whatever a damaged file provokes in the parsers, it is one thing here
+            # A damaged file can make the parsers raise anything.
             raise self._corrupt(key, f"{type(error).__name__}: {error}") from error
 
     def _corrupt(self, key: str, cause: str) -> CorruptRecord:
@@ -117,17 +121,14 @@ class Store:
         """
         from safetensors.numpy import save
 
-        # The key alone decides what a record is, so the first writer wins and a second one is
-        # dropped.
+        # Of two records with one key either will do, so the first writer wins and the second record
+        # is dropped.
         target = self.path(record.key)
-        body = msgspec.json.encode(
-            {**record.facts, "job": msgspec.to_builtins(record.job)}, order="sorted"
-        )
+        facts = {**record.facts, "job": msgspec.to_builtins(record.job)}
+        arrays = {name: np.ascontiguousarray(array) for name, array in record.arrays.items()}
         files = {
-            "record.json": body,
-            "arrays.safetensors": save(
-                {k: np.ascontiguousarray(v) for k, v in record.arrays.items()}
-            ),
+            "record.json": msgspec.json.encode(facts, order="sorted"),
+            "arrays.safetensors": save(arrays),
         }
         sums = {name: hashlib.sha256(text).hexdigest() for name, text in files.items()}
         draft = self.root / "drafts" / f"{record.key}.{uuid.uuid4().hex[:8]}"
@@ -147,8 +148,9 @@ class Store:
             raise self.unwritable(error) from error
 
     def check_writable(self) -> None:
-        """Raise StoreError now rather than after the first trial has been trained; sweep out what
-        the killed left.
+        """Raise StoreError now rather than after the first trial has been trained.
+
+        Also deletes the drafts that killed processes left behind.
         """
         try:
             for draft in self.root.glob("drafts/*"):
@@ -163,13 +165,15 @@ class Store:
 
     def unwritable(self, error: OSError) -> StoreError:
         return StoreError(
-            f"the store {self.root} cannot be written: {error.strerror or error}. What it already holds is "
-            f"untouched. Free some space or give another folder with --store FOLDER (or DDIV_STORE)."
+            f"the store {self.root} cannot be written: {error.strerror or error}. "
+            "What it already holds is untouched. "
+            "Free some space or give another folder with --store FOLDER (or DDIV_STORE)."
         )
 
     def lock(self, name: str) -> FileLock:
-        """A lock shared by all processes on this machine; the system releases it when its holder
-        dies.
+        """A lock shared by all processes on this machine.
+
+        The system releases it when its holder dies.
         """
         folder = self.root / "locks"
         try:
@@ -179,7 +183,7 @@ class Store:
         return FileLock(folder / name, thread_local=False)
 
     def records(self) -> Iterator[Record]:
-        """Every complete record; raises CorruptRecord at the first damaged one."""
+        """Every complete record. Raises CorruptRecord at the first damaged one."""
         return map(self.read, self.keys())
 
 
@@ -200,7 +204,7 @@ def cache_folder(variable: str, name: str) -> Path:
 
 
 def write_atomically(path: Path, text: bytes, durable: bool = True) -> None:
-    """Replace a file by a new one at once: readers see the old or the new, never half."""
+    """Replace a file at once: readers see the old content or the new, never a half-written file."""
     draft = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
     path.parent.mkdir(parents=True, exist_ok=True)
     try:

@@ -48,13 +48,13 @@ Space = Literal["pixel", "embedding"]
 
 
 class Recipe(msgspec.Struct, frozen=True):
-    """How a trial is trained: Adam (where `momentum` is given, SGD), cosine learning rate to 0,
-    cross-entropy.
+    """How a trial is trained: cross-entropy, Adam (SGD where `momentum` is given), and a learning
+    rate that falls to 0 as a cosine.
 
     `head_lr` is the learning rate of the classification layer where it is not `lr`: a random layer
     on a small pre-trained encoder needs a larger one, or the encoder forgets before the layer has
     learned. `checkpoints` are the epochs (fractions allowed) at which the baseline's trajectory is
-    measured: without them nothing is compared at equal fit.
+    measured; without them nothing is compared at equal fit.
     """
 
     epochs: int
@@ -64,14 +64,14 @@ class Recipe(msgspec.Struct, frozen=True):
     head_lr: float | None = None
     momentum: float | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.epochs < 1 or self.batch < 1:
             raise ValueError(
-                f"a recipe has 1 epoch or more, of batches of 1 or more, got {self.epochs} and {self.batch}"
+                "a recipe has 1 epoch or more, of batches of 1 or more, got "
+                f"{self.epochs} and {self.batch}"
             )
-        if not all(
-            rate > 0 for rate in (self.lr, self.lr if self.head_lr is None else self.head_lr)
-        ):
+        head_lr = self.lr if self.head_lr is None else self.head_lr
+        if not (self.lr > 0 and head_lr > 0):
             raise ValueError(
                 f"a learning rate is above 0, got lr={self.lr}, head_lr={self.head_lr}"
             )
@@ -81,23 +81,26 @@ class Recipe(msgspec.Struct, frozen=True):
             )
 
 
+# The synthetic shares of v1's table 2.
 TABLE_SHARES = (0.15, 0.25, 0.35)
 
 
 class Study(msgspec.Struct, frozen=True):
-    """The population of a claim, and the doses and augmentations that its arms use; an empty field:
-    it has no such arms.
+    """The population of a claim, and the doses and augmentations that its arms use.
 
-    `early_stop` is the fraction of the epochs that the early-stopped arm runs; `view_size` the
-    number of training images on which diversity is scored; `single_placement_rates` the dropout
-    rates of the head-only and encoder-only ladders. `very_large_dropout` is a rate before the
-    classification layer, `combinations` are pairs of a dropout rate and a decay (v1 figure 8). Of
-    the generator's `settings` the first is the better one; `shares` are the synthetic shares of
-    each, `rounds` how often the generator is retrained on its own output. `class_counts` and
-    `batches` are ladders of label classes and of batch sizes; views of few classes have
-    `class_view_size` examples (0: `view_size`). `extreme_augmentations` are those of
-    `augmentations` that are expected to harm. `embedders` make the vectors that diversity is read
-    off, the first being the one that claims rest on.
+    An empty field means that the study has no such arms.
+
+    - `view_size`: the number of training examples on which diversity is scored;
+    - `early_stop`: the fraction of the epochs that the early-stopped arm runs;
+    - `single_placement_rates`: the dropout rates of the head-only and encoder-only ladders;
+    - `very_large_dropout`: a rate before the classification layer; `combinations`: pairs of a
+      dropout rate and a decay (both v1 figure 8);
+    - `extreme_augmentations`: those of `augmentations` that are expected to harm;
+    - `settings`: of the generator, the better one first; `shares`: the synthetic shares of each
+      setting; `rounds`: how often the generator is retrained on its own output;
+    - `class_counts` and `batches`: ladders of label classes and of batch sizes; views of few
+      classes have `class_view_size` examples (0: `view_size`);
+    - `embedders`: they make the vectors that diversity is read off; claims rest on the first.
     """
 
     name: str
@@ -125,21 +128,21 @@ class Study(msgspec.Struct, frozen=True):
     batches: tuple[int, ...] = ()
     embedders: tuple[Embedder, ...] = ()
 
-    def __post_init__(self):
-        if self.domains != (given := getattr(self.data, "test_domains", self.domains)):
+    def __post_init__(self) -> None:
+        of_data = getattr(self.data, "test_domains", self.domains)
+        if self.domains != of_data:
             raise ValueError(
-                f"the domains of the study {self.name} are its data's, {given}, got {self.domains}"
+                f"the domains of the study {self.name} are its data's, {of_data}, got "
+                f"{self.domains}"
             )
 
     @property
     def spaces(self) -> tuple[Space, ...]:
         """The spaces in which the study's data has vectors: texts have no pixels."""
-        texts = (
-            isinstance(self.data, ComplaintsWorld | Complaints)
-            or isinstance(self.data, Own)
-            and self.data.texts
-        )
-        return ("embedding",) if texts else ("pixel", "embedding")
+        match self.data:
+            case ComplaintsWorld() | Complaints() | Own(texts=True):
+                return ("embedding",)
+        return ("pixel", "embedding")
 
     @property
     def moderate_augmentations(self) -> tuple[str, ...]:
@@ -166,9 +169,12 @@ class Study(msgspec.Struct, frozen=True):
         return Treatment.of(Augmentation(name))
 
     def synthetic(self, share: float, setting: str = "", round: int = 1) -> Treatment:
-        """This share of the training images from the generator in the setting of this name (the
-        first where none is named).
+        """A share of synthetic training examples, from the setting of this name ("": the first).
+
+        Raises ValueError where the study has no generator.
         """
+        if self.generator is None:
+            raise ValueError(f"the study {self.name} has no generator of synthetic examples")
         return Treatment.of(Synthetic(share, self.generator, self._setting(setting), round))
 
     def mixing(self, setting: str = "") -> tuple[tuple[float, Treatment], ...]:
@@ -177,10 +183,10 @@ class Study(msgspec.Struct, frozen=True):
         return ((0.0, BASELINE), *((share, self.synthetic(share, setting)) for share in shares))
 
     def _setting(self, name: str) -> Setting:
-        return next(one for one in self.settings if name in ("", one.name))
+        return next(setting for setting in self.settings if name in ("", setting.name))
 
     def by_classes(self) -> tuple[tuple[float, Treatment], ...]:
-        """The ladder of (number of classes, treatment), all of them at an equal number of images."""
+        """The ladder of (number of classes, treatment), all at an equal number of examples."""
         return tuple((count, Treatment.of(Classes(count))) for count in self.class_counts)
 
     def by_batch(self) -> tuple[tuple[float, Treatment], ...]:
@@ -209,8 +215,9 @@ class Study(msgspec.Struct, frozen=True):
 
     @property
     def evaluation_dropout(self) -> Treatment:
-        """The largest dropout rate at evaluation only, with another batch order, lest the weights
-        be the baseline's.
+        """The largest dropout rate at evaluation only.
+
+        Its batches come in another order: otherwise its weights would be the baseline's.
         """
         return Treatment.of(EvaluationDropout(max(self.dropout_rates)), NoOp())
 
@@ -224,8 +231,8 @@ class Study(msgspec.Struct, frozen=True):
 
     @property
     def table_arms(self) -> tuple[Treatment, ...]:
-        """The arms of v1's table 2: the baseline, the augmentations, 15 to 35 % synthetic images of
-        the better setting.
+        """The arms of v1's table 2: the baseline, the augmentations, 15 to 35 % synthetic examples
+        of the better setting.
         """
         mixed = [self.synthetic(share) for share in TABLE_SHARES] if self.generator else []
         return (BASELINE, *map(self.augmentation, self.augmentations), *mixed)
@@ -235,37 +242,35 @@ class Study(msgspec.Struct, frozen=True):
         """All arms whose training data differs: the baseline, the augmentations, the shares of
         every setting.
         """
-        mixed = [arm for setting in self.settings for _, arm in self.mixing(setting.name)[1:]]
-        return (BASELINE, *map(self.augmentation, self.augmentations), *mixed)
+        return (BASELINE, *map(self.augmentation, self.augmentations), *self._mixed)
+
+    @property
+    def _mixed(self) -> list[Treatment]:
+        """Every share of every setting of the generator."""
+        return [arm for setting in self.settings for _, arm in self.mixing(setting.name)[1:]]
 
     @property
     def controls(self) -> tuple[Treatment, ...]:
         if not self.dropout_rates:
             return ()
         stopped = [self.early_stopped] if self.early_stop else []
-        return (
-            self.no_op,
-            self.other_seed,
-            self.evaluation_dropout,
-            self.shuffled_labels,
-            *stopped,
-        )
+        replicates = (self.no_op, self.other_seed)
+        return (*replicates, self.evaluation_dropout, self.shuffled_labels, *stopped)
 
     @property
     def arms(self) -> tuple[Treatment, ...]:
         """Every arm of the study, the baseline first, in the order in which tables show them."""
         ladders = [self.dropout(), self.decay(), self.dropout("head"), self.dropout("encoder")]
-        doses = [treatment for ladder in ladders for _, treatment in ladder[1:]]
-        extremes = [self.very_large] * bool(self.very_large_dropout) + [
-            self.combination(*pair) for pair in self.combinations
-        ]
-        augmented = map(self.augmentation, (*self.augmentations, *self.further_augmentations))
-        mixed = [
-            treatment for setting in self.settings for _, treatment in self.mixing(setting.name)[1:]
-        ]
-        batches = [treatment for _, treatment in self.by_batch()]
-        return tuple(
-            dict.fromkeys(
-                (BASELINE, *self.controls, *doses, *extremes, *augmented, *mixed, *batches)
-            )
+        doses = [arm for ladder in ladders for _, arm in ladder[1:]]
+        very_large = [self.very_large] if self.very_large_dropout else []
+        combined = [self.combination(*pair) for pair in self.combinations]
+        augmentations = (*self.augmentations, *self.further_augmentations)
+        treated = (
+            *doses,
+            *very_large,
+            *combined,
+            *map(self.augmentation, augmentations),
+            *self._mixed,
+            *(arm for _, arm in self.by_batch()),
         )
+        return tuple(dict.fromkeys((BASELINE, *self.controls, *treated)))

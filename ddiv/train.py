@@ -1,7 +1,7 @@
 """Train one trial and measure it: from a `Trial` to a `Record`.
 
 One loop serves all sizes, backbones and devices. Batches are drawn from one tensor, which lies on
-the device where it fits; augmentation is drawn anew for every sample in every epoch.
+the device if it fits there. Augmentation is drawn anew for every sample in every epoch.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -31,7 +31,7 @@ from ddiv.inputs import Examples, brought, placed, tensor
 from ddiv.machine import device_name
 from ddiv.shown import Shown, synthetic_data, training_set
 from ddiv.spectra.eigen import eigenvalues
-from ddiv.spectra.matrices import shapes, skipped, weight_matrices
+from ddiv.spectra.matrices import WeightMatrix, shapes, skipped, weight_matrices
 from ddiv.steps import Steps, computing, own_stream, precision
 from ddiv.store import Record
 from ddiv.treatment import Augmentation, Dropout, EarlyStop, EvaluationDropout, NoOp, WeightDecay
@@ -49,17 +49,14 @@ def train(
 ) -> Record:
     """Train and measure one trial; `progress` is called with the share done, from 0 to 1.
 
-    `records` holds what the trial reads (`trial.requires`). Raises TrialFailed where the loss is
-    not finite.
+    `records` holds the records that the trial reads (`trial.requires`). Raises TrialFailed where
+    the loss is not finite.
     """
     started = time.time()
-    data = load(trial.data)
-    shown = training_set(
-        data, trial.treatment, trial.treatment.seed(trial.seed), synthetic_data(trial, records)
-    )
+    data, seed = load(trial.data), trial.treatment.seed(trial.seed)
+    shown = training_set(data, trial.treatment, seed, synthetic_data(trial, records))
     devices = [device] if device.type == "cuda" else []
     with torch.random.fork_rng(devices=devices), _without_denormals():
-        seed = trial.treatment.seed(trial.seed)
         torch.manual_seed(stream(seed, "init"))
         network, sites = build(trial.backbone, data.classes)
         add_dropout(sites, trial.treatment.part(Dropout))
@@ -77,8 +74,10 @@ def train(
 
 @contextmanager
 def _without_denormals() -> Iterator[None]:
-    """The momentum of units that died decays into denormal numbers, on which a CPU spends up to 40
-    % of a trial's time.
+    """Round denormal numbers to 0.
+
+    The momentum of dead units decays into denormal numbers, and a CPU would spend up to 40 % of a
+    trial's time on them.
     """
     torch.set_flush_denormal(True)
     try:
@@ -88,15 +87,17 @@ def _without_denormals() -> Iterator[None]:
 
 
 class Measured(NamedTuple):
-    """What a record holds of a training, but for where and when it was."""
+    """The facts and arrays of a training, without where and when it was."""
 
-    facts: dict
+    facts: dict[str, Any]
     arrays: dict[str, np.ndarray]
 
 
 class _Point(NamedTuple):
-    """A network after some epochs: eigenvalues by matrix, fit to the clean training set,
-    log-probabilities by domain.
+    """A network after some epochs.
+
+    `spectra` gives the eigenvalues by matrix, `fit` is loss and accuracy on the clean training set,
+    `outputs` are log-probabilities (n, classes) by domain.
     """
 
     epoch: float
@@ -107,7 +108,10 @@ class _Point(NamedTuple):
 
 @dataclass(frozen=True)
 class _Subject:
-    """A network with what it is measured on; `pool` is for spectra that are not to be waited for."""
+    """A network and the data on which it is measured.
+
+    `pool` computes spectra while the training goes on; None computes them at once.
+    """
 
     trial: Trial
     network: Network
@@ -135,16 +139,17 @@ class _Subject:
 def _require_finite(trial: Trial, epoch: float, loss: float) -> None:
     if not np.isfinite(loss):
         raise TrialFailed(
-            f"the loss of the trial {trial.label} became {loss} within {epoch:.3g} epochs. Lower the learning rate of "
-            f"its recipe (now {trial.recipe.lr:g}) or the dose of the treatment."
+            f"the loss of the trial {trial.label} became {loss} within {epoch:.3g} epochs. Lower "
+            f"the learning rate of its recipe (now {trial.recipe.lr:g}) or the dose of the "
+            "treatment."
         )
 
 
 class Schedule(NamedTuple):
-    """Steps of a trial, `batches` an epoch; the learning rate is 0 after `planned`, training ends
-    after `last`.
+    """The steps of a trial, `batches` of them an epoch.
 
-    After those in `checkpoints` the network is measured, before training where 0 is among them.
+    The learning rate is 0 after `planned` steps, training ends after `last`. The network is
+    measured after each number of steps in `checkpoints`; 0 is before training.
     """
 
     batches: int
@@ -174,14 +179,13 @@ def fit(
     device: torch.device,
     progress: Progress = lambda share: None,
 ) -> Measured:
-    """Train a network on `shown` as the trial says and measure it, on the clean training set and on
-    the tests of `data`.
+    """Train a network on `shown` as the trial says, and measure it.
 
-    On a GPU spectra are computed by the processor meanwhile, of copies of the weights that wait in
-    its memory for their turn. Raises TrialFailed where the loss is not finite.
+    It is measured on the clean training set and on the tests of `data`. On a GPU the processor
+    computes spectra meanwhile, from copies of the weights that wait in main memory. Raises
+    TrialFailed where the loss is not finite.
     """
-    recipe, treatment, texts = trial.recipe, trial.treatment, are_texts(shown.inputs)
-    seed, on_gpu = treatment.seed(trial.seed), device.type == "cuda"
+    treatment, on_gpu = trial.treatment, device.type == "cuda"
     with own_stream(device), ThreadPoolExecutor(1) as pool:
         examples = Examples.of(shown, trial.backbone, device)
         tests = placed(
@@ -189,54 +193,68 @@ def fit(
             device,
             [examples.inputs],
         )
-        tests = dict(zip(data.tests, tests))
-        subject = _Subject(trial, network, examples, tests, pool if on_gpu else None)
-        batches, planned, last, checkpoints = schedule(trial, len(examples))
-        decay, augmentation = map(treatment.part, (WeightDecay, Augmentation))
-        # Not of texts: a BERT cuts off a batch's common padding, so hardly two batches are of one
-        # shape.
+        subject = _Subject(
+            trial, network, examples, dict(zip(data.tests, tests)), pool if on_gpu else None
+        )
+        plan, decay = schedule(trial, len(examples)), treatment.part(WeightDecay)
         take_step = Steps(
             network,
-            recipe,
+            trial.recipe,
             decay.value if decay else 0.0,
-            planned,
+            plan.planned,
             device,
             precision(device),
-            capture=on_gpu and not texts,
+            # Steps on texts are not captured: a BERT cuts off the padding that a batch has in
+            # common, so batches differ in shape.
+            capture=on_gpu and not are_texts(shown.inputs),
         )
-        order = generator(seed, "no-op order" if treatment.part(NoOp) else "order")
-        draws = torch.Generator(examples.drawn_on).manual_seed(stream(seed, "augmentation"))
-        before, losses, step = spectra_of(network, subject.pool), [], 0
-        trajectory = [subject.after(0.0)] if 0 in checkpoints else []
-        network.train()
-        while step < last:
-            total = torch.zeros((), device=device)
-            shuffled = torch.randperm(len(examples), generator=order)
-            for batch in islice(
-                examples.epoch(shuffled, trial.batch, augmentation and augmentation.name, draws),
-                last - step,
-            ):
-                total += take_step(*batch) * len(batch[0])
-                step += 1
-                if step in checkpoints:
-                    trajectory.append(subject.after(step / batches))
-            losses.append(float(total) / len(examples))
-            _require_finite(trial, step / batches, losses[-1])
-            progress(step / last)
-        after, further = subject.after(step / batches), {}
-        if treatment.is_baseline:
-            domain, (_, truth) = next(iter(data.tests.items()))
-            domains = {
-                "train": (examples.inputs, examples.labels),
-                "id": (tests[domain], torch.from_numpy(truth).long().to(device)),
-            }
-            further["truncated"] = truncation.measure(
-                network, domains, generator(seed, "truncation")
-            )
-        # Last, as it waits for the spectra that the pool has still to compute.
+        before = spectra_of(network, subject.pool)
+        losses, trajectory = _run(subject, take_step, plan, progress)
+        after = subject.after(plan.last / plan.batches)
+        truncated = _truncated(subject, data) if treatment.is_baseline else None
+        # Last, because it waits for the spectra that the pool has still to compute.
         measured = _measured(subject, data, before(), trajectory, losses, after)
-        measured.facts.update(further)
+    if truncated is not None:
+        measured.facts["truncated"] = truncated
     return measured
+
+
+def _run(
+    subject: _Subject, take_step: Steps, plan: Schedule, progress: Progress
+) -> tuple[list[float], list[_Point]]:
+    """Take all steps of a trial. Returns its mean loss in each epoch, and its checkpoints."""
+    trial, examples = subject.trial, subject.examples
+    seed, augmentation = trial.treatment.seed(trial.seed), trial.treatment.part(Augmentation)
+    name = augmentation.name if augmentation else None
+    order = generator(seed, "no-op order" if trial.treatment.part(NoOp) else "order")
+    draws = torch.Generator(examples.drawn_on).manual_seed(stream(seed, "augmentation"))
+    trajectory = [subject.after(0.0)] if 0 in plan.checkpoints else []
+    losses: list[float] = []
+    step = 0
+    subject.network.train()
+    while step < plan.last:
+        total = torch.zeros((), device=examples.labels.device)
+        shuffled = torch.randperm(len(examples), generator=order)
+        epoch = examples.epoch(shuffled, trial.batch, name, draws)
+        for batch in islice(epoch, plan.last - step):
+            total += take_step(*batch) * len(batch[0])
+            step += 1
+            if step in plan.checkpoints:
+                trajectory.append(subject.after(step / plan.batches))
+        losses.append(float(total) / len(examples))
+        _require_finite(trial, step / plan.batches, losses[-1])
+        progress(step / plan.last)
+    return losses, trajectory
+
+
+def _truncated(subject: _Subject, data: Dataset) -> dict[str, Any]:
+    """The facts of `truncation.measure`, on the training set and the test set of its domain."""
+    domain, (_, truth) = next(iter(data.tests.items()))
+    examples, trial = subject.examples, subject.trial
+    labels = torch.from_numpy(truth).long().to(examples.labels.device)
+    domains = {"train": (examples.inputs, examples.labels), "id": (subject.tests[domain], labels)}
+    draws = generator(trial.treatment.seed(trial.seed), "truncation")
+    return truncation.measure(subject.network, domains, draws)
 
 
 def _measured(
@@ -247,7 +265,7 @@ def _measured(
     losses: list[float],
     after: _Point,
 ) -> Measured:
-    facts = {
+    facts: dict[str, Any] = {
         "layers": _layers(subject.network, before),
         "skipped": [list(pair) for pair in skipped(subject.network)],
         "train_loss": losses,
@@ -276,15 +294,16 @@ def spectrum(network: Network) -> dict[str, np.ndarray]:
 
 
 def spectra_of(network: Network, pool: ThreadPoolExecutor | None) -> Spectra:
-    """The `spectrum` of a network as it is now, when it is called for; with a pool computed there,
-    of copies on the host.
+    """A function that gives the `spectrum` of the network as it is now.
+
+    With a pool the spectrum is computed there, from copies of the weights in main memory.
     """
     if pool is None:
-        found = spectrum(network)
-        return lambda: found
+        eigenvalues_now = spectrum(network)
+        return lambda: eigenvalues_now
     copies = [
-        dataclasses.replace(one, tensor=one.tensor.to("cpu", copy=True))
-        for one in weight_matrices(network)
+        dataclasses.replace(matrix, tensor=matrix.tensor.to("cpu", copy=True))
+        for matrix in weight_matrices(network)
     ]
     return pool.submit(eigenvalues, copies).result
 
@@ -293,12 +312,8 @@ def _flat(spectra: dict[str, np.ndarray]) -> np.ndarray:
     return np.concatenate(list(spectra.values()))
 
 
-def _layers(network: Network, spectra: dict[str, np.ndarray]) -> list[dict]:
-    """What the flat eigenvalue arrays hold, in their order.
-
-    Tables of embeddings are no layers that act on activations, so they stand in a view of their
-    own.
-    """
+def _layers(network: Network, spectra: dict[str, np.ndarray]) -> list[dict[str, Any]]:
+    """The matrices whose eigenvalues are in the flat arrays, in their order."""
     matrices = weight_matrices(network)
     sizes = shapes(matrices)
     return [
@@ -306,42 +321,42 @@ def _layers(network: Network, spectra: dict[str, np.ndarray]) -> list[dict]:
             "name": matrix.name,
             "kind": matrix.kind,
             "shape": list(sizes[matrix.name]),
-            "view": "classifier"
-            if matrix.name.startswith("head")
-            else "embedding"
-            if matrix.kind == "embedding"
-            else "encoder",
+            "view": _part(matrix),
             "eigenvalues": len(spectra[matrix.name]),
         }
         for matrix in matrices
     ]
 
 
+def _part(matrix: WeightMatrix) -> str:
+    """The part of a network that a matrix belongs to."""
+    if matrix.name.startswith("head"):
+        return "classifier"
+    # A table of embeddings does not act on activations, so it is a part of its own.
+    return "embedding" if matrix.kind == "embedding" else "encoder"
+
+
 @torch.no_grad()
 def log_probabilities(network: Network, inputs: Tensor, batch: int | None = None) -> Tensor:
-    """Log-probabilities float32 (n, classes) of what `inputs.placed` gives, in evaluation mode of
-    the caller's choosing.
+    """Log-probabilities float32 (n, classes) for inputs that `inputs.placed` gave.
 
-    In batches of 250, on a GPU of 1024, or half as many as often as its memory calls for.
+    The caller puts the network in evaluation mode. Batches are of 250 inputs, on a GPU of 1024; the
+    size is halved as often as the GPU's memory is too small.
     """
     device = network.head.weight.device
     batch = batch or (1024 if device.type == "cuda" else 250)
     try:
         with computing(device, precision(device)):
-            return torch.cat(
-                [
-                    F.log_softmax(network(brought(part, device)).float(), dim=1)
-                    for part in inputs.split(batch)
-                ]
-            )
+            outputs = (network(brought(part, device)) for part in torch.split(inputs, batch))
+            return torch.cat([F.log_softmax(values.float(), dim=1) for values in outputs])
     except torch.OutOfMemoryError:
         if batch == 1:
             raise
     return log_probabilities(network, inputs, batch // 2)
 
 
-def provenance(device: torch.device, started: float) -> dict:
-    """Where and with what a record was made. It is no part of the key."""
+def provenance(device: torch.device, started: float) -> dict[str, Any]:
+    """Where and with which versions a record was made, and when. It is no part of the key."""
     import open_clip
     import torchvision
     import transformers

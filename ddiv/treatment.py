@@ -5,12 +5,12 @@ A treatment is a frozen tuple of parts; the empty tuple is the **baseline**. Par
     >>> (Treatment.of(Dropout(0.1)) + WeightDecay(1e-3)).label
     'dropout 0.1 + decay 0.001'
 
-A part is pure data. What it does to a model, an optimiser or a batch is in `ddiv.train`.
+A part is pure data. Its effect on a model, an optimiser or a batch is in `ddiv.train`.
 """
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, TypeVar
 
 import msgspec
 
@@ -30,7 +30,7 @@ class Dropout(msgspec.Struct, frozen=True, tag="dropout"):
     rate: float
     where: Placement = "all"
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not 0 <= self.rate < 1:
             raise ValueError(f"a dropout rate lies in [0, 1), got {self.rate}")
 
@@ -49,7 +49,7 @@ class WeightDecay(msgspec.Struct, frozen=True, tag="decay"):
 
     value: float
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.value < 0:
             raise ValueError(f"a weight decay is at least 0, got {self.value}")
 
@@ -59,9 +59,10 @@ class WeightDecay(msgspec.Struct, frozen=True, tag="decay"):
 
 
 class Augmentation(msgspec.Struct, frozen=True, tag="augmentation"):
-    """An augmentation by name, drawn anew per sample and epoch: of images (`ddiv.augment`) the ten
-    of v1 section 3.3 and further ones, of texts (`ddiv.text.augment`) those of Wei and Zou (2019)
-    by strength.
+    """An augmentation by name, drawn anew for each sample and epoch.
+
+    Images have the ten of v1 section 3.3 and further ones (`ddiv.augment`), texts those of Wei and
+    Zou (2019) by strength (`ddiv.text.augment`).
     """
 
     name: str
@@ -84,15 +85,15 @@ class Synthetic(msgspec.Struct, frozen=True, tag="synthetic"):
     setting: Setting
     round: int = 1
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not 0 <= self.share <= 1:
             raise ValueError(f"a share of synthetic examples lies in [0, 1], got {self.share}")
         if self.round < 1:
             raise ValueError(f"rounds of a generator count from 1, got {self.round}")
         if self.round > 1 and not isinstance(self.generator, Flow | NGram):
             raise ValueError(
-                f"{self.generator.label} is not retrained on its own samples, so it has no round {self.round}: take "
-                "a Flow or an NGram, or leave the study's `rounds` out"
+                f"{self.generator.label} is not retrained on its own samples, so it has no round "
+                f"{self.round}: take a Flow or an NGram, or leave the study's `rounds` out"
             )
 
     @property
@@ -102,11 +103,11 @@ class Synthetic(msgspec.Struct, frozen=True, tag="synthetic"):
 
 
 class BatchSize(msgspec.Struct, frozen=True, tag="batch-size"):
-    """Batches of this many images in place of the recipe's, the learning rate as it is."""
+    """Batches of this many examples in place of the recipe's; the learning rate stays."""
 
     size: int
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.size < 1:
             raise ValueError(f"a batch holds at least 1 image, got {self.size}")
 
@@ -116,13 +117,14 @@ class BatchSize(msgspec.Struct, frozen=True, tag="batch-size"):
 
 
 class Classes(msgspec.Struct, frozen=True, tag="classes"):
-    """Only `count` of the classes, drawn by the seed, at an unchanged number of images: for the
-    diversity of data.
+    """Only `count` of the classes, drawn by the seed, at an unchanged number of examples.
+
+    For the diversity of data: nothing is trained on it.
     """
 
     count: int
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.count < 1:
             raise ValueError(f"a training set has at least 1 class, got {self.count}")
 
@@ -134,12 +136,12 @@ class Classes(msgspec.Struct, frozen=True, tag="classes"):
 class EarlyStop(msgspec.Struct, frozen=True, tag="early-stop"):
     """Stop after this `fraction` of the epochs, the learning-rate schedule unchanged.
 
-    The arm that tells regularisation from mere under-fitting (design, decision 8).
+    This arm tells regularisation from mere under-fitting: it fits less, and nothing regularises it.
     """
 
     fraction: float
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not 0 < self.fraction <= 1:
             raise ValueError(f"the fraction of epochs lies in (0, 1], got {self.fraction}")
 
@@ -162,8 +164,7 @@ class NoOp(msgspec.Struct, frozen=True, tag="no-op"):
 
 
 class OtherSeed(msgspec.Struct, frozen=True, tag="other-seed"):
-    """The same treatment with every random draw taken from a seed that no other arm uses: the
-    pairing is broken.
+    """The same treatment with every random draw from a seed of its own, so the pairing is broken.
 
     A negative control: an effect of this arm is the difference of two independent replicates.
     """
@@ -174,15 +175,16 @@ class OtherSeed(msgspec.Struct, frozen=True, tag="other-seed"):
 
 
 class EvaluationDropout(msgspec.Struct, frozen=True, tag="evaluation-dropout"):
-    """Dropout of this `rate` in evaluation only, at the places of `Dropout`: training never sees
-    it.
+    """Dropout of this `rate` in evaluation only, at the places of `Dropout`.
+
+    Training never sees it.
 
     A negative control: outputs get worse, and weights cannot have been regularised by it.
     """
 
     rate: float
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not 0 < self.rate < 1:
             raise ValueError(f"a dropout rate that is to act lies in (0, 1), got {self.rate}")
 
@@ -192,7 +194,7 @@ class EvaluationDropout(msgspec.Struct, frozen=True, tag="evaluation-dropout"):
 
 
 class ShuffledLabels(msgspec.Struct, frozen=True, tag="shuffled-labels"):
-    """The training labels in random order: there is nothing to learn but the training set by heart.
+    """The training labels in random order, so a network can only learn its training set by heart.
 
     A negative control: nothing can then improve accuracy beyond chance.
     """
@@ -215,6 +217,17 @@ Part = (
     | EvaluationDropout
     | ShuffledLabels
 )
+PartT = TypeVar("PartT")
+
+# The family that plots and tables put the arms of one part in; other parts make controls.
+_GROUPS: dict[type, str] = {
+    Dropout: "dropout",
+    WeightDecay: "weight decay",
+    Augmentation: "augmentation",
+    Synthetic: "synthetic",
+    BatchSize: "batch size",
+    Classes: "classes",
+}
 
 OTHER_SEEDS_BEGIN = 1_000_000
 
@@ -227,7 +240,7 @@ class Treatment(msgspec.Struct, frozen=True):
 
     parts: tuple[Part, ...] = ()
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         kinds = [type(part) for part in self.parts]
         if len(set(kinds)) < len(kinds):
             raise ValueError(f"a treatment holds one part of a kind, got {self.label}")
@@ -237,17 +250,14 @@ class Treatment(msgspec.Struct, frozen=True):
 
     @classmethod
     def of(cls, *parts: Part) -> Treatment:
-        """The treatment of these parts; those that do nothing (rate 0, decay 0, share 0) are left
-        out.
-        """
+        """The treatment of these parts, without those that do nothing (rate, decay or share 0)."""
         return cls(tuple(part for part in parts if not _does_nothing(part)))
 
     def __add__(self, other: Part | Treatment) -> Treatment:
-        return Treatment.of(
-            *self.parts, *(other.parts if isinstance(other, Treatment) else (other,))
-        )
+        added = other.parts if isinstance(other, Treatment) else (other,)
+        return Treatment.of(*self.parts, *added)
 
-    def part(self, kind: type) -> Part | None:
+    def part(self, kind: type[PartT]) -> PartT | None:
         """The part of this kind, or None."""
         return next((part for part in self.parts if isinstance(part, kind)), None)
 
@@ -268,21 +278,10 @@ class Treatment(msgspec.Struct, frozen=True):
         """The family that plots and tables put this arm in."""
         if self.is_baseline:
             return "baseline"
-        if (
-            len(self.parts) == 1
-            and isinstance(self.parts[0], Dropout)
-            and self.parts[0].where != "all"
-        ):
-            return "dropout in one place"
-        names = {
-            Dropout: "dropout",
-            WeightDecay: "weight decay",
-            Augmentation: "augmentation",
-            Synthetic: "synthetic",
-            BatchSize: "batch size",
-            Classes: "classes",
-        }
-        groups = {names.get(type(part), "control") for part in self.parts}
+        match self.parts:
+            case (Dropout(where=where),) if where != "all":
+                return "dropout in one place"
+        groups = {_GROUPS.get(type(part), "control") for part in self.parts}
         return groups.pop() if len(groups) == 1 else "combination"
 
 
@@ -290,10 +289,7 @@ BASELINE = Treatment()
 
 
 def _does_nothing(part: Part) -> bool:
-    return (
-        isinstance(part, Dropout)
-        and part.rate == 0
-        or part == WeightDecay(0.0)
-        or isinstance(part, Synthetic)
-        and part.share == 0
-    )
+    match part:
+        case Dropout(rate=0) | WeightDecay(value=0) | Synthetic(share=0):
+            return True
+    return False

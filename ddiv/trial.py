@@ -1,10 +1,10 @@
-"""Trials and views: the values that name what is to be measured, and their keys.
+"""Jobs: the values that name what is to be measured, and their keys.
 
 A **trial** (study x treatment x seed) is trained once. A **view** is the training set as one
 treatment shows it to the model; measuring its diversity needs no training. A **generator fit** and
-the **samples** drawn from it make the synthetic images that some trials and views read. All are
-jobs: frozen values whose key is a hash of their canonical JSON and of the version of the code's
-meaning, never of a path, a device or a worker.
+the **samples** drawn from it make the synthetic images and texts that some trials and views read.
+All four are jobs: frozen values whose key is a hash of their canonical JSON and of the version of
+the code's meaning, never of a path, a device or a worker.
 """
 
 from __future__ import annotations
@@ -41,8 +41,9 @@ class Trial(msgspec.Struct, frozen=True, tag="trial"):
 
 
 class View(msgspec.Struct, frozen=True, tag="view"):
-    """`n` training examples as a treatment (an augmentation, a synthetic share, a number of
-    classes) shows them.
+    """`n` training examples as a treatment shows them.
+
+    The treatment is an augmentation, a synthetic share or a number of classes.
     """
 
     data: Data
@@ -53,13 +54,12 @@ class View(msgspec.Struct, frozen=True, tag="view"):
 
     @property
     def label(self) -> str:
-        return f"diversity of {'plain' if self.treatment.is_baseline else self.treatment.label}, seed {self.seed}"
+        shown = "plain" if self.treatment.is_baseline else self.treatment.label
+        return f"diversity of {shown}, seed {self.seed}"
 
 
 class GeneratorFit(msgspec.Struct, frozen=True, tag="generator"):
-    """Train a generator: in round 1 on the real training data, later on its own samples of the
-    round before.
-    """
+    """Train a generator: in round 1 on real data, later on samples of the round before."""
 
     data: Data
     generator: Flow | NGram
@@ -73,9 +73,7 @@ class GeneratorFit(msgspec.Struct, frozen=True, tag="generator"):
 
 
 class Samples(msgspec.Struct, frozen=True, tag="samples"):
-    """As many examples as the training set has of every class, drawn from a generator with this
-    seed.
-    """
+    """Examples drawn from a generator with this seed, as many per class as the training set has."""
 
     data: Data
     generator: Generator
@@ -90,9 +88,9 @@ class Samples(msgspec.Struct, frozen=True, tag="samples"):
 
 Job = Trial | View | GeneratorFit | Samples
 
-# Raise a kind's number when its training or measurement comes to MEAN something else: stored
-# records made under the old meaning are then left alone and made anew. A refactoring or a speed-up
-# leaves it as it is.
+# The number is part of a job's key. Raise it for a kind of job when training or measuring such a
+# job comes to MEAN something else: records made under the old meaning then stay in the store
+# unread, and new ones are made. A refactoring or a speed-up leaves the number as it is.
 MEANING = {Trial: 3, View: 4, GeneratorFit: 3, Samples: 3}
 
 
@@ -101,20 +99,17 @@ def requires(job: Job) -> tuple[Job, ...]:
     match job:
         case Trial() | View():
             part = job.treatment.part(Synthetic)
-            return (
-                (Samples(job.data, part.generator, part.setting, part.round, job.seed),)
-                if part
-                else ()
-            )
-        case Samples(generator=Flow() | NGram()):
-            return (_fit(job),)
-        case GeneratorFit() if job.round > 1:
-            return (Samples(job.data, job.generator, job.setting, job.round - 1, job.seed),)
+            if part is not None:
+                return (Samples(job.data, part.generator, part.setting, part.round, job.seed),)
+        case Samples(generator=Flow() | NGram() as generator):
+            return (_fit_behind(job, generator),)
+        case GeneratorFit(setting=Setting() as setting) if job.round > 1:
+            return (Samples(job.data, job.generator, setting, job.round - 1, job.seed),)
     return ()
 
 
 def with_requirements(jobs: Iterable[Job]) -> list[Job]:
-    """The jobs, each once, with all that they read put before them."""
+    """The jobs and all that they read, each once, in an order in which they can be measured."""
     ordered: dict[Job, None] = {}
 
     def add(job: Job) -> None:
@@ -128,14 +123,13 @@ def with_requirements(jobs: Iterable[Job]) -> list[Job]:
     return list(ordered)
 
 
-def _fit(samples: Samples) -> GeneratorFit:
-    # One generator a study, as the paper has one Stable Diffusion; what is retrained belongs to a
-    # seed's own chain.
+def _fit_behind(samples: Samples, generator: Flow | NGram) -> GeneratorFit:
+    """The training of the generator that samples are drawn from."""
+    # A study has one generator for all seeds, as the paper has one Stable Diffusion. From round 2
+    # on each seed retrains its own.
     if samples.round == 1:
-        return GeneratorFit(samples.data, samples.generator)
-    return GeneratorFit(
-        samples.data, samples.generator, samples.setting, samples.round, samples.seed
-    )
+        return GeneratorFit(samples.data, generator)
+    return GeneratorFit(samples.data, generator, samples.setting, samples.round, samples.seed)
 
 
 def trial(study: Study, treatment: Treatment, seed: int) -> Trial:
@@ -145,18 +139,17 @@ def trial(study: Study, treatment: Treatment, seed: int) -> Trial:
 
 def canonical(job: Job) -> bytes:
     """The job as JSON with sorted keys: equal jobs give equal bytes on every machine."""
-    # Once there and back, so that a rate written as 1 and one written as 1.0 are the same.
+    # Decoding once turns a rate written as 1 into 1.0, so that both spellings are the same job.
     return msgspec.json.encode(decode(msgspec.json.encode(job)), order="sorted")
 
 
 @lru_cache(maxsize=4096)
 def key(job: Job) -> str:
-    """Twenty hexadecimal digits that name the job, by SHA-256 over its canonical form and its
-    kind's MEANING.
-    """
+    """Twenty hexadecimal digits that name the job, a SHA-256 of its MEANING and canonical form."""
     return hashlib.sha256(b"%d:%s" % (MEANING[type(job)], canonical(job))).hexdigest()[:20]
 
 
 def decode(text: bytes) -> Job:
     """The job that `canonical` wrote. Raises msgspec.ValidationError where the text is not one."""
-    return msgspec.json.decode(text, type=Job)
+    job: Job = msgspec.json.decode(text, type=Job)
+    return job

@@ -11,7 +11,7 @@ the network these singular directions are removed:
 - "bulk": all the others;
 - "random": as many as the tail has, drawn without replacement from all of them.
 
-A matrix in which no tail is found stays whole under all three; `share` tells how many do not.
+A matrix in which no tail is found stays whole under all three; `share` tells how many have one.
 Biases, norms and batch-norm statistics stay as training left them. All matrices together are cut,
 or the classification layer alone.
 """
@@ -19,7 +19,7 @@ or the classification layer alone.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -28,11 +28,12 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from ddiv.backbone import Network
+    from ddiv.spectra.matrices import WeightMatrix
 
 TAILS = ("power-law", "mp-edge")
 REMOVED = ("tail", "bulk", "random")
 
-# Of each domain so many images are classified, evenly spaced: a share of .5 of 256 has a standard
+# Images of each domain that are classified, evenly spaced: a share of .5 of 256 has a standard
 # error of 3 %.
 IMAGES = 256
 
@@ -41,12 +42,11 @@ LEAST_ABOVE_CHANCE = 0.05
 
 
 def tail_size(evals: np.ndarray, N: int, M: int, tail: str) -> int:
-    """How many of M ascending eigenvalues of one N x M matrix (N >= M) are its tail, by a
-    definition of `TAILS`; 0 for none.
+    """How many of the M ascending eigenvalues of an N x M matrix (N >= M) are its tail.
 
-    Raises ValueError on another definition.
+    tail: a definition of `TAILS`; ValueError on any other.
     """
-    # here: those who only read facts need not load scipy.stats
+    # imported here, because those who only read facts need not load scipy.stats
     from ddiv.spectra import mp, powerlaw
 
     if tail == "power-law":
@@ -58,8 +58,9 @@ def tail_size(evals: np.ndarray, N: int, M: int, tail: str) -> int:
 
 
 def without(weight: Tensor, directions: Tensor) -> Tensor:
-    """A matrix (rows, columns) without singular directions, given as orthonormal columns (min(rows,
-    columns), k).
+    """A matrix (rows, columns) without some of its singular directions.
+
+    directions: orthonormal columns, (min(rows, columns), k).
     """
     if weight.shape[0] <= weight.shape[1]:
         return weight - directions @ (directions.T @ weight)
@@ -67,27 +68,30 @@ def without(weight: Tensor, directions: Tensor) -> Tensor:
 
 
 def _singular(weight: Tensor) -> tuple[np.ndarray, Tensor]:
-    """The squared singular values of a matrix, ascending, and its singular directions on the
-    shorter side as columns.
+    """The squared singular values of a matrix, ascending, with its singular directions as columns.
+
+    They are the directions on the shorter side.
     """
     import torch
 
-    evals, directions = torch.linalg.eigh(
-        weight @ weight.T if weight.shape[0] <= weight.shape[1] else weight.T @ weight
-    )
+    wide = weight.shape[0] <= weight.shape[1]
+    evals, directions = torch.linalg.eigh(weight @ weight.T if wide else weight.T @ weight)
     return evals.clamp(min=0).cpu().numpy(), directions
 
 
 def measure(
     network: Network, domains: Mapping[str, tuple[Tensor, Tensor]], draws: torch.Generator
-) -> dict:
-    """Accuracies of a network's truncated copies on domains of (inputs that it takes, labels), as
-    facts for its record.
+) -> dict[str, Any]:
+    """Accuracies of a network's truncated copies, as facts for its record.
 
-    `draws` chooses the random directions. The network is left as it is. Facts: "chance"; "images",
-    "whole" (accuracy) by domain; and "cut", for each definition of the tail, part of the network
-    and thing removed, how many matrices were looked at and have a tail, how many directions were
-    removed of how many in those, and the accuracy by domain.
+    domains: (inputs that the network takes, labels) by name; draws: chooses the random directions.
+    The network is left as it is.
+
+    Facts: "chance"; "images", their number by domain; "whole", the whole network's accuracy by
+    domain; and "cut", an entry for each definition of the tail, part of the network and thing
+    removed: how many matrices were looked at ("matrices"), how many of them have a tail
+    ("with_tail"), how many directions were removed ("directions") of how many in those ("of"), and
+    the accuracy by domain.
     """
     import copy
 
@@ -96,66 +100,79 @@ def measure(
     from ddiv.spectra.matrices import weight_matrices
 
     cut = copy.deepcopy(network).eval()
-    # in any other memory format a convolution's flat matrix would be a copy, not a view
+    # In any other memory format a convolution's flat matrix would be a copy, not a view.
     for parameter in cut.parameters():
         parameter.data = parameter.data.contiguous()
-    matrices = [one for one in weight_matrices(cut) if one.kind not in ("conv-pooled", "embedding")]
-    whole = {one.name: one.tensor.detach().double() for one in matrices}
-    spectra = {name: _singular(weight) for name, weight in whole.items()}
+    matrices = [
+        _Matrix(matrix)
+        for matrix in weight_matrices(cut)
+        if matrix.kind not in ("conv-pooled", "embedding")
+    ]
     domains = {name: _some(*pair) for name, pair in domains.items()}
     with torch.no_grad():
         features = {name: cut.features(images) for name, (images, _) in domains.items()}
 
         def accuracies(part: str) -> dict[str, float]:
-            outputs = {
-                name: cut.head(features[name] if part == "classifier" else cut.features(images))
-                for name, (images, _) in domains.items()
-            }
-            return {
-                name: float((outputs[name].argmax(1) == labels).float().mean())
-                for name, (_, labels) in domains.items()
-            }
+            shares = {}
+            for name, (images, labels) in domains.items():
+                outputs = cut.head(features[name] if part == "classifier" else cut.features(images))
+                shares[name] = float((outputs.argmax(1) == labels).float().mean())
+            return shares
 
-        facts = {
-            "chance": 1 / cut.head.out_features,
-            "images": {name: len(labels) for name, (_, labels) in domains.items()},
-            "whole": accuracies("classifier"),
-            "cut": [],
-        }
+        whole, cuts = accuracies("classifier"), []
         for tail in TAILS:
-            sizes = {
-                name: tail_size(evals, max(whole[name].shape), len(evals), tail)
-                for name, (evals, _) in spectra.items()
-            }
+            sizes = {matrix.name: matrix.tail_size(tail) for matrix in matrices}
             for part in ("all", "classifier"):
-                own = [one for one in matrices if part == "all" or one.name.startswith("head")]
-                found = [one for one in own if sizes[one.name]]
+                own = [m for m in matrices if part == "all" or m.name.startswith("head")]
+                tailed = [m for m in own if sizes[m.name]]
                 for removed in REMOVED:
-                    count = 0
-                    for one in found:
-                        directions = _directions(
-                            spectra[one.name][1], sizes[one.name], removed, draws
-                        )
-                        one.tensor.copy_(without(whole[one.name], directions))
-                        count += directions.shape[1]
-                    facts["cut"].append(
+                    count = sum(m.remove(sizes[m.name], removed, draws) for m in tailed)
+                    cuts.append(
                         {
                             "tail": tail,
                             "part": part,
                             "removed": removed,
                             "matrices": len(own),
-                            "with_tail": len(found),
+                            "with_tail": len(tailed),
                             "directions": count,
-                            "of": sum(len(spectra[one.name][0]) for one in found),
-                            "accuracy": accuracies(part) if found else facts["whole"],
+                            "of": sum(len(m.evals) for m in tailed),
+                            "accuracy": accuracies(part) if tailed else whole,
                         }
                     )
-                    for one in found:
-                        one.tensor.copy_(whole[one.name])
-    return facts
+                    for m in tailed:
+                        m.restore()
+    return {
+        "chance": 1 / cut.head.out_features,
+        "images": {name: len(labels) for name, (_, labels) in domains.items()},
+        "whole": whole,
+        "cut": cuts,
+    }
+
+
+class _Matrix:
+    """A weight matrix of a network's copy, which can lose singular directions and be restored."""
+
+    def __init__(self, matrix: WeightMatrix):
+        self.name = matrix.name
+        self._tensor = matrix.tensor  # a view of the copy's parameter
+        self._whole = matrix.tensor.detach().double()
+        self.evals, self._directions = _singular(self._whole)
+
+    def tail_size(self, tail: str) -> int:
+        return tail_size(self.evals, max(self._whole.shape), len(self.evals), tail)
+
+    def remove(self, size: int, removed: str, draws: torch.Generator) -> int:
+        """Remove a thing of `REMOVED`; returns how many directions that were."""
+        directions = _directions(self._directions, size, removed, draws)
+        self._tensor.copy_(without(self._whole, directions))
+        return directions.shape[1]
+
+    def restore(self) -> None:
+        self._tensor.copy_(self._whole)
 
 
 def _some(images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """At most `IMAGES` of a domain, evenly spaced, on the device of the labels."""
     chosen = np.unique(np.linspace(0, len(labels) - 1, IMAGES).round().astype(int))
     return images[chosen].to(labels.device), labels[chosen]
 
@@ -173,36 +190,33 @@ def _directions(vectors: Tensor, size: int, removed: str, draws: torch.Generator
 # --- read off the facts -------------------------------------------------------------------------
 
 
-def scores(facts: Mapping | None) -> dict[str, float]:
-    """What `measure` left in a record, by name: the share of the accuracy above chance that is
-    kept, `share`, and `size`.
+def scores(facts: Mapping[str, Any] | None) -> dict[str, float]:
+    """The numbers that `kept`, `share` and `size` read, by name; facts: what `measure` returned.
 
     NaN where no tail was found, so that nothing was removed, and where the whole network is less
     than `LEAST_ABOVE_CHANCE` above chance; nothing where nothing was measured.
     """
     if facts is None:
         return {}
-    found = {}
+    numbers = {}
     for cut in facts["cut"]:
-        found[f"{cut['tail']}/{cut['part']}/share"] = cut["with_tail"] / cut["matrices"]
+        name = f"{cut['tail']}/{cut['part']}"
+        numbers[f"{name}/share"] = cut["with_tail"] / cut["matrices"]
         if cut["removed"] == "tail":
-            found[f"{cut['tail']}/{cut['part']}/size"] = (
-                cut["directions"] / cut["of"] if cut["of"] else np.nan
-            )
+            numbers[f"{name}/size"] = cut["directions"] / cut["of"] if cut["of"] else np.nan
         for where, accuracy in cut["accuracy"].items():
             above = facts["whole"][where] - facts["chance"]
-            kept = (
-                (accuracy - facts["chance"]) / above
-                if cut["with_tail"] and above >= LEAST_ABOVE_CHANCE
-                else np.nan
-            )
-            found[f"{cut['tail']}/{cut['part']}/{cut['removed']}/{where}"] = kept
-    return found
+            exists = cut["with_tail"] and above >= LEAST_ABOVE_CHANCE
+            share = (accuracy - facts["chance"]) / above if exists else np.nan
+            numbers[f"{name}/{cut['removed']}/{where}"] = share
+    return numbers
 
 
 def kept(scores: Mapping[str, float], removed: str, part: str, where: str, tail: str) -> float:
-    """The share kept without `removed`, or that without the tail less that without random
-    directions. Raises ValueError where a record was not measured so (only the baseline's is).
+    """The share of the accuracy above chance that is kept without `removed`.
+
+    "tail rather than random": the share kept without the tail, less that without random directions.
+    Raises ValueError on a record without this measurement: only the baseline's have it.
     """
     if removed == "tail rather than random":
         return kept(scores, "tail", part, where, tail) - kept(scores, "random", part, where, tail)
@@ -215,7 +229,7 @@ def share(scores: Mapping[str, float], part: str, tail: str) -> float:
 
 
 def size(scores: Mapping[str, float], part: str, tail: str) -> float:
-    """The share of singular directions that are the tail, of matrices with one; NaN where none has.
+    """The tail's share of the singular directions of matrices with a tail; NaN if none has one.
 
     Raises ValueError as `kept`.
     """
@@ -225,7 +239,7 @@ def size(scores: Mapping[str, float], part: str, tail: str) -> float:
 def _score(scores: Mapping[str, float], name: str) -> float:
     if name not in scores:
         raise ValueError(
-            f"no accuracy after truncation ({name}) in this record: it is measured after training, of the "
-            f"baseline only"
+            f"no accuracy after truncation ({name}) in this record: it is measured after training, "
+            "of the baseline only"
         )
     return scores[name]

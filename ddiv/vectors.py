@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -34,17 +34,17 @@ def scored_on(device: torch.device) -> torch.device | str:
 def vectors(
     inputs: np.ndarray, space: Space, embedder: Embedder, data: Data, device: torch.device
 ) -> Vectors:
-    """Images uint8 (n, 3, h, w) or texts (n,) as vectors of a space; `data` is what an Lsa is
-    fitted to.
+    """Images uint8 (n, 3, h, w) or texts (n,) as vectors of a space.
 
-    Images that are smaller or larger than the embedder's input are resized bilinearly, for the
-    embedding only. Raises ValueError where an embedder of images is given texts, or the other way
-    round.
+    data: an Lsa is fitted to its real training texts. Images that are smaller or larger than the
+    embedder's input are resized bilinearly, for the embedding only. Raises ValueError where an
+    embedder of images is given texts, or the other way round.
     """
     if isinstance(embedder, Clip | OpenClip) == are_texts(inputs):
+        unread = "texts" if are_texts(inputs) else "images"
         raise ValueError(
-            f"the embedder {type(embedder).__name__} does not read {'texts' if are_texts(inputs) else 'images'}: "
-            "give the study one that reads its data"
+            f"the embedder {type(embedder).__name__} does not read {unread}: give the study one "
+            "that reads its data"
         )
     if space == "pixel":
         from ddiv.diversity import black_apart, pixel_vectors
@@ -56,23 +56,7 @@ def vectors(
         )
     match embedder:
         case Clip() | OpenClip():
-            from ddiv.backbone import clip_input
-            from ddiv.generate.quality import resized
-            from ddiv.models.clip import encode_images
-
-            clip = _clip(embedder, device)
-            mean, deviation, side = clip_input(clip.visual)
-            if isinstance(embedder, Clip):
-                name, pixels = (
-                    f"clip {embedder.tower} {embedder.weights[:12]}",
-                    "mean .5, deviation .25",
-                )
-            else:
-                name = f"open_clip {embedder.model} {embedder.pretrained[:20]}"
-                pixels = f"mean {_numbers(mean)}, deviation {_numbers(deviation)}"
-            return Vectors(
-                encode_images(clip, resized(inputs, side)), name, f"bilinear to {side} px, {pixels}"
-            )
+            return _of_clip(inputs, embedder, device)
         case Bert():
             from ddiv.models.bert import embed
 
@@ -88,30 +72,50 @@ def vectors(
             return Vectors(
                 black_apart(weigh.transform(inputs) @ axes.T),
                 f"LSA {embedder.size}, fitted to the real training texts",
-                "words in lower case; logarithmic TF-IDF of words and pairs; texts without a known word equal to each "
-                "other, unlike all others",
+                "words in lower case; logarithmic TF-IDF of words and pairs; texts without a known "
+                "word equal to each other, unlike all others",
             )
 
 
+def _of_clip(images: np.ndarray, embedder: Clip | OpenClip, device: torch.device) -> Vectors:
+    from ddiv.backbone import clip_input
+    from ddiv.generate.quality import resized
+    from ddiv.models.clip import encode_images
+
+    clip = _clip(embedder, device)
+    mean, deviation, side = clip_input(clip.visual)
+    if isinstance(embedder, Clip):
+        name = f"clip {embedder.tower} {embedder.weights[:12]}"
+        pixels = "mean .5, deviation .25"
+    else:
+        name = f"open_clip {embedder.model} {embedder.pretrained[:20]}"
+        pixels = f"mean {_numbers(mean)}, deviation {_numbers(deviation)}"
+    rows = encode_images(clip, resized(images, side))
+    return Vectors(rows, name, f"bilinear to {side} px, {pixels}")
+
+
 def _numbers(channels: Sequence[float]) -> str:
+    """A mean or deviation by channel, in words."""
     return "/".join(f"{value:.4g}" for value in channels)
 
 
 @lru_cache(maxsize=2)
-def _clip(embedder: Clip | OpenClip, device: torch.device):
+def _clip(embedder: Clip | OpenClip, device: torch.device) -> torch.nn.Module:
     from ddiv.backbone import clip_model
 
-    return clip_model(embedder).to(device)
+    model: torch.nn.Module = clip_model(embedder).to(device)
+    return model
 
 
 @lru_cache(maxsize=2)
-def _lsa(data: Data, size: int):
+def _lsa(data: Data, size: int) -> tuple[Any, np.ndarray]:
+    """Latent semantic analysis of real texts: the fitted TfidfVectorizer, and axes (k, words)."""
     from scipy.sparse.linalg import svds
     from sklearn.feature_extraction.text import TfidfVectorizer
 
     texts = load(data).inputs
     weigh = TfidfVectorizer(sublinear_tf=True, ngram_range=(1, 2), min_df=2)
     table = weigh.fit_transform(texts)
-    # else it starts at random
+    # with a start vector of its own, as svds else starts at random
     _, _, axes = svds(table, k=min(size, min(table.shape) - 1), v0=np.ones(min(table.shape)))
     return weigh, axes

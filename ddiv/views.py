@@ -13,13 +13,14 @@ from types import MappingProxyType
 from typing import NamedTuple, get_args
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
-from ddiv.datasets import drawn_at_will, load
+from ddiv.datasets import Shown, drawn_at_will, load
 from ddiv.draws import generator, stream
 from ddiv.errors import TrialFailed
 from ddiv.inputs import augmented
-from ddiv.shown import Shown, synthetic_data, training_set
+from ddiv.shown import synthetic_data, training_set
 from ddiv.span import HELD, Outside, Span
 from ddiv.store import Record
 from ddiv.study import Data, Embedder, Space
@@ -30,67 +31,66 @@ from ddiv.vectors import scored_on, spaces_of, vectors
 
 
 class Seen(NamedTuple):
-    """The examples of a view with their labels (n,), and which of them stand where no reference was
-    taken (None: no matter).
+    """The examples of a view: images (n, 3, h, w) or texts (n,), and their labels (n,).
+
+    `fresh` (n,) marks the examples at places whose real example is not part of the reference; None
+    where the view is not compared with the real data.
     """
 
     inputs: np.ndarray
     labels: np.ndarray
-    fresh: np.ndarray | None
+    fresh: npt.NDArray[np.bool_] | None
 
 
 def diversity(
     view: View, device: torch.device, records: Mapping[Job, Record] = MappingProxyType({})
 ) -> Record:
-    """The Vendi Scores (cosine kernel, of the orders of `outcome.VENDI_ORDERS`) of a view, by
-    pixels (of images) and by embeddings.
+    """The diversity of a view, by pixels (of images) and by embeddings.
 
-    The same `n` training examples are scored under every treatment, since scores grow with n; of
-    fewer classes as many examples. The kernel's eigenvalues are kept, so another order is read off
-    the record. Beside them stand the share of energy outside the span of the real data
-    (`ddiv.span`) and, of embeddings, the alignment with the real data under each definition
-    (`ddiv.diversity.weighted`), but not for fewer classes, where they would tell the classes. Both
-    compare the half of the places whose real examples are not the reference with the other half's
-    plain real examples.
+    The record holds, by space,
+
+    - the Vendi Scores (cosine kernel, of the orders of `outcome.VENDI_ORDERS`). Scores grow with
+      n, so every treatment is scored on the same `n` training examples, and a view of fewer
+      classes has as many examples;
+    - the kernel's eigenvalues, from which a score of any other order can be computed;
+    - the share of energy outside the span of the real data (`ddiv.span`);
+    - of embeddings, the alignment with the real data under each definition
+      (`ddiv.diversity.weighted`).
+
+    Energy and alignment compare two halves of the training set: the plain real examples of one
+    half are the reference, and the view's examples at the places of the other half are compared
+    with it. Views of fewer classes have neither, because both would tell the classes.
     """
-    from ddiv.diversity import VendiResult, alignment
+    from ddiv.diversity import VendiResult
     from ddiv.diversity.entropy import score_of
     from ddiv.diversity.rows import backend
     from ddiv.diversity.spectrum import spectrum as kernel_spectrum
     from ddiv.outcome import VENDI_ORDERS, Vendi
-    from ddiv.outcome.kinds import Alignment
 
-    started, where = time.time(), scored_on(device)
+    started, where = time.time(), backend(scored_on(device))
     seen = _seen(view, records)
-    scores, settings, arrays, outside, aligned = {}, {}, {}, {}, {}
+    scores: dict[str, float] = {}
+    outside: dict[str, float] = {}
+    aligned: dict[str, float] = {}
+    settings: dict[str, dict[str, object]] = {}
+    arrays: dict[str, np.ndarray] = {}
     for space in spaces_of(seen.inputs):
         rows, embedder, preprocessing = vectors(
             seen.inputs, space, view.embedder, view.data, device
         )
-        found = kernel_spectrum(rows, "cosine", None, None, backend(where))
-        scores |= {Vendi(space, order).key: score_of(found.p, order) for order in VENDI_ORDERS}
+        kernel = kernel_spectrum(rows, "cosine", None, None, where)
+        scores |= {Vendi(space, order).key: score_of(kernel.p, order) for order in VENDI_ORDERS}
         settings[space] = asdict(
-            VendiResult(scores[space], found.n, 1.0, found.kernel, embedder, preprocessing)
+            VendiResult(scores[space], kernel.n, 1.0, kernel.kernel, embedder, preprocessing)
         )
-        arrays[f"eigenvalues/{space}"] = found.p[found.p > 0]
+        arrays[f"eigenvalues/{space}"] = kernel.p[kernel.p > 0]
         if seen.fresh is None:
             continue
-        shown, reference = (
-            _unit(rows[seen.fresh]),
-            _reference(view.data, space, view.embedder, device),
-        )
-        outside |= {Outside(space, held).key: reference.span.outside(shown, held) for held in HELD}
+        reference = _reference(view.data, space, view.embedder, device)
+        fresh = _unit(rows[seen.fresh])
+        outside |= {Outside(space, held).key: reference.span.outside(fresh, held) for held in HELD}
         if space == "embedding":
-            for definition in get_args(Alignment):
-                labels = {"labels": seen.labels[seen.fresh], "original_labels": reference.labels}
-                found = alignment(
-                    shown,
-                    reference.rows,
-                    definition,
-                    device=where,
-                    **labels if definition == "centroid" else {},
-                )
-                aligned[definition] = found.rho
+            aligned = _alignments(fresh, seen.labels[seen.fresh], reference, scored_on(device))
     facts = {
         "vendi": scores,
         "outside": outside,
@@ -101,9 +101,31 @@ def diversity(
     return Record(view, facts, arrays)
 
 
-def fitting_half(labels: np.ndarray) -> np.ndarray:
-    """Which of the real examples (n,) are the reference: every other one of each class, from its
-    first. bool (n,).
+def _alignments(
+    rows: np.ndarray, labels: np.ndarray, reference: Reference, where: torch.device | str
+) -> dict[str, float]:
+    """The alignment of vectors (n, d) with the reference, by definition."""
+    from ddiv.diversity import alignment
+    from ddiv.outcome.kinds import Alignment
+
+    rho = {}
+    for definition in get_args(Alignment):
+        by_class = definition == "centroid"  # the others know no classes
+        rho[definition] = alignment(
+            rows,
+            reference.rows,
+            definition,
+            labels=labels if by_class else None,
+            original_labels=reference.labels if by_class else None,
+            device=where,
+        ).rho
+    return rho
+
+
+def fitting_half(labels: np.ndarray) -> npt.NDArray[np.bool_]:
+    """Which of the real examples with these labels (n,) are the reference, as bool (n,).
+
+    They are the first, third, fifth ... of each class.
     """
     half = np.zeros(len(labels), dtype=bool)
     for label in np.unique(labels):
@@ -112,8 +134,9 @@ def fitting_half(labels: np.ndarray) -> np.ndarray:
 
 
 class Reference(NamedTuple):
-    """The fitting half of a training set as vectors of length 1 (the Vendi kernel's cosine), its
-    labels and principal axes.
+    """The fitting half of a training set: vectors (m, d), labels (m,) and principal axes.
+
+    The vectors have length 1, since the kernel of the Vendi Score is the cosine.
     """
 
     rows: np.ndarray
@@ -130,10 +153,9 @@ def _reference(data: Data, space: Space, embedder: Embedder, device: torch.devic
 
 
 def _seen(view: View, records: Mapping[Job, Record]) -> Seen:
-    part = view.treatment.part(Classes)
+    part, fresh = view.treatment.part(Classes), None
     if part:
-        inputs, labels = of_classes(view.data, part.count, view.n, view.seed)
-        fresh = None
+        shown = of_classes(view.data, part.count, view.n, view.seed)
     else:
         data = load(view.data)
         if view.n > len(data.inputs):
@@ -141,39 +163,38 @@ def _seen(view: View, records: Mapping[Job, Record]) -> Seen:
                 f"a view of {view.n} examples was asked for, but the training set has "
                 f"{len(data.inputs)}. Lower the study's `view_size`."
             )
-        shown = training_set(data, view.treatment, view.seed, synthetic_data(view, records))
-        chosen = torch.randperm(len(shown.inputs), generator=generator(0, "view"))[: view.n].numpy()
-        inputs, labels, fresh = (
-            shown.inputs[chosen],
-            shown.labels[chosen],
-            ~fitting_half(data.labels)[chosen],
-        )
+        whole = training_set(data, view.treatment, view.seed, synthetic_data(view, records))
+        chosen = torch.randperm(len(whole.inputs), generator=generator(0, "view"))[: view.n].numpy()
+        shown = Shown(whole.inputs[chosen], whole.labels[chosen])
+        fresh = ~fitting_half(data.labels)[chosen]
+    inputs = shown.inputs
     if augmentation := view.treatment.part(Augmentation):
         inputs, _ = augmented(augmentation.name, inputs, generator(view.seed, "augmentation"))
-    return Seen(inputs, labels, fresh)
+    return Seen(inputs, shown.labels, fresh)
 
 
 def of_classes(spec: Data, count: int, n: int, seed: int) -> Shown:
-    """`n` training examples of `count` classes that the seed draws, as equal in number as can be.
+    """`n` training examples of `count` classes that the seed draws, as evenly spread as possible.
 
-    The worlds draw as many of a class as are needed; of other data the seed draws them too. Raises
-    TrialFailed where there are not so many classes, or not so many examples of one.
+    The worlds draw as many examples of a class as are needed. Of other data the seed draws the
+    examples too. Raises TrialFailed where the data has fewer classes, or too few examples of one.
     """
     rng = np.random.default_rng(stream(seed, "classes"))
-    data, places = load(spec), []
+    data = load(spec)
     chosen = _draw(rng, np.unique(data.labels), count)
     labels = chosen[np.sort(np.arange(n) % count)]
     if (drawn := drawn_at_will(spec, labels)) is not None:
         return Shown(drawn, labels)
+    places: list[int] = []
     for label, take in zip(chosen, np.bincount(np.arange(n) % count, minlength=count)):
-        found = rng.permutation(np.flatnonzero(data.labels == label))
-        if len(found) < take:
+        members = rng.permutation(np.flatnonzero(data.labels == label))
+        if len(members) < take:
             raise TrialFailed(
-                f"{take} training examples of the class {data.classes[label]} are needed for a view of {n} examples "
-                f"of {count} classes, and there are {len(found)}: leave out the smallest of the study's "
-                "`class_counts`, or lower its `view_size`"
+                f"{take} training examples of the class {data.classes[label]} are needed for a "
+                f"view of {n} examples of {count} classes, and there are {len(members)}: leave out "
+                "the smallest of the study's `class_counts`, or lower its `view_size`"
             )
-        places.extend(found[:take])
+        places.extend(members[:take])
     return Shown(data.inputs[places], data.labels[places])
 
 
@@ -187,4 +208,6 @@ def _draw(rng: np.random.Generator, classes: np.ndarray, count: int) -> np.ndarr
 
 
 def _unit(rows: np.ndarray) -> np.ndarray:
-    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    """Vectors (n, d) scaled to length 1."""
+    unit: np.ndarray = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    return unit

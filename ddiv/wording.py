@@ -8,14 +8,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import get_args
 
-from ddiv.evidence import Verdict
+from ddiv.evidence import Evidence, Verdict
 from ddiv.finding import Asked, Finding, undecided
 
 
 def in_three_lines(finding: Finding, options: Sequence[str] = ()) -> str:
-    """What was claimed, what was measured, and how to look at it again; `options` are the run's
-    (`ddiv.run.Run`).
-    """
+    """The claim, the measurement, and the command that repeats it under the run's `options`."""
     asked = finding.asked
     where = asked.study.name + (f", {asked.variant}" if asked.variant else "")
     beside = f"; fit-matched: {finding.matched.verdict}" if finding.matched else ""
@@ -32,45 +30,52 @@ def measured(finding: Finding) -> str:
     low, high = evidence.interval
     claimed = "rises" if question.direction > 0 else "falls"
     return (
-        f"median effect {evidence.effect:+.4g} [{low:+.4g}, {high:+.4g}] {question.unit}, claimed: {claimed}; "
-        f"{evidence.n} seeds, evidence {evidence.e_for:.3g} for and {evidence.e_against:.3g} against "
-        f"({1 / finding.asked.alpha:g} decides)"
+        f"median effect {evidence.effect:+.4g} [{low:+.4g}, {high:+.4g}] {question.unit}, "
+        f"claimed: {claimed}; {evidence.n} seeds, evidence {evidence.e_for:.3g} for and "
+        f"{evidence.e_against:.3g} against ({1 / finding.asked.alpha:g} decides)"
     )
 
 
 def explained(finding: Finding, most: int | None = None) -> str:
     """Why a finding is contradicted or inconclusive, in a sentence or two; "" for a supported one.
 
-    The ledger's reason where it expects the verdict, else what the evidence itself tells. most: the
-    seeds after which the run asks for no more (None: not said).
+    The reason is the ledger's where that expects the verdict, else it is read off the evidence.
+    most: the seeds after which the run asks for no more (None: not said).
     """
     asked, evidence = finding.asked, finding.evidence
     if evidence.verdict == "supported":
         return ""
     if asked.expected and asked.expected.verdict == evidence.verdict:
         return asked.expected.reason
-    decides, effects = (
-        1 / asked.alpha,
-        [effect * asked.question.direction for effect in evidence.effects],
-    )
-    agree, against = sum(effect > 0 for effect in effects), sum(effect < 0 for effect in effects)
-    none = evidence.n - agree - against
-    seeds = (
-        f"{agree} of {evidence.n} seeds {'agrees' if agree == 1 else 'agree'} with the claim"
-        + (f", {against} {'goes' if against == 1 else 'go'} against it" if against else "")
-        + (f", {none} {'shows' if none == 1 else 'show'} no effect" if none else "")
-    )
+    decides, seeds = 1 / asked.alpha, _by_sign(evidence, asked.question.direction)
     if evidence.verdict == "contradicted":
         return (
             f"{seeds}: the evidence against it passed {decides:g} at {evidence.decided_at} seeds."
         )
     if finding.withheld:
-        said = [caveat for caveat in finding.caveats if "decides nothing" in caveat]
-        return f"{seeds}. {(said or ['The fits behind it cannot be relied on.'])[0]}"
+        caveats = [caveat for caveat in finding.caveats if "decides nothing" in caveat]
+        why = caveats[0] if caveats else "The fits behind it cannot be relied on."
+        return f"{seeds}. {why}"
     if asked.claim.control:
         return f"{seeds}: a negative control, of which nothing else was to be expected."
-    weighed = f"{seeds}: evidence {evidence.e_for:.3g} for it and {evidence.e_against:.3g} against ({decides:g} decides)."
+    weighed = (
+        f"{seeds}: evidence {evidence.e_for:.3g} for it and {evidence.e_against:.3g} against "
+        f"({decides:g} decides)."
+    )
     return weighed + _more_seeds(finding, most)
+
+
+def _by_sign(evidence: Evidence, direction: int) -> str:
+    """How many seeds agree with the claim, go against it and show nothing."""
+    effects = [effect * direction for effect in evidence.effects]
+    agree, against = sum(effect > 0 for effect in effects), sum(effect < 0 for effect in effects)
+    none = evidence.n - agree - against
+    counts = [f"{agree} of {evidence.n} seeds {'agrees' if agree == 1 else 'agree'} with the claim"]
+    if against:
+        counts.append(f"{against} {'goes' if against == 1 else 'go'} against it")
+    if none:
+        counts.append(f"{none} {'shows' if none == 1 else 'show'} no effect")
+    return ", ".join(counts)
 
 
 def _more_seeds(finding: Finding, most: int | None) -> str:
@@ -81,11 +86,14 @@ def _more_seeds(finding: Finding, most: int | None) -> str:
         return f" The limit of {most} seeds is reached."
     if undecided(finding, most):
         return f" More seeds, up to {most}, may decide it; this run did not get to them."
-    return f" No more seeds were spent: even if all up to {most} agreed from here on, neither verdict would be reached."
+    return (
+        f" No more seeds were spent: even if all up to {most} agreed from here on, neither verdict "
+        "would be reached."
+    )
 
 
 def properties(finding: Finding) -> dict[str, object]:
-    """What JUnit XML tells of a finding: name -> value, all under "ddiv"."""
+    """A finding's properties in JUnit XML: name -> value, all under "ddiv"."""
     evidence, asked = finding.evidence, finding.asked
     verdict = f"control {evidence.verdict}" if asked.claim.control else evidence.verdict
     return {
@@ -116,9 +124,7 @@ def with_options(command: str, options: Sequence[str]) -> str:
 
 @dataclass(frozen=True)
 class Tally:
-    """How many claims have which verdict, how many of these the ledger expects, and how many
-    controls held.
-    """
+    """Counts of claims by verdict, of those that the ledger expects, and of controls that held."""
 
     verdicts: Mapping[str, int]
     expected: Mapping[str, int]
@@ -131,30 +137,27 @@ class Tally:
 
     @property
     def counts(self) -> dict[str, int]:
-        """By name, as JUnit XML has them; a contradicted claim that is expected counts under its
-        own name only.
+        """By name, as JUnit XML has them.
+
+        A contradicted claim that is expected counts under its own name only.
         """
-        found = {name: count - self.expected[name] for name, count in self.verdicts.items()}
-        found |= {
+        unexpected = {name: count - self.expected[name] for name, count in self.verdicts.items()}
+        expected = {
             f"expected-{name}": count
             for name, count in self.expected.items()
             if name != "supported"
         }
-        return {
-            **found,
-            "controls held": self.held,
-            "controls supported": self.controls - self.held,
-        }
+        controls = {"controls held": self.held, "controls supported": self.controls - self.held}
+        return unexpected | expected | controls
 
     def __str__(self) -> str:
-        parts = [
-            f"{count} {name}"
-            + (f" ({self.expected[name]} of them expected)" if self.expected[name] else "")
-            for name, count in self.verdicts.items()
-        ]
-        return ", ".join(parts) + (
-            f"; {self.held} of {self.controls} controls held" if self.controls else ""
-        )
+        parts = [f"{count} {name}{self._expected(name)}" for name, count in self.verdicts.items()]
+        controls = f"; {self.held} of {self.controls} controls held" if self.controls else ""
+        return ", ".join(parts) + controls
+
+    def _expected(self, verdict: str) -> str:
+        expected = self.expected[verdict]
+        return f" ({expected} of them expected)" if expected else ""
 
 
 def tally(verdicts: Iterable[tuple[str, bool]]) -> Tally:

@@ -1,13 +1,13 @@
 """Claims and the questions that put them to a study.
 
-A `Claim` is what a paper says. A `Question` is how one study is asked about it: which arms, which
-outcome, which direction. Questions are frozen values without results, so the trials that they need
+A `Claim` is a statement of a paper. A `Question` asks one study about it: it names the arms, the
+outcome and the direction. Questions are frozen values without results, so the trials that they need
 are known before anything is trained, and `ddiv report` can answer them again from the store.
 
 - ``bench``: a claim; one seed's arms, which questions are answered from;
-- ``question``: what every question can do;
-- ``simple``: those that a seed answers with one number (a slope, a difference, a change, a bound);
-- ``groups``: groups of arms beside each other (alike, opposed, as far);
+- ``question``: what every question has and can do;
+- ``simple``: questions that a seed answers with one number (a slope, a difference, a bound, ...);
+- ``groups``: groups of arms compared with each other (alike, opposed, as far);
 - ``relations``: over many arms (a correlation, a closer one, groups told apart);
 - ``shapes``: many arms at once (the largest, a peak, a threshold), and several questions at once.
 """
@@ -16,16 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ddiv.claim.bench import (
-    Bench,
-    Claim,
-    Effects,
-    Ladder,
-    Measured,
-    NotApplicable,
-    OfData,
-    Unmatched,
-)
+from ddiv.claim.bench import Bench, Claim, Effects, Ladder, NotApplicable, OfData, Unmatched
 from ddiv.claim.groups import (
     Agreement,
     Alike,
@@ -39,8 +30,7 @@ from ddiv.claim.question import Asking, Derived, OneEffect
 from ddiv.claim.relations import Correlation, Separated, TracksBetter
 from ddiv.claim.shapes import All, Largest, Mixing, RiseThenFall
 from ddiv.claim.simple import Change, Contrast, Further, NoWorse, Threshold, Trend
-from ddiv.outcome import Score, Vendi
-from ddiv.span import Outside
+from ddiv.outcome import Outside, Score, Vendi
 from ddiv.study import Study
 from ddiv.treatment import Augmentation, Classes, Synthetic, Treatment
 from ddiv.trial import Job, View, trial
@@ -61,7 +51,6 @@ __all__ = [
     "Further",
     "Ladder",
     "Largest",
-    "Measured",
     "Mixing",
     "NoWorse",
     "NotApplicable",
@@ -106,10 +95,9 @@ Question = (
 
 
 def jobs(question: Question, study: Study, seeds: tuple[int, ...]) -> list[Job]:
-    """What must be measured to answer a question: trials, and views where the diversity of data is
-    asked for.
+    """The jobs that answer a question: trials, and views where it asks for the diversity of data.
 
-    Raises NotApplicable where the study has not what the question asks for.
+    Raises NotApplicable where the study lacks something that the question asks for.
     """
     for outcome in question.outcomes():
         if isinstance(outcome, Score) and outcome.where == "ood" and not study.ood_domains:
@@ -117,12 +105,12 @@ def jobs(question: Question, study: Study, seeds: tuple[int, ...]) -> list[Job]:
         if isinstance(outcome, Vendi | Outside) and outcome.space not in study.spaces:
             raise NotApplicable(f"the data of {study.name} has no {outcome.space}s")
         if isinstance(outcome, OfData) and outcome.embedder >= len(study.embedders):
-            raise NotApplicable(
-                f"{study.name} has no {'second ' * bool(outcome.embedder)}embedder (see its `embedders`)"
-            )
+            second = "second " * bool(outcome.embedder)
+            raise NotApplicable(f"{study.name} has no {second}embedder (see its `embedders`)")
         if isinstance(outcome, OfData) and not study.view_size:
             raise NotApplicable(
-                f"{study.name} has no `view_size`, the number of examples on which diversity is scored"
+                f"{study.name} has no `view_size`, the number of examples on which diversity is "
+                "scored"
             )
     return list(
         dict.fromkeys(
@@ -136,10 +124,9 @@ def jobs(question: Question, study: Study, seeds: tuple[int, ...]) -> list[Job]:
 
 def _of_seed(question: Asking, study: Study, seed: int) -> Iterator[Job]:
     outcomes = list(question.outcomes())
-    embedders = dict.fromkeys(
-        outcome.embedder for outcome in outcomes if isinstance(outcome, OfData)
-    )
-    trained = not all(isinstance(outcome, OfData) for outcome in outcomes)
+    of_data = [outcome for outcome in outcomes if isinstance(outcome, OfData)]
+    embedders = dict.fromkeys(outcome.embedder for outcome in of_data)
+    trained = len(of_data) < len(outcomes)
     for arm in dict.fromkeys(question.arms()):
         yield from (view(study, arm, seed, embedder) for embedder in embedders)
         if trained:
@@ -147,18 +134,12 @@ def _of_seed(question: Asking, study: Study, seed: int) -> Iterator[Job]:
 
 
 def view(study: Study, arm: Treatment, seed: int, embedder: int = 0) -> View:
-    """The training set as an arm shows it.
-
-    Without data that is drawn no seed changes it, so there is one view.
+    """The training set as an arm shows it: one view for all seeds where none of it is drawn.
 
     `embedder` counts the study's embedders. Raises IndexError where it has fewer.
     """
-    drawn = Treatment.of(*filter(None, map(arm.part, (Augmentation, Synthetic, Classes))))
-    size = study.class_view_size if arm.part(Classes) and study.class_view_size else study.view_size
-    return View(
-        study.data,
-        drawn,
-        study.embedders[embedder],
-        size,
-        0 if drawn.is_baseline else arm.seed(seed),
-    )
+    shown = [part for part in arm.parts if isinstance(part, Augmentation | Synthetic | Classes)]
+    treatment = Treatment.of(*shown)
+    size = (study.class_view_size if arm.part(Classes) else 0) or study.view_size
+    seed = 0 if treatment.is_baseline else arm.seed(seed)
+    return View(study.data, treatment, study.embedders[embedder], size, seed)

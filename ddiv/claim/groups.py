@@ -1,33 +1,35 @@
-"""Questions about several groups of arms: do they move a spectrum alike, opposite ways, as far?
+"""Questions on whether groups of arms move a spectrum alike, opposite ways or as far.
 
 Effects of two groups share their seed's baseline, whose noise makes them look alike where neither
-does anything. So what is claimed of signs must hold of each group on its own, seed after seed; and
-where directions of many metrics are compared, the second group is set against another replicate of
-the baseline.
+does anything. So a claim on signs must hold for each group on its own, seed after seed. Where
+directions of many metrics are compared, the second group is compared with another replicate of the
+baseline.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from typing import Literal
+from typing import Any, Literal, Self
 
+import msgspec
 import numpy as np
 
 from ddiv import evidence
-from ddiv.claim.bench import Bench, Effects, Ladder, Measured
+from ddiv.claim.bench import Bench, Effects, Ladder
 from ddiv.claim.question import Asking, OneEffect, mean_effect
 from ddiv.claim.simple import Trend
 from ddiv.evidence import RISES, Evidence
-from ddiv.outcome import Layers, Metric, Spectral
+from ddiv.outcome import Layers, Metric, Outcome, Spectral
 from ddiv.treatment import BASELINE, Treatment
 
 Group = tuple[Treatment, ...]
+Array = np.ndarray[Any, np.dtype[Any]]
 
 
 class Opposite(Asking, frozen=True, tag="opposite"):
-    """Two ladders move an outcome opposite ways, whichever of them raises it."""
+    """Two ladders move an outcome opposite ways; either of them may be the one that raises it."""
 
-    outcome: Measured
+    outcome: Outcome
     first: Ladder
     second: Ladder
 
@@ -46,11 +48,6 @@ class Opposite(Asking, frozen=True, tag="opposite"):
         return evidence.opposed(first, second, alpha=alpha)
 
     @property
-    def direction(self) -> int:
-        """Of the effect that is shown, which is positive where the two oppose."""
-        return RISES
-
-    @property
     def method(self) -> str:
         return "sign e-processes on the two per-seed slopes, in both orientations"
 
@@ -60,9 +57,9 @@ class Opposite(Asking, frozen=True, tag="opposite"):
 
 
 class Alike(Asking, frozen=True, tag="alike"):
-    """Two groups of arms move an outcome the same way on average, whichever way that is."""
+    """Two groups of arms move an outcome the same way on average, up or down."""
 
-    outcome: Measured
+    outcome: Outcome
     first: Group
     second: Group
 
@@ -70,18 +67,12 @@ class Alike(Asking, frozen=True, tag="alike"):
         return iter((BASELINE, *self.first, *self.second))
 
     def answer(self, bench: Bench) -> Effects:
-        return mean_effect(bench, self.outcome, self.first), mean_effect(
-            bench, self.outcome, self.second
-        )
+        first = mean_effect(bench, self.outcome, self.first)
+        return first, mean_effect(bench, self.outcome, self.second)
 
     def judge(self, effects: Sequence[Effects], alpha: float) -> Evidence:
         first, second = zip(*effects)
         return evidence.alike(first, second, alpha=alpha)
-
-    @property
-    def direction(self) -> int:
-        """Of the effect that is shown, which is positive where the two agree."""
-        return RISES
 
     @property
     def method(self) -> str:
@@ -89,20 +80,23 @@ class Alike(Asking, frozen=True, tag="alike"):
 
     @property
     def unit(self) -> str:
-        return f"{self.outcome.label}, geometric mean of the two effects, positive where they agree in sign"
+        return (
+            f"{self.outcome.label}, geometric mean of the two effects, "
+            "positive where they agree in sign"
+        )
 
 
 class SomewhereOpposed(Asking, frozen=True, tag="somewhere-opposed"):
-    """Of several outcomes two groups of arms move at least one opposite ways on average."""
+    """Two groups of arms move at least one of several outcomes opposite ways on average."""
 
-    measures: tuple[Measured, ...]
+    measures: tuple[Outcome, ...]
     first: Group
     second: Group
 
     def arms(self) -> Iterator[Treatment]:
         return iter((BASELINE, *self.first, *self.second))
 
-    def outcomes(self) -> Iterator[Measured]:
+    def outcomes(self) -> Iterator[Outcome]:
         return iter(self.measures)
 
     def answer(self, bench: Bench) -> Effects:
@@ -117,34 +111,36 @@ class SomewhereOpposed(Asking, frozen=True, tag="somewhere-opposed"):
         table = np.array(effects).T
         return evidence.somewhere_opposed(table[::2], table[1::2], alpha=alpha)
 
-    def relying_on(self, outcomes: Collection[Measured]) -> SomewhereOpposed:
+    def relying_on(self, outcomes: Collection[Outcome]) -> Self:
         kept = tuple(outcome for outcome in self.measures if outcome in outcomes)
-        return SomewhereOpposed(kept, self.first, self.second) if kept else self
+        return msgspec.structs.replace(self, measures=kept) if kept else self
 
     def extremes(self, effects: Sequence[Effects]) -> Iterator[Effects]:
         table = np.array(effects)
         size = 1 + 10 * np.abs(table).max()
+        # One group keeps the signs that it has had; the other agrees with all of them, or opposes.
         for way in np.where(np.median(table, axis=0) < 0, -1, 1).reshape(-1, 2).T:
             for sign in (1, -1):
                 yield tuple((size * np.stack([way, sign * way], axis=1)).ravel().tolist())
 
     @property
-    def direction(self) -> int:
-        """Of the effect that is shown, which is positive where the two oppose."""
-        return RISES
-
-    @property
     def method(self) -> str:
-        return "sign e-process on whether the two groups' per-seed mean effects oppose, on the outcome that did most so far"
+        return (
+            "sign e-process on whether the two groups' per-seed mean effects oppose, "
+            "on the outcome that did most so far"
+        )
 
     @property
     def unit(self) -> str:
-        return "geometric mean of the two effects on the outcome that opposes most, positive where they oppose"
+        return (
+            "geometric mean of the two effects on the outcome that opposes most, "
+            "positive where they oppose"
+        )
 
 
 class Resemblance(OneEffect, frozen=True, tag="resemblance"):
-    """A group's effects on the spectrum point more to where `like` points than to where `unlike`
-    does.
+    """A group's effects on the spectrum are closer in direction to those of `like` than to those of
+    `unlike`.
 
     Per seed: cos(group, like) - cos(group, unlike) of vectors of effects, one entry a metric, each
     metric divided by its root mean square over the three groups, averaged over the arms of a group.
@@ -160,10 +156,10 @@ class Resemblance(OneEffect, frozen=True, tag="resemblance"):
     def arms(self) -> Iterator[Treatment]:
         return iter((BASELINE, *self.group, *self.like, *self.unlike))
 
-    def outcomes(self) -> Iterator[Measured]:
+    def outcomes(self) -> Iterator[Outcome]:
         return (Spectral(metric, self.layers) for metric in self.metrics)
 
-    def vectors(self, bench: Bench) -> np.ndarray:
+    def vectors(self, bench: Bench) -> Array:
         """The standardised mean effects of the three groups, (3, metrics)."""
         return standardised(
             [
@@ -182,16 +178,16 @@ class Resemblance(OneEffect, frozen=True, tag="resemblance"):
 
     @property
     def unit(self) -> str:
-        return "cosine with dropout minus cosine with weight decay"
+        return f"cosine with {name_of(self.like)} minus cosine with {name_of(self.unlike)}"
 
 
 class Agreement(OneEffect, frozen=True, tag="agreement"):
     """Two groups' effects on the spectrum point the same way: their cosine is positive.
 
-    As in Resemblance, but `like` is compared with `replicate`, another run of the baseline at the
-    same seed, and not with the baseline that the group is compared with: one baseline would give
-    both groups its noise, and so a positive cosine where neither does anything. There is one
-    trajectory of the baseline, so there is no fit-matched verdict.
+    The vectors are those of Resemblance, but `like` is compared with `replicate`, another run of
+    the baseline at the same seed, and not with the baseline that the group is compared with. One
+    baseline would give both groups its noise, and so a positive cosine where neither does anything.
+    Only one run of the baseline has a trajectory, so there is no fit-matched verdict.
     """
 
     metrics: tuple[Metric, ...]
@@ -204,14 +200,14 @@ class Agreement(OneEffect, frozen=True, tag="agreement"):
     def arms(self) -> Iterator[Treatment]:
         return iter((BASELINE, self.replicate, *self.group, *self.like))
 
-    def outcomes(self) -> Iterator[Measured]:
+    def outcomes(self) -> Iterator[Outcome]:
         return (Spectral(metric, self.layers) for metric in self.metrics)
 
     @property
     def fit_matters(self) -> bool:
         return False
 
-    def vectors(self, bench: Bench) -> np.ndarray:
+    def vectors(self, bench: Bench) -> Array:
         """The standardised mean effects of the two groups, (2, metrics)."""
         return standardised(
             [
@@ -225,7 +221,10 @@ class Agreement(OneEffect, frozen=True, tag="agreement"):
 
     @property
     def method(self) -> str:
-        return "sign e-process on per-seed cosines, the two groups compared with two replicates of the baseline"
+        return (
+            "sign e-process on per-seed cosines, "
+            "the two groups compared with two replicates of the baseline"
+        )
 
     @property
     def unit(self) -> str:
@@ -235,9 +234,9 @@ class Agreement(OneEffect, frozen=True, tag="agreement"):
 class AsFar(Asking, frozen=True, tag="as-far"):
     """A group's effects on the spectrum are as large as those of a family of arms.
 
-    Per seed: the length of the group's vector of mean effects, one entry a metric, divided by the
-    metric's root mean square over all vectors, lies above that of the least of the family's arms
-    and below that of its furthest.
+    Per seed: the length of the group's vector of mean effects lies between those of the family's
+    arms, above the shortest and below the longest. A vector has one entry a metric, divided by the
+    metric's root mean square over all vectors.
     """
 
     metrics: tuple[Metric, ...]
@@ -249,10 +248,10 @@ class AsFar(Asking, frozen=True, tag="as-far"):
     def arms(self) -> Iterator[Treatment]:
         return iter((BASELINE, *self.group, *self.family))
 
-    def outcomes(self) -> Iterator[Measured]:
+    def outcomes(self) -> Iterator[Outcome]:
         return (Spectral(metric, self.layers) for metric in self.metrics)
 
-    def lengths(self, bench: Bench) -> np.ndarray:
+    def lengths(self, bench: Bench) -> Array:
         """The length of the group's vector, then of each arm of the family, (1 + arms,), at this
         seed.
         """
@@ -262,7 +261,8 @@ class AsFar(Asking, frozen=True, tag="as-far"):
                 for arms in (self.group, *((arm,) for arm in self.family))
             ]
         )
-        return np.sqrt((vectors**2).mean(axis=1))
+        lengths: Array = np.sqrt((vectors**2).mean(axis=1))
+        return lengths
 
     def answer(self, bench: Bench) -> Effects:
         group, *family = self.lengths(bench).tolist()
@@ -273,23 +273,34 @@ class AsFar(Asking, frozen=True, tag="as-far"):
 
     @property
     def method(self) -> str:
-        return "sign e-process on the per-seed distances from both ends of the family's range; the weaker decides"
+        return (
+            "sign e-process on the per-seed distances from both ends of the family's range; "
+            "the weaker decides"
+        )
 
     @property
     def unit(self) -> str:
-        return "standardised length of the effect, distance from the closer end of the family's range, positive inside"
+        return (
+            "standardised length of the effect, distance from the closer end of the family's "
+            "range, positive inside"
+        )
 
 
-def standardised(effects: Sequence[Sequence[float]]) -> np.ndarray:
+def name_of(arms: Sequence[Treatment]) -> str:
+    """What a group of arms is called: the family of its treatments, such as "weight decay"."""
+    return " and ".join(dict.fromkeys(arm.group for arm in arms))
+
+
+def standardised(effects: Sequence[Sequence[float]]) -> Array:
     """Effects (groups, metrics), each metric divided by its root mean square over the groups (by 1
     where that is 0).
     """
-    raw = np.array(effects)
+    raw: Array = np.array(effects)
     scale = np.sqrt((raw**2).mean(axis=0))
     return raw / np.where(scale > 0, scale, 1.0)
 
 
-def cosine(a: np.ndarray, b: np.ndarray) -> float:
+def cosine(a: Array, b: Array) -> float:
     """The cosine of two vectors; 0 where one of them is zero, since it then points nowhere."""
     norms = np.linalg.norm(a) * np.linalg.norm(b)
     return float(a @ b / norms) if norms else 0.0

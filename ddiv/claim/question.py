@@ -1,18 +1,18 @@
-"""What every question can do."""
+"""What every question has and can do."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from itertools import product
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import msgspec
 import numpy as np
 
 from ddiv import evidence
-from ddiv.claim.bench import Bench, Effects, Measured, OfData, Unmatched
-from ddiv.evidence import Evidence
-from ddiv.outcome import Snapshot
+from ddiv.claim.bench import Bench, Effects, OfData, Unmatched
+from ddiv.evidence import RISES, Evidence
+from ddiv.outcome import Outcome, Snapshot
 from ddiv.treatment import BASELINE, Treatment
 
 
@@ -30,21 +30,52 @@ class Derived(NamedTuple):
 class Asking(msgspec.Struct, frozen=True):
     """A question of a claim: `answer` turns one seed into effects, `judge` the effects of all seeds
     into evidence.
+
+    The properties are what a question may have. Kinds of questions that differ from the default
+    have a field, or a property, of the same name.
     """
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """The outcome that may be replaced by another definition of the same; None where there are
+        several outcomes.
+        """
+        return None
+
+    @property
+    def base(self) -> Treatment:
+        """The arm that the others are compared with."""
+        return BASELINE
+
+    @property
+    def direction(self) -> int:
+        """The sign of the effects as claimed: RISES where they are computed to be positive then."""
+        return RISES
+
+    @property
+    def method(self) -> str:
+        """How the verdict is reached, in a line."""
+        raise NotImplementedError
+
+    @property
+    def unit(self) -> str:
+        """What the effect that is shown measures."""
+        raise NotImplementedError
 
     def arms(self) -> Iterator[Treatment]:
         """Every arm that the answer rests on; some may come more than once."""
         raise NotImplementedError
 
-    def outcomes(self) -> Iterator[Measured]:
-        """Every outcome that is read off these arms; here of the many questions with a field
-        `outcome`.
-        """
+    def outcomes(self) -> Iterator[Outcome]:
+        """Every outcome that is read off these arms."""
+        if self.outcome is None:
+            raise NotImplementedError
         yield self.outcome
 
-    def replace_outcome(self, other: Measured) -> Asking:
-        """The question of another outcome, where it has a field `outcome`: to try another
-        definition of the same.
+    def replace_outcome(self, other: Outcome) -> Self:
+        """The question of another outcome, to try another definition of the same.
+
+        Only where `outcome` is a field.
         """
         return msgspec.structs.replace(self, outcome=other)
 
@@ -57,14 +88,12 @@ class Asking(msgspec.Struct, frozen=True):
         raise NotImplementedError
 
     def parts(self) -> tuple[Asking, ...]:
-        """The questions that this one is made of: itself, where it is one."""
+        """The questions that this one is made of; itself where it is not made of several."""
         return (self,)
 
     @property
     def fit_matters(self) -> bool:
-        """Whether a fit-matched verdict can be had: for trained networks that are compared with the
-        baseline.
-        """
+        """Whether networks are compared with the baseline, so that a fit-matched verdict exists."""
         return BASELINE in self.arms() and not any(
             isinstance(outcome, OfData) for outcome in self.outcomes()
         )
@@ -75,19 +104,19 @@ class Asking(msgspec.Struct, frozen=True):
         """
         for arm in dict.fromkeys(self.arms()):
             try:
-                yield bench.state(arm), bench.base_for(arm, getattr(self, "base", BASELINE))
+                yield bench.state(arm), bench.base_for(arm, self.base)
             except Unmatched:
                 continue
 
-    def relying_on(self, outcomes: Collection[Measured]) -> Asking:
-        """The question without what any one outcome beyond these could decide alone: itself, but
-        where it has alternatives.
+    def relying_on(self, outcomes: Collection[Outcome]) -> Self:
+        """The question about these outcomes only, where each of several could decide alone; the
+        question itself elsewhere.
         """
         return self
 
     def extremes(self, effects: Sequence[Effects]) -> Iterator[Effects]:
-        """What further seeds would say, with the `effects` so far, if they spoke as clearly as they
-        can, either way.
+        """The effects of further seeds that speak as clearly as they can, either way, after the
+        `effects` so far.
         """
         k, size = len(effects[0]), 1 + 10 * max(abs(effect) for row in effects for effect in row)
         for signs in product((1, -1), repeat=k) if k <= 2 else [(1,) * k, (-1,) * k]:
@@ -108,7 +137,7 @@ class OneEffect(Asking, frozen=True):
 
 
 def mean_effect(
-    bench: Bench, outcome: Measured, arms: Sequence[Treatment], base: Treatment = BASELINE
+    bench: Bench, outcome: Outcome, arms: Sequence[Treatment], base: Treatment = BASELINE
 ) -> float:
     """The mean over arms of the paired effects at this seed.
 

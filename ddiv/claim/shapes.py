@@ -5,23 +5,26 @@ once.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
 from ddiv import evidence
-from ddiv.claim.bench import Bench, Effects, Ladder, Measured, TooFewArms
+from ddiv.claim.bench import Bench, Effects, Ladder, TooFewArms
 from ddiv.claim.question import Asking, Derived
 from ddiv.claim.relations import Correlation, Separated
 from ddiv.claim.simple import Change, Contrast, Further, NoWorse, Threshold, Trend
 from ddiv.evidence import RISES, Evidence
-from ddiv.outcome import Snapshot
+from ddiv.outcome import Outcome, Snapshot
 from ddiv.treatment import BASELINE, Treatment
+
+Array = np.ndarray[Any, np.dtype[Any]]
 
 
 class Largest(Asking, frozen=True, tag="largest"):
     """One arm has a larger outcome than every other: its lead over each of them, seed by seed."""
 
-    outcome: Measured
+    outcome: Outcome
     treatment: Treatment
     others: tuple[Treatment, ...]
     direction: int = RISES
@@ -46,17 +49,16 @@ class Largest(Asking, frozen=True, tag="largest"):
 
 
 class RiseThenFall(Asking, frozen=True, tag="rise-then-fall"):
-    """Along a ladder an outcome first rises, then falls: somewhere inside it is larger than at both
-    ends.
+    """Along a ladder an outcome first rises, then falls: inside it is larger than at both ends.
 
-    Per seed: the curve, as differences from the first rung. Where the peak is has to be told from
-    the seeds before the one that it is judged on (`evidence.peaked`).
+    Per seed: the curve, as differences from the first rung. The place of the peak is taken from the
+    seeds before the one that it is judged on (`evidence.peaked`).
     """
 
-    outcome: Measured
+    outcome: Outcome
     ladder: Ladder
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if len(self.ladder) < 3:
             raise TooFewArms(
                 f"a rise and a fall need a ladder of 3 rungs or more, got {len(self.ladder)}"
@@ -70,8 +72,7 @@ class RiseThenFall(Asking, frozen=True, tag="rise-then-fall"):
         return tuple(bench.effect(self.outcome, arm, first) for _, arm in others)
 
     def judge(self, effects: Sequence[Effects], alpha: float) -> Evidence:
-        curves = np.array(effects).T
-        return evidence.peaked(np.vstack([np.zeros(curves.shape[1]), curves]), alpha=alpha)
+        return evidence.peaked(_curves(effects), alpha=alpha)
 
     def extremes(self, effects: Sequence[Effects]) -> Iterator[Effects]:
         size, inside = 1 + 10 * float(np.abs(effects).max()), len(self.ladder) - 2
@@ -80,22 +81,16 @@ class RiseThenFall(Asking, frozen=True, tag="rise-then-fall"):
         yield (-size,) * inside + (0.0,)
 
     def derived(self, effects: Sequence[Effects]) -> tuple[Derived, ...]:
-        rungs, curves = np.array([rung for rung, _ in self.ladder]), np.array(effects).T
-        return (
-            Derived(
-                "where the mean is highest",
-                *evidence.best_share(rungs, np.vstack([np.zeros(curves.shape[1]), curves])),
-            ),
-        )
-
-    @property
-    def direction(self) -> int:
-        """Of the effect that is shown: the height of the peak over the higher of the two ends."""
-        return RISES
+        rungs = np.array([rung for rung, _ in self.ladder])
+        best = evidence.best_share(rungs, _curves(effects))
+        return (Derived("where the mean is highest", *best),)
 
     @property
     def method(self) -> str:
-        return "sign e-process on the per-seed height, over both ends, of the rung that was highest at the seeds before"
+        return (
+            "sign e-process on the per-seed height, over both ends, "
+            "of the rung that was highest at the seeds before"
+        )
 
     @property
     def unit(self) -> str:
@@ -105,17 +100,17 @@ class RiseThenFall(Asking, frozen=True, tag="rise-then-fall"):
 class Mixing(Asking, frozen=True, tag="mixing"):
     """Over a ladder of synthetic shares accuracy is flat or rising at first, and lower in the end.
 
-    Per seed: the difference from the baseline at each share. Of them all of these must hold: none
-    up to `half` is below the baseline by more than `margin`, and the last share is below the mean
-    of all up to `half`, the baseline among them.
+    Per seed: the difference from the baseline at each share. Two things must hold: no share up to
+    `half` is below the baseline by more than `margin`, and the last share is below the mean of the
+    baseline and all shares up to `half`.
     """
 
-    outcome: Measured
+    outcome: Outcome
     ladder: Ladder
     margin: float
     half: float = 0.5
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         shares = [share for share, _ in self.ladder]
         if (
             shares != sorted(set(shares))
@@ -124,12 +119,13 @@ class Mixing(Asking, frozen=True, tag="mixing"):
             or shares[-1] <= self.half
         ):
             raise TooFewArms(
-                f"a mixing ladder starts at 0, rises, and has a share up to {self.half:g} and one beyond, "
-                f"got {shares}"
+                f"a mixing ladder starts at 0, rises, and has a share up to {self.half:g} and one "
+                f"beyond, got {shares}"
             )
 
     @property
     def _early(self) -> list[int]:
+        """The rungs up to `half`."""
         return [i for i, (share, _) in enumerate(self.ladder) if share <= self.half]
 
     def arms(self) -> Iterator[Treatment]:
@@ -139,50 +135,41 @@ class Mixing(Asking, frozen=True, tag="mixing"):
         return tuple(bench.effect(self.outcome, arm) for _, arm in self.ladder[1:])
 
     def judge(self, effects: Sequence[Effects], alpha: float) -> Evidence:
-        curves = self._curves(effects)
+        curves = _curves(effects)
         early = curves[self._early]
-        return evidence.every(
-            [*(early[1:] + self.margin), early.mean(axis=0) - curves[-1]], alpha=alpha
-        )
+        comparisons = [*(early[1:] + self.margin), early.mean(axis=0) - curves[-1]]
+        return evidence.every(comparisons, alpha=alpha)
 
     def extremes(self, effects: Sequence[Effects]) -> Iterator[Effects]:
-        size, early, rungs = (
-            1 + 10 * float(np.abs(effects).max()),
-            len(self._early) - 1,
-            len(self.ladder) - 1,
-        )
-        yield (size,) * early + (-size,) * (rungs - early)
-        yield (-size,) * early + (size,) * (rungs - early)
+        size, early = 1 + 10 * float(np.abs(effects).max()), len(self._early) - 1
+        late = len(self.ladder) - 1 - early
+        yield (size,) * early + (-size,) * late
+        yield (-size,) * early + (size,) * late
 
     def derived(self, effects: Sequence[Effects]) -> tuple[Derived, ...]:
         shares = np.array([share for share, _ in self.ladder])
-        return (
-            Derived(
-                f"largest synthetic share at which the mean is at most {self.margin:g} below that of real data only",
-                *evidence.last_share(shares, self._curves(effects) + self.margin),
-            ),
+        name = (
+            f"largest synthetic share at which the mean is at most {self.margin:g} below that of "
+            "real data only"
         )
-
-    def _curves(self, effects: Sequence[Effects]) -> np.ndarray:
-        """(rungs, seeds) differences from the baseline, its own 0 first."""
-        curves = np.array(effects).T
-        return np.vstack([np.zeros(curves.shape[1]), curves])
-
-    @property
-    def direction(self) -> int:
-        """Of all comparisons, which are positive as the claim has them."""
-        return RISES
+        return (Derived(name, *evidence.last_share(shares, _curves(effects) + self.margin)),)
 
     @property
     def method(self) -> str:
         return (
-            f"sign e-process on per-seed comparisons, not lower at any share up to {self.half:g} (margin {self.margin:g}) "
-            "and lower in the end; all must hold"
+            f"sign e-process on per-seed comparisons, not lower at any share up to {self.half:g} "
+            f"(margin {self.margin:g}) and lower in the end; all must hold"
         )
 
     @property
     def unit(self) -> str:
         return f"{self.outcome.label}, the weakest of the comparisons"
+
+
+def _curves(effects: Sequence[Effects]) -> Array:
+    """(rungs, seeds) differences from the first rung, its own 0 first."""
+    curves = np.array(effects).T
+    return np.vstack([np.zeros(curves.shape[1]), curves])
 
 
 Single = Trend | Contrast | NoWorse | Change | Threshold | Further | Correlation | Separated
@@ -193,14 +180,14 @@ class All(Asking, frozen=True, tag="all"):
 
     questions: tuple[Single, ...]
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not self.questions:
             raise ValueError("a claim of several parts needs at least one part")
 
     def arms(self) -> Iterator[Treatment]:
         return (arm for part in self.questions for arm in part.arms())
 
-    def outcomes(self) -> Iterator[Measured]:
+    def outcomes(self) -> Iterator[Outcome]:
         return (outcome for part in self.questions for outcome in part.outcomes())
 
     def parts(self) -> tuple[Asking, ...]:
@@ -222,17 +209,13 @@ class All(Asking, frozen=True, tag="all"):
         return evidence.every(list(zip(*effects)), alpha=alpha)
 
     @property
-    def direction(self) -> int:
-        """Of each part's effect as `answer` gives it: positive as claimed."""
-        return RISES
-
-    @property
     def method(self) -> str:
-        return "sign e-process on the per-seed effects of each part, positive as claimed; the weakest decides"
+        return (
+            "sign e-process on the per-seed effects of each part, positive as claimed; "
+            "the weakest decides"
+        )
 
     @property
     def unit(self) -> str:
-        return (
-            "; ".join(dict.fromkeys(part.unit for part in self.questions))
-            + " (the weakest, positive as claimed)"
-        )
+        units = "; ".join(dict.fromkeys(part.unit for part in self.questions))
+        return f"{units} (the weakest, positive as claimed)"

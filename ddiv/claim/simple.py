@@ -8,28 +8,27 @@ from collections.abc import Iterator
 from typing import Literal
 
 from ddiv import outcome as outcomes
-from ddiv.claim.bench import Bench, Effects, Ladder, Measured, TooFewArms, Unmatched
+from ddiv.claim.bench import Bench, Effects, Ladder, TooFewArms, Unmatched
 from ddiv.claim.question import OneEffect, mean_effect
 from ddiv.evidence import RISES, trend
-from ddiv.outcome import Outcome, Snapshot
+from ddiv.outcome import OfNetwork, Outcome, Snapshot
 from ddiv.treatment import BASELINE, Treatment
 
 
 class Trend(OneEffect, frozen=True, tag="trend"):
-    """An outcome rises (falls) from dose to dose: the slope over the ranks of the doses, seed by
-    seed.
-    """
+    """An outcome rises (falls) from dose to dose: the slope over the ranks of doses, by seed."""
 
-    outcome: Measured
+    outcome: Outcome
     ladder: Ladder
     direction: int
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if len(self.ladder) < 2:
             raise TooFewArms(f"a trend needs a ladder of 2 rungs or more, got {len(self.ladder)}")
 
     def arms(self) -> Iterator[Treatment]:
-        # The baseline even where the ladder leaves it out: each dose is matched with it.
+        # The baseline belongs to them even where the ladder leaves it out: each dose is matched
+        # with it.
         return iter((BASELINE, *(treatment for _, treatment in self.ladder)))
 
     def answer(self, bench: Bench) -> Effects:
@@ -42,9 +41,10 @@ class Trend(OneEffect, frozen=True, tag="trend"):
                 continue
         # The baseline always matches itself; a slope from it to a single dose is no ladder.
         if len(doses) < min(3, len(self.ladder)):
-            own = [treatment.is_baseline for _, treatment in self.ladder].count(True)
+            baselines = sum(treatment.is_baseline for _, treatment in self.ladder)
             raise Unmatched(
-                f"only {len(doses) - own} of {len(self.ladder) - own} doses can be matched"
+                f"only {len(doses) - baselines} of {len(self.ladder) - baselines} doses can be "
+                "matched"
             )
         return (trend(doses, effects),)
 
@@ -58,11 +58,9 @@ class Trend(OneEffect, frozen=True, tag="trend"):
 
 
 class Contrast(OneEffect, frozen=True, tag="contrast"):
-    """An outcome is larger (smaller) than that of `base` (the baseline), on average over these
-    arms.
-    """
+    """An outcome is larger (smaller) than that of `base`, on average over these arms."""
 
-    outcome: Measured
+    outcome: Outcome
     treatments: tuple[Treatment, ...]
     direction: int
     base: Treatment = BASELINE
@@ -79,7 +77,8 @@ class Contrast(OneEffect, frozen=True, tag="contrast"):
 
     @property
     def method(self) -> str:
-        return f"sign e-process on per-seed differences from {'the ' * self.base.is_baseline}{self.base.label}"
+        the = "the " * self.base.is_baseline
+        return f"sign e-process on per-seed differences from {the}{self.base.label}"
 
     @property
     def unit(self) -> str:
@@ -94,7 +93,7 @@ class NoWorse(OneEffect, frozen=True, tag="no-worse"):
     claim allows.
     """
 
-    outcome: Measured
+    outcome: Outcome
     treatments: tuple[Treatment, ...]
     margin: float
     direction: int = RISES
@@ -107,17 +106,21 @@ class NoWorse(OneEffect, frozen=True, tag="no-worse"):
 
     @property
     def method(self) -> str:
-        return "sign e-process on per-seed differences from the baseline, shifted by the margin of non-inferiority"
+        return (
+            "sign e-process on per-seed differences from the baseline, "
+            "shifted by the margin of non-inferiority"
+        )
 
     @property
     def unit(self) -> str:
-        return f"{self.outcome.label}, difference {'plus' if self.direction > 0 else 'minus'} the margin of {self.margin:g}"
+        shift = "plus" if self.direction > 0 else "minus"
+        return f"{self.outcome.label}, difference {shift} the margin of {self.margin:g}"
 
 
 class Change(OneEffect, frozen=True, tag="change"):
     """An outcome of one arm is larger (smaller) after training than before."""
 
-    outcome: Outcome
+    outcome: OfNetwork
     arm: Treatment
     direction: int
 
@@ -146,7 +149,7 @@ class Change(OneEffect, frozen=True, tag="change"):
 class Threshold(OneEffect, frozen=True, tag="threshold"):
     """An outcome of one arm lies above (below) a bound, after training or before it."""
 
-    outcome: Outcome
+    outcome: OfNetwork
     arm: Treatment
     bound: float
     direction: int
@@ -171,7 +174,8 @@ class Threshold(OneEffect, frozen=True, tag="threshold"):
 
     @property
     def method(self) -> str:
-        return f"sign e-process on per-seed values {self.at} training ({self.arm.label}), less the bound"
+        values = f"values {self.at} training ({self.arm.label})"
+        return f"sign e-process on per-seed {values}, less the bound"
 
     @property
     def unit(self) -> str:
@@ -179,14 +183,13 @@ class Threshold(OneEffect, frozen=True, tag="threshold"):
 
 
 class Further(OneEffect, frozen=True, tag="further"):
-    """A group of arms moves an outcome further from the baseline, whichever way, than other arms
-    do.
+    """A group of arms moves an outcome further from the baseline, up or down, than other arms do.
 
-    Per seed: |mean effect of the group| less the largest of |effect| of the others ("each"), or
-    less |their mean effect| ("mean").
+    Per seed: |mean effect of the group| less the largest |effect| of the others ("each"), or less
+    |their mean effect| ("mean").
     """
 
-    outcome: Measured
+    outcome: Outcome
     group: tuple[Treatment, ...]
     others: tuple[Treatment, ...]
     against: Literal["each", "mean"] = "each"
@@ -202,12 +205,11 @@ class Further(OneEffect, frozen=True, tag="further"):
 
     @property
     def method(self) -> str:
-        rival = (
-            "of the mean effect of the others"
-            if self.against == "mean"
-            else "of the largest effect among the others"
+        rival = {"mean": "mean effect of the others", "each": "largest effect among the others"}
+        return (
+            "sign e-process on per-seed sizes of the group's mean effect, "
+            f"less that of the {rival[self.against]}"
         )
-        return f"sign e-process on per-seed sizes of the group's mean effect, less that {rival}"
 
     @property
     def unit(self) -> str:

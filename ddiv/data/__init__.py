@@ -1,1 +1,1 @@
-"""Image and text data made by the project's own code."""
+"""Data: embedded worlds drawn by code, published datasets, and the user's own files."""

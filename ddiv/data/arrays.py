@@ -1,8 +1,8 @@
-"""A file of numpy arrays (.npz): `x_train`, `y_train`, `x_test`, `y_test` and, if there are names,
-`classes`.
+"""A file of numpy arrays (.npz) as a dataset.
 
-Images are uint8 (n, h, w, 3), (n, 3, h, w), or grey (n, h, w); labels are whole numbers from 0 on,
-(n,) or (n, 1).
+It holds `x_train`, `y_train`, `x_test`, `y_test` and, if the classes have names, `classes`. Images
+are uint8 (n, h, w, 3), (n, 3, h, w), or grey (n, h, w); labels are whole numbers from 0 on, (n,) or
+(n, 1).
 """
 
 from __future__ import annotations
@@ -52,16 +52,18 @@ def load_arrays(spec: Arrays) -> Dataset:
     labels = {
         part: _labels(path, f"y_{part}", held[f"y_{part}"], len(images[part])) for part in images
     }
-    count = 1 + max(max(ones, default=0) for ones in labels.values())
+    count = 1 + max(max(numbers, default=0) for numbers in labels.values())
     classes = tuple(map(str, held.get("classes", range(count))))
     if len(classes) < count:
         raise BadData(
-            f"{path} names {len(classes)} classes and has labels up to {count - 1}: give each class a name"
+            f"{path} names {len(classes)} classes and has labels up to {count - 1}: give each "
+            "class a name"
         )
     sides = {*images["train"].shape[1:3], *images["test"].shape[1:3]}
     if not spec.side and len(sides) > 1:
         raise BadData(
-            f"the images in {path} are not square, or of several sizes: give the study's data a side"
+            f"the images in {path} are not square, or of several sizes: give the study's data a "
+            "side"
         )
     examples = {
         part: [*map(Example, of_array(part, images[part]), labels[part])] for part in images
@@ -77,32 +79,26 @@ def load_arrays(spec: Arrays) -> Dataset:
 
 def _images(path: Path, name: str, images: np.ndarray) -> np.ndarray:
     """The images as (n, h, w, 3)."""
-    if (
-        images.dtype == np.uint8
-        and images.ndim == 4
-        and images.shape[-1] not in (1, 3)
-        and images.shape[1] in (1, 3)
-    ):
-        images = images.transpose(0, 2, 3, 1)
+    if images.dtype == np.uint8 and images.ndim == 4:
+        colours_first = images.shape[1] in (1, 3) and images.shape[-1] not in (1, 3)
+        images = images.transpose(0, 2, 3, 1) if colours_first else images
     if images.dtype == np.uint8 and images.ndim == 3:
         images = images[..., None]
     if images.dtype != np.uint8 or images.ndim != 4 or images.shape[-1] not in (1, 3):
         raise BadData(
-            f"{name} in {path} is {images.dtype} {images.shape}, and images are uint8 (n, h, w, 3), (n, 3, h, w) "
-            "or, if grey, (n, h, w): convert it"
+            f"{name} in {path} is {images.dtype} {images.shape}, and images are uint8 (n, h, w, "
+            "3), (n, 3, h, w) or, if grey, (n, h, w): convert it"
         )
     return images if images.shape[-1] == 3 else images.repeat(3, axis=-1)
 
 
 def _labels(path: Path, name: str, labels: np.ndarray, wanted: int) -> list[int]:
     flat = labels[:, 0] if labels.ndim == 2 and labels.shape[1] == 1 else labels
-    if (
-        flat.shape != (wanted,)
-        or not np.issubdtype(flat.dtype, np.integer)
-        or flat.min(initial=0) < 0
-    ):
+    whole = np.issubdtype(flat.dtype, np.integer)
+    if flat.shape != (wanted,) or not whole or flat.min(initial=0) < 0:
         raise BadData(
-            f"{name} in {path} is {labels.dtype} {labels.shape}, and labels are {wanted} whole numbers from 0 on: "
-            "convert it"
+            f"{name} in {path} is {labels.dtype} {labels.shape}, and labels are {wanted} whole "
+            "numbers from 0 on: convert it"
         )
-    return flat.tolist()
+    numbers: list[int] = flat.tolist()
+    return numbers

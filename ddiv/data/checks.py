@@ -1,10 +1,11 @@
-"""What both embedded worlds ask of their arguments."""
+"""Checks of the arguments of both embedded worlds."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 
 def checked_seed(seed: int) -> int:
@@ -14,13 +15,16 @@ def checked_seed(seed: int) -> int:
     return int(seed)
 
 
-def checked_labels(labels: Sequence[int], classes: int) -> np.ndarray:
+def checked_labels(labels: Sequence[int] | np.ndarray, classes: int) -> NDArray[np.int64]:
     """Labels int64 (n,) in 0..classes - 1. Raises ValueError on anything else."""
-    labels = np.asarray(labels)
-    if labels.ndim != 1 or not (labels.size == 0 or np.issubdtype(labels.dtype, np.integer)):
+    numbers = np.asarray(labels)
+    if numbers.ndim != 1 or not (numbers.size == 0 or np.issubdtype(numbers.dtype, np.integer)):
         raise ValueError(
-            f"labels must be one row of whole numbers, got shape {labels.shape}, type {labels.dtype}"
+            f"labels must be one row of whole numbers, got shape {numbers.shape}, type "
+            f"{numbers.dtype}"
         )
-    if labels.size and not 0 <= labels.min() <= labels.max() < classes:
-        raise ValueError(f"labels must lie in 0..{classes - 1}, got {labels.min()}..{labels.max()}")
-    return labels.astype(np.int64)
+    if numbers.size and not 0 <= numbers.min() <= numbers.max() < classes:
+        raise ValueError(
+            f"labels must lie in 0..{classes - 1}, got {numbers.min()}..{numbers.max()}"
+        )
+    return numbers.astype(np.int64)

@@ -1,5 +1,4 @@
-"""Real consumer complaints: CSV files of narratives as the CFPB's Consumer Complaint Database
-exports them.
+"""Real consumer complaints: narratives in CSV files, exports of the CFPB's complaint database.
 
 A spec names its file by the SHA-256 of the bytes; the file lies anywhere below the folder that
 DDIV_DATA names.
@@ -12,6 +11,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
+from operator import attrgetter
 from typing import NamedTuple
 
 import msgspec
@@ -28,7 +28,7 @@ NARRATIVE_COLUMNS = ("narrative", "consumer complaint narrative", "complaint wha
 
 
 class Facts(NamedTuple):
-    """What became of the rows of a file: `rows` is the sum of all that follows.
+    """The counts of a file's rows by their use: `rows` is the sum of all the others.
 
     `empty` rows have no narrative, or nothing but redactions; `unlabelled` ones lack a label;
     `elsewhere` are those of domains that the spec doesn't name. Of texts that are equal but for
@@ -50,9 +50,7 @@ class Facts(NamedTuple):
 
 
 class Complaint(NamedTuple):
-    """A cleaned narrative, its class, its domain, and `rank`: where it stands in the random order
-    of a split seed.
-    """
+    """A cleaned narrative, its class, its domain, and its rank in the random order of a seed."""
 
     text: str
     label: str
@@ -61,32 +59,31 @@ class Complaint(NamedTuple):
 
 
 def pinned(spec: Complaints) -> Complaints:
-    """The spec with the digest of the file complaints.csv in the data root, where it has none and
-    there is such a file.
+    """The spec with a digest.
+
+    Where it has none, it gets that of the file complaints.csv in the data root, if there is one.
     """
     path = data_root() / STANDARD
-    return (
-        msgspec.structs.replace(spec, digest=file_digest(path))
-        if not spec.digest and path.is_file()
-        else spec
-    )
+    if spec.digest or not path.is_file():
+        return spec
+    return msgspec.structs.replace(spec, digest=file_digest(path))
 
 
 def load_complaints(spec: Complaints) -> Dataset:
-    """The complaints of a spec: texts as str, arrays of objects (n,); labels int64 (n,), numbers
-    into the sorted classes.
+    """The complaints of a spec: texts as str, arrays of objects (n,); labels int64 (n,).
 
-    Raises NoData where the file is not at hand, BadTable where it cannot be used.
+    Labels are numbers into the sorted classes. Raises NoData where the file is not at hand,
+    BadTable where it cannot be used.
     """
     return loaded(spec)[0]
 
 
 @lru_cache(maxsize=4)
 def loaded(spec: Complaints) -> tuple[Dataset, Facts]:
-    """What `load_complaints` gives, and what became of the file's rows. Raises as it does."""
-    roles = {"narrative": (spec.narrative,) if spec.narrative else NARRATIVE_COLUMNS} | {
-        name: (name,) for name in (*spec.label, *([spec.domain] if spec.domain else []))
-    }
+    """The dataset of `load_complaints`, and how the file's rows were used. Raises as that does."""
+    narrative = (spec.narrative,) if spec.narrative else NARRATIVE_COLUMNS
+    columns = (*spec.label, spec.domain) if spec.domain else spec.label
+    roles = {"narrative": narrative} | {name: (name,) for name in columns}
     return select(read(find(spec.digest), roles), spec)
 
 
@@ -94,14 +91,12 @@ _STEPS = [
     (re.compile(pattern), replacement)
     for pattern, replacement in [
         (r"[\x00-\x1f\x7f]+", " "),
-        (
-            r"\{[\s{]*(?:>=\s*)?\$\s*([\d,.]*?\d)(?:\.00)?\s*\}",
-            r"$\1",
-        ),  # {$1400.00}, {>= $1,000,000}
+        # {$1400.00}, {>= $1,000,000}
+        (r"\{[\s{]*(?:>=\s*)?\$\s*([\d,.]*?\d)(?:\.00)?\s*\}", r"$\1"),
         (r"[Xx]{2,}/[Xx]{2,}(?:/(?:[Xx]+|\d+|\w+>)?)?", " "),  # XX/XX/XXXX, XX/XX/2023, XX/XX/year>
         (r"(?:\{\s*)?(?:\$\s*)?[Xx]{4,}(?:\s*\})?(?: ?'s\b)?", " "),
         (r"''|``", '"'),
-        (r"[(\[{]\s*[)\]}]", " "),  # what held nothing but redactions
+        (r"[(\[{]\s*[)\]}]", " "),  # brackets that held nothing but redactions
         (r"\s+", " "),
         (r" (?:(?=[,.;:!?%)\]])|(?<=[(\[] )|(?<=\w )(?='s\b))", ""),
         (r"(?<=[,;:])(?: ?[,;:])+", ""),
@@ -123,12 +118,12 @@ def clean(narrative: str) -> str:
 
 
 def select(table: Mapping[str, Sequence[str]], spec: Complaints) -> tuple[Dataset, Facts]:
-    """The dataset that a spec makes of columns by role ("narrative", and those of its label and
-    domain); and the facts.
+    """The dataset that a spec makes of a table, and the facts.
 
-    What tests, trains or is left over is decided by SHA-256 over the split seed and the text: no
-    text is on both sides, and the test texts are the same whatever `per_class` is. Raises BadTable
-    where there is nothing to train or test on.
+    `table` holds columns by role: "narrative", and those of the spec's label and domain. SHA-256
+    over the split seed and the text decides which texts test, train or are left over: no text is on
+    both sides, and the test texts are the same whatever `per_class` is. Raises BadTable where there
+    is nothing to train or test on.
     """
     names = spec.domains or ("complaints",)
     lost: Counter[str] = Counter()
@@ -137,30 +132,30 @@ def select(table: Mapping[str, Sequence[str]], spec: Complaints) -> tuple[Datase
     training: list[Complaint] = []
     tests: dict[str, list[Complaint]] = {}
     for domain in names:
-        found = [sorted(pools[domain, label], key=lambda one: one.rank) for label in classes]
+        by_class = [sorted(pools[domain, label], key=attrgetter("rank")) for label in classes]
         if spec.balanced:
-            found = [ones[: min(map(len, found))] for ones in found]
-        held = [
-            _for_testing(len(ones), spec.test_share) if domain == names[0] else len(ones)
-            for ones in found
-        ]
-        tests[domain] = [one for ones, count in zip(found, held) for one in ones[:count]]
-        training += [
-            one
-            for ones, count in zip(found, held)
-            for one in ones[count:][: spec.per_class or None]
-        ]
+            rarest = min(map(len, by_class))
+            by_class = [texts[:rarest] for texts in by_class]
+        tests[domain] = []
+        for texts in by_class:
+            count = _for_testing(len(texts), spec.test_share) if domain == names[0] else len(texts)
+            tests[domain] += texts[:count]
+            training += texts[count:][: spec.per_class or None]
     distinct = sum(len(pools[domain, label]) for domain in names for label in classes)
     facts = Facts(
-        len(table["narrative"]),
-        *(lost[name] for name in Facts._fields[1:6]),
-        rare,
+        rows=len(table["narrative"]),
+        empty=lost["empty"],
+        unlabelled=lost["unlabelled"],
+        elsewhere=lost["elsewhere"],
+        duplicates=lost["duplicates"],
+        contradictory=lost["contradictory"],
+        rare=rare,
         surplus=distinct - len(training) - sum(map(len, tests.values())),
         training=_counts(training, classes),
-        tests={domain: _counts(ones, classes) for domain, ones in tests.items()},
+        tests={domain: _counts(texts, classes) for domain, texts in tests.items()},
     )
-    tests = {domain: _arrays(ones, classes) for domain, ones in tests.items()}
-    return Dataset(*_arrays(training, classes), tests, classes), facts
+    arrays = {domain: _arrays(texts, classes) for domain, texts in tests.items()}
+    return Dataset(*_arrays(training, classes), arrays, classes), facts
 
 
 def _for_testing(count: int, share: float) -> int:
@@ -175,34 +170,30 @@ def _complaints(
         label = [table[column][place].strip() for column in spec.label]
         text = " ".join(clean(narrative).split()[: spec.max_words or None])
         folded = " ".join(re.findall(r"\w+", text.casefold()))
-        if (
-            reason := not folded
-            and "empty"
-            or not all(label)
-            and "unlabelled"
-            or domain not in names
-            and "elsewhere"
-        ):
-            lost[reason] += 1
+        if not folded:
+            lost["empty"] += 1
+        elif not all(label):
+            lost["unlabelled"] += 1
+        elif domain not in names:
+            lost["elsewhere"] += 1
         else:
-            yield Complaint(
-                text,
-                ": ".join(label),
-                domain,
-                hashlib.sha256(f"{spec.split_seed}/{folded}".encode()).digest(),
-            )
+            rank = hashlib.sha256(f"{spec.split_seed}/{folded}".encode()).digest()
+            yield Complaint(text, ": ".join(label), domain, rank)
 
 
 def _distinct(
     complaints: Iterable[Complaint], lost: Counter[str]
 ) -> dict[tuple[str, str], list[Complaint]]:
-    """By domain and class, the first of those that share a rank; none where their classes differ."""
+    """By domain and class, the first of the complaints that share a rank.
+
+    Where their classes differ, none is taken.
+    """
     alike: dict[bytes, list[Complaint]] = defaultdict(list)
-    for one in complaints:
-        alike[one.rank].append(one)
+    for complaint in complaints:
+        alike[complaint.rank].append(complaint)
     pools: dict[tuple[str, str], list[Complaint]] = defaultdict(list)
     for first, *others in alike.values():
-        if any(one.label != first.label for one in others):
+        if any(other.label != first.label for other in others):
             lost["contradictory"] += 1 + len(others)
         else:
             lost["duplicates"] += len(others)
@@ -218,53 +209,52 @@ def _classes(
 ) -> tuple[tuple[str, ...], dict[str, int]]:
     """The classes in alphabetical order, and how many texts each class that is too rare has."""
     if absent := [name for name in names if not any(domain == name for domain, _ in pools)]:
-        dropped = (
-            ", ".join(f"{count} {reason}" for reason, count in lost.items() if count) or "none"
-        )
+        reasons = [f"{count} {reason}" for reason, count in lost.items() if count]
+        dropped = ", ".join(reasons) or "none"
         raise BadTable(
-            f"the file has no usable narrative in the domain {' or '.join(map(repr, absent))} (rows dropped: "
-            f"{dropped}): look at it, and at the columns and domains that the study names"
+            f"the file has no usable narrative in the domain {' or '.join(map(repr, absent))} "
+            f"(rows dropped: {dropped}): look at it, and at the columns and domains that the study "
+            "names"
         )
     counts: dict[str, Counter[str]] = defaultdict(Counter)
-    for (domain, label), ones in pools.items():
-        counts[label][domain] = len(ones)
+    for (domain, label), texts in pools.items():
+        counts[label][domain] = len(texts)
     kept = {
         label
-        for label, by in counts.items()
-        if by[names[0]] >= spec.min_per_class and all(by[name] for name in names)
+        for label, by_domain in counts.items()
+        if by_domain[names[0]] >= spec.min_per_class and all(by_domain[name] for name in names)
     }
-    rare = {label: by.total() for label, by in sorted(counts.items()) if label not in kept}
-    needed = (
-        f"{spec.min_per_class} different texts"
-        + f" in {names[0]!r} and one in each other domain" * (len(names) > 1)
-    )
+    rare = {label: counts[label].total() for label in sorted(counts) if label not in kept}
+    needed = f"{spec.min_per_class} different texts"
+    if len(names) > 1:
+        needed += f" in {names[0]!r} and one in each other domain"
     if rare and spec.rare == "error":
         listed = ", ".join([f"{label!r} ({count})" for label, count in rare.items()][:LISTED])
         listed += ", ..." * (len(rare) > LISTED)
         raise BadTable(
-            f'{len(rare)} of {len(counts)} classes have less than {needed}: {listed}. Drop them (rare="drop"), '
-            "lower min_per_class, or take another label"
+            f"{len(rare)} of {len(counts)} classes have less than {needed}: {listed}. Drop them "
+            '(rare="drop"), lower min_per_class, or take another label'
         )
     if len(kept) < 2:
         raise BadTable(
-            f"{len(kept)} of {len(counts)} classes have {needed}, a classifier needs two: take another label or "
-            "domain, lower min_per_class, or give a larger file"
+            f"{len(kept)} of {len(counts)} classes have {needed}, a classifier needs two: take "
+            "another label or domain, lower min_per_class, or give a larger file"
         )
     return tuple(sorted(kept)), rare
 
 
 def _counts(complaints: Iterable[Complaint], classes: Sequence[str]) -> dict[str, int]:
-    found = Counter(one.label for one in complaints)
-    return {label: found[label] for label in classes}
+    counts = Counter(complaint.label for complaint in complaints)
+    return {label: counts[label] for label in classes}
 
 
 def _arrays(
     complaints: Iterable[Complaint], classes: Sequence[str]
 ) -> tuple[np.ndarray, np.ndarray]:
-    # By rank: neighbours are of any class, so the first so many are a random sample.
-    ordered = sorted(complaints, key=lambda one: one.rank)
+    # By rank: neighbours are of any class, so any number from the start are a random sample.
+    ordered = sorted(complaints, key=attrgetter("rank"))
     numbers = {label: number for number, label in enumerate(classes)}
     return (
-        np.array([one.text for one in ordered], dtype=object),
-        np.array([numbers[one.label] for one in ordered], dtype=np.int64),
+        np.array([complaint.text for complaint in ordered], dtype=object),
+        np.array([numbers[complaint.label] for complaint in ordered], dtype=np.int64),
     )

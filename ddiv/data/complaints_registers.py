@@ -1,4 +1,4 @@
-"""What makes a list of sentences a letter, a phone call, a note or a text full of typing errors."""
+"""Registers: sentences as a letter, a phone call, a note or a text full of typing errors."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Say = Callable[[str], str]  # fills in a phrase of the lexicon
 
 
 class Register(NamedTuple):
-    """How a register chooses what to say, and what it does to the sentences.
+    """How a register chooses its sentences, and how it changes them.
 
     `plain` is its share of plain phrases, `opening` its chance of an opening sentence, `words` the
     range from which the wanted number of words is drawn, before `finish` changes them.
@@ -33,18 +33,16 @@ def _letter(sentences: list[str], say: Say, draws: NamedDraws) -> str:
 
 
 def _phone(sentences: list[str], say: Say, draws: NamedDraws) -> str:
-    """What was said, in lower case: contractions, fillers, repeated words, and in between what the
-    agent asks.
+    """Speech in lower case: contractions, fillers, repeated words, and the agent's questions.
 
-    Speakers are not marked: a mark that every text of a register has, and no other, would be the
-    register's name.
+    Speakers are not marked: a mark that every text of one register has, and no text of the others,
+    would be the register's name.
     """
     turns = [say(lexicon.AGENT[0]) + "?"] if draws.chance(0.3) else []
     for sentence in sentences:
         words = []
-        for word in _FULL.sub(
-            lambda match: lexicon.CONTRACTIONS[match[0].lower()], sentence
-        ).split():
+        contracted = _FULL.sub(lambda match: lexicon.CONTRACTIONS[match[0].lower()], sentence)
+        for word in contracted.split():
             if draws.chance(0.06):
                 words.append(draws.pick(lexicon.FILLERS))
             words.append(word)
@@ -52,9 +50,8 @@ def _phone(sentences: list[str], say: Say, draws: NamedDraws) -> str:
                 words.append(word)
         turns.append(" ".join(words))
         if draws.chance(0.15):
-            turns.append(
-                say(draws.pick(lexicon.AGENT[1:])) + "? " + draws.pick(("No.", "Yes.", "Okay."))
-            )
+            question = say(draws.pick(lexicon.AGENT[1:]))
+            turns.append(f"{question}? {draws.pick(('No.', 'Yes.', 'Okay.'))}")
     return " ".join(turns).lower()
 
 
@@ -66,9 +63,8 @@ def _terse(sentences: list[str], say: Say, draws: NamedDraws) -> str:
         for word in sentence.lower().split():
             bare = word.rstrip(".,?")
             if bare not in lexicon.DROPPED or draws.chance(0.25):
-                words.append(
-                    lexicon.SHORT[bare] if bare in lexicon.SHORT and draws.chance(0.35) else bare
-                )
+                shortened = bare in lexicon.SHORT and draws.chance(0.35)
+                words.append(lexicon.SHORT[bare] if shortened else bare)
         notes.append(" ".join(words))
     return draws.pick((". ", ", ")).join(note for note in notes if note)
 
@@ -88,13 +84,13 @@ _KEYS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
 
 def _misspelt(word: str, draws: NamedDraws) -> str:
     """One letter dropped, doubled, swapped with the next, or replaced by the key on its right."""
-    at, how = draws.below(len(word) - 1), draws.below(4)
-    before, letter, after = word[:at], word[at], word[at + 1 :]
-    if how == 0:
+    place, error = draws.below(len(word) - 1), draws.below(4)
+    before, letter, after = word[:place], word[place], word[place + 1 :]
+    if error == 0:
         return before + after
-    if how == 1:
+    if error == 1:
         return before + 2 * letter + after
-    if how == 2:
+    if error == 2:
         return before + after[0] + letter + after[1:]
     keys = next((keys for keys in _KEYS if letter in keys[:-1]), None)
     return word if keys is None else before + keys[keys.index(letter) + 1] + after

@@ -1,6 +1,4 @@
-"""CSV files of the user's own: found by the SHA-256 of their bytes, read by the names of their
-columns.
-"""
+"""A user's own CSV files: found by the SHA-256 of their bytes, read by the names of columns."""
 
 from __future__ import annotations
 
@@ -20,7 +18,10 @@ class BadTable(BadData):
 
 
 STANDARD = "complaints.csv"
-EXPORTS = "exports of the CFPB's Consumer Complaint Database (https://www.consumerfinance.gov/data-research/consumer-complaints/)"
+EXPORTS = (
+    "exports of the CFPB's Consumer Complaint Database "
+    "(https://www.consumerfinance.gov/data-research/consumer-complaints/)"
+)
 
 
 def find(wanted: str) -> Path:
@@ -36,18 +37,17 @@ def find(wanted: str) -> Path:
         wanted,
         ".csv",
         "complaints",
-        f"let {root.FOLDER_VARIABLE} name the folder of that CSV file. Such files are {EXPORTS}; for another one put its "
-        "SHA-256 (ddiv.digests.file_digest) into the study",
+        f"let {root.FOLDER_VARIABLE} name the folder of that CSV file. Such files are {EXPORTS}; "
+        "for another one put its SHA-256 (ddiv.digests.file_digest) into the study",
     )
 
 
 def read(path: Path, columns: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
-    """The columns of a CSV file (UTF-8, commas) by role: `columns` maps a role to the names that
-    its column may have.
+    """The columns of a CSV file (UTF-8, commas) by role.
 
-    Names are compared without regard to case, spaces, hyphens and underscores ("Sub-product" is
-    "sub_product"). Raises BadTable on a missing column, on what isn't such a file, and on torn
-    rows.
+    `columns` maps a role to the names that its column may have. Names are compared without regard
+    to case, spaces, hyphens and underscores ("Sub-product" is "sub_product"). Raises BadTable on a
+    missing column, on a file of another kind, and on torn rows.
     """
     # the default, 128 KiB, is less than some narratives with their letters
     before = csv.field_size_limit(2**31 - 1)
@@ -59,7 +59,7 @@ def read(path: Path, columns: Mapping[str, Sequence[str]]) -> dict[str, list[str
             if header is None:
                 raise BadTable(f"{path} is empty: give the whole CSV file")
             places = _places(path, header, columns)
-            table = {role: [] for role in columns}
+            table: dict[str, list[str]] = {role: [] for role in columns}
             for row in rows:
                 line = rows.line_num
                 if len(row) == len(header):
@@ -67,18 +67,20 @@ def read(path: Path, columns: Mapping[str, Sequence[str]]) -> dict[str, list[str
                         table[role].append(row[place])
                 elif row:  # an empty line is no row
                     raise BadTable(
-                        f"{path}, line {line}: {len(row)} fields under a header of {len(header)}; a comma, "
-                        "quote or line break within a field must stand in double quotes: export the file anew"
+                        f"{path}, line {line}: {len(row)} fields under a header of {len(header)}; "
+                        "a comma, quote or line break within a field must stand in double quotes: "
+                        "export the file anew"
                     )
     except UnicodeDecodeError as error:
         raise BadTable(
-            f"{path} is not UTF-8 text (a byte 0x{error.object[error.start]:02x} after line {line}): unpack it "
-            "if it is an archive, or convert it, for instance with iconv -f WINDOWS-1252 -t UTF-8"
+            f"{path} is not UTF-8 text (a byte 0x{error.object[error.start]:02x} after line "
+            f"{line}): unpack it if it is an archive, or convert it, for instance with iconv -f "
+            "WINDOWS-1252 -t UTF-8"
         ) from error
     except csv.Error as error:
         raise BadTable(
-            f"{path} is no whole CSV file ({error}, in what begins after line {line}): a double quote is not "
-            "closed, or the file was cut short; export or download it anew"
+            f"{path} is no whole CSV file ({error}, in the row that begins after line {line}): a "
+            "double quote is not closed, or the file was cut short; export or download it anew"
         ) from error
     finally:
         csv.field_size_limit(before)
@@ -91,17 +93,18 @@ def _places(
     names = [_plain(name) for name in header]
     places = {}
     for role, candidates in columns.items():
-        found = [names.index(_plain(name)) for name in candidates if names.count(_plain(name)) == 1]
-        if not found:
-            own = ", ".join(
-                [repr(name[:60]) for name in header[:LISTED]] + ["..."] * (len(header) > LISTED)
-            )
+        matches = [
+            names.index(_plain(name)) for name in candidates if names.count(_plain(name)) == 1
+        ]
+        if not matches:
+            ellipsis = ["..."] * (len(header) > LISTED)
+            own = ", ".join([repr(name[:60]) for name in header[:LISTED]] + ellipsis)
             wanted = " or ".join(map(repr, candidates))
             raise BadTable(
-                f"{path} has no single column named {wanted}; its columns are {own}: name one of them in the "
-                "study" + ", or convert the file to commas" * (len(header) == 1)
+                f"{path} has no single column named {wanted}; its columns are {own}: name one of "
+                "them in the study" + ", or convert the file to commas" * (len(header) == 1)
             )
-        places[role] = found[0]
+        places[role] = matches[0]
     return places
 
 

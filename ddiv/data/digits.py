@@ -1,6 +1,4 @@
-"""scikit-learn's handwritten digits (Alpaydin and Kaynak 1998): 1,797 real images of 8 x 8 grey
-pixels.
-"""
+"""Handwritten digits (Alpaydin and Kaynak 1998) from scikit-learn: 1,797 images of 8 x 8 pixels."""
 
 from __future__ import annotations
 
@@ -11,11 +9,10 @@ from ddiv.study import Digits
 
 
 def load_digits(spec: Digits) -> Dataset:
-    """The digits enlarged bilinearly to (n, 3, side, side) uint8; `train` of them to train, the
-    rest to test.
+    """The digits enlarged bilinearly to (n, 3, side, side) uint8.
 
-    The split is drawn once with `split_seed`. Raises ValueError where `train` leaves nothing to
-    test on.
+    `train` of them are for training, the rest for testing; the split is drawn once with
+    `split_seed`. Raises ValueError where `train` leaves nothing to test on.
     """
     from scipy.ndimage import zoom
     from sklearn.datasets import load_digits as from_sklearn

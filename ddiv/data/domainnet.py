@@ -1,12 +1,11 @@
-"""DomainNet (Peng et al. 2019) in its cleaned version, out of the official archives or of what was
-unpacked from them.
+"""DomainNet (Peng et al. 2019), cleaned version, from the official archives or unpacked from them.
 
-    ROOT/domainnet/real.zip, ...          or the folders real/CLASS/FILE; archives are read as they are
+    ROOT/domainnet/real.zip, ...          or the folders real/CLASS/FILE; archives stay packed
                    real_train.txt, ...    lists with lines "real/CLASS/FILE LABEL"; real_test.txt
 
 The paper has 50,000 training images of 142 classes and doesn't say which. The list holds 120,906
-training images of 345 classes, class after class, and 345 * 50,000 / 120,906 = 142.7: so many
-classes are met on reading it from its start. Hence the classes are the first 142 by label that
+training images of 345 classes, class after class, and 345 * 50,000 / 120,906 = 142.7: the first
+50,000 lines of the list cover about 142 classes. Hence the classes are the first 142 by label that
 every domain has test images of, and the images 50,000 of theirs by the SHA-256 of their paths (all,
 where they are fewer).
 """
@@ -17,6 +16,8 @@ import io
 import re
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -31,9 +32,7 @@ FOLDER = "domainnet"
 
 
 class Line(NamedTuple):
-    """One line of a list: a path below the folder, DOMAIN/CLASS/FILE, and the number of its class
-    among the 345.
-    """
+    """A line of a list: a path below the folder, DOMAIN/CLASS/FILE, and its class among the 345."""
 
     path: str
     label: int
@@ -61,10 +60,10 @@ def absent(spec: DomainNet) -> str | None:
 
 
 def load_domainnet(spec: DomainNet) -> Dataset:
-    """The images of DomainNet: uint8 (n, 3, side, side), labels int64 (n,), numbers into the
-    classes in the official order.
+    """The images of DomainNet: uint8 (n, 3, side, side), labels int64 (n,).
 
-    Raises NoData where it is not at hand, BadData where its lists or archives cannot be used.
+    Labels are numbers into the classes in the official order. Raises NoData where it is not at
+    hand, BadData where its lists or archives cannot be used.
     """
     if reason := absent(spec):
         raise NoData(reason)
@@ -74,11 +73,10 @@ def load_domainnet(spec: DomainNet) -> Dataset:
     numbers = {label: number for number, label in enumerate(chosen)}
 
     def examples(domain: str, listed: Sequence[Line], per_class: int = 0) -> list[Example]:
-        kept = [one for one in listed if one.label in numbers]
-        sources = _sources(domain, [one.path for one in kept])
-        return ranked(
-            map(Example, sources, (numbers[one.label] for one in kept)), spec.split_seed, per_class
-        )
+        kept = [line for line in listed if line.label in numbers]
+        sources = _sources(domain, [line.path for line in kept])
+        labels = [numbers[line.label] for line in kept]
+        return ranked(map(Example, sources, labels), spec.split_seed, per_class)
 
     return dataset(
         examples(spec.domains[0], training)[: spec.train],
@@ -94,17 +92,17 @@ def choose(lists: Sequence[Sequence[Line]], count: int) -> Mapping[int, str]:
     Raises BadData where there are fewer.
     """
     names: dict[int, str] = {}
-    for one in (one for listed in lists for one in listed):
-        if names.setdefault(one.label, one.name) != one.name:
+    for line in chain.from_iterable(lists):
+        if names.setdefault(line.label, line.name) != line.name:
             raise BadData(
-                f"DomainNet's lists call class {one.label} both {names[one.label]!r} and {one.name!r}: get the "
-                "official ones, ddiv fetch domainnet"
+                f"DomainNet's lists call class {line.label} both {names[line.label]!r} and "
+                f"{line.name!r}: get the official ones, ddiv fetch domainnet"
             )
-    common = sorted(set.intersection(*({one.label for one in listed} for listed in lists)))
+    common = sorted(set.intersection(*({line.label for line in listed} for listed in lists)))
     if len(common) < count:
         raise BadData(
-            f"{len(common)} classes of DomainNet are in all lists in {folder()}, and the study asks for {count}: "
-            "get the official lists (ddiv fetch domainnet), or ask for fewer"
+            f"{len(common)} classes of DomainNet are in all lists in {folder()}, and the study "
+            f"asks for {count}: get the official lists (ddiv fetch domainnet), or ask for fewer"
         )
     return {label: names[label] for label in common[:count]}
 
@@ -112,18 +110,18 @@ def choose(lists: Sequence[Sequence[Line]], count: int) -> Mapping[int, str]:
 def lines(path: Path, domain: str) -> list[Line]:
     """A list of one domain's images.
 
-    Raises BadData on a line that is no such image, as one that leads out of the folder.
+    Raises BadData on a line that names no such image, or one outside the folder.
     """
-    found = []
+    listed = []
     for number, text in enumerate(path.read_text(encoding="utf-8").rstrip().splitlines(), start=1):
         match = re.fullmatch(rf"({domain}/[^/]+/[^/]+) (\d+)", text)
         if match is None or ".." in match[1].split("/"):
             raise BadData(
-                f'{path}, line {number}: {text[:80]!r} is not "{domain}/CLASS/FILE LABEL": get the official '
-                "list, ddiv fetch domainnet"
+                f'{path}, line {number}: {text[:80]!r} is not "{domain}/CLASS/FILE LABEL": get '
+                "the official list, ddiv fetch domainnet"
             )
-        found.append(Line(match[1], int(match[2])))
-    return found
+        listed.append(Line(match[1], int(match[2])))
+    return listed
 
 
 def _sources(domain: str, paths: Sequence[str]) -> Iterable[Source]:
@@ -142,23 +140,24 @@ def of_archive(path: Path, names: Iterable[str]) -> list[Source]:
         archive = zipfile.ZipFile(path)
     except (zipfile.BadZipFile, OSError) as error:
         raise BadData(f"{path} is no whole zip archive ({error}): {remedy}") from error
-    members = {one.filename: one for one in archive.infolist()}
-    if outside := [
-        name for name in members if name.startswith("/") or ".." in re.split(r"[/\\]", name)
-    ]:
+    members = {member.filename: member for member in archive.infolist()}
+    if outside := [name for name in members if _leads_out(name)]:
         raise BadData(
-            f"{path} holds {outside[0]!r}, which leads out of its folder, as no official one does: {remedy}"
+            f"{path} holds {outside[0]!r}, which leads out of its folder, as no official one does: "
+            f"{remedy}"
         )
-    found = []
+    sources = []
     for name in names:
-        if (one := members.get(name)) is None:
+        if (member := members.get(name)) is None:
             raise BadData(f"{path} has no {name}, which its list names: {remedy}")
-        # Archives can be read by several threads at once.
-        found.append(
-            Source(
-                f"{FOLDER}/{name}",
-                f"{one.CRC} {one.file_size}",
-                lambda one=one: Image.open(io.BytesIO(archive.read(one))),
-            )
-        )
-    return found
+        stamp = f"{member.CRC} {member.file_size}"
+        sources.append(Source(f"{FOLDER}/{name}", stamp, partial(_opened, archive, member)))
+    return sources
+
+
+def _opened(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Image.Image:
+    return Image.open(io.BytesIO(archive.read(member)))  # several threads at once may do so
+
+
+def _leads_out(name: str) -> bool:
+    return name.startswith("/") or ".." in re.split(r"[/\\]", name)

@@ -1,5 +1,7 @@
-"""Files brought over HTTP: resumed where a connection broke, and given their name only once their
-checksum is right.
+"""Files brought over HTTP.
+
+A download is resumed where a connection broke. A file gets its name only once its checksum is
+right.
 """
 
 from __future__ import annotations
@@ -17,13 +19,13 @@ from typing import NamedTuple
 
 from ddiv.progress import duration
 
-ATTEMPTS = 5  # that bring nothing, until it is given up
+ATTEMPTS = 5  # a download is given up after this number of attempts in a row without a byte
 PAUSE_SECONDS = 3.0
 SILENCE_SECONDS = 60.0
 PROGRESS_SECONDS = 5.0
 BLOCK = 1 << 20
 GIGABYTE = 1e9
-LATER = (408, 425, 429)  # of the 4xx answers those that may be another one later
+LATER = (408, 425, 429)  # the 4xx answers that may be another one later
 
 
 class FetchFailed(Exception):
@@ -40,16 +42,16 @@ class Remote(NamedTuple):
 def download(remote: Remote, target: Path) -> None:
     """Bring a file, unless it is there with the right checksum.
 
-    What came of it lies in `target`.part until it is whole.
+    Its beginning lies in `target`.part until it is whole.
 
     Raises FetchFailed where the server refuses or stays silent, the checksum is wrong or the disk
     has no room.
     """
     if target.exists():
-        if (found := _md5(target)) != remote.md5:
+        if (present := _md5(target)) != remote.md5:
             raise FetchFailed(
-                f"{target} is there with the MD5 {found}, and {remote.url} has {remote.md5}: move it away, "
-                "and fetch again"
+                f"{target} is there with the MD5 {present}, and {remote.url} has {remote.md5}: "
+                "move it away, and fetch again"
             )
         return
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -58,8 +60,8 @@ def download(remote: Remote, target: Path) -> None:
     while not whole:
         if fruitless == ATTEMPTS:
             raise FetchFailed(
-                f"{remote.url} does not come ({cause}): look at the connection, and fetch again; the "
-                f"{_size(part) / GIGABYTE:.2f} GB that are here are kept"
+                f"{remote.url} does not come ({cause}): look at the connection, and fetch again; "
+                f"the {_size(part) / GIGABYTE:.2f} GB that are here are kept"
             )
         before = _size(part)
         try:
@@ -68,8 +70,8 @@ def download(remote: Remote, target: Path) -> None:
             cause = f"{error.code} {error.reason}"
             if 400 <= error.code < 500 and error.code not in LATER:
                 raise FetchFailed(
-                    f"the server refuses {remote.url} ({cause}): look for the file elsewhere and put it into "
-                    f"{target.parent}"
+                    f"the server refuses {remote.url} ({cause}): look for the file elsewhere and "
+                    f"put it into {target.parent}"
                 ) from error
         except (OSError, http.client.HTTPException) as error:
             cause = str(error) or type(error).__name__
@@ -80,59 +82,60 @@ def download(remote: Remote, target: Path) -> None:
         if not whole:
             fruitless = 0 if _size(part) > before else fruitless + 1
             time.sleep(PAUSE_SECONDS)
-    if (found := _md5(part)) != remote.md5:
+    if (received := _md5(part)) != remote.md5:
         part.unlink()
         raise FetchFailed(
-            f"what came from {remote.url} has the MD5 {found}, and {remote.md5} is right: fetch it again; if "
-            "that repeats, the server has another file"
+            f"the file from {remote.url} has the MD5 {received}, and {remote.md5} is right: fetch "
+            "it again; if that repeats, the server has another file"
         )
     part.replace(target)
 
 
 def require_room(folder: Path, needed: float) -> None:
-    """Raise FetchFailed where the disk of a folder has no room for so many bytes."""
+    """Raise FetchFailed where the disk of a folder has less room than the needed bytes."""
     if needed > (free := shutil.disk_usage(folder).free):
         raise FetchFailed(
-            f"{needed / GIGABYTE:.2f} GB are needed in {folder} and {free / GIGABYTE:.2f} GB are free: free "
-            "some space, or give another folder with --data-root"
+            f"{needed / GIGABYTE:.2f} GB are needed in {folder} and {free / GIGABYTE:.2f} GB are "
+            "free: free some space, or give another folder with --data-root"
         )
 
 
 def _receive(url: str, part: Path) -> bool:
-    """Ask for what is missing of a file and append it; whether it is whole now."""
+    """Ask for the missing rest of a file and append it; returns whether the file is whole now."""
     have = _size(part)
-    request = urllib.request.Request(
-        url, headers={"User-Agent": "ddiv"} | ({"Range": f"bytes={have}-"} if have else {})
-    )
+    headers = {"User-Agent": "ddiv"}
+    if have:
+        headers["Range"] = f"bytes={have}-"
+    request = urllib.request.Request(url, headers=headers)
     try:
         answer = urllib.request.urlopen(request, timeout=SILENCE_SECONDS)
     except urllib.error.HTTPError as error:
         if error.code != 416 or not have:
             raise
-        # There is nothing behind what is here: it is whole, or not of this file.
-        if (whole := error.headers.get("Content-Range") == f"bytes */{have}") is False:
+        # The server has nothing beyond these bytes: they are the whole file, or of another one.
+        whole = bool(error.headers.get("Content-Range") == f"bytes */{have}")
+        if not whole:
             part.unlink()
         return whole
     with answer:
-        if answer.status == 206 and not answer.headers.get("Content-Range", "").startswith(
-            f"bytes {have}-"
-        ):
-            part.unlink()  # not what was asked for: begin anew
+        span = answer.headers.get("Content-Range", "")
+        if answer.status == 206 and not span.startswith(f"bytes {have}-"):
+            part.unlink()  # not the bytes that were asked for: begin anew
             return False
         start = have if answer.status == 206 else 0
         left = answer.headers.get("Content-Length")
         total = None if left is None else start + int(left)
         require_room(part.parent, int(left or 0))
         with open(part, "ab" if start else "wb") as file:
-            began = said = time.monotonic()
+            began = reported = time.monotonic()
             while block := answer.read(BLOCK):
                 file.write(block)
-                if total and (now := time.monotonic()) - said > PROGRESS_SECONDS:
-                    said, done = now, file.tell()
+                if total and (now := time.monotonic()) - reported > PROGRESS_SECONDS:
+                    reported, done = now, file.tell()
                     speed = (done - start) / (now - began)
                     print(
-                        f"{part.stem}: {done / total:.0%} of {total / GIGABYTE:.2f} GB, {speed / 1e6:.1f} MB/s, about "
-                        f"{duration((total - done) / speed)} left",
+                        f"{part.stem}: {done / total:.0%} of {total / GIGABYTE:.2f} GB, "
+                        f"{speed / 1e6:.1f} MB/s, about {duration((total - done) / speed)} left",
                         file=sys.stderr,
                     )
     # A connection that breaks off ends the reading without an error.

@@ -10,11 +10,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from ddiv.data import domainnet, published
 from ddiv.data.download import GIGABYTE, FetchFailed, Remote, download, require_room
 from ddiv.data.root import BadData, data_root
+from ddiv.data.specs import PublishedName
 from ddiv.study import DomainNet, Published
 
 SERVER = "http://csr.bu.edu/ftp/visda/2019/multi-source"
@@ -37,11 +38,10 @@ DOMAINNET = tuple(
 
 
 class Offer(NamedTuple):
-    """A dataset as a reader wants to know it beforehand: bytes to bring, licence, and what is to be
-    done by hand.
+    """A dataset before it is fetched: its size in bytes, its licence, and a note.
 
-    `absent` says what is missing of it (None: nothing), `bring` brings it; None where nobody offers
-    it for download.
+    `absent` says what is missing of it (None: nothing). `bring` brings it; it is None where nobody
+    offers it for download, and `note` then says what to do by hand.
     """
 
     size: float
@@ -54,24 +54,23 @@ class Offer(NamedTuple):
 def _by_torchvision(name: str, size: float) -> None:
     from torchvision import datasets
 
-    require_room(data_root(), 2.2 * size)  # the archive stays beside what is unpacked from it
+    require_room(data_root(), 2.2 * size)  # the archive stays beside its unpacked files
     try:
         getattr(datasets, name)(data_root(), download=True)
-    except Exception as error:  # of sockets, archives, files
+    except Exception as error:  # sockets, archives and files raise all sorts of errors
         raise FetchFailed(
-            f"torchvision could not bring {name} ({type(error).__name__}: {error}): look at the connection "
-            f"and at {data_root()}, and fetch again"
+            f"torchvision could not bring {name} ({type(error).__name__}: {error}): look at the "
+            f"connection and at {data_root()}, and fetch again"
         ) from error
 
 
 def _domainnet(size: float) -> None:
     folder = domainnet.folder()
     folder.mkdir(parents=True, exist_ok=True)
-    require_room(
-        folder, size - sum(path.stat().st_size for path in folder.iterdir() if path.is_file())
-    )
-    for one in DOMAINNET:
-        download(one, folder / one.url.rsplit("/", 1)[1])
+    present = sum(path.stat().st_size for path in folder.iterdir() if path.is_file())
+    require_room(folder, size - present)
+    for remote in DOMAINNET:
+        download(remote, folder / remote.url.rsplit("/", 1)[1])
 
 
 def _pacs_absent() -> str | None:
@@ -79,22 +78,15 @@ def _pacs_absent() -> str | None:
     return None if folder.is_dir() else f"there is no {folder}"
 
 
-def _published(name: str, kind: str, size: float, licence: str) -> Offer:
-    return Offer(
-        size,
-        licence,
-        partial(published.absent, Published(name)),
-        partial(_by_torchvision, kind, size),
-    )
+def _published(name: PublishedName, kind: str, size: float, licence: str) -> Offer:
+    absent, bring = partial(published.absent, Published(name)), partial(_by_torchvision, kind, size)
+    return Offer(size, licence, absent, bring)
 
 
+_CIFAR_LICENCE = "no licence stated; cite Krizhevsky (2009)"
 OFFERS = {
-    "cifar10": _published(
-        "cifar10", "CIFAR10", 0.17e9, "no licence stated; cite Krizhevsky (2009)"
-    ),
-    "cifar100": _published(
-        "cifar100", "CIFAR100", 0.17e9, "no licence stated; cite Krizhevsky (2009)"
-    ),
+    "cifar10": _published("cifar10", "CIFAR10", 0.17e9, _CIFAR_LICENCE),
+    "cifar100": _published("cifar100", "CIFAR100", 0.17e9, _CIFAR_LICENCE),
     "imagenette": _published(
         "imagenette",
         "Imagenette",
@@ -112,8 +104,8 @@ OFFERS = {
         "no licence stated; cite Krause et al. (2013)",
         partial(published.absent, Published("stanford-cars")),
         None,
-        "its server is gone: from a copy put devkit/ (cars_meta.mat, cars_train_annos.mat), cars_train/, cars_test/ and "
-        "cars_test_annos_withlabels.mat into the folder stanford_cars",
+        "its server is gone: from a copy put devkit/ (cars_meta.mat, cars_train_annos.mat), "
+        "cars_train/, cars_test/ and cars_test_annos_withlabels.mat into the folder stanford_cars",
     ),
     "domainnet": Offer(
         17.1e9,
@@ -127,16 +119,15 @@ OFFERS = {
         "no licence stated; cite Li et al. (2017)",
         _pacs_absent,
         None,
-        "its authors share it through Google Drive (https://dali-dl.github.io/project_iccv2017.html): put photo/CLASS/FILE, "
+        "its authors share it through Google Drive "
+        "(https://dali-dl.github.io/project_iccv2017.html): put photo/CLASS/FILE, "
         "art_painting/..., cartoon/... and sketch/... into the folder pacs",
     ),
 }
 
 
 def listing() -> Iterator[str]:
-    """What can be had, a line or two a dataset: size, whether it is there, licence, and what is to
-    be done by hand.
-    """
+    """The datasets on offer, a line or two each: size, whether it is there, licence, and a note."""
     yield f"data root: {data_root()} (--data-root, or DDIV_DATA)"
     for name, offer in OFFERS.items():
         state = "here" if offer.absent() is None else "by hand" if offer.bring is None else "absent"
@@ -146,7 +137,7 @@ def listing() -> Iterator[str]:
 
 
 def fetch(name: str) -> str:
-    """Bring a dataset below the data root; returns what was done, in words. Raises FetchFailed."""
+    """Bring a dataset below the data root; returns a sentence on it. Raises FetchFailed."""
     if (offer := OFFERS.get(name)) is None:
         raise FetchFailed(f"there is no dataset {name!r} to fetch; there are: {', '.join(OFFERS)}")
     if offer.absent() is None:
@@ -161,12 +152,12 @@ def fetch(name: str) -> str:
         data_root().mkdir(parents=True, exist_ok=True)
         offer.bring()
         if name in published.LAYOUTS:
-            published.read(Published(name))
+            published.read(Published(cast(PublishedName, name)))
     except BadData as error:
         raise FetchFailed(str(error)) from error
     except OSError as error:
         raise FetchFailed(
-            f"{data_root()} cannot be written ({error.strerror or error}): give another folder with "
-            "--data-root"
+            f"{data_root()} cannot be written ({error.strerror or error}): give another folder "
+            "with --data-root"
         ) from error
     return f"{name} is in {data_root()}"

@@ -27,7 +27,7 @@ from ddiv.study import Images
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm")
 TRAINING, TESTING = ("train", "training"), ("test", "val", "valid", "validation")
-DEEPEST = 5  # levels that are looked into; no layout has more than three
+DEEPEST = 5  # levels of folders that are searched; no layout has more than three
 
 
 class Listed(NamedTuple):
@@ -39,8 +39,9 @@ class Listed(NamedTuple):
 
 
 class Layout(NamedTuple):
-    """Image files by class to train on, and by domain and class to test on; a domain without any is
-    divided off.
+    """Image files by class to train on, and by domain and class to test on.
+
+    For a domain without any, test images are divided off from the training images.
     """
 
     training: Mapping[str, Sequence[Listed]]
@@ -48,12 +49,9 @@ class Layout(NamedTuple):
 
     @property
     def files(self) -> list[Listed]:
-        return sorted(
-            one
-            for part in (self.training, *self.tests.values())
-            for ones in part.values()
-            for one in ones
-        )
+        """All files, sorted."""
+        parts = (self.training, *self.tests.values())
+        return sorted(file for part in parts for files in part.values() for file in files)
 
 
 def absent(spec: Images) -> str | None:
@@ -61,115 +59,106 @@ def absent(spec: Images) -> str | None:
     folder = data_root() / spec.folder
     if not folder.is_dir():
         return (
-            f"there is no folder {folder}: put the images there, or let --data-root (or {FOLDER_VARIABLE}) name what "
-            f"holds {spec.folder}"
+            f"there is no folder {folder}: put the images there, or let --data-root (or "
+            f"{FOLDER_VARIABLE}) name what holds {spec.folder}"
         )
     missing = [name for name in spec.domains if not (folder / name).is_dir()]
-    return (
-        f"{folder} has no folder {missing[0]}: put that domain's images there, as CLASS/FILE"
-        if missing
-        else None
-    )
+    if missing:
+        return f"{folder} has no folder {missing[0]}: put that domain's images there, as CLASS/FILE"
+    return None
 
 
 def pinned(spec: Images) -> Images:
-    """The spec with the digest of what lies in its folder now; as it is where it has one, or where
-    there is no folder.
+    """The spec with the digest of its folder's present files.
 
-    Raises BadData where the folder has none of the layouts.
+    It stays as it is where it has a digest, or where there is no folder. Raises BadData where the
+    folder has none of the layouts.
     """
-    return (
-        spec
-        if spec.digest or absent(spec)
-        else msgspec.structs.replace(spec, digest=digest(spec, layout(spec)))
-    )
+    if spec.digest or absent(spec):
+        return spec
+    return msgspec.structs.replace(spec, digest=digest(spec, layout(spec)))
 
 
-def digest(spec: Images, found: Layout) -> str:
+def digest(spec: Images, present: Layout) -> str:
     """SHA-256 over the paths and contents of all files of a folder.
 
     They are read once: the digest is kept beside the decoded images, under paths, sizes and times
     of change. Raises BadData on a file that cannot be read.
     """
-    folder, files = data_root() / spec.folder, found.files
-    stamps = hashlib.sha256(
-        "".join(f"{part}\n" for part in (folder.absolute(), *files)).encode(
-            "utf-8", "surrogateescape"
-        )
-    )
+    folder, files = data_root() / spec.folder, present.files
+    listing = "".join(f"{part}\n" for part in (folder.absolute(), *files))
+    stamps = hashlib.sha256(listing.encode("utf-8", "surrogateescape"))
     kept = cache_folder(VARIABLE, "decoded").expanduser() / f"{stamps.hexdigest()[:32]}.digest"
     with suppress(OSError):
         if is_digest(text := kept.read_text("ascii", "replace")):
             return text
     try:
         with ThreadPool(usable_cores()) as pool:
-            contents = pool.map(lambda one: file_digest(folder / one.name), files)
+            contents = pool.map(lambda file: file_digest(folder / file.name), files)
     except OSError as error:
         raise BadData(
-            f"{error.filename} cannot be read ({error.strerror}): look at the disk and at its permissions"
+            f"{error.filename} cannot be read ({error.strerror}): look at the disk and at its "
+            "permissions"
         ) from error
     total = hashlib.sha256()
-    for one, content in zip(files, contents):
-        total.update(os.fsencode(f"{one.name}\n{content}\n"))
-    with suppress(OSError):  # what is not kept is computed again
+    for file, content in zip(files, contents):
+        total.update(os.fsencode(f"{file.name}\n{content}\n"))
+    with suppress(OSError):  # a digest that is not kept is computed again
         write_atomically(kept, total.hexdigest().encode(), durable=False)
     return total.hexdigest()
 
 
 def load_images(spec: Images) -> Dataset:
-    """The images of a folder: uint8 (n, 3, side, side); labels int64 (n,), numbers into the sorted
-    names of its classes.
+    """The images of a folder: uint8 (n, 3, side, side); labels int64 (n,).
 
-    Raises NoData where the folder is not at hand, BadData where it is not what the spec names, or
-    cannot be used.
+    Labels are numbers into the sorted names of its classes. Raises NoData where the folder is not
+    at hand, BadData where it is not the one that the spec names, or cannot be used.
     """
     if reason := absent(spec):
         raise NoData(reason)
-    found = layout(spec)
-    if spec.digest != (now := digest(spec, found)):
+    files = layout(spec)
+    if spec.digest != (now := digest(spec, files)):
         raise BadData(
-            f"the study names the images in {data_root() / spec.folder} by the digest {spec.digest or '(none)'}, "
-            f"and what lies there has {now}: put the files back as they were, or take the new digest "
-            "into the study (all its trials are then made anew)"
+            f"the study names the images in {data_root() / spec.folder} by the digest "
+            f"{spec.digest or '(none)'}, and what lies there has {now}: put the files back as they "
+            "were, or take the new digest into the study (all its trials are then made anew)"
         )
-    classes = sorted({name for part in (found.training, *found.tests.values()) for name in part})
+    classes = sorted({name for part in (files.training, *files.tests.values()) for name in part})
     numbers = {name: number for number, name in enumerate(classes)}
 
-    def examples(files: Mapping[str, Sequence[Listed]], per_class: int = 0) -> list[Example]:
-        labels = [numbers[name] for name, ones in files.items() for _ in ones]
-        sources = of_files(
-            data_root(), (f"{spec.folder}/{one.name}" for ones in files.values() for one in ones)
-        )
-        return ranked(map(Example, sources, labels), spec.split_seed, per_class)
+    def examples(by_class: Mapping[str, Sequence[Listed]]) -> list[Example]:
+        pairs = [(file, numbers[name]) for name, listed in by_class.items() for file in listed]
+        sources = of_files(data_root(), (f"{spec.folder}/{file.name}" for file, _ in pairs))
+        return ranked(map(Example, sources, (label for _, label in pairs)), spec.split_seed)
 
-    first, *others = spec.test_domains
-    if found.tests[first]:
-        training, test = examples(found.training), examples(found.tests[first])
-    else:
-        training, test = _divided(examples(found.training), spec.test_share, classes)
-    tests = {first: test, **{domain: examples(found.tests[domain]) for domain in others}}
-    tests = {
-        domain: ranked(ones, spec.split_seed, spec.test_per_class) for domain, ones in tests.items()
+    tests = {domain: examples(by_class) for domain, by_class in files.tests.items()}
+    training = examples(files.training)
+    first = spec.test_domains[0]
+    if not tests[first]:
+        training, tests[first] = _divided(training, spec.test_share, classes)
+    limited = {
+        domain: ranked(test, spec.split_seed, spec.test_per_class) for domain, test in tests.items()
     }
-    return dataset(ranked(training, spec.split_seed, spec.per_class), tests, classes, spec.side)
+    return dataset(ranked(training, spec.split_seed, spec.per_class), limited, classes, spec.side)
 
 
 def _divided(
     examples: Sequence[Example], share: float, classes: Sequence[str]
 ) -> tuple[list[Example], list[Example]]:
-    """Examples for training and for testing: of each class the first by rank test."""
-    counts = Counter(one.label for one in examples)
+    """Examples for training and for testing; of each class the first by rank are for testing."""
+    counts = Counter(example.label for example in examples)
     if lonely := [classes[label] for label, count in counts.items() if count < 2]:
         raise BadData(
-            f"the class {min(lonely)!r} has one image, and one to train on and one to test on are needed: add "
-            "some, or take the class out"
+            f"the class {min(lonely)!r} has one image, and one to train on and one to test on are "
+            "needed: add some, or take the class out"
         )
     left = {label: min(max(round(share * count), 1), count - 1) for label, count in counts.items()}
-    parts: tuple[list[Example], list[Example]] = ([], [])
-    for one in examples:
-        parts[left[one.label] > 0].append(one)
-        left[one.label] -= 1
-    return parts
+    training: list[Example] = []
+    testing: list[Example] = []
+    for example in examples:
+        (testing if left[example.label] > 0 else training).append(example)
+        left[example.label] -= 1
+    return training, testing
 
 
 def layout(spec: Images) -> Layout:
@@ -181,7 +170,8 @@ def layout(spec: Images) -> Layout:
     files = sorted(_images(str(folder), "", DEEPEST))
     if not files:
         raise BadData(
-            f"{folder} holds no image ({', '.join(SUFFIXES)}): put them there as CLASS/FILE or DOMAIN/CLASS/FILE"
+            f"{folder} holds no image ({', '.join(SUFFIXES)}): put them there as CLASS/FILE or "
+            "DOMAIN/CLASS/FILE"
         )
     if spec.domains:
         first, *others = spec.domains
@@ -189,14 +179,15 @@ def layout(spec: Images) -> Layout:
         return Layout(parts[first], {first: {}, **{domain: parts[domain] for domain in others}})
     (domain,) = spec.test_domains
     # Folders that hold folders: a class that is called "train" holds images.
-    splits = {one.name.split("/")[0] for one in files if one.name.count("/") > 1}
+    splits = {file.name.split("/")[0] for file in files if file.name.count("/") > 1}
     training, testing = (
         [name for word in words for name in sorted(splits) if name.casefold() == word]
         for words in (TRAINING, TESTING)
     )
     if len(training) > 1:
         raise BadData(
-            f"{folder} has {' and '.join(training)}, and one folder to train on is needed: move one of them away"
+            f"{folder} has {' and '.join(training)}, and one folder to train on is needed: move "
+            "one of them away"
         )
     if not training:
         return Layout(_by_class(folder, files), {domain: {}})
@@ -220,22 +211,23 @@ def _images(folder: str, before: str, levels: int) -> Iterator[Listed]:
 
 
 def _by_class(
-    folder: os.PathLike, files: Iterable[Listed], part: str = ""
+    folder: os.PathLike[str], files: Iterable[Listed], part: str = ""
 ) -> dict[str, list[Listed]]:
     """The files below one folder of a folder ("": itself) by class.
 
     Raises BadData where some lie too deep.
     """
-    found: dict[str, list[Listed]] = defaultdict(list)
+    by_class: dict[str, list[Listed]] = defaultdict(list)
     start = part and f"{part}/"
-    for one in files:
-        if one.name.startswith(start):
-            name, *rest = one.name.removeprefix(start).split("/")
+    for file in files:
+        if file.name.startswith(start):
+            name, *rest = file.name.removeprefix(start).split("/")
             if len(rest) > 1:
                 raise BadData(
-                    f"{folder} holds {one.name}, deeper than {start}CLASS/FILE: name its domains in the study if "
-                    "it has some (the first to train on), or move the images of each class into one folder"
+                    f"{folder} holds {file.name}, deeper than {start}CLASS/FILE: name its domains "
+                    "in the study if it has some (the first to train on), or move the images of "
+                    "each class into one folder"
                 )
-            if rest:  # what lies beside the classes belongs to none
-                found[name].append(one)
-    return dict(found)
+            if rest:  # a file beside the classes belongs to none
+                by_class[name].append(file)
+    return dict(by_class)

@@ -1,9 +1,8 @@
-"""Random draws that depend on a name alone: the same on every platform and in every version of
-Python and NumPy.
+"""Random draws that depend on a name alone: the same on every platform, in all Pythons and NumPys.
 
 NumPy promises the numbers of its bit generators but not those of a Generator's methods (NEP 19),
-nor Python those of `random.choice`. Data that a study names by a version number must not change
-with either.
+nor does Python those of `random.choice`. Data that a study names by a version number must not
+change with either.
 """
 
 from __future__ import annotations
@@ -37,11 +36,11 @@ class NamedDraws:
 
     def shuffled(self, items: Sequence[T]) -> list[T]:
         """The items in random order (Fisher and Yates)."""
-        items = list(items)
-        for last in range(len(items) - 1, 0, -1):
-            other = self.below(last + 1)
-            items[last], items[other] = items[other], items[last]
-        return items
+        order = list(items)
+        for last in range(len(order) - 1, 0, -1):
+            chosen = self.below(last + 1)
+            order[last], order[chosen] = order[chosen], order[last]
+        return order
 
 
 def _numbers(name: str) -> Iterator[int]:

@@ -1,7 +1,8 @@
 """Data of the user's own: a function in a study file that returns a `ddiv.datasets.Dataset`.
 
-    def birds() -> Dataset: return of_torch(MyBirds(train=True), {"photo": MyBirds(train=False),
-        "sketch": MySketches()}, classes=NAMES)
+    def birds() -> Dataset:
+        tests = {"photo": MyBirds(train=False), "sketch": MySketches()}
+        return of_torch(MyBirds(train=True), tests, classes=NAMES)
 
     STUDY = Study(..., data=own_data(birds), domains=("photo", "sketch"), ...)
 
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol, SupportsInt
 
 import numpy as np
 from PIL import Image
@@ -27,13 +29,13 @@ _FUNCTIONS: dict[Own, Callable[[], Dataset]] = {}
 
 
 def own_data(function: Callable[[], Dataset], texts: bool = False) -> Own:
-    """The spec of what a function makes, images or `texts`; it is called, without arguments, by
-    every process that needs it.
+    """The spec of the data, images or `texts`, that a function makes.
 
-    It must make the same each time. Its source names the data (`ddiv.own_source.source_digest`):
-    when that changes, trials are made anew. Other files that it reads are no part of the name, so
-    change something in it (a version, say) when they change. Raises ValueError on what is no
-    function at the top level of a file, or needs arguments.
+    Every process that needs the data calls the function, without arguments, so it must make the
+    same each time. Its source names the data (`ddiv.own_source.source_digest`): when that changes,
+    trials are made anew. Other files that it reads are no part of the name, so change something in
+    it (a version, say) when they change. Raises ValueError on anything but a function at the top
+    level of a file, and on one that needs arguments.
     """
     digest = source_digest(function)
     try:
@@ -52,13 +54,13 @@ def absent(spec: Own) -> str | None:
     if spec in _FUNCTIONS:
         return None
     return (
-        f"the data {spec.name!r} is made by a function (source {spec.source[:12]}) that no study file of this run gives "
-        "to own_data: run with --study and the file that has it, unchanged"
+        f"the data {spec.name!r} is made by a function (source {spec.source[:12]}) that no study "
+        "file of this run gives to own_data: run with --study and the file that has it, unchanged"
     )
 
 
 def load_own(spec: Own) -> Dataset:
-    """What the function of a spec makes.
+    """The dataset that the function of a spec makes.
 
     Raises NoData where no study file gives one, BadData where it fails or makes no such dataset.
     """
@@ -76,7 +78,7 @@ def load_own(spec: Own) -> Dataset:
 def checked(made: Dataset, spec: Own) -> Dataset:
     """The dataset with labels int64.
 
-    Raises BadData, naming the part, where it is not what `Dataset` says.
+    Raises BadData, naming the part, where it is not as `Dataset` describes it.
     """
 
     def require(right: bool, text: str) -> None:
@@ -98,38 +100,12 @@ def checked(made: Dataset, spec: Own) -> Dataset:
         "the training set": (made.inputs, made.labels),
         **{f"the domain {name!r}": test for name, test in made.tests.items()},
     }
-    shapes = set()
     for name, (inputs, labels) in parts.items():
-        for what, value in (("inputs", inputs), ("labels", labels)):
-            require(
-                isinstance(value, np.ndarray),
-                f"the {what} of {name} are a numpy array, got {type(value).__name__}",
-            )
-        require(
-            are_texts(inputs) == spec.texts,
-            f"{name} holds {'texts' if are_texts(inputs) else 'images'}: give "
-            f"own_data(..., texts={are_texts(inputs)})",
-        )
-        if spec.texts:
-            require(
-                inputs.ndim == 1 and all(isinstance(text, str) for text in inputs),
-                f"texts are str in an array (n,), those of {name} are not",
-            )
-        else:
-            require(
-                inputs.dtype == np.uint8 and inputs.ndim == 4 and inputs.shape[1] == 3,
-                f"images are uint8 (n, 3, h, w), got {inputs.dtype} {inputs.shape} in {name}",
-            )
-            shapes.add(inputs.shape[1:])
-        require(
-            labels.shape == inputs.shape[:1] and np.issubdtype(labels.dtype, np.integer),
-            f"labels are whole numbers ({len(inputs)},), got {labels.dtype} {labels.shape} in {name}",
-        )
-        require(
-            len(labels) > 0 and 0 <= labels.min() <= labels.max() < len(classes),
-            f"labels lie in 0..{len(classes) - 1}, one for each input; those of {name} do not",
-        )
+        _require_arrays(require, name, inputs, labels)
+        _require_inputs(require, name, inputs, spec.texts)
+        _require_labels(require, name, labels, inputs, len(classes))
         require_all(name, labels, classes)
+    shapes = {inputs.shape[1:] for inputs, _ in parts.values()}
     require(len(shapes) < 2, f"all images have one size, got {sorted(shapes)}")
     tests = {
         name: (inputs, labels.astype(np.int64)) for name, (inputs, labels) in made.tests.items()
@@ -137,30 +113,77 @@ def checked(made: Dataset, spec: Own) -> Dataset:
     return Dataset(made.inputs, made.labels.astype(np.int64), tests, classes)
 
 
-def of_torch(train: Sequence, tests: Mapping[str, Sequence], classes: Sequence[str]) -> Dataset:
-    """A dataset of torch's map-style datasets, or of any sequences of pairs (image, number of its
-    class).
+Require = Callable[[bool, str], None]  # raises an error with the text unless the condition holds
+
+
+def _require_arrays(require: Require, name: str, inputs: object, labels: object) -> None:
+    for kind, value in (("inputs", inputs), ("labels", labels)):
+        require(
+            isinstance(value, np.ndarray),
+            f"the {kind} of {name} are a numpy array, got {type(value).__name__}",
+        )
+
+
+def _require_inputs(require: Require, name: str, inputs: np.ndarray, texts: bool) -> None:
+    are = are_texts(inputs)
+    kind = "texts" if are else "images"
+    require(are == texts, f"{name} holds {kind}: give own_data(..., texts={are})")
+    if texts:
+        require(
+            inputs.ndim == 1 and all(isinstance(text, str) for text in inputs),
+            f"texts are str in an array (n,), those of {name} are not",
+        )
+    else:
+        require(
+            inputs.dtype == np.uint8 and inputs.ndim == 4 and inputs.shape[1] == 3,
+            f"images are uint8 (n, 3, h, w), got {inputs.dtype} {inputs.shape} in {name}",
+        )
+
+
+def _require_labels(
+    require: Require, name: str, labels: np.ndarray, inputs: np.ndarray, classes: int
+) -> None:
+    shape = f"{labels.dtype} {labels.shape}"
+    require(
+        labels.shape == inputs.shape[:1] and np.issubdtype(labels.dtype, np.integer),
+        f"labels are whole numbers ({len(inputs)},), got {shape} in {name}",
+    )
+    require(
+        len(labels) > 0 and 0 <= labels.min() <= labels.max() < classes,
+        f"labels lie in 0..{classes - 1}, one for each input; those of {name} do not",
+    )
+
+
+class Pairs(Protocol):
+    """A map-style dataset of torch's, or any sequence, of pairs (image, number of its class)."""
+
+    def __len__(self) -> int: ...
+    def __getitem__(self, place: int, /) -> tuple[object, SupportsInt]: ...
+
+
+def of_torch(train: Pairs, tests: Mapping[str, Pairs], classes: Sequence[str]) -> Dataset:
+    """A dataset of torch's map-style datasets, or of any sequences of pairs (image, class number).
 
     Images are PIL's, or arrays or tensors uint8 (3, h, w), all of one size: ddiv normalises and
     augments them itself. Raises ValueError on others.
     """
 
-    def arrays(pairs: Sequence) -> tuple[np.ndarray, np.ndarray]:
+    def arrays(pairs: Pairs) -> tuple[np.ndarray, np.ndarray]:
         images, labels = zip(*(pairs[i] for i in range(len(pairs))))
         return np.stack(list(map(_pixels, images))), np.array([int(label) for label in labels])
 
-    return Dataset(
-        *arrays(train), {name: arrays(pairs) for name, pairs in tests.items()}, tuple(classes)
-    )
+    inputs, labels = arrays(train)
+    domains = {name: arrays(pairs) for name, pairs in tests.items()}
+    return Dataset(inputs, labels, domains, tuple(classes))
 
 
 def _pixels(image: object) -> np.ndarray:
     if isinstance(image, Image.Image):
         return np.asarray(image.convert("RGB")).transpose(2, 0, 1)
-    found = np.asarray(image)
-    if found.dtype != np.uint8 or found.ndim != 3 or len(found) != 3:
+    pixels = np.asarray(image)
+    if pixels.dtype != np.uint8 or pixels.ndim != 3 or len(pixels) != 3:
         raise ValueError(
-            f"an image is PIL's or uint8 (3, h, w), got {found.dtype} {found.shape}: leave ToTensor, Normalize and "
-            "augmentations out of the dataset"
+            f"an image is PIL's or uint8 (3, h, w), got {pixels.dtype} {pixels.shape}: leave "
+            "ToTensor, Normalize and augmentations out of the dataset"
         )
-    return found
+    return pixels

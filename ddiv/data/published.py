@@ -1,17 +1,18 @@
-"""The paper's published datasets, read by torchvision out of the folder that it keeps them in: the
-data root.
+"""The paper's published datasets, read by torchvision from the data root.
 
-The official splits are taken. Imagenette is the full-size one (160 and 320 px are others), its
-validation part tests; Flowers102 is trained on its training and validation parts together, 20
-images a class, and tested on its test part. torchvision checks the MD5 of CIFAR and of Flowers102's
-lists; that all images are there is checked here for all of them.
+The official splits are taken. Imagenette is the full-size one (160 and 320 px are others), and its
+validation part is for testing. The training and validation parts of Flowers102 are for training, 20
+images a class, its test part for testing. torchvision checks the MD5 of CIFAR and of Flowers102's
+lists; this module checks the number of images of all datasets.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
+
+import numpy as np
 
 from ddiv.data.decoded import Example, Source, dataset, of_array, of_files, ranked
 from ddiv.data.root import BadData, NoData, data_root
@@ -27,10 +28,23 @@ class Split(NamedTuple):
     classes: Sequence[str]
 
 
+class Cifar(Protocol):
+    """The attributes of torchvision's CIFAR: images uint8 (n, 32, 32, 3), labels, classes."""
+
+    data: np.ndarray
+    targets: list[int]
+    classes: list[str]
+
+
+class PathDataset(Protocol):
+    """One of torchvision's datasets of pairs (path of an image, label)."""
+
+    def __len__(self) -> int: ...
+    def __getitem__(self, place: int, /) -> tuple[Path, int]: ...
+
+
 class Layout(NamedTuple):
-    """A dataset on disk: its folder below the root, what must be in there, how it is read, and its
-    official sizes.
-    """
+    """A dataset on disk: its folder below the root, files in it, its reader, its official sizes."""
 
     folder: str
     holding: tuple[str, ...]
@@ -47,10 +61,10 @@ def absent(spec: Published) -> str | None:
 
 
 def load_published(spec: Published) -> Dataset:
-    """The images of a published dataset: uint8 (n, 3, side, side), labels int64 (n,) in the
-    official numbering.
+    """The images of a published dataset: uint8 (n, 3, side, side), labels int64 (n,).
 
-    Raises NoData where it is not at hand, BadData where it is not whole.
+    The numbering of labels is the official one. Raises NoData where it is not at hand, BadData
+    where it is not whole.
     """
     train, test = read(spec)
     training, tested = ([*map(Example, part.sources, part.labels)] for part in (train, test))
@@ -80,11 +94,11 @@ def read(spec: Published) -> tuple[Split, Split]:
         raise BadData(
             f"{spec.name} is not whole ({str(error) or type(error).__name__}): {anew}"
         ) from error
-    found = [len(part.sources) for part in parts]
-    if found != [layout.train, layout.test]:
+    train, test = (len(part.sources) for part in parts)
+    if (train, test) != (layout.train, layout.test):
         raise BadData(
-            f"{spec.name} has {found[0]} images to train on and {found[1]} to test on, the official one has "
-            f"{layout.train} and {layout.test}: {anew}"
+            f"{spec.name} has {train} images to train on and {test} to test on, the official one "
+            f"has {layout.train} and {layout.test}: {anew}"
         )
     return parts
 
@@ -115,9 +129,8 @@ def _flowers102(root: Path) -> tuple[Split, Split]:
     train, validation, test = (
         Flowers102(root, split, loader=Path) for split in ("train", "val", "test")
     )
-    return _of_paths(root, [train, validation], train.classes), _of_paths(
-        root, [test], train.classes
-    )
+    training = _of_paths(root, [train, validation], train.classes)
+    return training, _of_paths(root, [test], train.classes)
 
 
 def _stanford_cars(root: Path) -> tuple[Split, Split]:
@@ -127,15 +140,15 @@ def _stanford_cars(root: Path) -> tuple[Split, Split]:
     return _of_paths(root, [train], train.classes), _of_paths(root, [test], train.classes)
 
 
-def _of_arrays(name: str, train, test) -> tuple[Split, Split]:
+def _of_arrays(name: str, train: Cifar, test: Cifar) -> tuple[Split, Split]:
     return (
         Split(of_array(f"{name}/train", train.data), train.targets, train.classes),
         Split(of_array(f"{name}/test", test.data), test.targets, train.classes),
     )
 
 
-def _of_paths(root: Path, parts: Sequence, classes: Sequence[str]) -> Split:
-    """Of torchvision's datasets whose loader gives back the path in place of the image."""
+def _of_paths(root: Path, parts: Iterable[PathDataset], classes: Sequence[str]) -> Split:
+    """A split of torchvision's datasets whose loader returns the path in place of the image."""
     pairs = [part[place] for part in parts for place in range(len(part))]
     names = [path.relative_to(root).as_posix() for path, _ in pairs]
     return Split([*of_files(root, names)], [int(label) for _, label in pairs], classes)
@@ -143,28 +156,32 @@ def _of_paths(root: Path, parts: Sequence, classes: Sequence[str]) -> Split:
 
 LAYOUTS = {
     "cifar10": Layout(
-        "cifar-10-batches-py",
-        ("batches.meta", "data_batch_1", "test_batch"),
-        _cifar10,
-        50_000,
-        10_000,
+        folder="cifar-10-batches-py",
+        holding=("batches.meta", "data_batch_1", "test_batch"),
+        read=_cifar10,
+        train=50_000,
+        test=10_000,
     ),
     "cifar100": Layout("cifar-100-python", ("meta", "train", "test"), _cifar100, 50_000, 10_000),
     "imagenette": Layout("imagenette2", ("train", "val"), _imagenette, 9_469, 3_925),
     "flowers102": Layout(
-        "flowers-102", ("jpg", "imagelabels.mat", "setid.mat"), _flowers102, 2_040, 6_149
+        folder="flowers-102",
+        holding=("jpg", "imagelabels.mat", "setid.mat"),
+        read=_flowers102,
+        train=2_040,
+        test=6_149,
     ),
     "stanford-cars": Layout(
-        "stanford_cars",
-        (
+        folder="stanford_cars",
+        holding=(
             "devkit/cars_meta.mat",
             "devkit/cars_train_annos.mat",
             "cars_train",
             "cars_test",
             "cars_test_annos_withlabels.mat",
         ),
-        _stanford_cars,
-        8_144,
-        8_041,
+        read=_stanford_cars,
+        train=8_144,
+        test=8_041,
     ),
 }

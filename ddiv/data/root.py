@@ -1,4 +1,4 @@
-"""The folder of the data that ddiv doesn't make itself, and how a file is found in it."""
+"""The folder of the data that ddiv doesn't make itself, and the search for a file in it."""
 
 from __future__ import annotations
 
@@ -22,25 +22,22 @@ class BadData(TrialFailed):
 
 
 def data_root() -> Path:
-    """The folder that DDIV_DATA names (--data-root sets it), or ddiv/data in the user's cache
-    folder.
-    """
+    """The folder that DDIV_DATA names (--data-root sets it), or ddiv/data in the cache folder."""
     return cache_folder(FOLDER_VARIABLE, "data").expanduser()
 
 
 def find(wanted: str, suffix: str, kind: str, remedy: str) -> Path:
     """The file with this suffix and SHA-256 anywhere below the data root.
 
-    Raises NoData where there is none.
-
-    `kind` and `remedy` are words for that error: what such a file is called, and what to do.
+    Raises NoData where there is none. `kind` and `remedy` are words for that error: the name of
+    such files, and what to do.
     """
     root = data_root()
     if not root.is_dir():
         set_to = "names" if os.environ.get(FOLDER_VARIABLE) else "is not set, which stands for"
         raise NoData(
-            f"the study reads the {kind} with SHA-256 {wanted}, and {FOLDER_VARIABLE} {set_to} {root}, which is no "
-            f"folder: {remedy}"
+            f"the study reads the {kind} with SHA-256 {wanted}, and {FOLDER_VARIABLE} {set_to} "
+            f"{root}, which is no folder: {remedy}"
         )
     files = sorted(
         path
@@ -58,8 +55,8 @@ def find(wanted: str, suffix: str, kind: str, remedy: str) -> Path:
                 f"{path} cannot be read ({error.strerror}): allow it, or take it out of {root}"
             ) from error
     raise NoData(
-        f"the study reads the {kind} with SHA-256 {wanted}, and none of the {len(files)} {suffix[1:].upper()} "
-        f"files below {root} ({FOLDER_VARIABLE}) has it: {remedy}"
+        f"the study reads the {kind} with SHA-256 {wanted}, and none of the {len(files)} "
+        f"{suffix[1:].upper()} files below {root} ({FOLDER_VARIABLE}) has it: {remedy}"
     )
 
 

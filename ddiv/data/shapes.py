@@ -1,9 +1,9 @@
 """Outer shapes and inner motifs of the embedded image world, as signed distances.
 
-Every function takes object coordinates ``u`` (right) and ``v`` (up), float32 arrays of one shape in
-which an object of radius 1 fills about [-1, 1], and returns an array of that shape.  A shape is
+Every function takes object coordinates `u` (right) and `v` (up), float32 arrays of one shape in
+which an object of radius 1 fills about [-1, 1], and returns an array of that shape. A shape is
 negative inside and about the distance to its edge outside; a motif is positive where the second
-colour goes.  Both have a slope of about 1 at their zero line, so that edges and pen lines drawn
+colour goes. Both have a slope of about 1 at their zero line, so that edges and pen lines drawn
 from them have the same width everywhere.
 """
 
@@ -13,51 +13,83 @@ from collections.abc import Callable
 from types import MappingProxyType
 
 import numpy as np
+from numpy.typing import NDArray
 
-Field = Callable[[np.ndarray, np.ndarray], np.ndarray]
+Array = NDArray[np.floating]
+Field = Callable[[Array, Array], Array]
 _SQRT3_2 = np.float32(np.sqrt(3) / 2)
 
 
-def _disc(u, v, cx, cy, r):
-    return np.hypot(u - np.float32(cx), v - np.float32(cy)) - np.float32(r)
+def _union(first: Array, second: Array) -> Array:
+    """The shape of all points in either of two shapes."""
+    field: Array = np.minimum(first, second)
+    return field
 
 
-def _box(u, v, cx, cy, w, h):
-    return np.maximum(
-        np.abs(u - np.float32(cx)) - np.float32(w), np.abs(v - np.float32(cy)) - np.float32(h)
-    )
+def _overlap(first: Array, second: Array) -> Array:
+    """The shape of all points in both of two shapes."""
+    field: Array = np.maximum(first, second)
+    return field
 
 
-def _folded(u, v, k):
-    """Polar coordinates folded k times: (radius, angle in [0, pi/k] from the nearest arm, one arm
-    up).
+def _length(u: Array, v: Array) -> Array:
+    """The distance of points from the origin."""
+    field: Array = np.hypot(u, v)
+    return field
+
+
+def _sin(phase: Array) -> Array:
+    field: Array = np.sin(phase)
+    return field
+
+
+def _disc(u: Array, v: Array, cx: float, cy: float, r: float) -> Array:
+    """A disc of radius r around (cx, cy)."""
+    return _length(u - np.float32(cx), v - np.float32(cy)) - np.float32(r)
+
+
+def _box(u: Array, v: Array, cx: float, cy: float, w: float, h: float) -> Array:
+    """A box around (cx, cy), 2 w wide and 2 h high."""
+    across = np.abs(u - np.float32(cx)) - np.float32(w)
+    along = np.abs(v - np.float32(cy)) - np.float32(h)
+    return _overlap(across, along)
+
+
+def _folded(u: Array, v: Array, k: int) -> tuple[Array, Array]:
+    """Polar coordinates folded k times: radius, and angle in [0, pi/k] from the nearest arm.
+
+    One of the k arms points up.
     """
-    radius = np.hypot(u, v)
+    radius = _length(u, v)
     sector = np.float32(2 * np.pi / k)
     turn = np.arctan2(u, v) / sector
     return radius, np.abs(turn - np.round(turn)) * sector
 
 
-def circle(u, v):
+def circle(u: Array, v: Array) -> Array:
+    """A disc."""
     return _disc(u, v, 0, 0, 0.88)
 
 
-def square(u, v):
+def square(u: Array, v: Array) -> Array:
+    """A square with its sides upright."""
     return _box(u, v, 0, 0, 0.78, 0.78)
 
 
-def triangle(u, v):
-    return np.maximum(
-        -v - np.float32(0.62), _SQRT3_2 * np.abs(u) + np.float32(0.5) * v - np.float32(0.5)
-    )
+def triangle(u: Array, v: Array) -> Array:
+    """A triangle on its base."""
+    sides = _SQRT3_2 * np.abs(u) + np.float32(0.5) * v - np.float32(0.5)
+    return _overlap(-v - np.float32(0.62), sides)
 
 
-def hexagon(u, v):
+def hexagon(u: Array, v: Array) -> Array:
+    """A regular hexagon with its top and bottom level."""
     a = np.abs(u)
-    return np.maximum(np.abs(v), _SQRT3_2 * a + np.float32(0.5) * np.abs(v)) - np.float32(0.8)
+    return _overlap(np.abs(v), _SQRT3_2 * a + np.float32(0.5) * np.abs(v)) - np.float32(0.8)
 
 
-def star(u, v):
+def star(u: Array, v: Array) -> Array:
+    """A star with five points, one of them up."""
     radius, angle = _folded(u, v, 5)
     x, y = radius * np.cos(angle), radius * np.sin(angle)
     # Edge from the tip (1.1, 0) to the notch at 36 degrees, radius .52.
@@ -66,106 +98,117 @@ def star(u, v):
     return ((x - np.float32(tip)) * np.float32(ny) - y * np.float32(nx - tip)) / np.float32(length)
 
 
-def heart(u, v):
+def heart(u: Array, v: Array) -> Array:
+    """A square on its corner and a disc on each of its upper sides."""
     a, lift = np.abs(u), v + np.float32(0.18)
     diamond = (a + np.abs(lift) - np.float32(0.82)) * np.float32(0.7071)
-    return np.minimum(diamond, _disc(a, lift, 0.41, 0.41, 0.58))
+    return _union(diamond, _disc(a, lift, 0.41, 0.41, 0.58))
 
 
-def cross(u, v):
-    return np.minimum(_box(u, v, 0, 0, 0.36, 0.92), _box(u, v, 0, 0, 0.92, 0.36))
+def cross(u: Array, v: Array) -> Array:
+    """An upright cross with arms of equal length."""
+    return _union(_box(u, v, 0, 0, 0.36, 0.92), _box(u, v, 0, 0, 0.92, 0.36))
 
 
-def moon(u, v):
-    return np.maximum(_disc(u, v, -0.05, 0, 0.92), -_disc(u, v, 0.62, 0.12, 0.66))
+def moon(u: Array, v: Array) -> Array:
+    """A crescent, open to the right."""
+    return _overlap(_disc(u, v, -0.05, 0, 0.92), -_disc(u, v, 0.62, 0.12, 0.66))
 
 
-def flower(u, v):
+def flower(u: Array, v: Array) -> Array:
+    """Six petals around a disc."""
     radius, angle = _folded(u, v, 6)
     petal = _disc(radius * np.cos(angle), radius * np.sin(angle), 0.62, 0, 0.33)
-    return np.minimum(petal, radius - np.float32(0.58))
+    return _union(petal, radius - np.float32(0.58))
 
 
-def house(u, v):
-    roof = np.maximum(np.float32(0.7) * (np.abs(u) + v - np.float32(0.98)), -v)
-    return np.minimum(_box(u, v, 0, -0.3, 0.68, 0.55), roof)
+def house(u: Array, v: Array) -> Array:
+    """A box under a gable roof."""
+    roof = _overlap(np.float32(0.7) * (np.abs(u) + v - np.float32(0.98)), -v)
+    return _union(_box(u, v, 0, -0.3, 0.68, 0.55), roof)
 
 
-def fish(u, v):
-    body = np.float32(0.62) * (
-        np.hypot((u - np.float32(0.2)) / np.float32(0.78), v / np.float32(0.6)) - 1
-    )
-    a = np.abs(v)
-    tail = np.maximum(
-        np.maximum(u + np.float32(0.38), -u - np.float32(0.98)),
-        np.float32(0.7) * (a + u + np.float32(0.28)),
-    )
-    return np.minimum(body, tail)
+def fish(u: Array, v: Array) -> Array:
+    """An ellipse with a triangular tail on the left."""
+    radius = _length((u - np.float32(0.2)) / np.float32(0.78), v / np.float32(0.6))
+    body = np.float32(0.62) * (radius - 1)
+    ends = _overlap(u + np.float32(0.38), -u - np.float32(0.98))
+    tail = _overlap(ends, np.float32(0.7) * (np.abs(v) + u + np.float32(0.28)))
+    return _union(body, tail)
 
 
-def arrow(u, v):
-    """Points right: a head with its tip at u = 1 and a shaft to the left."""
-    head = np.maximum(-u - np.float32(0.05), np.float32(0.7) * (u + np.abs(v) - np.float32(0.98)))
-    return np.minimum(head, _box(u, v, -0.45, 0, 0.5, 0.38))
+def arrow(u: Array, v: Array) -> Array:
+    """An arrow to the right: a head with its tip at u = 1 and a shaft to the left."""
+    head = _overlap(-u - np.float32(0.05), np.float32(0.7) * (u + np.abs(v) - np.float32(0.98)))
+    return _union(head, _box(u, v, -0.45, 0, 0.5, 0.38))
 
 
-def stripes(u, v):
-    return np.sin(9 * v) / 9
+def stripes(u: Array, v: Array) -> Array:
+    """Horizontal stripes."""
+    return _sin(9 * v) / 9
 
 
-def bars(u, v):
-    return np.sin(9 * u) / 9
+def bars(u: Array, v: Array) -> Array:
+    """Vertical bars."""
+    return _sin(9 * u) / 9
 
 
-def checks(u, v):
-    return np.sin(np.float32(6.5) * u) * np.sin(np.float32(6.5) * v) / 5
+def checks(u: Array, v: Array) -> Array:
+    """A chequerboard."""
+    return _sin(np.float32(6.5) * u) * _sin(np.float32(6.5) * v) / 5
 
 
-def dots(u, v):
-    return (np.cos(np.float32(8.5) * u) + np.cos(np.float32(8.5) * v) - np.float32(0.55)) / 10
+def dots(u: Array, v: Array) -> Array:
+    """A square grid of dots."""
+    columns, rows = np.cos(np.float32(8.5) * u), np.cos(np.float32(8.5) * v)
+    field: Array = (columns + rows - np.float32(0.55)) / 10
+    return field
 
 
-def rings(u, v):
-    return np.sin(9 * np.hypot(u, v) + np.float32(1.2)) / 9
+def rings(u: Array, v: Array) -> Array:
+    """Concentric rings."""
+    return _sin(9 * _length(u, v) + np.float32(1.2)) / 9
 
 
-def spot(u, v):
-    return np.float32(0.36) - np.hypot(u, v)
+def spot(u: Array, v: Array) -> Array:
+    """A disc in the middle."""
+    return np.float32(0.36) - _length(u, v)
 
 
-def half(u, v):
+def half(u: Array, v: Array) -> Array:
+    """The lower half."""
     return -v - np.float32(0.05)
 
 
-def wedges(u, v):
-    return np.sin(3 * np.arctan2(u, v)) * np.hypot(u, v) / 3
+def wedges(u: Array, v: Array) -> Array:
+    """Three wedges that meet in the middle."""
+    return _sin(3 * np.arctan2(u, v)) * _length(u, v) / 3
 
 
-def chevrons(u, v):
-    return np.sin(7 * (v - np.abs(u))) / 10
+def chevrons(u: Array, v: Array) -> Array:
+    """Nested chevrons, pointing down."""
+    return _sin(7 * (v - np.abs(u))) / 10
 
 
-def diagonals(u, v):
-    return np.sin(np.float32(6.4) * (u + v)) / 9
+def diagonals(u: Array, v: Array) -> Array:
+    """Diagonal stripes, falling to the right."""
+    return _sin(np.float32(6.4) * (u + v)) / 9
 
 
 SHAPES: MappingProxyType[str, Field] = MappingProxyType(
     {
-        f.__name__: f
-        for f in (
-            circle,
-            square,
-            triangle,
-            hexagon,
-            star,
-            heart,
-            cross,
-            moon,
-            flower,
-            house,
-            fish,
-            arrow,
-        )
+        "circle": circle,
+        "square": square,
+        "triangle": triangle,
+        "hexagon": hexagon,
+        "star": star,
+        "heart": heart,
+        "cross": cross,
+        "moon": moon,
+        "flower": flower,
+        "house": house,
+        "fish": fish,
+        "arrow": arrow,
     }
 )
 MOTIFS: MappingProxyType[str, Field] = MappingProxyType(

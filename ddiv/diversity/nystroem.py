@@ -1,26 +1,27 @@
-"""Vendi scores where both n and d are large, from a Nyström approximation, with bounds on the exact
-score.
+"""Vendi scores for large n and d: a Nyström approximation, with bounds on the exact score.
 
 A Nyström approximation N of the scaled kernel A (positive semi-definite, trace 1) never exceeds it:
-0 <= N <= A. Hence every eigenvalue of A is at least that of N, and what all of them gain together
-is the residual r = 1 - tr N, which is known. Among all spectra that fit, the flattest (r poured
-into the lowest) has the highest score of every order, and the one that piles r on the top has the
-lowest, since Rényi entropies are Schur-concave. These two bounds hold for certain. Two more raise
-the lower one:
+0 <= N <= A. Hence every eigenvalue of A is at least that of N, and together they exceed those of N
+by the residual r = 1 - tr N, which is known. Among all spectra that fit, the flattest (r poured
+into the lowest eigenvalues) has the highest score of every order, and the one with r on top of the
+largest has the lowest, since Rényi entropies are Schur-concave. These two bounds hold for certain.
+Two more raise the lower one:
 
 - the data is cut into parts of `rank` samples, in the order they come in; their exact entropies
-  bound the whole's, as mixing cannot make samples less diverse (`entropy.mixture_bound`; certain,
-  and best on shuffled data);
-- a sketch sees A - N act on vectors that did not make N, which bounds its norm e: no eigenvalue
-  gains more than e. This fails with probability 4^-10 (1e-6).
+  bound that of the whole, as mixing cannot make samples less diverse (`entropy.mixture_bound`;
+  certain, and best on shuffled data);
+- a sketch shows how A - N acts on vectors that N was not made from, which bounds its norm e: no
+  eigenvalue gains more than e. This fails with probability 4^-10 (1e-6).
+
+N is made in two ways:
 
 - cosine and linear: Gaussian sketch A' W of the d x d dual, W (d, rank), in one pass over the data
   (Tropp et al., NeurIPS 2017, algorithm 3; test vectors: Halko, Martinsson and Tropp, SIAM Review
   2011, lemma 4.1);
 - rbf: `rank` landmarks drawn from the samples (Williams and Seeger, NIPS 2000), in two passes.
 
-The score itself is an estimate: the residual is taken as equal modes, as many as its second moment
-says.
+The score itself is an estimate: the residual is taken as equal modes, in the number that its second
+moment gives.
 """
 
 import math
@@ -31,16 +32,17 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from ddiv.diversity.entropy import checked_order, clean, mixture_bound, renyi_entropy, score_of
-from ddiv.diversity.rbf import draw, median_distance, rbf
+from ddiv.diversity.rbf import chosen_bandwidth, draw, rbf
 from ddiv.diversity.rows import Backend, backend, blocks, probabilities, roots, scaled_rows
 from ddiv.diversity.spectrum import RBF_TOLERANCE, check_count, check_kernel, described
 from ddiv.diversity.vendi import VendiResult
 
-# Vectors held out of the sketch; the bound on |A - N| is FACTOR * sqrt(2 / pi) times the largest
-# effect on one.
+# The number of vectors held out of the sketch. The bound on |A - N| is FACTOR * sqrt(2 / pi) times
+# its largest effect on one of them.
 HELD_OUT, FACTOR = 10, 4.0
 
-# A residual below this counts as none, and so do landmarks that others determine so far.
+# A smaller residual counts as none. So does a direction of the landmarks' kernel with a smaller
+# share of its largest eigenvalue: the other landmarks determine it.
 ROUND_OFF = 1e-10
 
 # Samples whose kernel gives the residual's second moment, where there is no sketch.
@@ -51,8 +53,9 @@ PAIRED = 500
 class ApproximateVendi(VendiResult):
     """An estimated score between bounds on the exact one.
 
-    lower, upper: bounds; rank: of the approximation; residual: the share of the kernel's trace that
-    it misses; certainty: that the exact score lies within the bounds (1 for landmarks).
+    lower, upper: the bounds; rank: of the approximation; residual: the share of the kernel's trace
+    that it misses; certainty: the probability that the exact score lies within the bounds (1 for
+    landmarks).
     """
 
     lower: float
@@ -65,14 +68,18 @@ class ApproximateVendi(VendiResult):
 
     def __str__(self) -> str:
         return (
-            f"Vendi score {self.score:.6g}, exactly {self.lower:.6g} to {self.upper:.6g} (rank {self.rank}; "
-            f"q = {self.q:g}, {self.kernel}, n = {self.n}, {self.embedder}, {self.preprocessing})"
+            f"Vendi score {self.score:.6g}, exactly {self.lower:.6g} to {self.upper:.6g} "
+            f"(rank {self.rank}; q = {self.q:g}, {self.kernel}, n = {self.n}, {self.embedder}, "
+            f"{self.preprocessing})"
         )
 
 
 class Approximation(NamedTuple):
-    """Eigenvalues of N (descending), a bound on those of A - N, the sum of their squares, n, how
-    many A has at most, the bandwidth, and the entropy and share of parts of the data.
+    """What is known of A from N.
+
+    ritz: eigenvalues of N, descending; gain: a bound on those of A - N; second_moment: the sum of
+    their squares; n: number of samples; modes: the most non-zero eigenvalues that A can have;
+    sigma: bandwidth; parts: the entropy and the share of parts of the data.
     """
 
     ritz: np.ndarray
@@ -97,8 +104,7 @@ def approximate(
     seed: int = 0,
     device: Any = "auto",
 ) -> ApproximateVendi:
-    """The Vendi score of X (n, d), or of batches of it, from a kernel approximation of a rank far
-    below n and d.
+    """The Vendi score of X (n, d), or of batches of it, approximated with a rank far below n and d.
 
     Arguments as in `ddiv.diversity.vendi_score`; rank: >= 1, more is closer and dearer; seed: of
     the random draws. Time grows with n * rank * (d + rank), memory with d * rank + rank^2 beside a
@@ -112,24 +118,24 @@ def approximate(
         raise ValueError(f"the rank must be 1 or more, got {rank}")
     rng = np.random.default_rng(seed)
     if kernel == "rbf":
-        found = _landmarks(X, rank, q, bandwidth, p, rng, where)
+        made = _landmarks(X, rank, q, bandwidth, p, rng, where)
     else:
-        found = _sketch(X, rank, q, kernel, p, rng, where)
-    residual = 1 - float(found.ritz.sum())
+        made = _sketch(X, rank, q, kernel, p, rng, where)
+    residual = 1 - float(made.ritz.sum())
     residual = residual if residual > ROUND_OFF else 0.0
-    ritz = found.ritz / (found.ritz.sum() + residual)
-    lower, upper = bounds(ritz, residual, found.gain, found.modes, q)
-    entropies, shares = np.array(found.parts).T
+    ritz = made.ritz / (made.ritz.sum() + residual)
+    lower, upper = bounds(ritz, residual, made.gain, made.modes, q)
+    entropies, shares = np.array(made.parts).T
     lower = min(max(lower, math.exp(mixture_bound(entropies, shares / shares.sum(), q))), upper)
     tail = 1
-    if residual and found.second_moment:
-        tail = max(1, round(min(residual**2 / found.second_moment, found.modes)))
+    if residual and made.second_moment:
+        tail = max(1, round(min(residual**2 / made.second_moment, made.modes)))
     estimate = score_of(np.append(ritz, np.full(tail, residual / tail)), q)
     return ApproximateVendi(
         min(max(estimate, lower), upper),
-        found.n,
+        made.n,
         q,
-        described(kernel, bandwidth, found.sigma, p),
+        described(kernel, bandwidth, made.sigma, p),
         embedder,
         preprocessing,
         lower,
@@ -143,11 +149,10 @@ def approximate(
 def bounds(
     ritz: np.ndarray, residual: float, gain: float, modes: int, q: float
 ) -> tuple[float, float]:
-    """Lowest and highest score of order q of `modes` eigenvalues that exceed `ritz` by `residual`
-    in all.
+    """Lowest and highest score of order q of eigenvalues that exceed `ritz` by `residual` in all.
 
-    ritz: descending, >= 0, at most `modes` of them; gain: the most that any one eigenvalue exceeds
-    its own by.
+    ritz: descending, >= 0, at most `modes` of them; gain: the most by which any eigenvalue exceeds
+    its own; modes: the number of eigenvalues.
     """
     floor = np.zeros(modes)
     floor[: len(ritz)] = ritz
@@ -164,18 +169,18 @@ def bounds(
 def _parts(
     size: int, rows: Any, gram: Callable[[slice], Any], q: float, where: Backend
 ) -> list[tuple[float, float]]:
-    """(entropy of order q, share of the trace) of parts of a block; gram: a slice's scaled kernel
-    or its dual.
+    """(entropy of order q, share of the trace) of parts of a block.
+
+    gram: from a slice of the rows to its scaled kernel or the dual.
     """
-    found = []
+    parts = []
     for start in range(0, len(rows), size):
         part = gram(slice(start, start + size))
         if (share := float(part.diagonal().sum())) > 0:
-            evals = clean(
-                where.numpy(where.xp.linalg.eigvalsh(part / share)), tolerance=RBF_TOLERANCE
-            )
-            found.append((renyi_entropy(evals, q), share))
-    return found
+            evals = where.numpy(where.xp.linalg.eigvalsh(part / share))
+            p = clean(evals, tolerance=RBF_TOLERANCE)
+            parts.append((renyi_entropy(p, q), share))
+    return parts
 
 
 def _sketch(
@@ -187,7 +192,10 @@ def _sketch(
     rng: np.random.Generator,
     where: Backend,
 ) -> Approximation:
-    xp, n, trace, probe, Y = where.xp, 0, 0.0, None, None
+    """The approximation of an inner product's kernel, from a Gaussian sketch of its dual."""
+    xp, n, trace = where.xp, 0, 0.0
+    probe: Any = None
+    Y: Any = None
     parts: list[tuple[float, float]] = []
     for rows in blocks(X):
         unit = scaled_rows(where, rows, kernel, n, p)
@@ -197,7 +205,7 @@ def _sketch(
             basis = np.linalg.qr(rng.standard_normal((d, rank)))[0]
             probe = where.float64(np.hstack([basis, rng.standard_normal((d, HELD_OUT))]))
             Y = where.zeros(d, rank + HELD_OUT)
-        parts += _parts(rank, unit, lambda part, unit=unit: _gram(unit[part]), q, where)
+        parts += _parts(rank, unit, _gram_of(unit), q, where)
         Y += unit.T @ (unit @ probe)
         trace += float(xp.einsum("ij,ij->", unit, unit))
         n += len(rows)
@@ -226,11 +234,13 @@ def _landmarks(
     rng: np.random.Generator,
     where: Backend,
 ) -> Approximation:
+    """The approximation of the RBF kernel from `rank` landmarks, samples drawn at random."""
     if not hasattr(X, "shape") and isinstance(X, Iterator):
         raise ValueError(
-            "the rbf kernel reads X more than once: give an array or a list of batches, not a generator"
+            "the rbf kernel reads X more than once: give an array or a list of batches, not a "
+            "generator"
         )
-    sigma = median_distance(X, where) if bandwidth == "median" else float(bandwidth)  # type: ignore[arg-type]
+    sigma = chosen_bandwidth(X, bandwidth, where)
     chosen, n = draw(X, rank + PAIRED, p, rng, where)
     check_count(p, n)
     marks, paired = where.float64(chosen[:rank]), where.float64(chosen[rank:])
@@ -262,7 +272,7 @@ def _landmarks(
 def _second_moment(
     paired: Any, features: Callable[[Any], Any], sigma: float, n: int, where: Backend
 ) -> float:
-    """The sum of squares of A - N, estimated from the pairs of a few rows that made no landmark."""
+    """The sum of squares of A - N, estimated from pairs of a few rows that are no landmarks."""
     m = len(paired)
     if m < 2:
         return 0.0
@@ -272,12 +282,18 @@ def _second_moment(
     return float((squares.sum() - alone) / (m * (m - 1)) + alone / m / n)
 
 
-def _gram(unit: Any) -> Any:
-    return unit @ unit.T if len(unit) <= unit.shape[1] else unit.T @ unit
+def _gram_of(unit: Any) -> Callable[[slice], Any]:
+    """From a slice of scaled rows to its kernel, or to the dual where that is smaller."""
+
+    def gram(part: slice) -> Any:
+        rows = unit[part]
+        return rows @ rows.T if len(rows) <= rows.shape[1] else rows.T @ rows
+
+    return gram
 
 
 def _solve(where: Backend, factor: Any, Y: Any) -> Any:
-    """Y factor^-T of a lower triangular factor."""
+    """The product Y factor^-T, of a lower triangular factor."""
     if where.device is not None:
         return where.xp.linalg.solve_triangular(factor, Y.T, upper=False).T
     from scipy.linalg import solve_triangular

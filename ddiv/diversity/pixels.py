@@ -8,8 +8,9 @@ from ddiv.diversity.embed import Embedder
 
 
 def pixels(size: int | None = None, black: str = "error", batch: int = 256) -> Embedder:
-    """Raw pixels of images (n, 3, h, w) of uint8 or of PIL images, flattened: the paper's
-    pixel-wise similarity.
+    """Raw pixels, flattened, of images (n, 3, h, w) of uint8 or of PIL images.
+
+    Their cosine is the paper's pixel-wise similarity.
 
     size: side that images are resized to first, bilinearly with antialiasing (None: as they are,
     all of one size). black: what black images are, whose cosine is undefined: an "error" when
@@ -44,11 +45,12 @@ def pixels(size: int | None = None, black: str = "error", batch: int = 256) -> E
 
 
 def pixel_vectors(images: np.ndarray) -> np.ndarray:
-    """Images (n, 3, h, w) of uint8, as an array or a CPU tensor, as vectors (n, 3 * h * w) of
-    float64 in [0, 1].
+    """Images (n, 3, h, w) of uint8 as vectors (n, 3 * h * w) of float64 in [0, 1].
+
+    images: an array or a CPU tensor.
 
     vendi-score's own pixel front end resizes to 32 x 32, keeps 0 to 255 and puts the channels last.
-    Scale and order of pixels do not change a cosine; a resize does, so it is left to the caller,
+    Scale and order of pixels do not change a cosine. A resize does, so it is left to the caller,
     who names it in ``preprocessing``. ValueError on another type or shape, or no images.
     """
     images = np.asarray(images)
@@ -75,12 +77,12 @@ def rgb(image: Any) -> Any:
 
     if hasattr(image, "convert"):
         return image.convert("RGB")
-    pixels_of = np.asarray(image.cpu() if hasattr(image, "cpu") else image)
-    if pixels_of.dtype != np.uint8 or pixels_of.ndim != 3 or pixels_of.shape[0] != 3:
+    array = np.asarray(image.cpu() if hasattr(image, "cpu") else image)
+    if array.dtype != np.uint8 or array.ndim != 3 or array.shape[0] != 3:
         raise ValueError(
-            f"an image must be a PIL image or uint8 (3, h, w), got {pixels_of.dtype} {pixels_of.shape}"
+            f"an image must be a PIL image or uint8 (3, h, w), got {array.dtype} {array.shape}"
         )
-    return Image.fromarray(np.ascontiguousarray(pixels_of.transpose(1, 2, 0)))
+    return Image.fromarray(np.ascontiguousarray(array.transpose(1, 2, 0)))
 
 
 def _channels_first(image: Any) -> np.ndarray:
@@ -94,11 +96,5 @@ def _resized(images: np.ndarray, size: int | None) -> np.ndarray:
         return images
     from PIL import Image
 
-    return np.stack(
-        [
-            np.asarray(rgb(image).resize((size, size), Image.Resampling.BILINEAR)).transpose(
-                2, 0, 1
-            )
-            for image in images
-        ]
-    )
+    resized = [rgb(image).resize((size, size), Image.Resampling.BILINEAR) for image in images]
+    return np.stack([np.asarray(image).transpose(2, 0, 1) for image in resized])

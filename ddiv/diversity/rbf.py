@@ -1,6 +1,4 @@
-"""The RBF kernel between blocks of rows, and the random rows that its bandwidth and its landmarks
-come from.
-"""
+"""The RBF kernel between blocks of rows, its bandwidth, and the drawing of rows at random."""
 
 from typing import Any
 
@@ -26,11 +24,10 @@ def rbf(where: Backend, A: Any, B: Any, sigma: float) -> Any:
 
 
 def median_distance(X: Any, where: Backend) -> float:
-    """Median distance between different samples of X, (n, d) or batches, from MEDIAN_ROWS of them
-    drawn with seed 0.
+    """Median distance between different samples of X, (n, d) or batches.
 
-    The usual bandwidth of kernel tests (Gretton et al., JMLR 2012). ValueError where it is 0 or
-    there is one sample.
+    It is that of MEDIAN_ROWS samples drawn with seed 0, the usual bandwidth of kernel tests
+    (Gretton et al., JMLR 2012). ValueError where it is 0 or there is one sample.
     """
     from scipy.spatial.distance import pdist
 
@@ -43,17 +40,25 @@ def median_distance(X: Any, where: Backend) -> float:
     return sigma
 
 
+def chosen_bandwidth(X: Any, bandwidth: float | str | None, where: Backend) -> float:
+    """A bandwidth that `spectrum.check_kernel` accepts, as a number; "median" is that of X."""
+    if bandwidth == "median":
+        return median_distance(X, where)
+    return float(bandwidth)  # type: ignore[arg-type]  # `check_kernel` accepts no None for rbf
+
+
 def draw(
     X: Any, count: int, p: np.ndarray | None, rng: np.random.Generator, where: Backend
 ) -> tuple[np.ndarray, int]:
-    """At most `count` rows drawn in one pass without replacement, in random order, and the number
-    of rows seen.
+    """At most `count` rows of X, drawn without replacement, and the number of rows seen.
 
-    Those whose exponential clocks of rate p ring first (Efraimidis and Spirakis, 2006): with equal
-    p, any subset is as likely as another. The draw does not depend on how X is cut into batches.
+    X is read once; the rows are in random order. Every row has an exponential clock of rate p, and
+    those whose clocks ring first are drawn (Efraimidis and Spirakis, 2006): with equal p, any
+    subset is as likely as another. The draw does not depend on how X is cut into batches.
     ValueError on NaN or infinity.
     """
-    kept, clocks, n = None, np.empty(0), 0
+    kept: Any = None
+    clocks, n = np.empty(0), 0
     for rows in blocks(X):
         rows = where.float64(rows)
         check_finite(where, rows)

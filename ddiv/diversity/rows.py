@@ -1,5 +1,6 @@
-"""Samples in bounded blocks: from arrays, tensors or batches of any type to float64 rows, on the
-CPU or a GPU.
+"""Samples in bounded blocks of rows, to be computed with in float64 on the CPU or a GPU.
+
+Samples come as arrays, tensors or batches of any real type.
 """
 
 import sys
@@ -25,18 +26,18 @@ class Backend(NamedTuple):
         """Rows of any real type, of numpy or torch, as float64 here."""
         if self.device is not None:
             return self.xp.as_tensor(rows).detach().to(self.device, self.xp.float64)
-        return (
-            rows.detach().cpu().double().numpy()
-            if hasattr(rows, "detach")
-            else np.asarray(rows, np.float64)
-        )
+        if hasattr(rows, "detach"):
+            return rows.detach().cpu().double().numpy()
+        return np.asarray(rows, np.float64)
 
     def zeros(self, *shape: int) -> Any:
         return self.float64(np.zeros(shape))
 
     @staticmethod
     def numpy(values: Any) -> np.ndarray:
-        return values.cpu().numpy() if hasattr(values, "detach") else values
+        """Values of this backend as a numpy array."""
+        array: np.ndarray = values.cpu().numpy() if hasattr(values, "detach") else values
+        return array
 
 
 def backend(device: Any = "auto") -> Backend:
@@ -47,8 +48,8 @@ def backend(device: Any = "auto") -> Backend:
     no float64 or is not there.
     """
     if isinstance(device, str) and device == "auto":
-        torch = sys.modules.get("torch")
-        device = "cuda" if torch is not None and torch.cuda.is_available() else "numpy"
+        imported = sys.modules.get("torch")
+        device = "cuda" if imported is not None and imported.cuda.is_available() else "numpy"
     if isinstance(device, str) and device == "numpy":
         return Backend(np)
     import torch
@@ -65,14 +66,14 @@ def backend(device: Any = "auto") -> Backend:
 
 
 def blocks(X: Any, beside: int = 1) -> Iterator[Any]:
-    """X as blocks of rows (b, d), each in the type that it came in; b * max(d, beside) float64 fit
-    BLOCK_BYTES.
+    """X as blocks of rows (b, d), each in its own type; b * max(d, beside) float64 fit BLOCK_BYTES.
 
     X: an array or tensor (n, d), or an iterable of such batches; small batches are joined. beside:
     how many values the caller makes of a row. ValueError on another shape, batches of different
     width, values that are not real numbers, or no samples.
     """
-    width, waiting, count = 0, [], 0
+    width, count = 0, 0
+    waiting: list[Any] = []
     for batch in [X] if hasattr(X, "shape") else _batches(X):
         shape = tuple(getattr(batch, "shape", ()))
         if len(shape) != 2 or shape[1] == 0 or (width and shape[1] != width):
@@ -81,10 +82,9 @@ def blocks(X: Any, beside: int = 1) -> Iterator[Any]:
                 f"X must have shape {wanted}, or be batches of such, "
                 f"got {shape or type(batch).__name__}"
             )
-        if getattr(batch.dtype, "kind", "f") not in "biuf" or getattr(
-            batch.dtype, "is_complex", False
-        ):
-            raise ValueError(f"X must hold real numbers, got {batch.dtype}")
+        dtype = batch.dtype  # numpy's has a kind, torch's says whether it is complex
+        if getattr(dtype, "kind", "f") not in "biuf" or getattr(dtype, "is_complex", False):
+            raise ValueError(f"X must hold real numbers, got {dtype}")
         width = shape[1]
         step = max(1, BLOCK_BYTES // (8 * max(width, beside)))
         for start in range(0, shape[0], step):
@@ -102,7 +102,8 @@ def blocks(X: Any, beside: int = 1) -> Iterator[Any]:
 def _batches(X: Any) -> Iterable[Any]:
     if isinstance(X, (str, bytes)) or not isinstance(X, Iterable):
         raise ValueError(
-            f"X must be an array of shape (n, d) or an iterable of such batches, got {type(X).__name__}"
+            "X must be an array of shape (n, d) or an iterable of such batches, "
+            f"got {type(X).__name__}"
         )
     return X
 
@@ -114,47 +115,44 @@ def _joined(parts: list[Any]) -> Any:
 
 
 def probabilities(weights: Any) -> np.ndarray | None:
-    """Sample weights (n,) as probabilities, or None for none; ValueError unless finite, >= 0 and
-    not all zero.
+    """Sample weights (n,) as probabilities; None, for equal ones, as None.
+
+    ValueError unless they are finite, 0 or more, and not all 0.
     """
     if weights is None:
         return None
     weights = Backend(np).float64(weights)
     if weights.ndim != 1:
         raise ValueError(f"weights must be one number a sample, got shape {weights.shape}")
-    if (
-        not len(weights)
-        or not np.isfinite(weights).all()
-        or weights.min() < 0
-        or weights.max() == 0
-    ):
+    finite = len(weights) and np.isfinite(weights).all()
+    if not finite or weights.min() < 0 or weights.max() == 0:
         raise ValueError("weights must be finite, 0 or more, and not all 0")
     scaled = weights / weights.max()
-    return scaled / scaled.sum()
+    p: np.ndarray = scaled / scaled.sum()
+    return p
 
 
 def scaled_rows(where: Backend, rows: Any, kernel: str, start: int, p: np.ndarray | None) -> Any:
-    """Rows in float64, of length 1 (checked under "linear"), times the roots of their
-    probabilities.
+    """Rows in float64, of length 1 (checked under "linear"), times the roots of their weights p.
 
     start: index of the first row in the whole set. ValueError on NaN or infinity, zero vectors,
     lengths other than 1 under "linear" (to 1e-6), or more rows than weights.
     """
-    ours = str(rows.dtype).rpartition(".")[2] != "float64"  # a copy, then, which may be written to
+    # float64 rows are the caller's own array; others have become a copy, which may be written to
+    ours = str(rows.dtype).rpartition(".")[2] != "float64"
     rows = where.float64(rows)
     length = where.numpy(where.xp.sqrt(where.xp.einsum("ij,ij->i", rows, rows)))
-    # NaN too; the squares may have over- or underflowed
+    # rows with NaN too, and those whose squares may have over- or underflowed
     odd = ~((length > 1e-150) & (length < 1e150))
     if odd.any():
         top = np.abs(where.numpy(rows)[odd]).max(axis=1)
+        span = f"in rows {start} to {start + len(odd) - 1}"
         if not np.isfinite(top).all():
-            raise ValueError(
-                f"X holds NaN or infinity in rows {start} to {start + len(odd) - 1}: leave them out"
-            )
+            raise ValueError(f"X holds NaN or infinity {span}: leave them out")
         if (top == 0).any():
             raise ValueError(
-                f"cosine is undefined for zero vectors: {int((top == 0).sum())} of {len(odd)} in rows "
-                f"{start} to {start + len(odd) - 1}. Leave them out, or see black_apart"
+                f"cosine is undefined for zero vectors: {int((top == 0).sum())} of {len(odd)} "
+                f"{span}. Leave them out, or see black_apart"
             )
         scale = np.ones(len(odd))
         scale[odd] = top if kernel != "linear" else 1.0
@@ -173,13 +171,12 @@ def scaled_rows(where: Backend, rows: Any, kernel: str, start: int, p: np.ndarra
 
 
 def roots(p: np.ndarray | None, start: int, count: int) -> np.ndarray:
-    """The square roots of the probabilities of `count` rows from `start`; 1 for each without
-    weights.
-    """
+    """The square roots of the probabilities of `count` rows from `start`; ones without weights."""
     if p is None:
         return np.ones(count)
     if start + count > len(p):
         raise ValueError(
             f"more samples than weights: {start + count} or more, and {len(p)} weights"
         )
-    return np.sqrt(p[start : start + count])
+    root: np.ndarray = np.sqrt(p[start : start + count])
+    return root

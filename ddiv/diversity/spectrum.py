@@ -1,10 +1,9 @@
-"""The exact eigenvalues of a scaled similarity kernel, with no more in memory than the form
-demands.
+"""The exact eigenvalues of a scaled similarity kernel, in as little memory as they need.
 
 With rows x_i of probability p_i (1 / n without weights) the scaled kernel is K~ = D^1/2 K D^1/2, D
 = diag(p) (Friedman and Dieng, TMLR 2023, section 3.3). For inner products it is X~ X~^T with X~ =
-D^1/2 X, which shares its eigenvalues but for zeros with the dual X~^T X~, d x d. The smaller of the
-two is used.
+D^1/2 X, which has the same eigenvalues, but for zeros, as the dual X~^T X~, d x d. The smaller of
+the two is used.
 """
 
 from itertools import pairwise
@@ -13,17 +12,18 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ddiv.diversity.entropy import clean, rounding_noise
-from ddiv.diversity.rbf import check_finite, median_distance, rbf
+from ddiv.diversity.rbf import check_finite, chosen_bandwidth, rbf
 from ddiv.diversity.rows import KERNELS, Backend, blocks, probabilities, scaled_rows
 
-# An RBF kernel has no negative eigenvalues: what looks like one is cancellation in distances far
+# An RBF kernel has no negative eigenvalues: any that comes out is cancellation in distances far
 # above the bandwidth.
 RBF_TOLERANCE = 1e-6
 
 
 class Spectrum(NamedTuple):
-    """Eigenvalues p (ascending, >= 0, summing to 1) of the scaled kernel of n samples, and the
-    kernel in words.
+    """The spectrum of the scaled kernel of n samples.
+
+    p: eigenvalues, ascending, >= 0, summing to 1; kernel: its name in words.
     """
 
     p: np.ndarray
@@ -34,9 +34,7 @@ class Spectrum(NamedTuple):
 def spectrum(
     X: Any, kernel: str, bandwidth: float | str | None, weights: Any, where: Backend
 ) -> Spectrum:
-    """Exact spectrum of the kernel of samples X; see `ddiv.diversity.vendi_score` for the arguments
-    and errors.
-    """
+    """The exact spectrum of the kernel of samples X; arguments and errors as in `vendi_score`."""
     check_kernel(kernel, bandwidth)
     p = probabilities(weights)
     if kernel == "rbf":
@@ -64,7 +62,7 @@ def spectrum(
 
 
 def _primal(kept: list[Any], kernel: str, p: np.ndarray | None, where: Backend) -> Any:
-    """X~ X~^T of rows that are kept in their own type; pairs of blocks are in float64 at a time."""
+    """X~ X~^T of rows in their own type, of which two blocks at a time are made float64."""
     if len(kept) == 1:
         unit = scaled_rows(where, kept[0], kernel, 0, p)
         return unit @ unit.T
@@ -84,13 +82,9 @@ def _rbf(X: Any, bandwidth: float | str | None, p: np.ndarray | None, where: Bac
     rows = where.xp.concatenate([where.float64(part) for part in blocks(X)])
     check_count(p, len(rows))
     check_finite(where, rows)
-    sigma = median_distance(rows, where) if bandwidth == "median" else float(bandwidth)  # type: ignore[arg-type]
-    K = rbf(where, rows, rows, sigma)
-    return Spectrum(
-        kernel_spectrum(K, p, where, RBF_TOLERANCE),
-        len(rows),
-        described("rbf", bandwidth, sigma, p),
-    )
+    sigma = chosen_bandwidth(rows, bandwidth, where)
+    evals = kernel_spectrum(rbf(where, rows, rows, sigma), p, where, RBF_TOLERANCE)
+    return Spectrum(evals, len(rows), described("rbf", bandwidth, sigma, p))
 
 
 def kernel_spectrum(
@@ -107,15 +101,15 @@ def kernel_spectrum(
 
 
 def check_kernel(kernel: str, bandwidth: float | str | None) -> None:
-    """ValueError on an unknown kernel, or a bandwidth where none belongs or that is not one."""
+    """ValueError on an unknown kernel, or a bandwidth that does not fit the kernel."""
     if kernel not in KERNELS:
         raise ValueError(f"unknown kernel {kernel!r}: one of {', '.join(KERNELS)}")
     if kernel != "rbf":
         if bandwidth is not None:
             raise ValueError(f'the {kernel} kernel has no bandwidth; kernel="rbf" has one')
-    elif bandwidth != "median" and not (
-        isinstance(bandwidth, (int, float)) and 0 < bandwidth < np.inf
-    ):
+        return
+    positive = isinstance(bandwidth, (int, float)) and 0 < bandwidth < np.inf
+    if bandwidth != "median" and not positive:
         raise ValueError(
             f'the RBF kernel needs bandwidth="median" or a positive number, got {bandwidth!r}'
         )
@@ -130,16 +124,14 @@ def check_count(p: np.ndarray | None, n: int) -> None:
 def described(
     kernel: str, bandwidth: float | str | None, sigma: float | None, p: np.ndarray | None
 ) -> str:
-    """A kernel in words: its name, its bandwidth and how that was chosen, and how uneven the
-    weights are.
-    """
+    """A kernel in words: its name, its bandwidth, and the effective n of uneven weights."""
+    words = kernel
     if kernel == "rbf":
-        kernel += f", bandwidth {sigma:.6g}" + (
-            " (median distance)" if bandwidth == "median" else ""
-        )
-    return (
-        kernel if p is None else f"{kernel}, weighted samples (effective n {1 / (p**2).sum():.6g})"
-    )
+        words += f", bandwidth {sigma:.6g}"
+        words += " (median distance)" if bandwidth == "median" else ""
+    if p is not None:
+        words += f", weighted samples (effective n {1 / (p**2).sum():.6g})"
+    return words
 
 
 def _eigvalsh(matrix: Any, where: Backend) -> np.ndarray:

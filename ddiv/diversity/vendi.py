@@ -45,8 +45,8 @@ def measure(
 ) -> VendiResult:
     """vendi_score(X, q, kernel, ..) together with what it depends on. Same errors."""
     q = checked_order(q)
-    found = spectrum(X, kernel, bandwidth, weights, backend(device))
-    return VendiResult(score_of(found.p, q), found.n, q, found.kernel, embedder, preprocessing)
+    p, n, words = spectrum(X, kernel, bandwidth, weights, backend(device))
+    return VendiResult(score_of(p, q), n, q, words, embedder, preprocessing)
 
 
 def vendi_score(
@@ -58,20 +58,21 @@ def vendi_score(
     weights: Any = None,
     device: Any = "auto",
 ) -> float:
-    """The Vendi score of n vectors, in float64: exp of the Rényi entropy of order q of the
-    eigenvalues of K / n.
+    """The Vendi score of n vectors, in float64.
+
+    It is exp of the Rényi entropy of order q of the eigenvalues of K / n, K the kernel matrix.
 
     X: (n, d), numpy or torch, any real type; or an iterable of such batches, which is read once. q:
     order, 0 to infinity; q < 1 counts rare modes more, q > 1 less. kernel: "cosine"; "linear" for
     vectors that are of length 1 already (to 1e-6: the score is defined for K[i, i] = 1 only);
     "rbf", exp(-|x - y|^2 / (2 bandwidth^2)), bandwidth in the units of the vectors or "median", the
     median distance between samples. weights: one number >= 0 a sample, in proportion to its
-    probability: integers act as copies. device: "auto", "numpy" or a torch device, see
-    `rows.backend`.
+    probability, so integers act as numbers of copies. device: "auto", "numpy" or a torch device,
+    see `rows.backend`.
 
     Memory, cosine and linear: at most d rows in their own type, two blocks of 64 MiB and the
     smaller of n x n and d x d in float64, and what LAPACK takes; X as a stream is never held. RBF:
-    all rows and two n x n. For more of both n and d than that allows: `ddiv.diversity.approximate`.
+    all rows and two n x n. `ddiv.diversity.approximate` is for n and d too large for that.
 
     ValueError on another shape, no samples, NaN or infinity, a zero vector (its cosine is
     undefined; an all-black image is one), vectors not of length 1 under "linear", an unknown kernel
@@ -90,8 +91,7 @@ def vendi_from_kernel(
     tolerance: float | None = None,
     device: Any = "auto",
 ) -> float:
-    """The Vendi score of a similarity matrix K (n, n) of the caller's own, numpy or torch, in
-    float64.
+    """The Vendi score, in float64, of the caller's own similarity matrix K (n, n), numpy or torch.
 
     K must be symmetric, 1 on its diagonal and positive semi-definite, each to `tolerance` (relative
     to 1 and to the largest eigenvalue; default 1e-8, or 1e-4 if K is not float64). Negative
@@ -129,9 +129,7 @@ def vendi_from_kernel(
 
 
 def require_comparable(*results: VendiResult) -> None:
-    """ValueError, naming the field, if scores differ in anything but what was measured and so
-    cannot be compared.
-    """
+    """ValueError, naming the condition, if scores were measured under different ones."""
     for field in ("kind", *(results[0].conditions if results else ())):
         values = {
             type(result).__name__ if field == "kind" else getattr(result, field)

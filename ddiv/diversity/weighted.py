@@ -1,9 +1,8 @@
-"""The weighted Vendi score rho x VS of the paper's v2, where rho in [0, 1] tells how well new data
-fits the original.
+"""The weighted Vendi score rho x VS of the paper's v2: rho tells how well new data fits the old.
 
-The texts of v2 at hand say that rho measures alignment in the embedding space and that a misaligned
-set is to lose by it, not how it is computed. So there are several named definitions, all on vectors
-scaled to length 1:
+rho lies in [0, 1]. The texts of v2 at hand say that it measures alignment in the embedding space
+and lowers the score of a misaligned set; they do not say how it is computed. So there are several
+named definitions, all on vectors scaled to length 1:
 
 - "mmd": 1 - MMD^2 / MMD^2_max = 2 k(new, original) / (k(new, new) + k(original, original)), where
   k(A, B) is the mean RBF kernel over pairs of different samples: MMD^2 is the unbiased estimator of
@@ -17,14 +16,14 @@ scaled to length 1:
 - "density", "coverage" (Naeem et al., ICML 2020; k = 5): in how many such balls a new sample lies,
   over k, at most 1; share of original samples with a new one in their ball.
 
-"mmd" is the default, because it alone passes all that was asked of rho, with a bandwidth of half
-the median distance (`tests/test_alignment.py` repeats it; digits, half of them as original): 1.00
-for fresh samples of the same source, also for a sixteenth as many (coverage: .96 and .27;
-precision: .90 and .84), falling steadily with shift (1.00 to .05), noise (1.00 to .36) and dropped
-classes (.99 to .50), .03 for unrelated vectors. Precision and density do not see dropped classes
-(.86 at one class of ten), a centroid sees neither those (1.00) nor noise (.99), recall rises with
-noise. With the median itself as bandwidth unrelated vectors still have .50: distances between unit
-vectors vary little.
+"mmd" is the default because, with a bandwidth of half the median distance, only it has all the
+properties that were asked of rho. On digits, half of them as original
+(`tests/diversity/test_weighted.py`), it is 1.00 for fresh samples of the same source, also for a
+sixteenth as many (coverage: .96 and .27; precision: .90 and .84); it falls steadily with shift
+(1.00 to .05), noise (1.00 to .36) and dropped classes (.99 to .50); and it is .03 for unrelated
+vectors. Precision and density do not show dropped classes (.86 at one class of ten), a centroid
+shows neither those (1.00) nor noise (.99), and recall rises with noise. With the median itself as
+bandwidth unrelated vectors still have .50, because distances between unit vectors vary little.
 """
 
 from dataclasses import dataclass
@@ -36,7 +35,7 @@ from ddiv.diversity.rbf import median_distance, rbf
 from ddiv.diversity.rows import BLOCK_BYTES, Backend, backend, blocks, scaled_rows
 from ddiv.diversity.vendi import VendiResult, measure
 
-# Each definition with its authors' k, where it has one.
+# Each definition, with its authors' k if it has a k.
 DEFINITIONS = {
     "mmd": None,
     "centroid": None,
@@ -52,8 +51,10 @@ _SLACK = 1e-7
 
 @dataclass(frozen=True)
 class Alignment:
-    """rho with what it depends on: definition; k (neighbours) or bandwidth where it has one;
-    numbers of samples.
+    """The alignment rho with what it depends on.
+
+    k: neighbours, and bandwidth, each None where the definition has none; n, n_original: numbers of
+    samples.
     """
 
     rho: float
@@ -66,7 +67,7 @@ class Alignment:
 
 @dataclass(frozen=True)
 class WeightedVendi(VendiResult):
-    """rho x VS. score: the product; vendi: VS; the rest as in VendiResult and Alignment."""
+    """A weighted score: `score` is rho x VS, `vendi` is VS, the rest is as in its two factors."""
 
     vendi: float
     rho: float
@@ -84,17 +85,13 @@ class WeightedVendi(VendiResult):
     )
 
     def __str__(self) -> str:
-        setting = (
-            f", k = {self.k}"
-            if self.k
-            else f", bandwidth {self.bandwidth:.6g}"
-            if self.bandwidth
-            else ""
-        )
+        setting = f", bandwidth {self.bandwidth:.6g}" if self.bandwidth else ""
+        if self.k:
+            setting = f", k = {self.k}"
         return (
-            f"weighted Vendi score {self.score:.6g} = rho {self.rho:.4f} ({self.definition}{setting}, against "
-            f"{self.n_original} originals) x {self.vendi:.6g} (q = {self.q:g}, {self.kernel}, n = {self.n}, "
-            f"{self.embedder}, {self.preprocessing})"
+            f"weighted Vendi score {self.score:.6g} = rho {self.rho:.4f} ({self.definition}"
+            f"{setting}, against {self.n_original} originals) x {self.vendi:.6g} (q = {self.q:g}, "
+            f"{self.kernel}, n = {self.n}, {self.embedder}, {self.preprocessing})"
         )
 
 
@@ -112,11 +109,10 @@ def weighted_vendi(
     bandwidth: float | str | None = None,
     device: Any = "auto",
 ) -> WeightedVendi:
-    """rho x VS of new vectors (m, d) against original ones (n, d), VS with the cosine kernel; both
-    of one embedder.
+    """The score rho x VS of new vectors (m, d) against original ones (n, d) of the same embedder.
 
-    The other arguments and the errors are those of `alignment` and of `ddiv.diversity.measure`. For
-    another kernel or weights: `combine(measure(..), alignment(..))`.
+    VS has the cosine kernel. The other arguments and the errors are those of `alignment` and of
+    `ddiv.diversity.measure`. For another kernel or weights: `combine(measure(..), alignment(..))`.
     """
     new = _unit_rows(new, backend(device))
     aligned = alignment(
@@ -129,18 +125,16 @@ def weighted_vendi(
         bandwidth=bandwidth,
         device=device,
     )
-    return combine(
-        measure(new, embedder=embedder, preprocessing=preprocessing, q=q, device=device), aligned
-    )
+    vendi = measure(new, embedder=embedder, preprocessing=preprocessing, q=q, device=device)
+    return combine(vendi, aligned)
 
 
 def combine(vendi: VendiResult, aligned: Alignment) -> WeightedVendi:
-    """The weighted score of a Vendi score and an alignment of the same samples; ValueError if their
-    n differ.
-    """
+    """The weighted score, from both factors of the same samples; ValueError if their n differ."""
     if vendi.n != aligned.n:
         raise ValueError(
-            f"the Vendi score is of {vendi.n} samples and the alignment of {aligned.n}: measure one set"
+            f"the Vendi score is of {vendi.n} samples and the alignment of {aligned.n}: measure "
+            "one set"
         )
     return WeightedVendi(
         aligned.rho * vendi.score,
@@ -169,13 +163,13 @@ def alignment(
     bandwidth: float | str | None = None,
     device: Any = "auto",
 ) -> Alignment:
-    """rho of new vectors (m, d) against original ones (n, d), arrays, tensors or batches, in one of
-    DEFINITIONS.
+    """The alignment rho of new vectors (m, d) with original ones (n, d), by one of DEFINITIONS.
 
-    labels (m,), original_labels (n,): for "centroid"; every new class must be an original one. k:
-    neighbours, default the authors'. bandwidth: of "mmd", for vectors of length 1: a number,
-    "median" (distance between original samples) or "half-median", the default. Time m * n * d;
-    memory: both sets in float64 and a few blocks of 64 MiB.
+    new, original: arrays, tensors or batches. labels (m,), original_labels (n,): for "centroid";
+    every new class must be an original one. k: neighbours, by default as many as the authors take.
+    bandwidth: of "mmd", for vectors of length 1: a number, "median" (distance between original
+    samples) or "half-median", the default. Time m * n * d; memory: both sets in float64 and a few
+    blocks of 64 MiB.
 
     ValueError on an unknown definition or an argument that does not belong to it, different d, NaN,
     zero vectors, fewer than 2 samples for "mmd" or k + 1 for neighbours, labels of other length or
@@ -183,12 +177,12 @@ def alignment(
     """
     if definition not in DEFINITIONS:
         raise ValueError(f"unknown alignment {definition!r}: one of {', '.join(DEFINITIONS)}")
-    neighbours = [name for name, own_k in DEFINITIONS.items() if own_k]
+    neighbours = {name: own_k for name, own_k in DEFINITIONS.items() if own_k}
     for name, value, owners in (
         ("labels", labels, ["centroid"]),
         ("original_labels", original_labels, ["centroid"]),
         ("bandwidth", bandwidth, ["mmd"]),
-        ("k", k, neighbours),
+        ("k", k, list(neighbours)),
     ):
         if value is not None and definition not in owners:
             raise ValueError(f"{name} belongs to {', '.join(owners)}, not to {definition}")
@@ -199,21 +193,20 @@ def alignment(
             "new and original vectors must be of one embedder: "
             f"they have {a.shape[1]} and {b.shape[1]} dimensions"
         )
-    name = definition
+    name, sigma = definition, None
     if definition == "mmd":
-        rho, bandwidth = _mmd(a, b, "half-median" if bandwidth is None else bandwidth, where)
+        rho, sigma = _mmd(a, b, "half-median" if bandwidth is None else bandwidth, where)
+    elif definition == "centroid":
+        rho = _centroid(where.numpy(a), where.numpy(b), labels, original_labels)
+        name = "centroid" if labels is not None else "centroid (no labels: one class)"
     else:
-        a, b = where.numpy(a), where.numpy(b)
-        if definition == "centroid":
-            rho = _centroid(a, b, labels, original_labels)
-            name = "centroid" if labels is not None else "centroid (no labels: one class)"
-        else:
-            k = DEFINITIONS[definition] if k is None else k
-            rho = _neighbours(a, b, definition, k)
-    return Alignment(float(np.clip(rho, 0.0, 1.0)), name, k, bandwidth, len(a), len(b))
+        k = neighbours[definition] if k is None else k
+        rho = _neighbours(where.numpy(a), where.numpy(b), definition, k)
+    return Alignment(float(np.clip(rho, 0.0, 1.0)), name, k, sigma, len(a), len(b))
 
 
 def _unit_rows(X: Any, where: Backend) -> Any:
+    """All rows in float64, of length 1."""
     parts, n = [], 0
     for rows in blocks(X):
         parts.append(scaled_rows(where, rows, "cosine", n, None))
@@ -222,6 +215,7 @@ def _unit_rows(X: Any, where: Backend) -> Any:
 
 
 def _mmd(new: Any, original: Any, bandwidth: float | str, where: Backend) -> tuple[float, float]:
+    """The alignment and the bandwidth that it was computed with."""
     if min(len(new), len(original)) < 2:
         raise ValueError("mmd needs at least 2 new and 2 original samples")
     if bandwidth in ("median", "half-median"):
@@ -251,25 +245,23 @@ def _mmd(new: Any, original: Any, bandwidth: float | str, where: Backend) -> tup
 def _centroid(new: np.ndarray, original: np.ndarray, labels: Any, original_labels: Any) -> float:
     if (labels is None) != (original_labels is None):
         raise ValueError("give labels and original_labels, or neither")
-    own, others = (
-        np.zeros(len(rows)) if given is None else np.asarray(given)
-        for rows, given in ((new, labels), (original, original_labels))
-    )
-    if own.shape != (len(new),) or others.shape != (len(original),):
+    new_labels = np.zeros(len(new)) if labels is None else np.asarray(labels)
+    old_labels = np.zeros(len(original)) if labels is None else np.asarray(original_labels)
+    if new_labels.shape != (len(new),) or old_labels.shape != (len(original),):
         raise ValueError(
-            f"labels must be one a sample: {own.shape} and {others.shape} "
+            f"labels must be one a sample: {new_labels.shape} and {old_labels.shape} "
             f"for {len(new)} new and {len(original)} original samples"
         )
-    classes, counts = np.unique(own, return_counts=True)
-    if strange := sorted(set(classes.tolist()) - set(others.tolist())):
+    classes, counts = np.unique(new_labels, return_counts=True)
+    if strange := sorted(set(classes.tolist()) - set(old_labels.tolist())):
         raise ValueError(f"classes of the new data that the original data lacks: {strange}")
     cosines = []
     for c in classes:
-        pair = [new[own == c].mean(axis=0), original[others == c].mean(axis=0)]
-        lengths = [np.linalg.norm(mean) for mean in pair]
+        a, b = new[new_labels == c].mean(axis=0), original[old_labels == c].mean(axis=0)
+        lengths = np.linalg.norm(a), np.linalg.norm(b)
         if min(lengths) < 1e-12:
             raise ValueError(f"the vectors of class {c} cancel: their mean has no direction")
-        cosines.append(max(0.0, pair[0] @ pair[1] / (lengths[0] * lengths[1])))
+        cosines.append(max(0.0, a @ b / (lengths[0] * lengths[1])))
     return float(np.average(cosines, weights=counts))
 
 
@@ -285,19 +277,13 @@ def _neighbours(new: np.ndarray, original: np.ndarray, definition: str, k: int) 
         )
     radii = NearestNeighbors(n_neighbors=k).fit(centres).kneighbors()[0][:, -1] + _SLACK
     if definition == "coverage":
-        return float(
-            (
-                NearestNeighbors(n_neighbors=1).fit(points).kneighbors(centres)[0][:, 0] <= radii
-            ).mean()
-        )
-    balls = np.concatenate(
-        list(
-            pairwise_distances_chunked(
-                points,
-                centres,
-                reduce_func=lambda distances, start: (distances <= radii).sum(axis=1),
-                working_memory=64,
-            )
-        )
+        distances = NearestNeighbors(n_neighbors=1).fit(points).kneighbors(centres)[0][:, 0]
+        return float((distances <= radii).mean())
+    chunks = pairwise_distances_chunked(
+        points,
+        centres,
+        reduce_func=lambda distances, start: (distances <= radii).sum(axis=1),
+        working_memory=64,
     )
+    balls = np.concatenate(list(chunks))
     return float(balls.mean() / k if definition == "density" else (balls > 0).mean())

@@ -2,7 +2,7 @@
 
 Pure functions.
 
-- ``capital``: the e-processes themselves, what a bet on positive effects has become after each
+- ``capital``: the e-processes themselves, the capital of a bet on positive effects after each
   seed;
 - ``bounds``: the confidence sequences that they give when turned round;
 - ``verdicts``: the questions (a direction, all or some of several comparisons, equivalence) and

@@ -14,33 +14,31 @@ from functools import lru_cache
 
 import numpy as np
 
-from ddiv.evidence.capital import MOST_SEEDS, Method, log_capital, sign_log_capital
+from ddiv.evidence.capital import MOST_SEEDS, Array, Method, log_capital, sign_log_capital
 
 # Centres tried at once: few, as most scans end soon.
 CHUNK = 256
 
 
-def lower_bound(effects: np.ndarray, log_threshold: float, method: Method) -> float:
+def lower_bound(effects: Array, log_threshold: float, method: Method) -> float:
     """Below this every centre of `effects` (n,) is ruled out; -infinity where the seeds are too few
     for a bound.
 
     log_threshold: the log of the capital at which a centre is ruled out.
     """
-    return (
-        _sign_bound(effects, log_threshold)
-        if method == "sign"
-        else _scanned_bound(effects, log_threshold, method)
-    )
+    if method == "sign":
+        return _sign_bound(effects, log_threshold)
+    return _scanned_bound(effects, log_threshold, method)
 
 
-def upper_bound(effects: np.ndarray, log_threshold: float, method: Method) -> float:
+def upper_bound(effects: Array, log_threshold: float, method: Method) -> float:
     """Above this every centre of `effects` (n,) is ruled out; infinity where the seeds are too few
     for a bound.
     """
     return -lower_bound(-effects, log_threshold, method)
 
 
-def _sign_bound(effects: np.ndarray, log_threshold: float) -> float:
+def _sign_bound(effects: Array, log_threshold: float) -> float:
     """The largest, over t, of the k-th largest of the first t effects; k is the fewest wins of t
     that rule out.
     """
@@ -61,7 +59,7 @@ def _wins_needed(seeds: int, log_threshold: float) -> int:
     return int(reached.argmax()) if reached.any() else seeds + 1
 
 
-def _scanned_bound(effects: np.ndarray, log_threshold: float, method: Method) -> float:
+def _scanned_bound(effects: Array, log_threshold: float, method: Method) -> float:
     """The lower end of what is not ruled out, exact, for a capital that changes only at means of
     two effects.
 
@@ -75,7 +73,7 @@ def _scanned_bound(effects: np.ndarray, log_threshold: float, method: Method) ->
     return bound
 
 
-def _scan(effects: np.ndarray, start: float, log_threshold: float, method: Method) -> float:
+def _scan(effects: Array, start: float, log_threshold: float, method: Method) -> float:
     """The first centre from `start` on that is not ruled out, or the lower end of a stretch of such
     centres.
 
@@ -91,9 +89,8 @@ def _scan(effects: np.ndarray, start: float, log_threshold: float, method: Metho
     if start == -np.inf:
         points, ends = np.append(means[0] - beyond, points), np.append(-np.inf, ends)
     for at in range(0, len(points), CHUNK):
-        held = (log_capital(effects - points[at : at + CHUNK, None], method) < log_threshold).all(
-            axis=-1
-        )
+        capital = log_capital(effects - points[at : at + CHUNK, None], method)
+        held = (capital < log_threshold).all(axis=-1)
         if held.any():
             return float(ends[at + held.argmax()])
     raise AssertionError("a centre above all effects loses every bet, so it cannot be ruled out")

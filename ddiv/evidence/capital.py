@@ -40,13 +40,14 @@ effects of two values.
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 from scipy.special import bdtr, betaln
 
 Method = Literal["sign", "signed-rank"]
 METHODS: tuple[Method, ...] = get_args(Method)
+Array = np.ndarray[Any, np.dtype[Any]]
 
 SURE = 0.5
 STAKES = (0.5, 1.0, 2.0, 5.0)
@@ -55,7 +56,7 @@ STAKES = (0.5, 1.0, 2.0, 5.0)
 MOST_SEEDS = 500
 
 
-def log_capital(effects: np.ndarray, method: Method = "sign") -> np.ndarray:
+def log_capital(effects: Array, method: Method = "sign") -> Array:
     """The natural log of the capital after each seed, (..., n), of a bet that `effects` (..., n)
     are positive.
 
@@ -68,11 +69,13 @@ def log_capital(effects: np.ndarray, method: Method = "sign") -> np.ndarray:
     if not np.isfinite(values).all():
         missing = values.size - np.isfinite(values).sum()
         raise ValueError(
-            f"effects must be finite, {missing} of {values.size} are not: leave out seeds without one"
+            f"effects must be finite, {missing} of {values.size} are not: leave out seeds without "
+            "one"
         )
     if values.shape[-1] > MOST_SEEDS:
         raise ValueError(
-            f"at most {MOST_SEEDS} seeds, got {values.shape[-1]}: a fixed-n test serves as well there"
+            f"at most {MOST_SEEDS} seeds, got {values.shape[-1]}: a fixed-n test serves as well "
+            "there"
         )
     if method == "sign":
         return sign_log_capital((values > 0).cumsum(axis=-1), np.arange(1, values.shape[-1] + 1))
@@ -81,7 +84,7 @@ def log_capital(effects: np.ndarray, method: Method = "sign") -> np.ndarray:
     raise ValueError(f"the method is one of {', '.join(METHODS)}, got {method!r}")
 
 
-def sign_log_capital(wins: np.ndarray, seeds: np.ndarray) -> np.ndarray:
+def sign_log_capital(wins: Array, seeds: Array) -> Array:
     """The log of the sign bet's capital after `wins` positive effects of `seeds`; the two are
     broadcast.
     """
@@ -92,15 +95,14 @@ def sign_log_capital(wins: np.ndarray, seeds: np.ndarray) -> np.ndarray:
         + np.log(bdtr(wins, seeds + 1, 0.5))
     )
     sure = np.where(wins == seeds, seeds * np.log(2), -np.inf)
-    return np.logaddexp(np.log(SURE) + sure, np.log(1 - SURE) + spread)
+    total: Array = np.logaddexp(np.log(SURE) + sure, np.log(1 - SURE) + spread)
+    return total
 
 
-def _signed_rank(values: np.ndarray) -> np.ndarray:
+def _signed_rank(values: Array) -> Array:
     tilt = np.sign(values) * _rank_shares(np.abs(values))
-    sure = np.where(
-        (values < 0).cumsum(axis=-1) > 0, -np.inf, (values > 0).cumsum(axis=-1) * np.log(2)
-    )
-    total = np.log(SURE) + sure
+    lost, wins = (values < 0).cumsum(axis=-1) > 0, (values > 0).cumsum(axis=-1)
+    total: Array = np.log(SURE) + np.where(lost, -np.inf, wins * np.log(2))
     for stake in STAKES:
         # log(1 + tanh(a)) = log 2 - log(1 + exp(-2a)), 0 at a tie.
         path = (np.log(2) - np.logaddexp(0, -2 * stake * tilt)).cumsum(axis=-1)
@@ -108,12 +110,11 @@ def _signed_rank(values: np.ndarray) -> np.ndarray:
     return total
 
 
-def _rank_shares(sizes: np.ndarray) -> np.ndarray:
+def _rank_shares(sizes: Array) -> Array:
     """The mid-rank of each size among those up to it, over their number: (..., n) in (0, 1]."""
     shares = np.empty_like(sizes)
     for t in range(sizes.shape[-1]):
         past, now = sizes[..., :t], sizes[..., t, None]
-        shares[..., t] = (1 + (past < now).sum(axis=-1) + 0.5 * (past == now).sum(axis=-1)) / (
-            t + 1
-        )
+        smaller, equal = (past < now).sum(axis=-1), (past == now).sum(axis=-1)
+        shares[..., t] = (1 + smaller + 0.5 * equal) / (t + 1)
     return shares

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ddiv.evidence.capital import Array
 from ddiv.evidence.verdicts import Evidence, Verdict, checked_alpha
 
 
@@ -35,7 +36,7 @@ def product(evalues: Sequence[float]) -> float:
     that EVERY study shows the effect is their minimum instead. Raises ValueError as `average`, and
     on overflow.
     """
-    result = math.prod(_checked(evalues).tolist())
+    result: float = math.prod(_checked(evalues).tolist())
     if math.isinf(result):
         raise ValueError(
             "the product of these e-values exceeds the largest float: combine fewer of them"
@@ -46,29 +47,32 @@ def product(evalues: Sequence[float]) -> float:
 def over_studies(
     findings: Sequence[Evidence], alpha: float = 0.05, somewhere: bool = False
 ) -> tuple[Verdict, float, float]:
-    """The claim that an effect has its direction on EVERY study, from the evidence on each:
-    verdict, e_for, e_against.
+    """The claim that an effect has its direction on EVERY study: verdict, e_for, e_against.
 
-    Supported where each study supports it on its own (an intersection-union test: Berger,
-    Technometrics 1982), so `e_for` is the smallest of theirs. Contradicted where the mean of their
-    capitals against it reaches 1/alpha: it fails on some study, with the error kept at alpha
-    however the studies depend on each other. `somewhere`, the claim that it has it on at least ONE,
-    is judged in the same way with both sides exchanged. Raises ValueError on no studies.
+    `findings` are the evidence on each. Supported where each study supports it on its own (an
+    intersection-union test: Berger, Technometrics 1982), so `e_for` is the smallest of theirs.
+    Contradicted where the mean of their capitals against it reaches 1/alpha: it fails on some
+    study, with the error kept at alpha however the studies depend on each other. `somewhere`, the
+    claim that it has it on at least ONE, is judged in the same way with both sides exchanged.
+    Raises ValueError on no studies.
     """
     if not findings:
         raise ValueError("no study to combine")
-    sides = [
-        ("supported", [one.e_for for one in findings]),
-        ("contradicted", [one.e_against for one in findings]),
-    ]
-    (on_each, all_of_these), (on_any, any_of_these) = reversed(sides) if somewhere else sides
-    least, mean = min(all_of_these), average(any_of_these)
-    if all(one.verdict == on_each for one in findings):
+    # `on_each` is the verdict that every study has to reach, `on_any` the one by their mean.
+    on_each: Verdict = "contradicted" if somewhere else "supported"
+    on_any: Verdict = "supported" if somewhere else "contradicted"
+    capital = {
+        "supported": [evidence.e_for for evidence in findings],
+        "contradicted": [evidence.e_against for evidence in findings],
+    }
+    least, mean = min(capital[on_each]), average(capital[on_any])
+    verdict: Verdict = "inconclusive"
+    if all(evidence.verdict == on_each for evidence in findings):
         verdict = on_each
-    else:
-        # a capital that reaches the bar exactly falls short of it by rounding, as in ``verdicts``
-        verdict = on_any if mean * (1 + 1e-12) >= 1 / alpha else "inconclusive"
-    return verdict, *((mean, least) if somewhere else (least, mean))
+    # A capital that reaches the bar exactly falls short of it by rounding, as in ``verdicts``.
+    elif mean * (1 + 1e-12) >= 1 / alpha:
+        verdict = on_any
+    return (verdict, mean, least) if somewhere else (verdict, least, mean)
 
 
 def ebh(evalues: Sequence[float], alpha: float = 0.05) -> tuple[int, ...]:
@@ -89,7 +93,7 @@ def ebh(evalues: Sequence[float], alpha: float = 0.05) -> tuple[int, ...]:
     return tuple(sorted(order[: passed[-1] + 1].tolist())) if len(passed) else ()
 
 
-def _checked(evalues: Sequence[float]) -> np.ndarray:
+def _checked(evalues: Sequence[float]) -> Array:
     values = np.asarray(evalues, dtype=float)
     if values.ndim != 1 or not len(values):
         raise ValueError("a list of one or more e-values is needed")

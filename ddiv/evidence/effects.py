@@ -6,10 +6,13 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from ddiv.evidence.capital import Array
+
+RESAMPLES = 2000
+
 
 def trend(doses: Sequence[float], values: Sequence[float]) -> float:
-    """The least-squares slope of values over the RANK of their dose: the mean change a step of the
-    ladder.
+    """The least-squares slope of values over the RANK of their dose: the change a step of dose.
 
     Ranks, because doses are spaced by factors and a claim says no more than "rises with the dose".
     Raises ValueError where fewer than two doses are given.
@@ -23,7 +26,7 @@ def trend(doses: Sequence[float], values: Sequence[float]) -> float:
     return float(centred @ np.asarray(values, dtype=float) / (centred @ centred))
 
 
-def steps(arms: np.ndarray) -> np.ndarray:
+def steps(arms: Array) -> Array:
     """From each arm to the next, seed by seed: (k, n) outcomes in the claimed order, lowest first,
     to (k - 1, n).
 
@@ -37,7 +40,7 @@ def steps(arms: np.ndarray) -> np.ndarray:
     return np.diff(arms, axis=0)
 
 
-def rank_correlations(first: np.ndarray, second: np.ndarray, bar: float = 0.0) -> np.ndarray:
+def rank_correlations(first: Array, second: Array, bar: float = 0.0) -> Array:
     """Spearman's correlation over arms at each seed, less a bar: two outcomes (n, arms) to effects
     (n,).
 
@@ -51,12 +54,11 @@ def rank_correlations(first: np.ndarray, second: np.ndarray, bar: float = 0.0) -
     """
     from scipy.stats import rankdata  # half a second, and nobody else here needs it
 
-    return linear_correlations(
-        *(rankdata(outcome, axis=1) for outcome in _pair(first, second)), bar
-    )
+    ranks = [rankdata(outcome, axis=1) for outcome in _pair(first, second)]
+    return linear_correlations(ranks[0], ranks[1], bar)
 
 
-def linear_correlations(first: np.ndarray, second: np.ndarray, bar: float = 0.0) -> np.ndarray:
+def linear_correlations(first: Array, second: Array, bar: float = 0.0) -> Array:
     """Pearson's correlation over arms at each seed, less a bar; all else, errors too, as in
     `rank_correlations`.
     """
@@ -64,17 +66,19 @@ def linear_correlations(first: np.ndarray, second: np.ndarray, bar: float = 0.0)
     if not -1 < bar < 1:
         raise ValueError(f"a correlation's bar is between -1 and 1, got {bar}")
     centred = [outcome - outcome.mean(axis=1, keepdims=True) for outcome in pair]
-    norms = [np.sqrt((one**2).sum(axis=1)) for one in centred]
+    norms = [np.sqrt((outcome**2).sum(axis=1)) for outcome in centred]
     if not all(np.ptp(outcome, axis=1).all() for outcome in pair):
         raise ValueError(
-            "an outcome is equal in all arms of a seed, so it has no correlation: leave that seed out"
+            "an outcome is equal in all arms of a seed, so it has no correlation: leave that seed "
+            "out"
         )
     correlations = (centred[0] * centred[1]).sum(axis=1) / (norms[0] * norms[1])
     # A correlation that equals the bar but for round-off is a tie, at every seed where it comes up.
-    return np.round(correlations - bar, 12)
+    rounded: Array = np.round(correlations - bar, 12)
+    return rounded
 
 
-def _pair(first: np.ndarray, second: np.ndarray) -> list[np.ndarray]:
+def _pair(first: Array, second: Array) -> list[Array]:
     pair = [np.asarray(outcome, dtype=float) for outcome in (first, second)]
     if pair[0].shape != pair[1].shape or pair[0].ndim != 2 or pair[0].shape[1] < 3:
         raise ValueError(
@@ -86,10 +90,7 @@ def _pair(first: np.ndarray, second: np.ndarray) -> list[np.ndarray]:
     return pair
 
 
-RESAMPLES = 2000
-
-
-def last_share(shares: np.ndarray, differences: np.ndarray) -> tuple[float, float, float]:
+def last_share(shares: Array, differences: Array) -> tuple[float, float, float]:
     """The largest share at which the mean difference from share 0 is not negative, and its 95 %
     bootstrap interval.
 
@@ -101,34 +102,31 @@ def last_share(shares: np.ndarray, differences: np.ndarray) -> tuple[float, floa
     return _bootstrapped(_crossing, shares, differences)
 
 
-def best_share(shares: np.ndarray, curves: np.ndarray) -> tuple[float, float, float]:
-    """The share at which the mean curve is highest, and its 95 % bootstrap interval; arguments and
-    errors as `last_share`.
+def best_share(shares: Array, curves: Array) -> tuple[float, float, float]:
+    """The share at which the mean curve is highest, and its 95 % bootstrap interval.
+
+    Arguments and errors as in `last_share`.
     """
     return _bootstrapped(lambda shares, curve: float(shares[curve.argmax()]), shares, curves)
 
 
 def _bootstrapped(
-    place: Callable, shares: np.ndarray, curves: np.ndarray
+    place: Callable[[Array, Array], float], shares: Array, curves: Array
 ) -> tuple[float, float, float]:
     shares, table = np.asarray(shares, dtype=float), np.asarray(curves, dtype=float)
-    if (
-        table.ndim != 2
-        or shares.shape != table.shape[:1]
-        or not table.shape[1]
-        or not (np.diff(shares) > 0).all()
-    ):
+    fits = table.ndim == 2 and shares.shape == table.shape[:1] and table.shape[1]
+    if not fits or not (np.diff(shares) > 0).all():
         raise ValueError(
-            f"rising shares (k,) and differences (k, n) are needed, got {shares.shape} and {table.shape}"
+            f"rising shares (k,) and differences (k, n) are needed, got {shares.shape} and "
+            f"{table.shape}"
         )
     drawn = np.random.default_rng(0).integers(table.shape[1], size=(RESAMPLES, table.shape[1]))
-    low, high = np.percentile(
-        [place(shares, table[:, row].mean(axis=1)) for row in drawn], (2.5, 97.5)
-    )
+    resampled = [place(shares, table[:, row].mean(axis=1)) for row in drawn]
+    low, high = np.percentile(resampled, (2.5, 97.5))
     return place(shares, table.mean(axis=1)), float(low), float(high)
 
 
-def _crossing(shares: np.ndarray, curve: np.ndarray) -> float:
+def _crossing(shares: Array, curve: Array) -> float:
     """The last point at which a curve, linear between shares, is not negative; the first share
     where it never is.
     """

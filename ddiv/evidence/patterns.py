@@ -8,14 +8,16 @@ follow makes no likelier than 1/2.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 
 from ddiv.evidence.bounds import lower_bound, upper_bound
-from ddiv.evidence.capital import Method, log_capital
+from ddiv.evidence.capital import Array, Method, log_capital
 from ddiv.evidence.verdicts import (
+    Comparisons,
     Evidence,
+    PerSeed,
     checked_alpha,
     evidence_of,
     first_reached,
@@ -26,20 +28,19 @@ from ddiv.evidence.verdicts import (
 
 
 def opposed(
-    first: Sequence[float], second: Sequence[float], *, alpha: float = 0.05, method: Method = "sign"
+    first: PerSeed, second: PerSeed, *, alpha: float = 0.05, method: Method = "sign"
 ) -> Evidence:
-    """The claim that of two paired effects (n,) one rises and the other falls, whichever does
-    which.
+    """The claim that of two paired effects (n,) one rises and the other falls.
 
-    Each half of the capital is shared by two orientations, in which both comparisons must hold as
-    in `every`. Contradicted once both are known to go the same way. `effect`, `standardised`,
-    `interval` and `effects` are of minus the product of the two as a signed root, which has their
-    unit: positive where they oppose. Errors as `judge`.
+    It does not say which of them rises. Each half of the capital is shared by two orientations, in
+    which both comparisons must hold as in `every`. Contradicted once both are known to go the same
+    way. `effect`, `standardised`, `interval` and `effects` are of minus the product of the two as a
+    signed root, which has their unit: positive where they oppose. Errors as `judge`.
     """
     checked_alpha(alpha)
-    one, two = table_of([first, second])
-    apart, together = _apart(one, two, method), _apart(one, -two, method)
-    root = _root(one, two)
+    a, b = table_of([first, second])
+    apart, together = _apart(a, b, method), _apart(a, -b, method)
+    root = _root(a, b)
     return evidence_of(
         apart,
         together,
@@ -53,10 +54,11 @@ def opposed(
 
 
 def alike(
-    first: Sequence[float], second: Sequence[float], *, alpha: float = 0.05, method: Method = "sign"
+    first: PerSeed, second: PerSeed, *, alpha: float = 0.05, method: Method = "sign"
 ) -> Evidence:
-    """The claim that two paired effects (n,) both rise or both fall: that the first and minus the
-    second are `opposed`.
+    """The claim that two paired effects (n,) both rise or both fall.
+
+    It is the claim that the first and minus the second are `opposed`.
 
     Each has to be known to go that way by itself, so noise that they share does not make them
     alike. The effect shown is the signed root of their product, positive where they agree.
@@ -65,28 +67,28 @@ def alike(
 
 
 def somewhere_opposed(
-    first: np.ndarray, second: np.ndarray, *, alpha: float = 0.05, method: Method = "sign"
+    first: Comparisons, second: Comparisons, *, alpha: float = 0.05, method: Method = "sign"
 ) -> Evidence:
-    """The claim that in at least one of k pairs of paired effects, (k, n) and (k, n), the two
-    oppose in sign.
+    """The claim that at least one of k pairs of paired effects, (k, n) and (k, n), opposes in sign.
 
     Supported by a bet, at every seed, that the pair which opposed most often at the seeds before
     opposes again (of several the one that did so most steadily: pairs have units of their own, so
     their sizes say nothing): where no pair opposes at more than half of the seeds, no such choice
     gains on average. Nothing is staked at the first seed. Contradicted once each pair is known to
-    go the same way, as in `opposed`. What is shown is the signed root of minus the product of the
-    pair that opposes most. Errors as `judge`.
+    go the same way, as in `opposed`. The effect shown is the signed root of minus the product of
+    the pair that opposes most. Errors as `judge`.
     """
     checked_alpha(alpha)
-    one, two = table_of(first), table_of(second)
-    if one.shape != two.shape:
-        raise ValueError(f"pairs of effects (k, n) are needed, got {one.shape} and {two.shape}")
-    roots = _root(one, two)
-    log_for = (
-        log_capital(_followed(roots, _steadiness), method) if roots.shape[1] > 1 else np.zeros(0)
-    )
-    log_for = np.concatenate([[0.0], log_for])
-    same = np.array([_apart(a, -b, method) for a, b in zip(one, two)])
+    first, second = table_of(first), table_of(second)
+    if first.shape != second.shape:
+        shapes = f"{first.shape} and {second.shape}"
+        raise ValueError(f"pairs of effects (k, n) are needed, got {shapes}")
+    roots = _root(first, second)
+    log_for = np.zeros(1)
+    if roots.shape[1] > 1:
+        bets = log_capital(_followed(roots, _steadiness), method)
+        log_for = np.concatenate([log_for, bets])
+    same = np.array([_apart(a, -b, method) for a, b in zip(first, second)])
     at_against = first_reached(np.maximum.accumulate(same, axis=1).min(axis=0) >= log_bar(alpha))
     most = roots[_leader(roots, _steadiness)]
     return evidence_of(
@@ -101,7 +103,7 @@ def somewhere_opposed(
     )
 
 
-def peaked(curves: np.ndarray, *, alpha: float = 0.05, method: Method = "sign") -> Evidence:
+def peaked(curves: Comparisons, *, alpha: float = 0.05, method: Method = "sign") -> Evidence:
     """The claim that a curve over k rungs, (k, n), is higher at some rung inside than at both of
     its ends.
 
@@ -136,18 +138,22 @@ def peaked(curves: np.ndarray, *, alpha: float = 0.05, method: Method = "sign") 
     )
 
 
-def _apart(one: np.ndarray, two: np.ndarray, method: Method) -> np.ndarray:
+def _apart(first: Array, second: Array, method: Method) -> Array:
     """The log of the capital (n,) on the two going opposite ways, a half on each orientation."""
-    up, down = (log_capital(np.stack([sign * one, sign * two]), method) for sign in (1, -1))
-    return np.logaddexp(np.minimum(up[0], down[1]), np.minimum(down[0], up[1])) - math.log(2)
+    up, down = (log_capital(np.stack([sign * first, sign * second]), method) for sign in (1, -1))
+    either = np.logaddexp(np.minimum(up[0], down[1]), np.minimum(down[0], up[1]))
+    half: Array = either - math.log(2)
+    return half
 
 
-def _root(one: np.ndarray, two: np.ndarray) -> np.ndarray:
-    product = -one * two
-    return np.sign(product) * np.sqrt(np.abs(product))
+def _root(first: Array, second: Array) -> Array:
+    """Minus the product of two effects as a signed root: positive where they oppose."""
+    product = -first * second
+    root: Array = np.sign(product) * np.sqrt(np.abs(product))
+    return root
 
 
-def _followed(values: np.ndarray, among_equals: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+def _followed(values: Array, among_equals: Callable[[Array], Array]) -> Array:
     """At every seed but the first, the value in the row of (k, n) that led before it."""
     return np.array(
         [
@@ -157,18 +163,22 @@ def _followed(values: np.ndarray, among_equals: Callable[[np.ndarray], np.ndarra
     )
 
 
-def _leader(values: np.ndarray, among_equals: Callable[[np.ndarray], np.ndarray]) -> int:
-    """The row of (k, n) that is most often positive; of several that of the largest `among_equals`
-    (k,), then the first.
+def _leader(values: Array, among_equals: Callable[[Array], Array]) -> int:
+    """The row of (k, n) that is most often positive.
+
+    Of several rows the one with the largest `among_equals` (k,), then the first.
     """
     wins, rank = (values > 0).sum(axis=1), among_equals(values)
     return max(range(len(values)), key=lambda row: (wins[row], rank[row]))
 
 
-def _size(values: np.ndarray) -> np.ndarray:
-    return values.sum(axis=1)
+def _size(values: Array) -> Array:
+    total: Array = values.sum(axis=1)
+    return total
 
 
-def _steadiness(values: np.ndarray) -> np.ndarray:
+def _steadiness(values: Array) -> Array:
     """The mean of each row in units of its root mean square; 0 where all is 0."""
-    return values.mean(axis=1) / np.maximum(np.sqrt((values**2).mean(axis=1)), np.finfo(float).tiny)
+    size = np.sqrt((values**2).mean(axis=1))
+    steadiness: Array = values.mean(axis=1) / np.maximum(size, np.finfo(float).tiny)
+    return steadiness

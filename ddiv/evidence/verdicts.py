@@ -1,11 +1,10 @@
-"""Verdicts on per-seed effects that may be looked at after every seed, and by which more seeds may
-be decided.
+"""Verdicts on per-seed effects, valid after every seed and whatever decides on more seeds.
 
 Half of the capital bets for the claim and half against it. The claim is supported once the first
 half has reached 1/alpha, contradicted once the second has. Where there is no effect both bets are
 fair, so by Ville's inequality each verdict falls, at any time, with probability at most alpha/2,
 and any with at most alpha; the same bound holds on the edge of an equivalence margin, and where the
-claim is clearly false or true only one verdict can be wrong. What is assumed of effects is said in
+claim is clearly false or true only one verdict can be wrong. The assumptions on effects are in
 ``capital``, by method. The default is "sign", which alone holds for skewed effects.
 """
 
@@ -13,18 +12,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Literal
+from typing import Final, Literal, TypedDict
 
 import msgspec
 import numpy as np
 
 from ddiv.evidence.bounds import lower_bound, upper_bound
-from ddiv.evidence.capital import Method, log_capital
+from ddiv.evidence.capital import Array, Method, log_capital
 
 Verdict = Literal["supported", "contradicted", "inconclusive"]
 
-RISES = 1
-FALLS = -1
+RISES: Final = 1
+FALLS: Final = -1
+
+# Effects by seed, (n,); comparisons of several arms, a row each, (k, n).
+PerSeed = Sequence[float] | Array
+Comparisons = Sequence[PerSeed] | Array
 
 
 class Evidence(msgspec.Struct, frozen=True):
@@ -57,16 +60,12 @@ class Evidence(msgspec.Struct, frozen=True):
 
     @property
     def evalue(self) -> float:
-        """The e-value for the claim alone, as ``combine`` takes it: a bet with all of the capital."""
+        """The e-value for the claim alone, as ``combine`` takes it: all of the capital is bet."""
         return 2 * self.e_for
 
 
 def judge(
-    effects: Sequence[float],
-    direction: int = RISES,
-    *,
-    alpha: float = 0.05,
-    method: Method = "sign",
+    effects: PerSeed, direction: int = RISES, *, alpha: float = 0.05, method: Method = "sign"
 ) -> Evidence:
     """The claim that paired effects (n,) rise (RISES) or fall (FALLS), at total error `alpha`.
 
@@ -78,14 +77,13 @@ def judge(
 
 
 def every(
-    comparisons: Sequence[Sequence[float]],
+    comparisons: Comparisons,
     direction: int = RISES,
     *,
     alpha: float = 0.05,
     method: Method = "sign",
 ) -> Evidence:
-    """The claim that ALL comparisons (k, n) rise (fall): an ordering, or the largest of several
-    arms.
+    """The claim that ALL comparisons (k, n) rise (fall), as for an order or the largest of arms.
 
     Supported once each comparison has reached the bar on its own, without correction (an
     intersection-union test: Berger, Technometrics 1982); `e_for` is the smallest of theirs.
@@ -99,7 +97,7 @@ def every(
 
 
 def some(
-    comparisons: Sequence[Sequence[float]],
+    comparisons: Comparisons,
     direction: int = RISES,
     *,
     alpha: float = 0.05,
@@ -113,7 +111,7 @@ def some(
 
 
 def equivalent(
-    effects: Sequence[float], margin: float, *, alpha: float = 0.05, method: Method = "sign"
+    effects: PerSeed, margin: float, *, alpha: float = 0.05, method: Method = "sign"
 ) -> Evidence:
     """The claim that the centre of paired effects (n,) is within +- `margin`, which is in the
     outcome's unit.
@@ -132,9 +130,8 @@ def equivalent(
     )
 
 
-def several(
-    comparisons: Sequence[Sequence[float]], direction: int, alpha: float, method: Method
-) -> Evidence:
+def several(comparisons: Comparisons, direction: int, alpha: float, method: Method) -> Evidence:
+    """The evidence of `every`, with positional arguments."""
     checked_alpha(alpha)
     values = table_of(comparisons)
     signed = values * checked_direction(direction)
@@ -148,8 +145,8 @@ def several(
     return evidence_of(log_for, log_against, at_for, at_against, weakest, interval, alpha, method)
 
 
-def following_worst(signed: np.ndarray, method: Method) -> np.ndarray:
-    """The log of the capital (n,) of the bet that follows whichever comparison of (k, n) has gone
+def following_worst(signed: Array, method: Method) -> Array:
+    """The log of the capital (n,) of the bet that follows the comparison of (k, n) that has gone
     worst so far.
     """
     k, n = signed.shape
@@ -158,36 +155,33 @@ def following_worst(signed: np.ndarray, method: Method) -> np.ndarray:
     if n == 1:
         return np.zeros(1)
     wins, sums = (signed > 0).cumsum(axis=1), signed.cumsum(axis=1)
-    worst = [min(range(k), key=lambda row, t=t: (wins[row, t], sums[row, t])) for t in range(n - 1)]
+    standings = [list(zip(wins[:, t], sums[:, t])) for t in range(n - 1)]
+    worst = [rows.index(min(rows)) for rows in standings]
     return np.concatenate([[0.0], log_capital(-signed[worst, np.arange(1, n)], method)])
 
 
 def log_bar(alpha: float) -> float:
-    """The log of the capital that decides, less the rounding of a capital that reaches it exactly."""
+    """The log of the capital that decides, less the rounding of one that reaches it exactly."""
     return math.log(2 / alpha) - 1e-12
 
 
 def evidence_of(
-    log_for: np.ndarray,
-    log_against: np.ndarray,
+    log_for: Array,
+    log_against: Array,
     at_for: float,
     at_against: float,
-    effects: np.ndarray,
+    effects: Array,
     interval: tuple[float, float],
     alpha: float,
     method: Method,
 ) -> Evidence:
-    """The verdict that fell first: capitals (n,) after each seed, and the seeds at which they
+    """The verdict that fell first, from capitals (n,) after each seed and the seeds at which they
     decided (infinity: never).
     """
-    # Both at one seed takes several comparisons that turned round: nothing is decided then.
-    verdict: Verdict = (
-        "supported"
-        if at_for < at_against
-        else "contradicted"
-        if at_against < at_for
-        else "inconclusive"
-    )
+    # Both can fall at one seed only where several comparisons turned round: nothing is decided.
+    verdict: Verdict = "inconclusive"
+    if at_for != at_against:
+        verdict = "supported" if at_for < at_against else "contradicted"
     return Evidence(
         verdict=verdict,
         e_for=float(np.exp(log_for[-1]) / 2),
@@ -201,9 +195,10 @@ def evidence_of(
     )
 
 
-def interval_of(signed: np.ndarray, alpha: float, method: Method) -> tuple[float, float]:
-    """For the smallest centre of comparisons (k, n): its own lower bound will do, but every upper
-    bound must hold.
+def interval_of(signed: Array, alpha: float, method: Method) -> tuple[float, float]:
+    """The interval of the smallest centre of comparisons (k, n).
+
+    Its own lower bound will do, but every upper bound must hold.
     """
     bar, shared = log_bar(alpha), log_bar(alpha / len(signed))
     low = min(lower_bound(row, bar, method) for row in signed)
@@ -211,7 +206,16 @@ def interval_of(signed: np.ndarray, alpha: float, method: Method) -> tuple[float
     return min(low, high), max(low, high)
 
 
-def size_of(values: np.ndarray) -> dict:
+class Size(TypedDict):
+    """Fields of `Evidence` on how large effects are."""
+
+    effect: float
+    standardised: float | None
+    effects: tuple[float, ...]
+
+
+def size_of(values: Array) -> Size:
+    """How large the effects (n,) are."""
     spread = float(values.std(ddof=1)) if np.ptp(values) > 0 else None
     return {
         "effect": float(np.median(values)),
@@ -220,33 +224,41 @@ def size_of(values: np.ndarray) -> dict:
     }
 
 
+_REVERSE: dict[Verdict, Verdict] = {
+    "supported": "contradicted",
+    "contradicted": "supported",
+    "inconclusive": "inconclusive",
+}
+
+
 def reversed_claim(result: Evidence) -> Evidence:
-    verdict: Verdict = {"supported": "contradicted", "contradicted": "supported"}.get(
-        result.verdict, "inconclusive"
-    )
+    """The evidence on the claim's negation."""
     return msgspec.structs.replace(
-        result, verdict=verdict, e_for=result.e_against, e_against=result.e_for
+        result, verdict=_REVERSE[result.verdict], e_for=result.e_against, e_against=result.e_for
     )
 
 
-def first_reached(reached: np.ndarray) -> float:
+def first_reached(reached: Array) -> float:
     """The number of seeds at which something was first reached, infinity if never."""
     return float(reached.argmax() + 1) if reached.any() else math.inf
 
 
-def table_of(comparisons: Sequence[Sequence[float]]) -> np.ndarray:
+def table_of(comparisons: Comparisons) -> Array:
+    """Comparisons as an array (k, n). Raises ValueError on other shapes and where it is empty."""
     try:
         values = np.asarray(comparisons, dtype=float)
     except ValueError as error:
         raise ValueError("comparisons must be rows of numbers over the same seeds") from error
     if values.ndim != 2 or not values.size:
         raise ValueError(
-            f"evidence needs one effect a seed and at least one seed, got the shape {values.shape[1:]}"
+            "evidence needs one effect a seed and at least one seed, got the shape "
+            f"{values.shape[1:]}"
         )
     return values
 
 
 def checked_direction(direction: int) -> int:
+    """The direction. Raises ValueError on one that is neither RISES nor FALLS."""
     if direction not in (RISES, FALLS):
         raise ValueError(f"a direction is RISES or FALLS, got {direction!r}")
     return direction

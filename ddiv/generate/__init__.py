@@ -1,5 +1,6 @@
-"""Generators of synthetic data: trained on a study's own images or texts, or large models that
-others trained.
+"""Generators of synthetic data.
+
+Some are trained on a study's own images or texts, others are large models that others trained.
 
 - ``flow``: a small class-conditional flow-matching model of images, trained and sampled here;
 - ``stable_diffusion``: the paper's generator through diffusers, with ``prompts`` and an image
@@ -7,10 +8,11 @@ others trained.
 - ``ngram``: a class-conditional n-gram model of texts (``kneser_ney``), trained and sampled here;
 - ``openai_texts``: GPT-4o or any server of its protocol, with ``openai_prompts``, ``_client``,
   ``_cache`` and ``_cost``;
-- ``check``: what every generator's output goes through (texts: `ddiv.text.check`);
+- ``check``: the checks of every generator's output (of texts: `ddiv.text.check`);
 - ``quality``, ``text_quality``: how good samples are: a classifier's accuracy on them, their
   diversity, whether they copy;
 - ``jobs``: from a `GeneratorFit` or `Samples` job to a record.
 
-Importing this needs nothing; torch, diffusers and openai are imported by what needs them.
+Importing this folder imports nothing else: torch, diffusers and openai are imported by the files
+that need them.
 """

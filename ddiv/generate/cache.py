@@ -1,4 +1,4 @@
-"""Images that a slow generator has drawn, on disk, so that an interrupted run goes on where it was."""
+"""Images of a slow generator, on disk, so that an interrupted run goes on where it was."""
 
 from __future__ import annotations
 
@@ -23,11 +23,14 @@ def default_folder() -> Path:
 
 @dataclass(frozen=True)
 class ImageCache:
-    """PNG files by the SHA-256 of what an image was drawn from; written whole or not at all."""
+    """PNG files, each named by the SHA-256 of the values that its image was drawn from.
+
+    A file is written whole or not at all.
+    """
 
     folder: Path
 
-    def path(self, *drawn_from) -> Path:
+    def path(self, *drawn_from: object) -> Path:
         """The file of an image drawn from these values, which must be JSON-able."""
         digest = hashlib.sha256(msgspec.json.encode(drawn_from)).hexdigest()
         return self.folder / digest[:2] / f"{digest}.png"
@@ -35,13 +38,12 @@ class ImageCache:
     def get(self, path: Path) -> np.ndarray | bytes | None:
         """The image uint8 (h, w, 3), FLAGGED, or None where there is none that can be read."""
         try:
-            text = path.read_bytes()
-            return (
-                FLAGGED
-                if text == FLAGGED
-                else np.asarray(Image.open(io.BytesIO(text)).convert("RGB"))
-            )
-        except OSError:  # absent, or torn by a dying disk: it is drawn anew, with the same outcome
+            content = path.read_bytes()
+            if content == FLAGGED:
+                return FLAGGED
+            return np.asarray(Image.open(io.BytesIO(content)).convert("RGB"))
+        except OSError:
+            # The file is absent or damaged. Drawing the image again gives the same one.
             return None
 
     def put(self, path: Path, image: np.ndarray | bytes) -> None:

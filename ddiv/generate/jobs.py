@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from functools import partial
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -26,8 +27,7 @@ from ddiv.vectors import scored_on
 def fit(
     job: GeneratorFit, device: torch.device, progress: Progress, records: Mapping[Job, Record]
 ) -> Record:
-    """Train a generator on the real training data or, from round 2 on, on the samples of the round
-    before.
+    """Train a generator on the real data, from round 2 on on samples of the round before.
 
     Arrays: the weights. Facts: the loss curve. Raises BadSamples where a class has no example,
     TrialFailed as `flow.fit` does.
@@ -45,26 +45,25 @@ def fit(
     if isinstance(spec, NGram):
         from ddiv.generate import ngram
 
-        found = ngram.fit(inputs, labels, len(data.classes), spec, progress)
+        texts = inputs.tolist()
+        weights, losses = ngram.fit(texts, labels, len(data.classes), spec, progress)
     else:
         from ddiv.generate import flow
 
-        found = flow.fit(inputs, labels, len(data.classes), spec, device, progress)
-    return Record(
-        job, {"losses": found.losses, "provenance": provenance(device, started)}, found.weights
-    )
+        weights, losses = flow.fit(inputs, labels, len(data.classes), spec, device, progress)
+    facts = {"losses": losses, "provenance": provenance(device, started)}
+    return Record(job, facts, weights)
 
 
 def sample(
     job: Samples, device: torch.device, progress: Progress, records: Mapping[Job, Record]
 ) -> Record:
-    """Draw an example for each training example of the data, of the same class and in the same
-    order.
+    """Draw an example for each training example, of the same class and in the same order.
 
     Arrays: `images` uint8 (n, 3, h, h) or packed texts (`ddiv.text.pack`), and `labels` int32 (n,).
     Facts: `quality` (`ddiv.generate.quality`, `text_quality`) and, from a model that others
-    trained, `generator`. Raises BadSamples on unusable samples, and what `stable_diffusion.sample`
-    and `openai_texts.sample` raise.
+    trained, `generator`. Raises BadSamples on unusable samples, and the errors of
+    `stable_diffusion.sample` and `openai_texts.sample`.
     """
     started = time.time()
     data = load(job.data)
@@ -81,10 +80,11 @@ def _images(
     device: torch.device,
     progress: Progress,
     records: Mapping[Job, Record],
-) -> tuple[dict, dict]:
+) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     from ddiv.generate.quality import quality
 
-    side, facts = data.inputs.shape[-1], {}
+    side = data.inputs.shape[-1]
+    facts: dict[str, Any] = {}
     match job.generator:
         case StableDiffusion():
             from ddiv.generate import stable_diffusion
@@ -109,9 +109,8 @@ def _images(
             )
     images = checked(images, len(labels), side)
     # The shipped model judges every study's samples, so that qualities can be compared.
-    facts["quality"] = quality(
-        images, labels, data, clip_model(Clip(embedded_weights())).to(device), scored_on(device)
-    )
+    judge = clip_model(Clip(embedded_weights())).to(device)
+    facts["quality"] = quality(images, labels, data, judge, scored_on(device))
     return {"images": images, "labels": labels}, facts
 
 
@@ -122,26 +121,25 @@ def _texts(
     device: torch.device,
     progress: Progress,
     records: Mapping[Job, Record],
-) -> tuple[dict, dict]:
+) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     from ddiv.generate.text_quality import quality
     from ddiv.models.bert import embed
-    from ddiv.text.check import checked
+    from ddiv.text.check import checked_texts
     from ddiv.text.pack import pack
 
-    real, facts = (data.inputs, data.labels), {}
+    facts: dict[str, Any] = {}
     match job.generator:
         case OpenAI():
             from ddiv.generate import openai_texts
 
-            # Public complaints may be among what the model was trained on: it is not to repeat test
-            # texts either.
+            # The model may have been trained on public complaints, so it may know test texts, too.
             known = [text for texts, _ in data.tests.values() for text in texts]
             texts, facts["generator"] = openai_texts.sample(
                 job.generator,
                 job.setting,
                 data.classes,
                 labels,
-                real,
+                (data.inputs, data.labels),
                 job.seed,
                 progress,
                 known=known,
@@ -150,15 +148,11 @@ def _texts(
             from ddiv.generate import ngram
 
             (fitted,) = requires(job)
+            examples = data.inputs.tolist(), data.labels
             texts = ngram.sample(
-                records[fitted].arrays, job.setting, labels, real, job.seed, progress
+                records[fitted].arrays, job.setting, labels, examples, job.seed, progress
             )
-    texts = checked(texts, len(labels))
-    facts["quality"] = quality(
-        texts,
-        labels,
-        data,
-        partial(embed, Bert(embedded_weights("bert")), device=device),
-        scored_on(device),
-    )
+    texts = checked_texts(texts, len(labels))
+    judge = partial(embed, Bert(embedded_weights("bert")), device=device)
+    facts["quality"] = quality(texts, labels, data, judge, scored_on(device))
     return pack(texts) | {"labels": labels}, facts

@@ -6,6 +6,7 @@ import hashlib
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -19,22 +20,22 @@ def default_folder() -> Path:
 
 
 class _Kept(msgspec.Struct):
-    request: dict
+    request: dict[str, Any]
     answer: str
 
 
 @dataclass(frozen=True)
 class AnswerCache:
-    """JSON files by the SHA-256 of a server's address and a request's body, each with request and
-    answer; whole or absent.
+    """JSON files, each with a request and its answer; a file is whole or absent.
 
-    The address is in the name because a local server may call its model as it likes: what it wrote
-    must never pass for another's.
+    A file's name is the SHA-256 of the server's address and the request's body. The address is part
+    of it because a local server may give its model any name, and its answers must never pass for
+    another server's.
     """
 
     folder: Path
 
-    def path(self, base_url: str, body: dict) -> Path:
+    def path(self, base_url: str, body: dict[str, Any]) -> Path:
         """The file of the answer to this body from this server."""
         digest = hashlib.sha256(msgspec.json.encode((base_url, body), order="sorted")).hexdigest()
         return self.folder / digest[:2] / f"{digest}.json"
@@ -44,10 +45,10 @@ class AnswerCache:
         try:
             return msgspec.json.decode(path.read_bytes(), type=_Kept).answer
         except (OSError, msgspec.DecodeError):
-            # absent, or torn by a dying disk: it is asked for anew
+            # The file is absent or damaged, so the answer is asked for again.
             return None
 
-    def put(self, path: Path, body: dict, answer: str) -> None:
+    def put(self, path: Path, body: dict[str, Any], answer: str) -> None:
         """Keep an answer. Raises TrialFailed where the folder cannot be written."""
         try:
             write_atomically(path, msgspec.json.encode(_Kept(body, answer)))
@@ -55,7 +56,7 @@ class AnswerCache:
             raise self._unwritable(error) from error
 
     def check_writable(self) -> None:
-        """Raise TrialFailed before anything is paid for, rather than with the first answer in hand."""
+        """Raise TrialFailed where the folder cannot be written, before anything is paid for."""
         probe = self.folder / f"probe.{uuid.uuid4().hex[:8]}"
         try:
             write_atomically(probe, b"x")
@@ -65,6 +66,6 @@ class AnswerCache:
 
     def _unwritable(self, error: OSError) -> TrialFailed:
         return TrialFailed(
-            f"the folder of paid answers {self.folder} cannot be written: {error.strerror or error}. Free "
-            "some space, or name another folder in DDIV_TEXTS"
+            f"the folder of paid answers {self.folder} cannot be written: "
+            f"{error.strerror or error}. Free some space, or name another folder in DDIV_TEXTS"
         )

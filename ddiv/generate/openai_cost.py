@@ -1,15 +1,14 @@
-"""What answers of OpenAI's models cost: an estimate before anything is asked, the sum of what was
-used afterwards.
-"""
+"""What answers of OpenAI's models cost: an estimate beforehand, and the sum afterwards."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 
-# US dollars for a million tokens of prompt and of answer, standard tier, as
-# platform.openai.com/docs/pricing has them.
+# US dollars for a million tokens of prompt and of answer, standard tier, from
+# platform.openai.com/docs/pricing.
 PRICES_OF = "2026-11-22"
 PRICES = {
     "gpt-4o": (2.50, 10.00),
@@ -25,8 +24,9 @@ CHARACTERS_PER_TOKEN = 4  # of English; OpenAI's own rule of thumb, no tokeniser
 
 
 class Cost(msgspec.Struct, frozen=True):
-    """Requests, their tokens, and US dollars at the prices of PRICES_OF; `dollars` is None for a
-    model without a price.
+    """Requests, their tokens, and US dollars at the prices of PRICES_OF.
+
+    `dollars` is None for a model without a price.
     """
 
     requests: int
@@ -36,7 +36,7 @@ class Cost(msgspec.Struct, frozen=True):
 
     @classmethod
     def of(cls, model: str, requests: int, prompt_tokens: int, completion_tokens: int) -> Cost:
-        """The cost of so many tokens of a model, in dollars where `PRICES` has it."""
+        """The cost of these tokens of a model, in dollars where `PRICES` has the model."""
         if model not in PRICES:
             return cls(requests, prompt_tokens, completion_tokens, None)
         prompt, completion = PRICES[model]
@@ -45,34 +45,30 @@ class Cost(msgspec.Struct, frozen=True):
 
     @property
     def label(self) -> str:
-        price = (
-            f"${self.dollars:.2f} at the prices of {PRICES_OF}"
-            if self.dollars is not None
-            else "no price is known"
-        )
+        price = "no price is known"
+        if self.dollars is not None:
+            price = f"${self.dollars:.2f} at the prices of {PRICES_OF}"
         return (
-            f"{self.requests:,} requests, {self.prompt_tokens:,} tokens of prompts and {self.completion_tokens:,} of "
-            f"answers ({price})"
+            f"{self.requests:,} requests, {self.prompt_tokens:,} tokens of prompts and "
+            f"{self.completion_tokens:,} of answers ({price})"
         )
 
 
 def expected(
     model: str,
-    bodies: Sequence[dict],
+    bodies: Sequence[dict[str, Any]],
     counts: Sequence[int],
     text_characters: float,
     item_tokens: int,
 ) -> Cost:
-    """The estimated cost of requests that ask for `counts` texts each, of `text_characters`
-    characters on average.
+    """The estimated cost of requests, each for one of `counts` texts.
 
-    `item_tokens` is what an answer holds beside each text. Retries and answers that must be asked
-    for again are not in it.
+    Texts have `text_characters` characters on average. `item_tokens` is the number of tokens beside
+    each text in an answer. Retries and answers that must be asked for again are not counted.
     """
-    prompt = sum(
+    characters = sum(
         len(msgspec.json.encode([body["messages"], body["response_format"]])) for body in bodies
     )
-    each = text_characters / CHARACTERS_PER_TOKEN + item_tokens
-    return Cost.of(
-        model, len(bodies), round(prompt / CHARACTERS_PER_TOKEN), round(sum(counts) * each)
-    )
+    tokens_of_a_text = text_characters / CHARACTERS_PER_TOKEN + item_tokens
+    prompt, answers = characters / CHARACTERS_PER_TOKEN, sum(counts) * tokens_of_a_text
+    return Cost.of(model, len(bodies), round(prompt), round(answers))

@@ -1,9 +1,10 @@
-"""What a chat model is asked for new texts of a class, and what its answers say."""
+"""Requests to a chat model for new texts of a class, and the reading of its answers."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 import numpy as np
@@ -12,32 +13,47 @@ from ddiv.draws import stream
 from ddiv.generate.openai_cost import CHARACTERS_PER_TOKEN
 from ddiv.source import OpenAI, Setting
 
-# v2 does not print its prompts; these are ours. {count}, {kind}, {words} and {shown} are filled in.
+# v2 does not print its prompts; these are ours. {count} and {shown} are filled in.
 TASKS = {
-    "additional": "Write {count} additional, new texts of this category. Each tells of another case: let them differ from "
-    "the examples and from one another in what happened, in whom it concerns, amounts, dates, wording, tone "
-    "and length.",
-    "variations": "Write {count} variations of the examples, taking the {shown} examples in turn. Each keeps what its "
-    "example reports and its tone, and says it in other words, with other names, amounts and dates.",
+    "additional": (
+        "Write {count} additional, new texts of this category. Each tells of another case: let "
+        "them differ from the examples and from one another in what happened, in whom it concerns, "
+        "amounts, dates, wording, tone and length."
+    ),
+    "variations": (
+        "Write {count} variations of the examples, taking the {shown} examples in turn. Each keeps "
+        "what its example reports and its tone, and says it in other words, with other names, "
+        "amounts and dates."
+    ),
 }
+_INSTRUCTION = (
+    "You write realistic texts of one kind: {kind}. They train a classifier of texts into the "
+    "categories {categories}. You give each text with the category of this list that it fits best."
+)
+_DEMAND = (
+    "Real examples of the category {category}, as a JSON list ({cut} marks where one was cut):\n"
+    "{examples}\n\n{task} Keep to the language, the format and the degree of care of the examples. "
+    "Write whole texts of at most {words} words, without titles, numbers or remarks."
+)
 CUT = " [...]"
 ITEM_TOKENS = 24  # JSON's punctuation and the category beside a text, in an answer
 
 
-class Request(NamedTuple):
-    """One request: the class (a number) and how many texts it asks for, and its body as it is sent."""
+@dataclass(frozen=True)
+class Request:
+    """One request: the number of the class, the number of texts, and the body as it is sent."""
 
     label: int
     count: int
-    body: dict
+    body: dict[str, Any]
 
 
 class Reading(NamedTuple):
-    """An answer: its texts that have the class asked for, how many had another one, and the tokens
-    it cost.
+    """An answer to a request.
 
-    `kind` is "usable" wherever there was a list of texts to read. `tokens` is None where the server
-    does not tell.
+    `kind` is "usable" where there was a list of texts to read. `texts` are the texts of the class
+    asked for, `misclassed` is the number of those of another class. `tokens` are those of prompt
+    and answer, None where the server does not tell.
     """
 
     kind: Literal["usable", "refused", "truncated", "malformed"]
@@ -57,12 +73,11 @@ def request(
     count: int,
     seed: int,
 ) -> Request:
-    """The `draw`-th request for texts of a class, whose real training texts are `own`; asks for
-    `count` texts.
+    """The `draw`-th request for texts of a class; it asks for `count` texts.
 
-    All of it follows from the arguments: neither other classes nor the order of answers matter.
-    Examples are taken from the class's texts in a random order, so that every one has been shown
-    before any is shown again.
+    `own` are the real training texts of the class. The request follows from the arguments alone:
+    neither other classes nor the order of answers matter. Examples are taken from the class's texts
+    in a random order, and each is shown once before any is shown again.
     """
     name = classes[label]
     shown = [
@@ -70,21 +85,19 @@ def request(
         for text in _examples(own, spec.examples, draw, stream(seed, f"openai/{name}"))
     ]
     words = spec.max_tokens * 2 // 3  # a token is about 3/4 of an English word
-    task = TASKS[setting.variant].format(count=count, shown=len(shown))
-    body = {
+    demand = _DEMAND.format(
+        category=_json(name),
+        cut=CUT.strip(),
+        examples=_json(shown),
+        task=TASKS[setting.variant].format(count=count, shown=len(shown)),
+        words=words,
+    )
+    instruction = _INSTRUCTION.format(kind=spec.kind, categories=_json(list(classes)))
+    body: dict[str, Any] = {
         "model": spec.model,
         "messages": [
-            {
-                "role": "system",
-                "content": f"You write realistic texts of one kind: {spec.kind}. They train a classifier of texts into the categories "
-                f"{_json(list(classes))}. You give each text with the category of this list that it fits best.",
-            },
-            {
-                "role": "user",
-                "content": f"Real examples of the category {_json(name)}, as a JSON list ({CUT.strip()} marks where one was cut):\n"
-                f"{_json(shown)}\n\n{task} Keep to the language, the format and the degree of care of the examples. Write "
-                f"whole texts of at most {words} words, without titles, numbers or remarks.",
-            },
+            {"role": "system", "content": instruction},
+            {"role": "user", "content": demand},
         ],
         "response_format": {
             "type": "json_schema",
@@ -101,31 +114,31 @@ def request(
 
 
 def read(answer: str, asked: Request, classes: Sequence[str]) -> Reading:
-    """What a server's answer (the body of a chat completion) holds for the request that it answers."""
+    """Read a server's answer, the body of a chat completion, to the request `asked`."""
     try:
         completion = msgspec.json.decode(answer, type=_Completion)
         choice = completion.choices[0]
     except (msgspec.DecodeError, IndexError):
         return Reading("malformed")
     usage = completion.usage
-    told = {
-        "tokens": usage and (usage.prompt_tokens, usage.completion_tokens),
-        "model": completion.model or "",
-    }
+    reading = Reading(
+        "usable",
+        tokens=(usage.prompt_tokens, usage.completion_tokens) if usage else None,
+        model=completion.model or "",
+    )
     if choice.message.refusal or choice.finish_reason == "content_filter":
-        return Reading("refused", **told)
+        return reading._replace(kind="refused")
     if choice.finish_reason == "length":
-        return Reading("truncated", **told)
+        return reading._replace(kind="truncated")
     try:
-        items = msgspec.json.decode(choice.message.content or "", type=_Content).texts[
-            : asked.count
-        ]
+        content = msgspec.json.decode(choice.message.content or "", type=_Content)
     except msgspec.DecodeError:
-        return Reading("malformed", **told)
+        return reading._replace(kind="malformed")
+    items = content.texts[: asked.count]
     if any(item.category not in classes for item in items):
-        return Reading("malformed", **told)
-    fitting = tuple(item.text.strip() for item in items if item.category == classes[asked.label])
-    return Reading("usable", fitting, len(items) - len(fitting), **told)
+        return reading._replace(kind="malformed")
+    texts = tuple(item.text.strip() for item in items if item.category == classes[asked.label])
+    return reading._replace(texts=texts, misclassed=len(items) - len(texts))
 
 
 class _Usage(msgspec.Struct):
@@ -158,7 +171,7 @@ class _Content(msgspec.Struct):
     texts: list[_Item]
 
 
-def _schema(classes: Sequence[str]) -> dict:
+def _schema(classes: Sequence[str]) -> dict[str, Any]:
     item = {
         "type": "object",
         "additionalProperties": False,
@@ -177,8 +190,9 @@ def _schema(classes: Sequence[str]) -> dict:
 
 
 def _examples(own: Sequence[str], count: int, draw: int, seed: int) -> list[str]:
-    passed, window = divmod(draw, max(1, len(own) // count))
-    order = np.random.default_rng((seed, passed)).permutation(len(own))
+    """The examples of the `draw`-th request: each pass shows all texts, in an order of its own."""
+    number, window = divmod(draw, max(1, len(own) // count))
+    order = np.random.default_rng((seed, number)).permutation(len(own))
     return [own[place] for place in order[window * count : (window + 1) * count]]
 
 
@@ -188,7 +202,7 @@ def _shortened(text: str, characters: int) -> str:
     return text[:characters].rsplit(maxsplit=1)[0] + CUT
 
 
-def _json(value) -> str:
+def _json(value: object) -> str:
     return msgspec.json.encode(value).decode()
 
 

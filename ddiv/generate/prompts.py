@@ -1,4 +1,4 @@
-"""Prompts and picture sizes for Stable Diffusion, drawn at random for each image (v1 section 3.4)."""
+"""Prompts and picture sizes for Stable Diffusion, drawn for each image (v1 section 3.4)."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ class Request(NamedTuple):
 
 
 def request(class_name: str, ordinal: int, seed: int, spec: StableDiffusion) -> Request:
-    """The request for the `ordinal`-th image of a class: format, size and noise all follow from the
-    arguments.
+    """The request for the `ordinal`-th image of a class.
 
-    Sizes are multiples of 8 within the spec's ranges, both ends included. The image's seed is its
-    own, so that neither the batch it is drawn in nor the other classes matter.
+    Format, size and noise follow from the arguments alone. Sizes are multiples of 8 within the
+    spec's ranges, both ends included. Each image has a seed of its own, so that neither its batch
+    nor the other classes matter.
     """
-    own = stream(seed, f"stable diffusion/{class_name}/{ordinal}")
-    rng = np.random.default_rng(own)
+    own_seed = stream(seed, f"stable diffusion/{class_name}/{ordinal}")
+    rng = np.random.default_rng(own_seed)
     text = FORMATS[rng.integers(len(FORMATS))].format(class_name.replace("_", " "))
-    return Request(text, _size(rng, spec.heights), _size(rng, spec.widths), own)
+    return Request(text, _size(rng, spec.heights), _size(rng, spec.widths), own_seed)
 
 
 def _size(rng: np.random.Generator, ends: tuple[int, int]) -> int:

@@ -1,7 +1,6 @@
-"""How good generated texts are: a classifier's accuracy on them, their diversity, and whether they
-copy.
+"""How good generated texts are: accuracy on them, their diversity, and whether they copy.
 
-What `ddiv.generate.quality` says of images, in the embedding space, and copying by the words
+The numbers are those of `ddiv.generate.quality` in the embedding space, and copying by the words
 themselves.
 """
 
@@ -25,19 +24,15 @@ WORD = re.compile(r"\w+")
 def quality(
     samples: np.ndarray, labels: np.ndarray, data: Dataset, embed: Embed, device: Any = "auto"
 ) -> dict[str, dict[str, float]]:
-    """Accuracy, Vendi Score and distances of texts (m,) with labels (m,); `embed` makes float (n,
-    d) of texts (n,).
+    """The quality of texts (m,) with labels (m,); `embed` makes vectors float (n, d) of texts (n,).
 
-    "accuracy", "vendi/embedding" (on `device`) and "nearest/embedding" as
-    `ddiv.generate.quality.quality` describes them. "copied": the share of samples, and of held-out
-    test texts ("real"), of which a run of more than half the words stands in a training text;
-    letters' case, punctuation and white space don't count.
+    "accuracy", "vendi/embedding" (computed on `device`) and "nearest/embedding" are as
+    `ddiv.generate.quality.quality` describes them. "copied" is the share of copies (`copied`) among
+    the samples, and among held-out test texts ("real").
     """
     tests, truth = next(iter(data.tests.values()))
-    embedded = {
-        name: embed(texts)
-        for name, texts in {"samples": samples, "training": data.inputs, "test": tests}.items()
-    }
+    texts = {"samples": samples, "training": data.inputs, "test": tests}
+    embedded = {name: embed(part) for name, part in texts.items()}
     rng = np.random.default_rng(0)
     n = min(len(samples), len(data.inputs))
     scored = {
@@ -59,13 +54,13 @@ def quality(
     }
 
 
-def copied(texts: Sequence[str], training: Sequence[str]) -> float:
-    """The share of texts (m,), m >= 1, of which a run of more than half the words stands in one of
-    the training texts.
+def copied(texts: Sequence[str] | np.ndarray, training: Sequence[str] | np.ndarray) -> float:
+    """The share of texts (m,), m >= 1, that copy one of the training texts.
 
-    Exact: runs of 1, 2, 4 ... words are numbered so that equal ones have equal numbers (Karp,
-    Miller and Rosenberg 1972); a run of any length is the pair of the two that begin and end it. A
-    text without a word is no copy.
+    A text is a copy if more than half of its words, in a row, stand in a training text. Case,
+    punctuation and white space don't count. A text without a word is no copy. The result is exact:
+    runs of 1, 2, 4 ... words are numbered so that equal runs have equal numbers (Karp, Miller and
+    Rosenberg 1972), and a run of any length is the pair of the two runs that begin and end it.
     """
     split = [WORD.findall(text.casefold()) for text in (*training, *texts)]
     lengths = np.array([len(words) for words in split])
@@ -77,23 +72,24 @@ def copied(texts: Sequence[str], training: Sequence[str]) -> float:
         np.array([word for words in split for word in words], dtype=str), return_inverse=True
     )
     wanted, power = lengths // 2 + 1, 1
-    found = np.zeros(len(split), dtype=bool)
+    copies = np.zeros(len(split), dtype=bool)
     for length in np.unique(wanted[len(training) :]):
         while 2 * power <= length:
             runs = _paired(runs, power)
             power *= 2
         whole = np.flatnonzero(left >= length)
         run = _paired(runs, length - power)[whole]
-        theirs = owner[whole]
-        known = run[theirs < len(training)]
-        asked = (theirs >= len(training)) & (wanted[theirs] == length)
-        found[theirs[asked][np.isin(run[asked], known)]] = True
-    return float(np.mean(found[len(training) :]))
+        text = owner[whole]
+        known = run[text < len(training)]
+        asked = (text >= len(training)) & (wanted[text] == length)
+        copies[text[asked][np.isin(run[asked], known)]] = True
+    return float(np.mean(copies[len(training) :]))
 
 
 def _paired(runs: np.ndarray, apart: int) -> np.ndarray:
-    """Numbers of the pairs of each run and the one that begins `apart` words later; meaningless
-    where a text ends before.
+    """Numbers of the pairs of each run and the run that begins `apart` words later.
+
+    They mean nothing where a text ends before.
     """
     pairs = runs * (runs.max(initial=0) + 1) + np.roll(runs, -apart)
     return np.unique(pairs, return_inverse=True)[1]

@@ -27,7 +27,6 @@ def provenance_path(weights: Path) -> Path:
 
 
 def embedded_weights(model: Shipped = "vit") -> str:
-    """The SHA-256 of the shipped checkpoint, as its provenance has it: the name of the weights in a
-    spec.
-    """
-    return json.loads(provenance_path(weights_path(model)).read_text())["sha256"]
+    """The SHA-256 of the shipped checkpoint by its provenance; specs name weights by it."""
+    digest: str = json.loads(provenance_path(weights_path(model)).read_text())["sha256"]
+    return digest

@@ -1,5 +1,6 @@
-"""BERT as an encoder of texts, ddiv's own small one and real checkpoints alike
-(`ddiv.models.bert_files` finds them).
+"""BERT as an encoder of texts: ddiv's own small one, and real checkpoints.
+
+`ddiv.models.bert_files` finds their weights.
 """
 
 from __future__ import annotations
@@ -7,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import torch
@@ -18,66 +19,68 @@ from ddiv.study import Bert
 
 if TYPE_CHECKING:
     from transformers import BertModel, PreTrainedTokenizerBase
+    from transformers.modeling_outputs import BaseModelOutputWithPoolingAndCrossAttentions
 
 
 class BertEncoder(nn.Module):
-    """Ids int64 (n, L) as `tokenise` makes them, 0 = padding on the right, to BERT's pooled output
-    (n, width).
+    """BERT from ids int64 (n, L), as `tokenise` makes them, to its pooled output (n, width).
 
-    That is tanh of a linear map of the first token's last state, which
-    BertForSequenceClassification classifies (Devlin et al. 2019). Columns that are padding
-    throughout the batch are cut off before anything is computed.
+    The pooled output is tanh of a linear map of the first token's last state;
+    BertForSequenceClassification classifies it (Devlin et al. 2019). Id 0 is padding, on the right.
+    Columns that are padding in the whole batch are cut off before anything is computed.
     """
 
-    def __init__(self, bert: BertModel, pad: int = 0):
+    def __init__(self, bert: BertModel, pad: int = 0) -> None:
         super().__init__()
         self.bert = bert
         self.pad = pad
-        self.width = bert.config.hidden_size
+        self.width: int = bert.config.hidden_size
 
     def forward(self, ids: Tensor) -> Tensor:
-        return self._outputs(ids)[0].pooler_output
+        outputs, _ = self._outputs(ids)
+        return cast(Tensor, outputs.pooler_output)
 
     def mean_state(self, ids: Tensor) -> Tensor:
-        """The mean (n, width) of the last states over a text's tokens: the pooling of Reimers and
-        Gurevych (2019).
-        """
+        """The mean (n, width) of a text's last states (Reimers and Gurevych 2019)."""
         outputs, present = self._outputs(ids)
-        weights = present[:, :, None].to(outputs.last_hidden_state.dtype)
-        return (outputs.last_hidden_state * weights).sum(1) / weights.sum(1)
+        states = cast(Tensor, outputs.last_hidden_state)
+        weights = present[:, :, None].to(states.dtype)
+        return (states * weights).sum(1) / weights.sum(1)
 
-    def _outputs(self, ids: Tensor):
+    def _outputs(self, ids: Tensor) -> tuple[BaseModelOutputWithPoolingAndCrossAttentions, Tensor]:
+        """BERT's outputs, and where tokens are, bool (n, longest)."""
         present = ids != 0
         longest = int(present.any(0).nonzero()[-1]) + 1
         ids, present = ids[:, :longest], present[:, :longest]
-        return self.bert(
-            input_ids=_exchanged(ids, self.pad), attention_mask=present.long()
-        ), present
+        outputs = self.bert(input_ids=_exchanged(ids, self.pad), attention_mask=present.long())
+        return outputs, present
 
     @property
     def hidden_dropouts(self) -> tuple[nn.Module, ...]:
-        """The modules whose output BERT's own `hidden_dropout_prob` drops: of the embeddings, and
-        of each layer's two parts.
+        """The modules on whose output BERT's own `hidden_dropout_prob` acts.
 
-        A forward hook on them sees the activations before the residual sum. They are called in
-        training and evaluation.
+        They are in the embeddings and in both parts of each layer. A forward hook on them sees the
+        activations before the residual sum. They are called in training and in evaluation.
         """
-        blocks = (
-            part.dropout
-            for layer in self.bert.encoder.layer
-            for part in (layer.attention.output, layer.output)
-        )
-        return (self.bert.embeddings.dropout, *blocks)
+        paths = ("attention.output.dropout", "output.dropout")
+        blocks = (layer.get_submodule(path) for layer in self._layers for path in paths)
+        return (self.bert.get_submodule("embeddings.dropout"), *blocks)
 
     @property
     def attention_dropouts(self) -> tuple[nn.Dropout, ...]:
-        """The modules whose `p` is the rate at which attention weights are dropped, in training
-        only.
+        """The modules whose `p` is the rate at which attention drops its weights, in training only.
 
-        transformers never calls them: its attention reads `p` (BertSelfAttention.forward) and hands
-        it to the kernel, so hooks would do nothing, and setting `p` does.
+        Hooks on them would do nothing, because they are never called: transformers' attention reads
+        `p` (BertSelfAttention.forward) and hands it to the kernel. So `p` has to be set.
         """
-        return tuple(layer.attention.self.dropout for layer in self.bert.encoder.layer)
+        return tuple(
+            cast(nn.Dropout, layer.get_submodule("attention.self.dropout"))
+            for layer in self._layers
+        )
+
+    @property
+    def _layers(self) -> list[nn.Module]:
+        return list(self.bert.get_submodule("encoder.layer").children())
 
 
 @dataclass(frozen=True)
@@ -91,38 +94,37 @@ class BertParts:
 def load(spec: Bert) -> BertParts:
     """The pre-trained BERT of a spec, on the CPU.
 
-    Raises NoModel where it is not at hand or not a whole BERT.
-
     Hub ids go by Hugging Face's own settings (HF_HOME, HF_HUB_OFFLINE). A local folder is the one
-    in $DDIV_BERT, and has to have the digest that the spec names (`folder_digest`). Raises
-    ValueError on a `max_tokens` that no text fits in, or that the model has no positions for.
+    in $DDIV_BERT, and has to have the digest that the spec names (`folder_digest`). Raises NoModel
+    where the model is not at hand or not a whole BERT, ValueError on a `max_tokens` that no text
+    fits in, or that the model has no positions for.
     """
     bert, tokenizer = load_model(spec.weights), load_tokenizer(spec.weights)
     positions = bert.config.max_position_embeddings
     if not 3 <= spec.max_tokens <= positions:
         raise ValueError(
-            f"max_tokens of BERT {spec.weights[:30]} lies between 3 (two are marks) and its {positions} "
-            f"positions, got {spec.max_tokens}"
+            f"max_tokens of BERT {spec.weights[:30]} lies between 3 (two are marks) and its "
+            f"{positions} positions, got {spec.max_tokens}"
         )
     return BertParts(BertEncoder(bert, tokenizer.pad_token_id).eval(), tokenizer)
 
 
 def tokenise(spec: Bert, texts: Sequence[str] | np.ndarray) -> Tensor:
-    """Ids int64 (n, L) of texts (n,), cut after `spec.max_tokens`; L is the longest's length, 0
-    pads the shorter.
+    """Ids int64 (n, L) of texts (n,), cut after `spec.max_tokens`.
 
-    In a vocabulary whose padding is not number 0 the two numbers change places; `BertEncoder`
-    changes them back. Raises ValueError where a text is no string or has no word in it.
+    L is the length of the longest text, and 0 pads the shorter ones. In a vocabulary whose padding
+    is not number 0 the two numbers change places; `BertEncoder` changes them back. Raises
+    ValueError where a text is no string or has no word in it.
     """
     texts = list(texts)
-    if (
-        bad := next((i for i, text in enumerate(texts) if not isinstance(text, str)), None)
-    ) is not None:
-        raise ValueError(
-            f"text {bad} is a {type(texts[bad]).__name__}, not a string: leave missing narratives out"
-        )
+    for number, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise ValueError(
+                f"text {number} is a {type(text).__name__}, not a string: leave missing narratives "
+                "out"
+            )
     tokenizer = load_tokenizer(spec.weights)
-    ids = tokenizer(
+    ids: Tensor = tokenizer(
         texts,
         padding=True,
         truncation=True,
@@ -133,9 +135,8 @@ def tokenise(spec: Bert, texts: Sequence[str] | np.ndarray) -> Tensor:
     )["input_ids"]
     ids = _exchanged(ids, tokenizer.pad_token_id)
     if len(empty := ((ids != 0).sum(1) < 3).nonzero()):
-        raise ValueError(
-            f"text {int(empty[0])} has no word in it ({texts[int(empty[0])]!r}): leave empty ones out"
-        )
+        first = int(empty[0])
+        raise ValueError(f"text {first} has no word in it ({texts[first]!r}): leave empty ones out")
     return ids
 
 
@@ -143,23 +144,24 @@ def tokenise(spec: Bert, texts: Sequence[str] | np.ndarray) -> Tensor:
 def embed(
     spec: Bert,
     texts: Sequence[str] | np.ndarray,
-    device: torch.device = torch.device("cpu"),
+    device: torch.device | None = None,
     batch: int = 64,
 ) -> np.ndarray:
-    """The mean of the last hidden states over each text's tokens, float32 (n, width), not scaled
-    (`BertEncoder.mean_state`).
+    """The mean of each text's last hidden states (`BertEncoder.mean_state`), float32 (n, width).
 
-    Texts are batched by length, so that little padding is computed; the result is in their own
-    order.
+    The vectors are not scaled. `device` is the CPU by default. Texts are batched by length, so that
+    little padding is computed; the rows are in the order of the texts.
     """
+    device = device or torch.device("cpu")
     ids, encoder = tokenise(spec, texts), _embedding_encoder(spec, device)
     order = (ids != 0).sum(1).argsort(stable=True)
-    rows = torch.cat(
-        [encoder.mean_state(ids[part].to(device)).float().cpu() for part in order.split(batch)]
+    parts = torch.split(order, batch)
+    by_length = torch.cat(
+        [encoder.mean_state(ids[part].to(device)).float().cpu() for part in parts]
     )
-    out = torch.empty_like(rows)
-    out[order] = rows
-    return out.numpy()
+    rows = torch.empty_like(by_length)
+    rows[order] = by_length
+    return rows.numpy()
 
 
 @lru_cache(maxsize=1)
@@ -169,4 +171,6 @@ def _embedding_encoder(spec: Bert, device: torch.device) -> BertEncoder:
 
 def _exchanged(ids: Tensor, pad: int) -> Tensor:
     """The ids with the numbers 0 and `pad` in each other's place; its own inverse."""
-    return ids if pad == 0 else torch.where(ids == 0, pad, torch.where(ids == pad, 0, ids))
+    if pad == 0:
+        return ids
+    return torch.where(ids == 0, pad, torch.where(ids == pad, 0, ids))

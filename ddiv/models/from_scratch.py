@@ -1,6 +1,4 @@
-"""Networks trained from scratch: torchvision's classifiers, a ResNet-18 for small images, and a
-small AlexNet.
-"""
+"""Networks trained from scratch: torchvision's classifiers, a ResNet-18 and a small AlexNet."""
 
 from __future__ import annotations
 
@@ -15,12 +13,11 @@ from ddiv.errors import TrialFailed
 
 
 def torchvision_classifier(name: str, classes: int) -> tuple[nn.Module, nn.Linear]:
-    """torchvision's classifier of this name with fresh weights, in two: the rest, and its last
-    linear layer to (n, classes).
+    """The encoder and the last linear layer, to (n, classes), of torchvision's classifier `name`.
 
-    Dropout of its own is switched off: here it is a treatment. Raises TrialFailed on names that
-    torchvision doesn't have, and on architectures that don't end in a linear layer or have
-    auxiliary classifiers.
+    Weights are fresh. The classifier's own dropout is switched off, because here dropout is a
+    treatment. Raises TrialFailed on names that torchvision doesn't have, and on architectures that
+    don't end in a linear layer or have auxiliary classifiers.
     """
     if name not in (known := models.list_models(module=models)):
         raise TrialFailed(f"torchvision has no classifier {name!r}; it has: {', '.join(known)}")
@@ -30,8 +27,9 @@ def torchvision_classifier(name: str, classes: int) -> tuple[nn.Module, nn.Linea
     ]
     if not linear or linear[-1][1].out_features != classes or getattr(model, "aux_logits", False):
         raise TrialFailed(
-            f"torchvision's {name} does not end in one linear layer, which is to be the classification layer: "
-            "take another architecture, or make it an own model (ddiv.models.own)"
+            f"torchvision's {name} does not end in one linear layer, which is to be the "
+            "classification layer: take another architecture, or make it an own model "
+            "(ddiv.models.own)"
         )
     path, head = linear[-1]
     above, _, last = path.rpartition(".")
@@ -43,13 +41,13 @@ def torchvision_classifier(name: str, classes: int) -> tuple[nn.Module, nn.Linea
 
 
 def mini_alexnet(width: int, hidden: int) -> nn.Sequential:
-    """The small AlexNet of Zhang et al. (2017, arXiv 1611.03530), as Martin and Mahoney train it:
-    images to (n, hidden).
+    """The small AlexNet of Zhang et al. (2017, arXiv 1611.03530), as Martin and Mahoney train it.
 
-    Two 5x5 convolutions (to `width`, then 2 * width channels), each with 3x3 max-pooling, and two
-    fully connected layers, fc1 (32 * width, hidden) and fc2 (hidden, hidden), without
-    normalisation. The second pooling leaves 4 x 4 positions whatever the image's side (at least 8).
-    Weights start Glorot-normal: independent and Gaussian, hence Marchenko-Pastur.
+    It maps images to features (n, hidden). Two 5x5 convolutions (to `width`, then 2 * width
+    channels) have 3x3 max-pooling each. Two fully connected layers follow, fc1 (32 * width, hidden)
+    and fc2 (hidden, hidden), without normalisation. The second pooling leaves 4 x 4 positions
+    whatever the image's side (at least 8). Weights start Glorot-normal: they are independent and
+    Gaussian, so their spectra follow Marchenko and Pastur.
     """
     encoder = nn.Sequential(
         OrderedDict(
@@ -66,9 +64,9 @@ def mini_alexnet(width: int, hidden: int) -> nn.Sequential:
             relu4=nn.ReLU(inplace=True),
         )
     )
-    for layer in (encoder.conv1, encoder.conv2, encoder.fc1, encoder.fc2):
-        nn.init.xavier_normal_(layer.weight)
-        nn.init.zeros_(layer.bias)
+    for name in ("conv1", "conv2", "fc1", "fc2"):
+        nn.init.xavier_normal_(encoder.get_parameter(f"{name}.weight"))
+        nn.init.zeros_(encoder.get_parameter(f"{name}.bias"))
     return encoder
 
 
@@ -79,14 +77,15 @@ class ResNetEncoder(nn.Module):
     layer names, block counts and initialisation are torchvision's. Output: (n, 8 * width).
     """
 
-    def __init__(self, width: int = 64, stem_stride: int = 1):
+    def __init__(self, width: int = 64, stem_stride: int = 1) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(3, width, 3, stride=stem_stride, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(width)
-        widths = [width, width, 2 * width, 4 * width, 8 * width]
-        for i, (before, after) in enumerate(zip(widths, widths[1:]), start=1):
-            setattr(self, f"layer{i}", _stage(before, after, stride=1 if i == 1 else 2))
-        self.width = widths[-1]
+        self.layer1 = _stage(width, width, stride=1)
+        self.layer2 = _stage(width, 2 * width, stride=2)
+        self.layer3 = _stage(2 * width, 4 * width, stride=2)
+        self.layer4 = _stage(4 * width, 8 * width, stride=2)
+        self.width = 8 * width
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
@@ -94,7 +93,8 @@ class ResNetEncoder(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         x = F.relu(self.bn1(self.conv1(images)), inplace=True)
         x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
-        return x.mean(dim=(2, 3))
+        features: Tensor = x.mean(dim=(2, 3))
+        return features
 
 
 def _stage(before: int, after: int, stride: int) -> nn.Sequential:

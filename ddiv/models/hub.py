@@ -11,12 +11,12 @@ from ddiv.errors import NoModel
 
 
 class NotAtHand(NoModel):
-    """Weights that can be had are not on this machine; the message, one line, says how to get them."""
+    """Weights are not on this machine but can be had; the message, one line, says how."""
 
 
 def cached(repository: str, *files: str) -> Path | None:
     """The first of these files of a repository that is in the cache; None where none is."""
     from huggingface_hub import try_to_load_from_cache
 
-    found = (try_to_load_from_cache(repository, file) for file in files)
-    return next((Path(path) for path in found if isinstance(path, str)), None)
+    paths = (try_to_load_from_cache(repository, file) for file in files)
+    return next((Path(path) for path in paths if isinstance(path, str)), None)

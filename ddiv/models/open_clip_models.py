@@ -1,8 +1,8 @@
-"""open_clip's CLIP models as backbones: pre-trained weights by open_clip's tag, or from a local
-file by its SHA-256.
+"""open_clip's CLIP models as backbones.
 
-Weights are never downloaded while a study runs: those of a tag come from Hugging Face's cache,
-where `hf download` puts them.
+Pre-trained weights are named by open_clip's tag, or by the SHA-256 of a local file. They are never
+downloaded while a study runs: those of a tag come from Hugging Face's cache, where `hf download`
+puts them.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import zipfile
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import open_clip
 import torch
@@ -42,9 +43,9 @@ TEMPLATE = "a photo of a {}."
 
 
 def architecture(name: str, quick_gelu: bool) -> CLIP:
-    """An untrained model of open_clip's, torch's generator left as it is.
+    """An untrained model of open_clip's; torch's generator is left as it is.
 
-    Raises NoModel where open_clip has no model of this name, or one whose towers are not
+    Raises NoModel where open_clip has no model of this name, and where its towers are not
     open_clip's own.
     """
     config = open_clip.get_model_config(name)
@@ -56,8 +57,8 @@ def architecture(name: str, quick_gelu: bool) -> CLIP:
     foreign = "timm_model_name" in config["vision_cfg"] or "hf_model_name" in config["text_cfg"]
     if config.pop("custom_text", False) or "multimodal_cfg" in config or foreign:
         raise NoModel(
-            f"the towers of {name} are of other kinds than open_clip's own vision transformer, modified ResNet "
-            "and text transformer: take a model like ViT-B-32 or RN50"
+            f"the towers of {name} are of other kinds than open_clip's own vision transformer, "
+            "modified ResNet and text transformer: take a model like ViT-B-32 or RN50"
         )
     with torch.random.fork_rng(devices=[]):
         return CLIP(**config | {"quick_gelu": quick_gelu})
@@ -65,40 +66,38 @@ def architecture(name: str, quick_gelu: bool) -> CLIP:
 
 @lru_cache(maxsize=2)
 def load_open_clip(model: str, pretrained: str) -> CLIP:
-    """The pre-trained model of a spec, float32, on the CPU, in evaluation mode; its pixels' mean
-    and deviation are `visual.image_mean` and `visual.image_std`.
+    """The pre-trained model of a spec, float32, on the CPU, in evaluation mode.
 
-    It is kept and shared, because reading it takes seconds and all trials of a study start from it:
-    change copies only. Raises NoModel where the weights are not at hand, are damaged or belong to
-    another model.
+    Its pixels' mean and deviation are `visual.image_mean` and `visual.image_std`. The model is kept
+    and shared, because reading it takes seconds and all trials of a study start from it: change
+    copies only. Raises NoModel where the weights are not at hand, are damaged or belong to another
+    model.
     """
     path, tag = checkpoint_file(OpenClip(model, pretrained)), _tag(model, pretrained)
     try:
-        # open_clip itself (3.3) would warn and give OpenAI's weights another activation than they
-        # were trained with.
+        # open_clip's own function (3.3) warns, and gives OpenAI's weights another activation than
+        # they were trained with.
         clip = architecture(model, bool(tag.get("quick_gelu")) if tag else _quick_gelu(model, path))
         with warnings.catch_warnings():
-            # torch's, that OpenAI's own files are TorchScript archives
+            # torch warns that OpenAI's own files are TorchScript archives
             warnings.simplefilter("ignore")
             open_clip.load_checkpoint(clip, str(path), weights_only=not _is_torchscript(path))
     except NoModel:
         raise
-    except Exception as error:  # whatever a damaged file provokes in its readers
+    except Exception as error:  # A damaged file can make its readers raise anything.
         cause = textwrap.shorten(str(error), 200, placeholder=" ..") or type(error).__name__
-        # torch's own words advise to run what the file says
+        # torch's message advises to run the code in the file
         if isinstance(error, pickle.UnpicklingError):
             cause = "it is damaged, or holds more than tensors"
         raise NoModel(
-            f"{path} cannot be loaded as {model} ({cause}): name the model that it belongs to, or get the file "
-            "again"
+            f"{path} cannot be loaded as {model} ({cause}): name the model that it belongs to, or "
+            "get the file again"
         ) from error
     visual = clip.visual
-    visual.image_mean, visual.image_std = (
-        tag.get("mean", OPENAI_DATASET_MEAN),
-        tag.get("std", OPENAI_DATASET_STD),
-    )
+    visual.image_mean = tag.get("mean", OPENAI_DATASET_MEAN)
+    visual.image_std = tag.get("std", OPENAI_DATASET_STD)
     if isinstance(visual, ModifiedResNet):
-        # convolutions are faster so; shapes and meaning stay
+        # Convolutions are faster with the channels last in memory; shapes and meaning stay.
         visual.to(memory_format=torch.channels_last)
     return clip.eval()
 
@@ -108,17 +107,15 @@ def load_open_clip(model: str, pretrained: str) -> CLIP:
 def zero_shot_weights(model: str, pretrained: str, classes: tuple[str, ...]) -> Tensor:
     """CLIP's zero-shot classifier (classes, d) for image features of length 1.
 
-    Text embeddings of length 1 of `TEMPLATE` with each class's name ("_" read as a space), times
-    the model's logit scale.
+    Its rows are text embeddings of length 1 of `TEMPLATE` with each class's name ("_" read as a
+    space), times the model's logit scale.
     """
     clip = load_open_clip(model, pretrained)
-    tokens = open_clip.get_tokenizer(model)(
-        [TEMPLATE.format(name.replace("_", " ")) for name in classes]
-    )
-    return (
-        torch.cat([clip.encode_text(part, normalize=True) for part in tokens.split(64)])
-        * clip.logit_scale.exp()
-    )
+    prompts = [TEMPLATE.format(name.replace("_", " ")) for name in classes]
+    tokens = open_clip.get_tokenizer(model)(prompts)
+    parts = [clip.encode_text(part, normalize=True) for part in tokens.split(64)]
+    weights: Tensor = torch.cat(parts) * clip.logit_scale.exp()
+    return weights
 
 
 # --- where the weights are ------------------------------------------------------------------------
@@ -133,7 +130,7 @@ def absent(spec: OpenClip) -> str | None:
         _candidates(spec.pretrained) if is_digest(spec.pretrained) else checkpoint_file(spec)
     except NotAtHand as why:
         return str(why)
-    except NoModel:  # nothing that could be got: the trial will fail and say so
+    except NoModel:  # The weights cannot be had, and the trial will fail and say so.
         pass
     return None
 
@@ -149,53 +146,58 @@ def checkpoint_file(spec: OpenClip) -> Path:
         tags = open_clip.list_pretrained_tags_by_model(spec.model)
         raise NoModel(
             f"open_clip has no weights {spec.pretrained!r} for {spec.model!r}; its tags: "
-            f"{', '.join(tags) or 'none'}. A local file is named by its SHA-256, and {PLACE_VARIABLE} says where it is"
+            f"{', '.join(tags) or 'none'}. A local file is named by its SHA-256, and "
+            f"{PLACE_VARIABLE} says where it is"
         )
     repository, file = os.path.split(tag["hf_hub"])
-    found = cached(repository, *([file] if file else [HF_SAFE_WEIGHTS_NAME, HF_WEIGHTS_NAME]))
-    if found is None:
+    path = cached(repository, *([file] if file else [HF_SAFE_WEIGHTS_NAME, HF_WEIGHTS_NAME]))
+    if path is None:
         raise NotAtHand(
-            f"the weights {spec.model}/{spec.pretrained} are not in Hugging Face's cache: hf download "
-            f"{repository} --include '{file or 'open_clip*'}'"
+            f"the weights {spec.model}/{spec.pretrained} are not in Hugging Face's cache: hf "
+            f"download {repository} --include '{file or 'open_clip*'}'"
         )
-    return found
+    return path
 
 
-def _tag(model: str, pretrained: str) -> Mapping:
-    """What open_clip knows of a tag's weights; empty for a local file."""
+def _tag(model: str, pretrained: str) -> Mapping[str, Any]:
+    """open_clip's configuration of a tag's weights; empty for a local file."""
     return {} if is_digest(pretrained) else open_clip.get_pretrained_cfg(model, pretrained)
 
 
-@lru_cache(maxsize=4)  # or a checkpoint would be read whole for its digest before every trial
+@lru_cache(maxsize=4)  # Otherwise every trial would read a whole checkpoint for its digest.
 def _local_file(digest: str, place: str | None) -> Path:
     files = _candidates(digest)
     for path in files:
         if file_digest(path) == digest:
             return path
     raise NoModel(
-        f"none of the {len(files)} checkpoints in {place} has the SHA-256 {digest}, which the study asks for: put "
-        "the one that was meant there, or take another's (sha256sum FILE) into the study"
+        f"none of the {len(files)} checkpoints in {place} has the SHA-256 {digest}, which the "
+        "study asks for: put the one that was meant there, or take another's (sha256sum FILE) into "
+        "the study"
     )
 
 
 def _candidates(digest: str) -> list[Path]:
+    """The files in which the checkpoint with this digest may be. Raises NotAtHand on none."""
     place = os.environ.get(PLACE_VARIABLE)
-    root = Path(place or ".").expanduser()
-    found = [] if not place else [root] if root.is_file() else sorted(root.rglob("*"))
-    if not (files := [path for path in found if path.suffix in SUFFIXES]):
+    paths: list[Path] = []
+    if place:
+        root = Path(place).expanduser()
+        paths = [root] if root.is_file() else sorted(root.rglob("*"))
+    if not (files := [path for path in paths if path.suffix in SUFFIXES]):
         why = f"names {place}, where no file {'/'.join(SUFFIXES)} is" if place else "is not set"
         raise NotAtHand(
-            f"the CLIP checkpoint {digest[:12]}... is a local file, and {PLACE_VARIABLE} {why}: let it name the "
-            "file or a folder that holds it"
+            f"the CLIP checkpoint {digest[:12]}... is a local file, and {PLACE_VARIABLE} {why}: "
+            "let it name the file or a folder that holds it"
         )
     return files
 
 
 def _quick_gelu(model: str, path: Path) -> bool:
-    """Whether a local file's model has QuickGELU: its name says so, as weights alone don't tell.
+    """Whether a local file's model has QuickGELU, by the model's name: weights do not tell.
 
-    Raises NoModel where the file is known to be of the other kind: OpenAI's own files have
-    QuickGELU, and in a folder from open_clip a file beside the weights tells.
+    Raises NoModel where the file is known to be of the other kind. OpenAI's own files have
+    QuickGELU; in a folder from open_clip a file beside the weights says whether they do.
     """
     named = bool((open_clip.get_model_config(model) or {}).get("quick_gelu"))
     trained = _is_torchscript(path) or named
@@ -210,9 +212,8 @@ def _quick_gelu(model: str, path: Path) -> bool:
 
 
 def _is_torchscript(path: Path) -> bool:
-    """Whether a file is a TorchScript archive, as OpenAI's own are; torch reads these without
-    pickle, in another way.
-    """
+    """Whether a file is a TorchScript archive, as OpenAI's own are."""
+    # torch reads such an archive in another way, without pickle.
     if not zipfile.is_zipfile(path):
         return False
     with zipfile.ZipFile(path) as archive:

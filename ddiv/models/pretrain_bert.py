@@ -1,14 +1,13 @@
-"""Build the embedded BERT from nothing: a vocabulary of word pieces, then two tasks on the world's
-complaints.
+"""Build the embedded BERT from nothing: learn word pieces, then train on the world's complaints.
 
 Run ``python -m ddiv.models.pretrain_bert``. It writes complaints of the 60 pre-training classes in
-all registers, learns the vocabulary from them (WordPiece) and trains BERT on two tasks at once: to
-restore masked pieces (Devlin et al. 2019: 15 % of them, of which 80 % are hidden, 10 % replaced, 10
-% left as they are), and to say from the pooled output alone which pieces the text holds
-(bag-of-words prediction, Ma et al. 2024, arXiv 2401.11248). The second takes the place of BERT's
-next-sentence task: without any, nothing trains the pooler, and from a random one so small a model
-learns to classify badly. It measures the first on texts never seen, and writes checkpoint and
-provenance.
+all registers, learns the vocabulary from them (WordPiece) and trains BERT on two tasks at once. The
+first is to restore masked pieces (Devlin et al. 2019: 15 % of all pieces are masked; 80 % of these
+are hidden, 10 % replaced, 10 % left as they are). The second is to say from the pooled output alone
+which pieces the text holds (bag-of-words prediction, Ma et al. 2024, arXiv 2401.11248). It takes
+the place of BERT's next-sentence task: without such a task nothing trains the pooler, and a model
+as small as this one learns to classify badly from a random pooler. The script measures the first
+task on texts that training has never seen, and writes checkpoint and provenance.
 """
 
 from __future__ import annotations
@@ -20,12 +19,13 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import tokenizers
 import torch
 import transformers
-from tokenizers.implementations import BertWordPieceTokenizer
+from tokenizers import BertWordPieceTokenizer
 from torch import Tensor
 from torch.nn import functional as F
 from transformers import (
@@ -43,7 +43,7 @@ from ddiv.data.complaints_world import (
 )
 from ddiv.models.bert_files import REBUILD, SHIPPED, BertSizes, save_bert, wordpiece_tokenizer
 
-# Texts of one seed are the same texts, so pre-training keeps to seeds that no study picks.
+# One seed always gives the same texts, so pre-training uses seeds that no study picks.
 FIRST_SEED = 7_000_000
 TEST_SEED = 6_999_999
 TEST_TEXTS = 2000
@@ -64,77 +64,83 @@ class Recipe:
 
 
 def vocabulary(texts: Sequence[str], pieces: int) -> list[str]:
-    """At most this many word pieces, lower-cased, in the order of their ids: the special ones,
-    letters, then longer ones.
+    """At most this many word pieces, lower-cased, in the order of their ids.
+
+    The special pieces come first, then letters, then longer pieces.
     """
     tokenizer, texts = BertWordPieceTokenizer(lowercase=True), list(texts)
     # The trainer numbers letters inside words in the order of a randomly seeded hash table, and
-    # settles ties between merges by these numbers: the same texts would give another vocabulary
-    # each time. Named first, they have fixed ones.
+    # settles ties between merges by these numbers, so the same texts would give another vocabulary
+    # each time. Letters that are named among the special tokens have fixed numbers.
     inner = sorted({f"##{letter}" for text in texts for letter in text.lower() if letter.isalnum()})
     tokenizer.train_from_iterator(
-        texts, vocab_size=pieces, special_tokens=[*SPECIAL, *inner], show_progress=False
+        iter(texts), vocab_size=pieces, special_tokens=[*SPECIAL, *inner], show_progress=False
     )
-    numbers = tokenizer.get_vocab()
+    numbers: dict[str, int] = tokenizer.get_vocab()
     return sorted(numbers, key=numbers.__getitem__)
 
 
 def token_ids(pieces: Sequence[str], texts: Sequence[str], longest: int) -> Tensor:
     """Ids int64 (n, L) of texts cut after `longest` tokens, 0 = padding."""
-    return wordpiece_tokenizer(pieces)(
+    ids = wordpiece_tokenizer(pieces)(
         list(texts), padding=True, truncation=True, max_length=longest, return_tensors="pt"
     )["input_ids"]
+    return cast(Tensor, ids)
 
 
 def masking(pieces: Sequence[str], seed: int) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
-    """From ids (n, L) to (ids with masked words, the words to restore and -100 elsewhere), drawn
-    anew at each call.
+    """A function that masks words of ids (n, L), drawing anew at each call.
+
+    It gives the ids with masked words, and the words to restore, -100 elsewhere.
     """
     collator = DataCollatorForLanguageModeling(
         wordpiece_tokenizer(pieces), mlm_probability=0.15, seed=seed
     )
-    collator.create_rng()
-    return lambda ids: collator.torch_mask_tokens(
-        ids.clone(), special_tokens_mask=ids < len(SPECIAL)
-    )
+    collator.create_rng()  # type: ignore[no-untyped-call]  # transformers leaves it untyped
+
+    def mask(ids: Tensor) -> tuple[Tensor, Tensor]:
+        special = ids < len(SPECIAL)
+        return collator.torch_mask_tokens(ids.clone(), special_tokens_mask=special)
+
+    return mask
 
 
 def _batches(lengths: Tensor, size: int, rng: torch.Generator) -> list[Tensor]:
-    """Row numbers of one epoch's batches in random order, each of texts of about the same length:
-    little padding.
+    """Row numbers of one epoch's batches, in random order.
+
+    A batch holds texts of about the same length, so that it needs little padding.
     """
     rows = torch.randperm(len(lengths), generator=rng)
-    pools = [pool[lengths[pool].argsort(stable=True)] for pool in rows.split(20 * size)]
-    batches = [batch for pool in pools for batch in pool.split(size)]
+    pools = [pool[lengths[pool].argsort(stable=True)] for pool in torch.split(rows, 20 * size)]
+    batches = [batch for pool in pools for batch in torch.split(pool, size)]
     return [batches[i] for i in torch.randperm(len(batches), generator=rng)]
 
 
 def _scores(
     model: BertForPreTraining, ids: Tensor, hidden: Tensor, words: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Scores (m, pieces) of the m words to restore, their numbers (m,), and the pooled output (n,
-    d) of the masked texts.
+    """Scores (m, pieces) of the words to restore, their numbers (m,), and pooled outputs (n, d).
 
-    Only masked places are scored: over all of them the vocabulary would cost more than the encoder.
+    `ids` are the texts (n, L), `hidden` the same with masked words, `words` the words to restore.
+    Only masked places are scored, since scores over the vocabulary at all places would cost more
+    than the encoder.
     """
     longest = int((ids != 0).sum(1).max())
     hidden, words, present = hidden[:, :longest], words[:, :longest], (ids != 0)[:, :longest].long()
-    asked = words != -100
+    masked = words != -100
     outputs = model.bert(input_ids=hidden, attention_mask=present)
-    return (
-        model.cls.predictions(outputs.last_hidden_state[asked]),
-        words[asked],
-        outputs.pooler_output,
-    )
+    scores = model.cls.predictions(outputs.last_hidden_state[masked])
+    return scores, words[masked], outputs.pooler_output
 
 
 def _bag_loss(model: BertForPreTraining, pooled: Tensor, ids: Tensor) -> Tensor:
-    """Nats a piece that the pooled outputs (n, d) lose on the pieces of their texts (n, L), special
-    ones left out.
+    """The loss in nats a piece of pooled outputs (n, d) on the pieces of their texts (n, L).
+
+    Special pieces are left out.
     """
-    held = ids >= len(SPECIAL)
+    counted = ids >= len(SPECIAL)
     guesses = F.log_softmax(model.cls.predictions(pooled), dim=1)
-    return -(guesses.gather(1, ids) * held).sum() / held.sum()
+    return -(guesses.gather(1, ids) * counted).sum() / counted.sum()
 
 
 def train(
@@ -144,8 +150,9 @@ def train(
     texts: Sequence[str],
     say: Callable[[str], None],
 ) -> tuple[BertForPreTraining, tuple[float, float]]:
-    """The trained model, and its mean losses (nats a masked piece, nats a piece of the bag) over
-    the last epoch.
+    """The trained model, and its mean losses over the last epoch.
+
+    They are nats a masked piece, and nats a piece of the bag.
     """
     ids = token_ids(pieces, texts, sizes.positions)
     lengths = (ids != 0).sum(1)
@@ -169,14 +176,15 @@ def train(
             scores, words, pooled = _scores(model, ids[rows], *mask(ids[rows]))
             masked, bag = F.cross_entropy(scores, words), _bag_loss(model, pooled, ids[rows])
             optimiser.zero_grad(set_to_none=True)
-            (masked + bag).backward()
+            (masked + bag).backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
             optimiser.step()
             schedule.step()
             losses.append((float(masked.detach()), float(bag.detach())))
-        mean, spent = tuple(np.mean(losses, axis=0).tolist()), time.perf_counter() - started
+        masked_mean, bag_mean = np.mean(losses, axis=0).tolist()
+        mean, spent = (masked_mean, bag_mean), time.perf_counter() - started
         left = spent / (epoch + 1) * (recipe.epochs - epoch - 1)
         say(
-            f"epoch {epoch + 1}/{recipe.epochs}  losses {mean[0]:.3f} {mean[1]:.3f}  "
+            f"epoch {epoch + 1}/{recipe.epochs}  losses {masked_mean:.3f} {bag_mean:.3f}  "
             f"{spent:.0f} s spent, about {left:.0f} s left"
         )
     return model.eval(), mean
@@ -186,31 +194,29 @@ def train(
 def restored(
     model: BertForPreTraining, pieces: Sequence[str], texts: Sequence[str], seed: int = 0
 ) -> tuple[float, float]:
-    """The share of masked pieces that the model restores, and that which always saying the
-    commonest one would.
+    """The share of masked pieces that the model restores, and the share of the commonest piece.
+
+    The second is the share that would be right if the commonest piece were always said.
     """
     ids = token_ids(pieces, texts, model.config.max_position_embeddings)
-    mask, hits, asked = masking(pieces, seed), [], []
-    for part in ids.split(250):
+    mask, hits, masked = masking(pieces, seed), [], []
+    for part in torch.split(ids, 250):
         scores, words, _ = _scores(model, part, *mask(part))
         hits.append(scores.argmax(1) == words)
-        asked.append(words)
-    return float(torch.cat(hits).float().mean()), float(torch.cat(asked).bincount().max()) / sum(
-        map(len, asked)
-    )
+        masked.append(words)
+    commonest = float(torch.cat(masked).bincount().max()) / sum(map(len, masked))
+    return float(torch.cat(hits).float().mean()), commonest
 
 
 def held_out(
     model: BertForPreTraining, pieces: Sequence[str], n: int = TEST_TEXTS, seed: int = TEST_SEED
-) -> dict:
-    """`restored` on n fresh texts of the fine-tuning classes, never seen in training, in each
-    register.
-    """
-    labels = np.arange(n) % len(FINETUNE_CLASSES)
-    shares = {
-        register: restored(model, pieces, write(FINETUNE_CLASSES, labels, register, seed))
-        for register in REGISTERS
-    }
+) -> dict[str, dict[str, float]]:
+    """`restored` on n fresh texts of the fine-tuning classes, unseen in training, by register."""
+    labels = (np.arange(n) % len(FINETUNE_CLASSES)).tolist()
+    shares = {}
+    for register in REGISTERS:
+        texts = write(FINETUNE_CLASSES, labels, register, seed).tolist()
+        shares[register] = restored(model, pieces, texts)
     return {
         "restored": {register: share for register, (share, _) in shares.items()},
         "commonest": {register: share for register, (_, share) in shares.items()},
@@ -220,45 +226,41 @@ def held_out(
 def rebuild(
     out: Path,
     recipe: Recipe = Recipe(),
-    sizes: BertSizes = BertSizes(),
+    sizes: BertSizes | None = None,
     say: Callable[[str], None] = print,
-) -> dict:
-    """Train, measure, and write checkpoint and provenance to `out`; returns the provenance."""
-    started = time.perf_counter()
+) -> dict[str, Any]:
+    """Train, measure, and write checkpoint and provenance to `out`; returns the provenance.
+
+    `sizes` is `BertSizes()` by default.
+    """
+    started, sizes = time.perf_counter(), sizes or BertSizes()
     say(f"writing {recipe.texts} complaints")
-    texts = pretraining_texts(recipe.texts, FIRST_SEED + recipe.seed)
+    texts = pretraining_texts(recipe.texts, FIRST_SEED + recipe.seed).tolist()
     pieces = vocabulary(texts, recipe.pieces)
     model, (masked_loss, bag_loss) = train(recipe, sizes, pieces, texts, say)
     masked = held_out(model, pieces)
     command = f"{REBUILD} --texts {recipe.texts} --epochs {recipe.epochs} --seed {recipe.seed}"
-    record = save_bert(
-        model.bert,
-        sizes,
-        pieces,
-        out,
-        {
-            "command": command,
-            "recipe": asdict(recipe),
-            "world_version": WORLD_VERSION,
-            "seconds": round(time.perf_counter() - started, 1),
-            "threads": torch.get_num_threads(),
-            "final_loss": {"masked": masked_loss, "bag": bag_loss},
-            "parameters": sum(p.numel() for p in model.bert.parameters()),
-            "pieces": len(pieces),
-            "masked_pieces": {"texts_per_register": TEST_TEXTS, "seed": TEST_SEED, **masked},
-            "versions": {
-                "python": platform.python_version(),
-                "torch": torch.__version__,
-                "numpy": np.__version__,
-                "transformers": transformers.__version__,
-                "tokenizers": tokenizers.__version__,
-            },
+    provenance = {
+        "command": command,
+        "recipe": asdict(recipe),
+        "world_version": WORLD_VERSION,
+        "seconds": round(time.perf_counter() - started, 1),
+        "threads": torch.get_num_threads(),
+        "final_loss": {"masked": masked_loss, "bag": bag_loss},
+        "parameters": sum(p.numel() for p in model.bert.parameters()),
+        "pieces": len(pieces),
+        "masked_pieces": {"texts_per_register": TEST_TEXTS, "seed": TEST_SEED, **masked},
+        "versions": {
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "numpy": np.__version__,
+            "transformers": transformers.__version__,
+            "tokenizers": tokenizers.__version__,
         },
-    )
-    say(
-        "masked pieces restored in unseen classes: "
-        + "  ".join(f"{r} {a:.3f}" for r, a in masked["restored"].items())
-    )
+    }
+    record = save_bert(model.bert, sizes, pieces, out, provenance)
+    shares = "  ".join(f"{name} {share:.3f}" for name, share in masked["restored"].items())
+    say(f"masked pieces restored in unseen classes: {shares}")
     say(f"wrote {out} ({record['bytes'] / 1e6:.2f} MB) in {record['seconds']:.0f} s")
     return record
 

@@ -1,5 +1,6 @@
-"""Backbones and embedders as pure data, without torch; `ddiv.backbone.build` and `ddiv.vectors`
-give them life.
+"""Backbones and embedders as pure data, without torch.
+
+`ddiv.backbone.build` makes networks of them, `ddiv.vectors` makes vectors.
 """
 
 from __future__ import annotations
@@ -10,11 +11,10 @@ import msgspec
 
 
 class Clip(msgspec.Struct, frozen=True, tag="clip"):
-    """One of the small open_clip models that ddiv ships, named by the SHA-256 of its pre-trained
-    weights.
+    """One of the small open_clip models that ddiv ships.
 
-    `tower` is its image encoder: a vision transformer, or open_clip's modified ResNet (the kind of
-    CLIP RN50).
+    `weights` is the SHA-256 of its pre-trained weights. `tower` is its image encoder: a vision
+    transformer, or open_clip's modified ResNet (the kind of CLIP RN50).
     """
 
     weights: str
@@ -33,10 +33,10 @@ class ResNet18(msgspec.Struct, frozen=True, tag="resnet18"):
 
 
 class MiniAlexNet(msgspec.Struct, frozen=True, tag="mini-alexnet"):
-    """Martin and Mahoney's small convolutional net: two convolutions and two fully connected layers
-    before the classifier.
+    """Martin and Mahoney's small convolutional net.
 
-    `width` channels in the first convolution, `hidden` units in each fully connected layer.
+    Before the classifier it has two convolutions, the first with `width` channels, and two fully
+    connected layers of `hidden` units each.
     """
 
     width: int
@@ -56,23 +56,25 @@ class Bert(msgspec.Struct, frozen=True, tag="bert"):
 
 
 class OpenClip(msgspec.Struct, frozen=True, tag="open-clip"):
-    """A CLIP of open_clip, its image tower a vision transformer or a modified ResNet ("ViT-B-32",
-    "RN50"), text tower frozen.
+    """A CLIP of open_clip by name ("ViT-B-32", "RN50"), its text tower frozen.
 
-    `pretrained`: open_clip's tag of the weights ("openai"), or the SHA-256 of the local file that
-    $DDIV_CLIP names or holds; of a file the model's name tells the activation
-    ("ViT-B-32-quickgelu"). `head`, the classification layer before training: "random", or
-    "zero-shot", CLIP's own classifier made of the classes' names, on image features of length 1.
-    The paper does not say which. Random is the default because in v1 the layer's exponent starts
-    "around 6", as those of random layers of these sizes do (median 6.7 at 512 x 100), and because
-    weights as large as the zero-shot ones hardly move at a learning rate of 1e-5.
+    The image tower is a vision transformer or a modified ResNet. `pretrained` is open_clip's tag of
+    the weights ("openai"), or the SHA-256 of a local file, which $DDIV_CLIP names or which lies in
+    the folder that it names. For a local file the model's name has to tell the activation
+    ("ViT-B-32-quickgelu").
+
+    `head` is the classification layer before training: "random", or "zero-shot", which is CLIP's
+    own classifier made of the classes' names, on image features of length 1. The paper does not say
+    which. Random is the default for two reasons: in v1 the layer's exponent starts "around 6", as
+    those of random layers of these sizes do (median 6.7 at 512 x 100), and weights as large as the
+    zero-shot ones hardly move at a learning rate of 1e-5.
     """
 
     model: str
     pretrained: str
     head: Literal["random", "zero-shot"] = "random"
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.head not in ("random", "zero-shot"):
             raise ValueError(
                 f"the classification layer starts 'random' or 'zero-shot', got {self.head!r}"
@@ -85,8 +87,9 @@ class OpenClip(msgspec.Struct, frozen=True, tag="open-clip"):
 
 
 class TorchvisionModel(msgspec.Struct, frozen=True, tag="torchvision"):
-    """torchvision's classifier of this name ("resnet50"), from scratch; dropout after each block of
-    a ResNet, of others only before the classification layer.
+    """A classifier of torchvision's by name ("resnet50"), trained from scratch.
+
+    In a ResNet dropout acts after each block too, in others only before the classification layer.
     """
 
     name: str
@@ -95,8 +98,8 @@ class TorchvisionModel(msgspec.Struct, frozen=True, tag="torchvision"):
 class OwnModel(msgspec.Struct, frozen=True, tag="own-model"):
     """An encoder of images that a study file makes itself, see `ddiv.models.own.own_model`.
 
-    `name` is its function's, `source` the SHA-256 of what defines it, `options` what the function
-    is called with.
+    `name` is the name of the function that makes it, `source` the SHA-256 of the code that defines
+    the function, `options` its arguments.
     """
 
     name: str
@@ -108,12 +111,14 @@ Backbone = Clip | ResNet18 | MiniAlexNet | Bert | OpenClip | TorchvisionModel | 
 
 
 class Lsa(msgspec.Struct, frozen=True, tag="lsa"):
-    """Latent semantic analysis (Deerwester et al. 1990) as an embedder of texts: the first `size`
-    singular directions of TF-IDF weights, fitted to the real training texts.
+    """Latent semantic analysis (Deerwester et al. 1990) as an embedder of texts.
+
+    A text's vector is made of the first `size` singular directions of TF-IDF weights, fitted to the
+    real training texts.
     """
 
     size: int
 
 
-# What makes vectors of data, for its diversity.
+# Makes vectors of data, whose diversity is measured.
 Embedder = Clip | Bert | Lsa | OpenClip

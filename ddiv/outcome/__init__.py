@@ -1,13 +1,15 @@
 """Outcomes: the numbers read off a record, and the state of a trial that they are read from.
 
 A `Snapshot` is one state of a network: spectral metrics per weight matrix, and scores (accuracy,
-calibration error, clean training loss). A trained record has one after training; a baseline's has
-its whole trajectory besides, which is what other arms are matched against at equal clean training
-loss (design, decision 8).
+calibration error, clean training loss). A trained record has one after training. A baseline's
+record also has its whole trajectory: other arms are compared with the state of it that has their
+clean training loss, because under-fitting alone moves spectra too.
 
-`kinds`: what can be measured, and its named definitions; `snapshot`: an outcome read off a state,
-and the effect between two; `trained`: from a record to its states; `matching`: states at equal fit;
-`calibration`: ECE and accuracy.
+- ``kinds``: what can be measured, and its named definitions;
+- ``snapshot``: an outcome read off a state, and the effect between two;
+- ``trained``: from a record to its states;
+- ``matching``: states at equal fit;
+- ``calibration``: ECE and accuracy.
 """
 
 from ddiv.layers import Layers
@@ -17,6 +19,7 @@ from ddiv.outcome.kinds import (
     VENDI_ORDERS,
     Convolution,
     Metric,
+    OfNetwork,
     Outcome,
     Score,
     Spectral,
@@ -38,6 +41,7 @@ from ddiv.outcome.snapshot import (
     value,
 )
 from ddiv.outcome.trained import METRICS, Trained, read, spectral_table
+from ddiv.span import Outside
 
 __all__ = [
     "DEFINITIONS",
@@ -52,7 +56,9 @@ __all__ = [
     "Layers",
     "Match",
     "Metric",
+    "OfNetwork",
     "Outcome",
+    "Outside",
     "Score",
     "Snapshot",
     "Spectral",

@@ -1,16 +1,20 @@
 """Accuracy and calibration error of predictions."""
 
+from typing import Any
+
 import numpy as np
+
+Array = np.ndarray[Any, np.dtype[Any]]
 
 
 def ece(
-    log_probabilities: np.ndarray, labels: np.ndarray, bins: int = 15, *, equal_mass: bool = False
+    log_probabilities: Array, labels: Array, bins: int = 15, *, equal_mass: bool = False
 ) -> float:
-    """Expected calibration error: the mean over samples of |accuracy - confidence| of their bin of
-    top-1 confidence.
+    """Expected calibration error of log_probabilities (n, classes) against labels (n,).
 
-    15 bins, of equal width (Guo et al. 2017) or of equal numbers of samples (Nixon et al. 2019,
-    "adaptive"); log_probabilities (n, classes), labels (n,).
+    Samples are put into bins by their top-1 confidence. The error is the mean over samples of
+    |accuracy - confidence| of their bin. 15 bins, of equal width (Guo et al. 2017) or of equal
+    numbers of samples (Nixon et al. 2019, "adaptive").
     """
     confidence = np.exp(log_probabilities.max(axis=1).astype(np.float64))
     correct = log_probabilities.argmax(axis=1) == labels
@@ -23,6 +27,6 @@ def ece(
     return float(np.abs(gaps).sum() / len(labels))
 
 
-def accuracy(log_probabilities: np.ndarray, labels: np.ndarray) -> float:
+def accuracy(log_probabilities: Array, labels: Array) -> float:
     """Top-1 accuracy of log-probabilities (n, classes) against labels (n,)."""
     return float((log_probabilities.argmax(axis=1) == labels).mean())

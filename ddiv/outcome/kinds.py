@@ -1,13 +1,14 @@
-"""The kinds of outcomes, as values that name what is measured, and the named definitions of each."""
+"""The kinds of outcomes: values that name what is measured, and the named definitions of each."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import msgspec
 
 from ddiv.layers import ONE_LAYER, Layers
+from ddiv.span import HELD, Outside
 from ddiv.study import Space
 
 Metric = Literal[
@@ -35,7 +36,7 @@ Metric = Literal[
     "llr_lognormal",
 ]
 Convolution = Literal["pooled", "flat"]
-# Of rho, the default of `ddiv.diversity.weighted` first.
+# The definitions of rho; the default of `ddiv.diversity.weighted` comes first.
 Alignment = Literal["mmd", "centroid", "precision", "recall", "density", "coverage"]
 
 
@@ -43,7 +44,7 @@ class Spectral(msgspec.Struct, frozen=True, tag="spectral"):
     """A spectral metric over the weight matrices of a view (`ddiv.layers`): all, the classification
     layer, the encoder, a part of it, or one layer.
 
-    `convolution` is how convolutions are made matrices of (`ddiv.spectra.matrices`); pooled slices
+    `convolution` says how a convolution becomes matrices (`ddiv.spectra.matrices`). Pooled slices
     are WeightWatcher's way, and so the paper's.
     """
 
@@ -54,7 +55,8 @@ class Spectral(msgspec.Struct, frozen=True, tag="spectral"):
     @property
     def label(self) -> str:
         name = NAMES.get(self.metric, self.metric.replace("_", " "))
-        return f"{name} ({self.layers.removeprefix(ONE_LAYER)}{', flat convolutions' * (self.convolution == 'flat')})"
+        flat = ", flat convolutions" * (self.convolution == "flat")
+        return f"{name} ({self.layers.removeprefix(ONE_LAYER)}{flat})"
 
 
 class Score(msgspec.Struct, frozen=True, tag="score"):
@@ -86,26 +88,24 @@ class Vendi(msgspec.Struct, frozen=True, tag="vendi"):
 
     @property
     def label(self) -> str:
-        return (
-            f"Vendi Score{'' if self.order == 1 else f' of order {self.order:g}'} "
-            f"({self.space}{', another embedder' * (self.embedder > 0)})"
-        )
+        order = "" if self.order == 1 else f" of order {self.order:g}"
+        return f"Vendi Score{order} ({self.space}{_other_embedder(self.embedder)})"
 
     @property
     def key(self) -> str:
         """What a view's record calls it."""
         return self.space if self.order == 1 else f"{self.space}, q = {self.order:g}"
 
-    def read(self, facts: Mapping) -> float:
+    def read(self, facts: Mapping[str, Any]) -> float:
         """The score in a view's facts."""
-        return facts["vendi"][self.key]
+        return float(facts["vendi"][self.key])
 
 
 class Weighted(msgspec.Struct, frozen=True, tag="weighted"):
-    """v2's weighted Vendi Score: rho times the Vendi Score of embeddings, rho the alignment with
-    the plain real data.
+    """v2's weighted Vendi Score: rho times the Vendi Score of embeddings.
 
-    `definition` is rho's (`ddiv.diversity.weighted`), `embedder` as in `Vendi`.
+    rho is the alignment with the plain real data, and `definition` names how it is computed
+    (`ddiv.diversity.weighted`). `embedder` as in `Vendi`.
     """
 
     definition: Alignment = "mmd"
@@ -113,28 +113,32 @@ class Weighted(msgspec.Struct, frozen=True, tag="weighted"):
 
     @property
     def label(self) -> str:
-        return f"weighted Vendi Score (rho: {self.definition}{', another embedder' * (self.embedder > 0)})"
+        return f"weighted Vendi Score (rho: {self.definition}{_other_embedder(self.embedder)})"
 
-    def read(self, facts: Mapping) -> float:
+    def read(self, facts: Mapping[str, Any]) -> float:
         """The score in a view's facts. Raises ValueError where the view has no alignment."""
         if self.definition not in facts.get("alignment", {}):
             raise ValueError(
-                "this view has no alignment with the real data: it is measured at an unchanged set of classes only"
+                "this view has no alignment with the real data: it is measured at an unchanged set "
+                "of classes only"
             )
-        return facts["alignment"][self.definition] * Vendi(
-            "embedding", embedder=self.embedder
-        ).read(facts)
+        plain = Vendi("embedding", embedder=self.embedder)
+        return float(facts["alignment"][self.definition] * plain.read(facts))
+
+
+def _other_embedder(embedder: int) -> str:
+    return ", another embedder" * (embedder > 0)
 
 
 class Truncated(msgspec.Struct, frozen=True, tag="truncated"):
     """The share of its accuracy above chance that a trained network keeps without a part of its
     spectra (`ddiv.truncation`).
 
-    `removed`: the tail, the bulk (all but the tail), or as many directions as the tail has drawn at
-    random; "tail rather than random" is the difference of what is kept without the tail and what is
-    kept without those. `part`: all matrices at once or the classification layer; `where`: the
-    training images or the first test domain. `tail`: what is called the tail, eigenvalues from the
-    power-law fit's xmin on or those that stand out of the MP bulk.
+    `removed`: the tail, the bulk (all but the tail), or random directions, as many as the tail has.
+    "tail rather than random" is the share kept without the tail less the share kept without random
+    directions. `part`: all matrices at once or the classification layer. `where`: the training
+    images or the first test domain. `tail`: the definition of the tail, either the eigenvalues from
+    the power-law fit's xmin on or those that stand out of the MP bulk.
     """
 
     removed: Literal["tail", "bulk", "random", "tail rather than random"]
@@ -144,19 +148,16 @@ class Truncated(msgspec.Struct, frozen=True, tag="truncated"):
 
     @property
     def label(self) -> str:
-        what = (
-            "as many random directions as the tail has"
-            if self.removed == "random"
-            else f"the {self.removed}"
-        )
-        kept = f"accuracy above chance kept without {what}"
-        if self.removed == "tail rather than random":
-            kept = "accuracy above chance kept without the tail less that without as many random directions"
+        without = {
+            "random": "as many random directions as the tail has",
+            "tail rather than random": "the tail less that without as many random directions",
+        }.get(self.removed, f"the {self.removed}")
+        kept = f"accuracy above chance kept without {without}"
         place = "all matrices" if self.part == "all" else self.part
         return f"{kept} ({place}, {self.where}, tail by {TAILS[self.tail]})"
 
 
-# How figures and findings call what the metric's own name would not tell.
+# What figures and findings call a metric whose own name would not tell what it is.
 NAMES = {
     "mp_ks": "distance from the Marchenko-Pastur law",
     "mp_bulk_ks": "distance of the bulk from the Marchenko-Pastur law",
@@ -168,10 +169,12 @@ NAMES = {
 }
 TAILS = {"power-law": "power law", "mp-edge": "Marchenko-Pastur edge"}
 
-Outcome = Spectral | Score | Vendi | Weighted | Truncated
+# Read off a trained network; the other outcomes are read off a view of the data.
+OfNetwork = Spectral | Score | Truncated
+Outcome = Spectral | Score | Vendi | Weighted | Truncated | Outside
 
-# The named definitions of one idea, the paper's first (design, decision 6): a verdict is tried
-# under each.
+# The named definitions of one idea, the paper's first. A paper names an idea ("entropy", "norm")
+# and rarely its formula, so a verdict is tried under each: it should not hang on our choice.
 DEFINITIONS: tuple[tuple[str, ...], ...] = (
     ("alpha", "hill_alpha", "hill_alpha_half"),
     ("entropy_raw", "entropy_normalised", "effective_rank"),
@@ -188,20 +191,29 @@ def definitions(outcome: Outcome, convolutions: bool = False) -> list[Outcome]:
 
     convolutions: whether the network has some, whose two matricisations are definitions too.
     """
+    same: list[Outcome]
     match outcome:
         case Vendi():
-            found = [msgspec.structs.replace(outcome, order=order) for order in VENDI_ORDERS]
+            same = [msgspec.structs.replace(outcome, order=order) for order in VENDI_ORDERS]
         case Weighted():
-            found = [
-                msgspec.structs.replace(outcome, definition=one) for one in get_args(Alignment)
-            ]
+            rhos = get_args(Alignment)
+            same = [msgspec.structs.replace(outcome, definition=rho) for rho in rhos]
+        case Outside():
+            shares = dict.fromkeys((outcome.held, *HELD))
+            same = [msgspec.structs.replace(outcome, held=held) for held in shares]
         case Truncated():
-            found = [msgspec.structs.replace(outcome, tail=tail) for tail in TAILS]
-        case _:
-            field = "metric" if isinstance(outcome, Spectral) else "kind"
-            named = getattr(outcome, field)
-            names = next((names for names in DEFINITIONS if named in names), (named,))
-            found = [msgspec.structs.replace(outcome, **{field: name}) for name in names]
-            if isinstance(outcome, Spectral) and outcome.layers != "classifier" and convolutions:
-                found += [msgspec.structs.replace(one, convolution="flat") for one in found]
-    return sorted(found, key=lambda one: one != outcome)
+            same = [msgspec.structs.replace(outcome, tail=tail) for tail in TAILS]
+        case Score():
+            kinds = _synonyms(outcome.kind)
+            same = [msgspec.structs.replace(outcome, kind=kind) for kind in kinds]
+        case Spectral():
+            metrics = _synonyms(outcome.metric)
+            same = [msgspec.structs.replace(outcome, metric=metric) for metric in metrics]
+            if convolutions and outcome.layers != "classifier":
+                same += [msgspec.structs.replace(pooled, convolution="flat") for pooled in same]
+    return sorted(same, key=lambda definition: definition != outcome)
+
+
+def _synonyms(name: str) -> tuple[str, ...]:
+    """The names of one idea, this one's; the name alone where no other is known."""
+    return next((names for names in DEFINITIONS if name in names), (name,))

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ddiv import layers, rmt, truncation
-from ddiv.outcome.kinds import Outcome, Score, Spectral, Truncated
+from ddiv.outcome.kinds import OfNetwork, Outcome, Score, Spectral, Truncated
+
+Array = np.ndarray[Any, np.dtype[Any]]
 
 # Metrics that rest on the search for a tail, which can fail ("reliable" in a snapshot's table).
 FITTED = ("alpha", "num_pl_spikes")
 
-# Exponents, and what is compared with random matrices, jump from layer to layer, so one layer must
-# not decide: their median is taken over layers. Of the two that are 0 or 1 a layer the mean is the
-# share of layers.
+# Exponents, and metrics that compare with random matrices, jump from layer to layer. One layer must
+# not decide, so their median is taken over layers. Two metrics are 0 or 1 a layer; their mean is
+# the share of layers.
 SHARES = ("mp_departs", "regularised")
 MEDIAN = (
     *FITTED,
@@ -31,44 +33,50 @@ class Snapshot:
     """One state of a network.
 
     `table` maps a metric to (layers,) values, with "reliable" (1.0 or 0.0) telling whether a
-    layer's power-law fit can be relied on; `views` names each layer's view, for a convolution with
+    layer's power-law fit can be relied on. `views` names each layer's view, for a convolution with
     its matricisation ("encoder/flat"), and `further` the other views that it is in
-    (`layers.memberships`); `scores` maps "accuracy/id" and the like. `lazily` gives the tables of
-    `ddiv.rmt` by group, which are computed when first asked for; `truncated` what
-    `truncation.scores` tells, of a baseline after training only.
+    (`layers.memberships`). `scores` maps "accuracy/id" and the like. `lazily` gives the tables of
+    `ddiv.rmt` by group, which are computed when first asked for. `truncated` holds
+    `truncation.scores`, of a baseline after training only.
     """
 
-    table: Mapping[str, np.ndarray]
-    views: np.ndarray
+    table: Mapping[str, Array]
+    views: Array
     scores: Mapping[str, float]
-    further: np.ndarray = field(default_factory=lambda: np.empty((0, 1), dtype=str))
-    lazily: Callable[[str], Mapping[str, np.ndarray]] = lambda group: {}
+    further: Array = field(default_factory=lambda: np.empty((0, 1), dtype=str))
+    lazily: Callable[[str], Mapping[str, Array]] = lambda group: {}
     truncated: Mapping[str, float] = field(default_factory=dict)
 
-    def layers(self, outcome: Spectral) -> np.ndarray:
+    def layers(self, outcome: Spectral) -> Array:
         """The values of a spectral outcome, one a layer of its view.
 
         Raises layers.NoSuchLayer where no layer is in it.
         """
-        return self._column(outcome)[self._mask(outcome)]
+        values: Array = self._column(outcome)[self._mask(outcome)]
+        return values
 
-    def reliable(self, outcome: Spectral) -> np.ndarray:
-        """Whether each of these values can be relied on: fits can fail, and what random matrix
-        theory says may not exist.
+    def reliable(self, outcome: Spectral) -> Array:
+        """Whether each of these values can be relied on.
+
+        A fit can fail, and a value of random matrix theory may not exist.
         """
         mask = self._mask(outcome)
+        usable: Array
         if outcome.metric in rmt.GROUP_OF:
-            return ~np.isnan(self._column(outcome)[mask])
-        if not can_fail(outcome):
-            return np.ones(mask.sum(), dtype=bool)
-        return self.table["reliable"][mask] > 0.5
+            usable = ~np.isnan(self._column(outcome)[mask])
+        elif can_fail(outcome):
+            usable = self.table["reliable"][mask] > 0.5
+        else:
+            usable = np.ones(mask.sum(), dtype=bool)
+        return usable
 
     def names(self, outcome: Spectral) -> list[str]:
         """The names of the layers of an outcome's view, in the order of `layers`."""
-        own = self.further[-1][self._mask(outcome)]
+        single_layer_views = map(str, self.further[-1][self._mask(outcome)])
+        matricisation = f"/{outcome.convolution}"
         return [
-            str(name).removeprefix(layers.ONE_LAYER).removesuffix(f"/{outcome.convolution}")
-            for name in own
+            view.removeprefix(layers.ONE_LAYER).removesuffix(matricisation)
+            for view in single_layer_views
         ]
 
     @property
@@ -78,19 +86,19 @@ class Snapshot:
         """
         return layers.available(self.views, self.further)
 
-    def _column(self, outcome: Spectral) -> np.ndarray:
-        group = rmt.GROUP_OF.get(outcome.metric)
-        return (self.lazily(group) if group and outcome.metric not in self.table else self.table)[
-            outcome.metric
-        ]
+    def _column(self, outcome: Spectral) -> Array:
+        metric = outcome.metric
+        group = None if metric in self.table else rmt.GROUP_OF.get(metric)
+        table = self.lazily(group) if group else self.table
+        return table[metric]
 
-    def _mask(self, outcome: Spectral) -> np.ndarray:
+    def _mask(self, outcome: Spectral) -> Array:
         return layers.chosen(outcome.layers, outcome.convolution, self.views, self.further)
 
 
 def can_fail(outcome: Spectral) -> bool:
-    """Whether a layer may have no value of a metric that can be relied on: it rests on a fit, or on
-    random matrix theory.
+    """Whether a metric rests on a fit or on random matrix theory, so that a layer may have no value
+    of it that can be relied on.
     """
     return outcome.metric in FITTED or outcome.metric in rmt.GROUP_OF
 
@@ -112,12 +120,12 @@ def by_layer(outcome: Spectral, state: Snapshot) -> list[LayerValue]:
     return [LayerValue(*row) for row in zip(*columns)]
 
 
-def value(outcome: Spectral | Score | Truncated, state: Snapshot) -> float:
+def value(outcome: OfNetwork, state: Snapshot) -> float:
     """The outcome as one number: a score, or the mean (`MEDIAN`: the median) over the layers of a
     view.
 
-    NaN where no layer has one. Raises ValueError on an outcome that is measured in the baseline
-    only, of another arm.
+    NaN where no layer has a value. Raises ValueError where the outcome is measured in the baseline
+    only and the state is another arm's.
     """
     if isinstance(outcome, Score):
         return state.scores[f"{outcome.kind}/{outcome.where}"]
@@ -126,16 +134,16 @@ def value(outcome: Spectral | Score | Truncated, state: Snapshot) -> float:
             state.truncated, outcome.removed, outcome.part, outcome.where, outcome.tail
         )
     values = state.layers(outcome)
-    return _over_layers(
-        outcome, values[_usable(state.reliable(outcome))] if can_fail(outcome) else values
-    )
+    if can_fail(outcome):
+        values = values[_usable(state.reliable(outcome))]
+    return _over_layers(outcome, values)
 
 
-def effect(outcome: Spectral | Score | Truncated, arm: Snapshot, base: Snapshot) -> float:
-    """The difference arm - base of an outcome; spectral ones layer by layer, over layers reliable
-    in both.
+def effect(outcome: OfNetwork, arm: Snapshot, base: Snapshot) -> float:
+    """The difference arm - base of an outcome.
 
-    Where no layer is reliable in both, all layers are used, and `reliability` tells.
+    A spectral outcome's is taken layer by layer, over the layers reliable in both. Where there is
+    no such layer, all layers are used, and `reliability` tells.
     """
     if isinstance(outcome, Score | Truncated):
         return value(outcome, arm) - value(outcome, base)
@@ -146,30 +154,31 @@ def effect(outcome: Spectral | Score | Truncated, arm: Snapshot, base: Snapshot)
 
 
 def reliability(outcome: Outcome, arm: Snapshot, base: Snapshot) -> float:
-    """The share of layers whose fits can be relied on in both arms (1.0 for outcomes without a
-    fit).
+    """The share of layers whose fits can be relied on in both arms; 1.0 for outcomes without a fit.
 
-    Of a truncated network it is the share of matrices in which a tail was found: the others are
-    left whole. It is 0 where the network had no accuracy to lose.
+    For a truncated network it is the share of matrices in which a tail was found, since the others
+    are left whole. It is 0 where the network had no accuracy to lose.
     """
     if isinstance(outcome, Truncated):
-        return min(
-            0.0
-            if np.isnan(value(outcome, state))
-            else truncation.share(state.truncated, outcome.part, outcome.tail)
-            for state in (arm, base)
-        )
+        return min(_share_with_tail(outcome, state) for state in (arm, base))
     if not isinstance(outcome, Spectral) or not can_fail(outcome):
         return 1.0
     return float((arm.reliable(outcome) & base.reliable(outcome)).mean())
 
 
-def _usable(mask: np.ndarray) -> np.ndarray:
+def _share_with_tail(outcome: Truncated, state: Snapshot) -> float:
+    if np.isnan(value(outcome, state)):
+        return 0.0
+    return truncation.share(state.truncated, outcome.part, outcome.tail)
+
+
+def _usable(mask: Array) -> Array:
+    """The mask, or one of all layers where it has none."""
     return mask if mask.any() else np.ones_like(mask)
 
 
-def _over_layers(outcome: Spectral, values: np.ndarray) -> float:
+def _over_layers(outcome: Spectral, values: Array) -> float:
     if outcome.metric not in MEDIAN:
         return float(values.mean())
-    there = values[~np.isnan(values)]
-    return float(np.median(there)) if len(there) else float("nan")
+    known = values[~np.isnan(values)]
+    return float(np.median(known)) if len(known) else float("nan")

@@ -1,26 +1,28 @@
 """From a trained record to the states that outcomes are read off.
 
-Spectral metrics are derived from stored eigenvalues, so they are computed once a record and kept
-beside it in the store.
+Spectral metrics are derived from stored eigenvalues, so they are computed once for each record and
+kept beside it in the store.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property, partial
+from typing import Any
 
 import numpy as np
 
 from ddiv import layers, rmt, truncation
 from ddiv.outcome.calibration import accuracy, ece
 from ddiv.outcome.matching import Match, matched
-from ddiv.outcome.snapshot import Snapshot
+from ddiv.outcome.snapshot import Array, Snapshot
 from ddiv.spectra import metrics, powerlaw
 from ddiv.store import Record, Store
 
-# Raise when a metric comes to mean something else; cached tables of the old meaning are then left
-# unread.
+# Raise this when a metric comes to mean something else: cached tables of the old meaning are then
+# left unread.
 METRICS = 2
 
 # Hill's estimator needs a tail of five and one eigenvalue below it; smaller layers have none.
@@ -31,19 +33,19 @@ SMALLEST_TAIL = 5
 class Trained:
     """A trained record, read: its state before (without scores) and after, and its trajectory.
 
-    `spectra` are the columns of `spectral_table`; `store` keeps what is computed later.
+    `spectra` are the columns of `spectral_table`; `store` keeps later results.
     """
 
     record: Record
-    spectra: Mapping[str, np.ndarray]
+    spectra: Mapping[str, Array]
     store: Store | None = None
-    # Claims by the dozen compare the same arms.
+    # Dozens of claims compare the same arms.
     _matches: dict[float, Match | None] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
 
     @cached_property
-    def views(self) -> tuple[np.ndarray, np.ndarray]:
+    def views(self) -> tuple[Array, Array]:
         return layers.memberships(self.record.facts["layers"])
 
     @cached_property
@@ -53,29 +55,23 @@ class Trained:
     @cached_property
     def after(self) -> Snapshot:
         facts, arrays = self.record.facts, self.record.arrays
-        scores = self._scores(facts["clean"], "log_probabilities/", arrays.__getitem__)
-        return replace(
-            self._snapshot(1, scores), truncated=truncation.scores(facts.get("truncated"))
-        )
+        state = self._snapshot(1, self._scores(facts["clean"], arrays.__getitem__))
+        return replace(state, truncated=truncation.scores(facts.get("truncated")))
 
     @cached_property
     def trajectory(self) -> list[Snapshot]:
         """The states at the recipe's checkpoints, from the first; empty for every arm but the
         baseline.
         """
-        arrays = self.record.arrays
         return [
-            self._snapshot(
-                2 + i,
-                self._scores(
-                    point, "log_probabilities/", lambda name, i=i: arrays[f"trajectory/{name}"][i]
-                ),
-            )
-            for i, point in enumerate(self.record.facts["trajectory"])
+            self._snapshot(2 + i, self._scores(clean, partial(self._at_checkpoint, i)))
+            for i, clean in enumerate(self.record.facts["trajectory"])
         ]
 
     def matched(self, loss: float) -> Match | None:
-        """This baseline when its clean training loss first fell to `loss` (`matching.matched`)."""
+        """The state of the baseline, which this is, when its clean training loss first fell to
+        `loss` (`matching.matched`).
+        """
         if loss not in self._matches:
             self._matches[loss] = matched(self.trajectory, loss)
         return self._matches[loss]
@@ -83,49 +79,49 @@ class Trained:
     def _snapshot(self, row: int, scores: Mapping[str, float]) -> Snapshot:
         main, further = self.views
         table = {name: column[row] for name, column in self.spectra.items()}
-        return Snapshot(
-            table, main, scores, further, cache(partial(self._random_matrix_theory, row))
-        )
+        lazily = cache(partial(self._random_matrix_theory, row))
+        return Snapshot(table, main, scores, further, lazily)
 
-    def _random_matrix_theory(self, row: int, group: str) -> Mapping[str, np.ndarray]:
-        def compute() -> dict[str, np.ndarray]:
-            return rmt.table(
-                group, ((evals[row], layer["shape"]) for layer, evals in _spectra(self.record))
-            )
+    def _random_matrix_theory(self, row: int, group: str) -> Mapping[str, Array]:
+        def compute() -> dict[str, Array]:
+            spectra = _spectra(self.record)
+            return rmt.table(group, ((evals[row], layer["shape"]) for layer, evals in spectra))
 
         return _cached(self.store, f"{group}-{rmt.MEANING}/{self.record.key}-{row}", compute)
 
-    def _scores(self, clean: Mapping[str, float], prefix: str, array) -> dict[str, float]:
+    def _at_checkpoint(self, i: int, name: str) -> Array:
+        """The array of this name at the i-th checkpoint."""
+        array: Array = self.record.arrays[f"trajectory/{name}"][i]
+        return array
+
+    def _scores(
+        self, clean: Mapping[str, float], array: Callable[[str], Array]
+    ) -> dict[str, float]:
+        """A state's scores: `clean` of the training set, and those read off the arrays by name."""
         domains = self.record.facts["domains"]
         scores = {"accuracy/train": clean["accuracy"], "loss/train": clean["loss"]}
         for domain in domains:
-            outputs, labels = array(prefix + domain), self.record.arrays[f"labels/{domain}"]
-            scores[f"accuracy/{domain}"], scores[f"ece/{domain}"] = (
-                accuracy(outputs, labels),
-                ece(outputs, labels),
-            )
+            outputs = array(f"log_probabilities/{domain}")
+            labels = self.record.arrays[f"labels/{domain}"]
+            scores[f"accuracy/{domain}"] = accuracy(outputs, labels)
+            scores[f"ece/{domain}"] = ece(outputs, labels)
             scores[f"ece_mass/{domain}"] = ece(outputs, labels, equal_mass=True)
         for kind in ("accuracy", "ece", "ece_mass"):
             scores[f"{kind}/id"] = scores[f"{kind}/{domains[0]}"]
-            if domains[1:]:
-                scores[f"{kind}/ood"] = float(
-                    np.mean([scores[f"{kind}/{domain}"] for domain in domains[1:]])
-                )
+            if further := [scores[f"{kind}/{domain}"] for domain in domains[1:]]:
+                scores[f"{kind}/ood"] = float(np.mean(further))
         return scores
 
 
 def read(record: Record, store: Store | None = None) -> Trained:
     """Read a trained record; its spectral table comes from the store's cache where that has it."""
-    return Trained(
-        record,
-        _cached(store, f"metrics-{METRICS}/{record.key}", partial(spectral_table, record)),
-        store,
-    )
+    table = _cached(store, f"metrics-{METRICS}/{record.key}", partial(spectral_table, record))
+    return Trained(record, table, store)
 
 
 def _cached(
-    store: Store | None, name: str, compute: Callable[[], dict[str, np.ndarray]]
-) -> Mapping[str, np.ndarray]:
+    store: Store | None, name: str, compute: Callable[[], dict[str, Array]]
+) -> Mapping[str, Array]:
     """A table from the store's file of this name, or computed and left there."""
     if store is None:
         return compute()
@@ -134,18 +130,17 @@ def _cached(
     from ddiv.store import write_atomically
 
     path = store.root / f"{name}.safetensors"
+    table: dict[str, Array]
     try:
-        return load(path.read_bytes())
+        table = load(path.read_bytes())
     except Exception:  # absent or damaged: it is derived, so it is made again
         table = compute()
-    try:
-        write_atomically(path, save(table), durable=False)
-    except OSError:
-        pass  # a store that cannot be written costs time, not results
+        with suppress(OSError):  # a store that cannot be written costs time, not results
+            write_atomically(path, save(table), durable=False)
     return table
 
 
-def spectral_table(record: Record) -> dict[str, np.ndarray]:
+def spectral_table(record: Record) -> dict[str, Array]:
     """Every spectral metric of a record: name -> (states, layers); states are before, after,
     trajectory.
     """
@@ -156,7 +151,7 @@ def spectral_table(record: Record) -> dict[str, np.ndarray]:
     }
 
 
-def _spectra(record: Record) -> list[tuple[Mapping, np.ndarray]]:
+def _spectra(record: Record) -> list[tuple[Mapping[str, Any], Array]]:
     """Each matrix of a record (of its fact "layers") with its eigenvalues (states, M)."""
     arrays, matrices = record.arrays, record.facts["layers"]
     flat = np.stack(
@@ -172,7 +167,8 @@ def _spectra(record: Record) -> list[tuple[Mapping, np.ndarray]]:
     ]
 
 
-def _metrics(evals: np.ndarray, rows: int) -> dict[str, np.ndarray]:
+def _metrics(evals: Array, rows: int) -> dict[str, Array]:
+    """Every metric of one matrix's eigenvalues (states, M), each (states,)."""
     fits, size = powerlaw.fit_batch(evals), evals.shape[-1]
     simple = metrics.summarise(evals, n_rows=rows)
     tails = {
@@ -192,6 +188,5 @@ def _metrics(evals: np.ndarray, rows: int) -> dict[str, np.ndarray]:
         "reliable": fits.reliable,
         **hill,
     }
-    return {
-        name: np.asarray(column, dtype=np.float64) for name, column in {**simple, **fitted}.items()
-    }
+    columns = {**simple, **fitted}
+    return {name: np.asarray(column, dtype=np.float64) for name, column in columns.items()}

@@ -7,34 +7,34 @@ The n eigenvalues x >= xmin of a fitted tail are fitted by maximum likelihood wi
     power law            y^-alpha
     exponential          exp(-rate y)
     log-normal           (1 / y) exp(-(log y - mu)^2 / (2 sigma^2)), truncated at 1
-    truncated power law  y^-alpha exp(-rate y), alpha >= 0, rate >= 0: a power law with exponential cut-off
+    truncated power law  y^-alpha exp(-rate y), alpha >= 0, rate >= 0 (an exponential cut-off)
 
 For each alternative, R is the sum of the pointwise differences of log-likelihood, positive where
-the power law is better. Exponential and log-normal: R / (sqrt(n) * sd of the differences) is
-standard normal if the two are equally far from the truth (Vuong, Econometrica 1989), p =
-erfc(|that| / sqrt(2)). Truncated power law: it contains the power law, so R <= 0, and 2|R| is
-chi-square with one degree of freedom under the power law, p = erfc(sqrt(|R|)), as in the `powerlaw`
-package. As rate >= 0 is a boundary, the true p is half of it (Self and Liang, JASA 1987):
-conservative.
+the power law is better. Exponential and log-normal: z = R / (sqrt(n) * sd of the differences) is
+standard normal if the two are equally far from the truth (Vuong, Econometrica 1989), so p =
+erfc(|z| / sqrt(2)). Truncated power law: it contains the power law, so R <= 0, and 2|R| is
+chi-square with one degree of freedom under the power law, so p = erfc(sqrt(|R|)), as in the
+`powerlaw` package. As rate >= 0 is a boundary, the true p is half of this one (Self and Liang, JASA
+1987): the test is conservative.
 
-How each maximum is found, without starting values:
+The maxima are computed without starting values:
 
 - exponential: in closed form;
 - log-normal: v = log y is a normal truncated at 0, whose two moment equations reduce to one
   monotone equation in mu / sigma. The power law is its limit mu / sigma -> -inf, so this maximum
-  too is never below the power law's: R <= 0, and Vuong's p errs on the side of the power law. The
+  is never below the power law's either: R <= 0, and Vuong's p errs in favour of the power law. The
   search is bounded at mu / sigma >= -100 (mu counted from log xmin), where E[v^2] / E[v]^2 is
   within 2e-4 of the power law's 2; where the data ask for less, the maximum is the power law
-  itself: R = 0, p = 1, mu = -inf. An optimiser in (mu, sigma), as the `powerlaw` package uses,
-  stops somewhere on that ridge, and its density underflows there: it can report a log-normal that
-  is too good;
+  itself: R = 0, p = 1, mu = -inf. The `powerlaw` package optimises over (mu, sigma) instead: it
+  stops somewhere on that ridge, where its density underflows, and can report a log-normal that is
+  too good;
 - truncated power law: an exponential family in (alpha, rate), so its likelihood is concave: two
   nested monotone equations (the means of log y and y, by Gauss-Legendre quadrature) have one root.
   Without a root the maximum lies on the boundary: the exponential at alpha = 0, or the power law at
-  rate = 0, which stands for every cut-off at more than a million times the largest eigenvalue. (The
+  rate = 0, which stands for every cut-off beyond a million times the largest eigenvalue. (The
   `powerlaw` package holds alpha below 3.)
 
-Neither p is corrected for three comparisons, and all take xmin as given.
+No p is corrected for the number of comparisons, and all take xmin as known.
 """
 
 from dataclasses import dataclass, replace
@@ -97,10 +97,12 @@ class Comparison:
     @property
     def ruled_out_by(self) -> tuple[str, ...]:
         """The alternatives that are significantly better than the power law."""
-        ratios = zip(
-            ALTERNATIVES, (self.exponential, self.log_normal, self.truncated_power_law), strict=True
+        ratios = self.exponential, self.log_normal, self.truncated_power_law
+        return tuple(
+            name
+            for name, ratio in zip(ALTERNATIVES, ratios, strict=True)
+            if ratio.R < 0 and ratio.p < self.level
         )
-        return tuple(name for name, ratio in ratios if ratio.R < 0 and ratio.p < self.level)
 
 
 ALTERNATIVES = ("exponential", "log-normal", "truncated power law")
@@ -108,12 +110,11 @@ BEST = ("power law", *ALTERNATIVES, "undecided")
 
 
 def compare(evals: np.ndarray, fit: PowerLawFit, level: float = LEVEL) -> Comparison:
-    """Compare the power law of ``fit`` with the alternatives on the eigenvalues (M,), any order,
-    from fit.xmin on.
+    """Compare the power law of ``fit`` with the alternatives on the eigenvalues from fit.xmin on.
 
-    A tail of fewer than 10 eigenvalues, a tied one or none (nothing was fitted) gives nan,
-    "undecided" and a reason. ValueError if evals is not one-dimensional, the fit is not of these
-    eigenvalues or level is not in (0, 1).
+    evals: (M,) in any order. A tail of fewer than 10 eigenvalues, a tied one or none (nothing was
+    fitted) gives nan, "undecided" and a reason. ValueError if evals is not one-dimensional, the fit
+    is not of these eigenvalues or level is not in (0, 1).
     """
     evals = np.asarray(evals, dtype=np.float64)
     if evals.ndim != 1:
@@ -127,16 +128,9 @@ def compare(evals: np.ndarray, fit: PowerLawFit, level: float = LEVEL) -> Compar
             f"{n} eigenvalues are at least xmin = {fit.xmin}, the fit counts {fit.num_pl_spikes}: "
             "pass the eigenvalues that the fit was made of"
         )
-    if n < MIN_TAIL or not tail[-1] > tail[0]:
-        reason = (
-            "no power law was fitted"
-            if n == 0
-            else "all eigenvalues of the tail are equal"
-            if n >= MIN_TAIL
-            else f"tail of fewer than {MIN_TAIL} eigenvalues"
-        )
-        none = Ratio(*[np.nan] * 4, ())
-        return Comparison(np.nan, n, none, none, none, level, "undecided", (reason,))
+    if (obstacle := _obstacle(tail)) is not None:
+        none = Ratio(np.nan, np.nan, np.nan, np.nan, ())
+        return Comparison(np.nan, n, none, none, none, level, "undecided", (obstacle,))
 
     v, unit = np.log(tail / tail[0]), np.log(tail[0])
     y1 = np.expm1(v)  # y - 1
@@ -147,14 +141,9 @@ def compare(evals: np.ndarray, fit: PowerLawFit, level: float = LEVEL) -> Compar
     log_normal, mu, sigma = _log_normal(v, power)
     truncated, exponent, cut_off = _truncated(v, y1, alpha, rate, power, exponential)
 
-    def ratio(
-        alternative: np.ndarray, parameters: tuple[float, ...], nested: bool = False
-    ) -> Ratio:
-        return Ratio(
-            *_likelihood_ratio(power, alternative, nested),
-            float(alternative.sum() - n * unit),
-            parameters,
-        )
+    def ratio(model: np.ndarray, parameters: tuple[float, ...], nested: bool = False) -> Ratio:
+        R, normalised, p = _likelihood_ratio(power, model, nested)
+        return Ratio(R, normalised, p, float(model.sum() - n * unit), parameters)
 
     return Comparison(
         float(alpha),
@@ -168,10 +157,17 @@ def compare(evals: np.ndarray, fit: PowerLawFit, level: float = LEVEL) -> Compar
     )
 
 
+def _obstacle(tail: np.ndarray) -> str | None:
+    """Why nothing can be compared on an ascending tail; None if nothing stands in the way."""
+    if not len(tail):
+        return "no power law was fitted"
+    if len(tail) < MIN_TAIL:
+        return f"tail of fewer than {MIN_TAIL} eigenvalues"
+    return None if tail[-1] > tail[0] else "all eigenvalues of the tail are equal"
+
+
 def flag_alternatives(fit: PowerLawFit, comparison: Comparison) -> PowerLawFit:
-    """The fit, no longer reliable and with one more reason for each alternative that is
-    significantly better.
-    """
+    """The fit, with a reason for each significantly better alternative; unreliable if any is."""
     reasons = tuple(
         f"{name} fits the tail better (p < {comparison.level:g})"
         for name in comparison.ruled_out_by
@@ -180,13 +176,11 @@ def flag_alternatives(fit: PowerLawFit, comparison: Comparison) -> PowerLawFit:
 
 
 def _likelihood_ratio(
-    one: np.ndarray, other: np.ndarray, nested: bool
+    model: np.ndarray, rival: np.ndarray, nested: bool
 ) -> tuple[float, float, float]:
-    """R, normalised R and p from the pointwise log-likelihoods; nested: the first is a case of the
-    other.
-    """
-    difference = one - other
-    R, spread = difference.sum(), np.sqrt(len(one)) * difference.std()
+    """R, normalised R and p of pointwise log-likelihoods; nested: the rival contains the model."""
+    difference = model - rival
+    R, spread = difference.sum(), np.sqrt(len(model)) * difference.std()
     if spread == 0:
         return 0.0, 0.0, 1.0
     p = erfc(np.sqrt(max(-R, 0.0))) if nested else erfc(abs(R) / (np.sqrt(2) * spread))
@@ -200,44 +194,40 @@ def _best(
     truncated: np.ndarray,
     level: float,
 ) -> str:
-    """See Comparison."""
+    """The model that `Comparison` calls best, from the pointwise log-likelihoods of all four."""
 
-    def better(one: np.ndarray, other: np.ndarray, contains: bool = False) -> bool:
-        R, _, p = _likelihood_ratio(other, one, contains)
+    def better(model: np.ndarray, rival: np.ndarray, contains: bool = False) -> bool:
+        R, _, p = _likelihood_ratio(rival, model, contains)
         return R < 0 and p < level
 
     simple_power, simple_exponential = better(power, exponential), better(exponential, power)
-    cut = better(truncated, power, contains=True) and better(truncated, exponential, contains=True)
-    log = better(log_normal, power) and better(log_normal, exponential)
-    if cut and better(truncated, log_normal):
+    cut_beats_power = better(truncated, power, contains=True)
+    cut_beats_exponential = better(truncated, exponential, contains=True)
+    log_beats_power = better(log_normal, power)
+    log_beats_exponential = better(log_normal, exponential)
+    if cut_beats_power and cut_beats_exponential and better(truncated, log_normal):
         return "truncated power law"
-    if log and better(log_normal, truncated):
+    if log_beats_power and log_beats_exponential and better(log_normal, truncated):
         return "log-normal"
-    if (
-        simple_power
-        and not better(truncated, power, contains=True)
-        and not better(log_normal, power)
-    ):
+    if simple_power and not (cut_beats_power or log_beats_power):
         return "power law"
-    if simple_exponential and not (
-        better(truncated, exponential, contains=True) or better(log_normal, exponential)
-    ):
+    if simple_exponential and not (cut_beats_exponential or log_beats_exponential):
         return "exponential"
     return "undecided"
 
 
 def _log_normal(v: np.ndarray, power: np.ndarray) -> tuple[np.ndarray, float, float]:
-    """Pointwise log-likelihood in y, and mu and sigma of v = log y >= 0; the power law's at the
-    limit.
+    """Pointwise log-likelihood in y, and mu and sigma of v = log y; at the limit the power law's.
 
-    With t = mu / sigma and h = phi(t) / Phi(t): E[v] = sigma (t + h), E[v^2] = sigma^2 (1 + t (t +
-    h)).
+    With t = mu / sigma and h = phi(t) / Phi(t), of v >= 0: E[v] = sigma (t + h) and E[v^2] =
+    sigma^2 (1 + t (t + h)).
     """
     mean, ratio = v.mean(), np.mean(v**2) / v.mean() ** 2
 
     def excess(t: float) -> float:
         first = _mean_above_zero(t)
-        return (1 + t * first) / first**2 - ratio
+        difference: float = (1 + t * first) / first**2 - ratio
+        return difference
 
     if excess(_FARTHEST) <= 0:
         return power, -np.inf, np.inf
@@ -256,7 +246,8 @@ def _log_normal(v: np.ndarray, power: np.ndarray) -> tuple[np.ndarray, float, fl
 
 def _mean_above_zero(t: float) -> float:
     """E[z] of a normal of mean t and variance 1 given z >= 0."""
-    return t + np.sqrt(2 / np.pi) / erfcx(-t / np.sqrt(2))
+    mean: float = t + np.sqrt(2 / np.pi) / erfcx(-t / np.sqrt(2))
+    return mean
 
 
 def _truncated(
@@ -271,14 +262,20 @@ def _truncated(
     low = _WEAKEST / y1.max()
 
     def exponent(rate: float) -> float:
-        """The best alpha at this rate: from 0, as rate is not above the exponential's, to the power
-        law's.
+        """The best alpha at this rate.
+
+        It is at least 0, as the rate is not above the exponential's, and at most the power law's.
         """
-        return brentq(lambda a: _cut_off(a, rate)[1] - v.mean(), 0.0, alpha + 1e-6, xtol=1e-11)
+        best: float = brentq(
+            lambda a: _cut_off(a, rate)[1] - v.mean(), 0.0, alpha + 1e-6, xtol=1e-11
+        )
+        return best
 
     def gradient(log_rate: float) -> float:
-        """Of the likelihood maximised over alpha, by rate, relative: falling."""
-        return _cut_off(exponent(np.exp(log_rate)), np.exp(log_rate))[2] / y1.mean() - 1
+        """The relative slope, by rate, of the likelihood maximised over alpha; it falls."""
+        rate = np.exp(log_rate)
+        slope: float = _cut_off(exponent(rate), rate)[2] / y1.mean() - 1
+        return slope
 
     if _cut_off(0.0, rate)[1] <= v.mean():
         return exponential, 0.0, rate
@@ -290,7 +287,7 @@ def _truncated(
 
 
 def _cut_off(alpha: float, rate: float) -> tuple[float, float, float]:
-    """log of the integral of y^-alpha exp(-rate (y - 1)) over y >= 1; means of log y and y - 1.
+    """The log of the integral of y^-alpha exp(-rate (y - 1)) over y >= 1; means of log y and y - 1.
 
     In v = log y the integrand exp((1 - alpha) v - rate expm1(v)) is log-concave and smooth. The
     range ends where the integrand of the mean of y has become negligible.

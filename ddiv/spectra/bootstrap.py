@@ -13,13 +13,14 @@ chapter 13; Davison and Hinkley, Bootstrap Methods, 1997, section 5.2), the perc
 upwards and the resamples' more so: the first interval misses above the truth and the second below,
 and their mean does neither.
 
-Measured at a nominal 95 % on planted power laws of alpha 2, 3, 4.5 (``python -m
-tests.alpha_coverage``: 300 samples of n = 200 and 80 of n = 1,000; 200 resamples each): alone, 97 %
-and 99 %; tail above a bulk that joins it smoothly, 97 to 98 % and 95 to 98 %; above a bulk with a
-step, 95 to 99 % and 96 to 99 %. That is at its rate or a little above. The percentile interval
-covers 90 to 97 % at n = 200, the basic one 89 to 93 %, alpha +- 1.96 sigma 89 to 93 %. Where only
-14 of 1,000 values belonged to a tail that joins its bulk smoothly, no interval that was tried
-reached 90 %: the search then takes a part of the bulk for the tail.
+Coverage at a nominal 95 %, on planted power laws of alpha 2, 3, 4.5, in 300 samples of n = 200 and
+in 80 of n = 1,000, with 200 resamples each (``python -m tests.support.alpha_coverage``): of a power
+law alone, 97 % and 99 %; of a tail above a bulk that joins it smoothly, 97 to 98 % and 95 to
+98 %; above a bulk with a step, 95 to 99 % and 96 to 99 %. So it covers as often as it says, or a
+little more often. The percentile interval covers 90 to 97 % at n = 200, the basic one 89 to 93 %,
+alpha +- 1.96 sigma 89 to 93 %. Where only 14 of 1,000 values belonged to a tail that joins its bulk
+smoothly, no interval that was tried reached 90 %: the search then takes a part of the bulk for the
+tail.
 """
 
 from typing import NamedTuple
@@ -46,12 +47,11 @@ def alpha_interval(
     floor: float = FLOOR,
     method: str = "ks",
 ) -> Interval:
-    """Bootstrap interval for the exponent of one spectrum (M,), equal for equal seeds; low is at
-    least 1.
+    """Bootstrap interval for the exponent of one spectrum (M,), equal for equal seeds.
 
     level: nominal coverage, in (0, 1); replicates: resamples, at least 50; floor and method: as in
-    powerlaw.fit. nan where nothing can be fitted, or not in half of the resamples. ValueError on
-    other arguments or a wrong shape.
+    powerlaw.fit. The lower end is at least 1; both are nan where nothing can be fitted, or not in
+    half of the resamples. ValueError on other arguments or a wrong shape.
     """
     if not 0 < level < 1:
         raise ValueError(f"level must lie between 0 and 1, got {level}")
@@ -71,14 +71,13 @@ def alpha_interval(
 def resampled_alphas(
     evals: np.ndarray, replicates: int, seed: int, floor: float = FLOOR, method: str = "ks"
 ) -> np.ndarray:
-    """The exponents of resamples of a spectrum (M,), fitted anew: (replicates,), less those without
-    a fit.
-    """
+    """The exponents of resamples of a spectrum (M,): (replicates,) less those without a fit."""
     kept = np.asarray(evals, dtype=np.float64)
     kept = kept[kept > floor]
     rng = np.random.default_rng(seed)
     step = max(1, _AT_ONCE // len(kept))
     sizes = [min(step, replicates - done) for done in range(0, replicates, step)]
-    found = [fit_batch(rng.choice(kept, (size, len(kept))), floor, method).alpha for size in sizes]
-    alphas = np.concatenate(found)
-    return alphas[np.isfinite(alphas)]  # few distinct values may be drawn: no fit
+    batches = [fit_batch(rng.choice(kept, (size, len(kept))), floor, method) for size in sizes]
+    alphas = np.concatenate([fits.alpha for fits in batches])
+    fitted: np.ndarray = alphas[np.isfinite(alphas)]  # a resample of few distinct values has no fit
+    return fitted

@@ -18,7 +18,10 @@ INDEX = ".index.json"
 _NESTED = ("state_dict", "model_state_dict", "model_state", "model", "module", "network", "net")
 _PREFIXES = ("module.", "_orig_mod.")  # of DataParallel and of torch.compile
 _LFS = b"version https://git-lfs"
+# What torch raises on a file that is cut short or is something else altogether.
+_DAMAGE = (RuntimeError, EOFError, OSError, ValueError, KeyError, AttributeError, IndexError)
 
+# Tensors by name, and (name, reason) for everything beside them.
 Found = tuple[dict[str, torch.Tensor], list[tuple[str, str]]]
 
 
@@ -27,14 +30,14 @@ class LoadError(ValueError):
 
 
 def read(path: Path) -> Found:
-    """The weights (name -> tensor on the CPU) of a file, an index of shards or a folder, and what
-    was left out.
+    """The weights (name -> tensor on the CPU) of a file, an index of shards or a folder.
+
+    Beside them, (name, reason) for everything that was left out: an optimiser's state, counters.
 
     A safetensors file is mapped into memory: a tensor is read from the disk when it is first used.
     A torch checkpoint is read with ``weights_only=True``, which builds tensors and plain containers
     and nothing else; its weights may be nested ("state_dict", "model", ..). A "module." that begins
-    every name is cut off. What lies beside the weights (an optimiser's state, counters) comes back
-    as (name, reason).
+    every name is cut off.
 
     LoadError if nothing is there, on damage, on a pickle that wants more than tensors, and if no
     tensors are found.
@@ -43,9 +46,8 @@ def read(path: Path) -> Found:
     weights: dict[str, torch.Tensor] = {}
     beside: list[tuple[str, str]] = []
     for part in _shards(path) if path.name.endswith(INDEX) else [path]:
-        tensors, others = (
-            _safetensors(part) if part.suffix == ".safetensors" else _torch_checkpoint(part)
-        )
+        read_part = _safetensors if part.suffix == ".safetensors" else _torch_checkpoint
+        tensors, others = read_part(part)
         if twice := tensors.keys() & weights.keys():
             raise LoadError(f"{path}: two of its shards hold {min(twice)!r}")
         weights |= tensors
@@ -65,13 +67,12 @@ def _file_of(path: Path) -> Path:
     if not path.is_dir():
         return path
     for pattern in ("*.safetensors" + INDEX, "*.safetensors", "*.bin" + INDEX, "*"):
-        found = sorted(p for p in path.glob(pattern) if p.name.endswith((*SUFFIXES, INDEX)))
-        if len(found) > 1:
-            raise LoadError(
-                f"{path} holds several checkpoints; name one: {', '.join(p.name for p in found[:8])}"
-            )
-        if found:
-            return found[0]
+        files = sorted(p for p in path.glob(pattern) if p.name.endswith((*SUFFIXES, INDEX)))
+        if len(files) > 1:
+            names = ", ".join(file.name for file in files[:8])
+            raise LoadError(f"{path} holds several checkpoints; name one: {names}")
+        if files:
+            return files[0]
     raise LoadError(f"{path} is a folder without a checkpoint ({', '.join(SUFFIXES)} or *{INDEX})")
 
 
@@ -108,9 +109,8 @@ def _safetensors(path: Path) -> Found:
             names = file.keys()  # no dict: it cannot be iterated over
             return {name: file.get_tensor(name) for name in names}, []
     except (SafetensorError, OSError) as error:
-        raise LoadError(
-            f"{path} is damaged or no safetensors file: {_first_line(error)}"
-        ) from error
+        cause = _first_line(error)
+        raise LoadError(f"{path} is damaged or no safetensors file: {cause}") from error
 
 
 def _torch_checkpoint(path: Path) -> Found:
@@ -121,22 +121,13 @@ def _torch_checkpoint(path: Path) -> Found:
         )
     except pickle.UnpicklingError as error:
         raise LoadError(
-            f"{path} is no plain checkpoint: it asks to build Python objects other than tensors (which could run any "
-            "code), or is damaged. It was not unpickled. Save the state dict alone: as safetensors, or with "
-            "torch.save(model.state_dict(), ..)"
+            f"{path} is no plain checkpoint: it asks to build Python objects other than tensors "
+            "(which could run any code), or is damaged. It was not unpickled. Save the state dict "
+            "alone: as safetensors, or with torch.save(model.state_dict(), ..)"
         ) from error
-    except (
-        RuntimeError,
-        EOFError,
-        OSError,
-        ValueError,
-        KeyError,
-        AttributeError,
-        IndexError,
-    ) as error:
-        raise LoadError(
-            f"{path} is damaged or no torch checkpoint: {_first_line(error)}"
-        ) from error
+    except _DAMAGE as error:
+        cause = _first_line(error)
+        raise LoadError(f"{path} is damaged or no torch checkpoint: {cause}") from error
     return _unwrapped(path, content)
 
 
@@ -144,12 +135,9 @@ def _unwrapped(path: Path, content: Any) -> Found:
     """The weights in what a training script saved, and a reason for each thing beside them."""
     beside: list[tuple[str, str]] = []
     at = ""
-    while isinstance(content, Mapping) and not any(
-        isinstance(value, torch.Tensor) for value in content.values()
-    ):
-        inner = next(
-            (key for key in _NESTED if isinstance(content.get(key), Mapping) and content[key]), None
-        )
+    while isinstance(content, Mapping) and not any(map(torch.is_tensor, content.values())):
+        nested = (key for key in _NESTED if isinstance(content.get(key), Mapping) and content[key])
+        inner = next(nested, None)
         if inner is None:
             break
         beside += [

@@ -1,4 +1,4 @@
-"""`ddiv spectra MODEL`: the weight matrices of a model measured, as a table, a page, CSV or JSON."""
+"""`ddiv spectra MODEL`: measures a model's weight matrices, as a table, a page, CSV or JSON."""
 
 from __future__ import annotations
 
@@ -13,28 +13,34 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
     from ddiv.spectra.load import Loaded
+    from ddiv.spectra.matrices import WeightMatrix
 
-HELP = "measure the weight matrices of a model: power-law exponents, ranks, norms, Marchenko-Pastur fits, phases"
+HELP = (
+    "measure the weight matrices of a model: power-law exponents, ranks, norms, Marchenko-Pastur "
+    "fits, phases"
+)
 EPILOG = """\
-MODEL is a file (safetensors, its index of shards, a torch checkpoint of tensors), a folder with one, or a name of
-open_clip, timm, torchvision or transformers; open_clip:, timm:, torchvision: or hf: before it says whose.
+MODEL is a file (safetensors, its index of shards, a torch checkpoint of tensors), a folder with
+one, or a name of open_clip, timm, torchvision or transformers. A prefix (open_clip:, timm:,
+torchvision: or hf:) says whose name it is.
 
   ddiv spectra ViT-B-32/openai --layers 'visual.*'    CLIP's image tower, OpenAI's weights
   ddiv spectra torchvision:resnet18 --html page.html  and a page with the spectra of every layer
   ddiv spectra google-bert/bert-base-uncased          a model of the Hugging Face hub
-  ddiv spectra hf:bert --random                       an architecture with random weights: no download
+  ddiv spectra hf:bert --random                       random weights: no download
   ddiv spectra model.safetensors --kinds q,k,v        only attention's projections
-  ddiv spectra model.pt --randomise --compare         beside permuted weights; is the tail a power law?
+  ddiv spectra model.pt --randomise --compare         and permuted weights; is the tail a power law?
 
-alpha: exponent of the eigenvalues' density above xmin; ±: its standard error; D: its Kolmogorov-Smirnov distance;
-tail: eigenvalues in the fit. Soft rank, spikes: top of the Marchenko-Pastur bulk over the largest eigenvalue, and
-eigenvalues above the bulk. A letter after alpha says that the fit cannot be relied on, and why.
+alpha: exponent of the eigenvalues' density above xmin; ±: its standard error; D: its
+Kolmogorov-Smirnov distance; tail: eigenvalues in the fit. Soft rank, spikes: top of the
+Marchenko-Pastur bulk over the largest eigenvalue, and eigenvalues above the bulk. A letter after
+alpha says that the fit cannot be relied on, and why.
 """
-# What WeightWatcher's table is shown by; the files have all of it.
+# The columns of WeightWatcher's table that the terminal shows; the files have all of them.
 WATCHED = (
     "longname",
     "layer_type",
@@ -52,12 +58,11 @@ WATCHED = (
     "rand_num_spikes",
     "warning",
 )
-# of bootstrap.alpha_interval, which would say so only after all else was computed
+# What bootstrap.alpha_interval asks for, which would say so only after all else was computed.
 FEWEST_RESAMPLES = 50
-FITS, MP = (
-    {"ddiv": "ks", "weightwatcher": "weightwatcher"},
-    {"ddiv": "bulk", "weightwatcher": "weightwatcher"},
-)
+# The fits that --definitions stands for.
+FITS = {"ddiv": "ks", "weightwatcher": "weightwatcher"}
+MP = {"ddiv": "bulk", "weightwatcher": "weightwatcher"}
 OURS_ONLY = ("html", "layers", "kinds", "conv", "compare", "bootstrap")
 
 
@@ -66,6 +71,16 @@ class UsageError(ValueError):
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
+    """Give a parser the options of `run`, and the explanations below its help."""
+    _add_model(parser)
+    _add_files(parser)
+    _add_measurements(parser)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = EPILOG
+
+
+def _add_model(parser: argparse.ArgumentParser) -> None:
+    """The options that say which matrices are measured."""
     add = parser.add_argument
     add("model", metavar="MODEL", help="a file, a folder or a model's name; see below")
     add(
@@ -89,9 +104,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--conv",
         choices=("pooled", "flat", "both"),
         default="pooled",
-        help="convolutions as k*k slices (out, in) with pooled eigenvalues, as WeightWatcher does (default), as one "
-        "matrix (out, in*k*k), or both",
+        help="convolutions as k*k slices (out, in) with pooled eigenvalues, as WeightWatcher "
+        "does (default), as one matrix (out, in*k*k), or both",
     )
+
+
+def _add_files(parser: argparse.ArgumentParser) -> None:
+    """The options that say what is written."""
+    add = parser.add_argument
     add("--html", type=Path, metavar="FILE", help="write a page with plots of every spectrum")
     add("--csv", type=Path, metavar="FILE", help="write every column")
     add(
@@ -100,6 +120,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="write every column, what was skipped, and the settings",
     )
+
+
+def _add_measurements(parser: argparse.ArgumentParser) -> None:
+    """The options that say what is measured, and how."""
+    add = parser.add_argument
     add(
         "--randomise",
         action="store_true",
@@ -122,7 +147,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--definitions",
         choices=("ddiv", "weightwatcher"),
         default="ddiv",
-        help="weightwatcher: its power-law fit and Marchenko-Pastur fit, by ddiv's code (no phases)",
+        help="weightwatcher: its power-law and Marchenko-Pastur fits, by ddiv's code (no phases)",
     )
     add(
         "--backend",
@@ -143,14 +168,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="of random weights, permutations and resamples (default: 0)",
     )
     add("--verbose", action="store_true", help="name every skipped parameter")
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.epilog = EPILOG
 
 
 def run(options: argparse.Namespace) -> int:
-    """Do it; returns the exit status: 0, 1 where it cannot be done, 2 for a wrong use.
+    """Measure, print and write what the options ask for; errors are printed as one line.
 
-    Every error is one line.
+    Returns the exit status: 0, 1 where it cannot be done, 2 for a wrong use.
     """
     from ddiv.spectra.load import UnknownModel
     from ddiv.spectra.table import plain
@@ -159,7 +182,10 @@ def run(options: argparse.Namespace) -> int:
         sys.stdout.reconfigure(errors="replace")  # a terminal that has no ± still gets its table
     try:
         _check(options)
-        (_weightwatcher if options.backend == "weightwatcher" else _ddiv)(options)
+        if options.backend == "weightwatcher":
+            _weightwatcher(options)
+        else:
+            _ddiv(options)
     except (UsageError, UnknownModel) as error:
         print(f"ddiv: {plain(error)}", file=sys.stderr)
         return 2
@@ -170,15 +196,15 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _check(options: argparse.Namespace) -> None:
-    """What can be known to be wrong before anything is downloaded or computed."""
+    """Raise UsageError on what is wrong, before anything is downloaded or computed."""
     for path in filter(None, (options.html, options.csv, options.json)):
         if not path.absolute().parent.is_dir():
             raise UsageError(f"the folder of {path} does not exist")
     if options.bootstrap and options.bootstrap < FEWEST_RESAMPLES:
         raise UsageError(f"--bootstrap takes a number of resamples, at least {FEWEST_RESAMPLES}")
     if options.backend == "weightwatcher":
-        given = {name: getattr(options, name) for name in OURS_ONLY}
-        if ours := [name for name, value in given.items() if value and value != "pooled"]:
+        values = {name: getattr(options, name) for name in OURS_ONLY}
+        if ours := [name for name, value in values.items() if value and value != "pooled"]:
             raise UsageError(
                 f"--{ours[0]} is ddiv's own: it does not go with --backend weightwatcher"
             )
@@ -239,18 +265,15 @@ def _ddiv(options: argparse.Namespace) -> None:
         print(options.html)
 
 
-def _chosen(loaded: Loaded, options: argparse.Namespace) -> tuple[list, str]:
+def _chosen(loaded: Loaded, options: argparse.Namespace) -> tuple[list[WeightMatrix], str]:
     """The matrices that the options ask for, and a line on those that they leave out."""
     from ddiv.spectra.matrices import KINDS
     from ddiv.spectra.table import plural
 
     matrices = list(loaded.matrices)
+    other = "flat" if options.conv == "pooled" else "pooled"
     if options.conv != "both":
-        matrices = [
-            m
-            for m in matrices
-            if m.kind != ("conv-flat" if options.conv == "pooled" else "conv-pooled")
-        ]
+        matrices = [m for m in matrices if m.kind != f"conv-{other}"]
     twins = len(loaded.matrices) - len(matrices)
     if options.kinds:
         asked = {kind.strip() for kind in options.kinds.split(",")} - {""}
@@ -270,7 +293,6 @@ def _chosen(loaded: Loaded, options: argparse.Namespace) -> tuple[list, str]:
     others = len(loaded.matrices) - twins - len(matrices)
     parts = [f"{plural(others, 'matrix', 'matrices')} not asked for"] if others else []
     if twins:
-        other = "flat" if options.conv == "pooled" else "pooled"
         parts.append(
             f"{plural(twins, 'convolution')} measured one way only (--conv both for {other} too)"
         )
@@ -287,12 +309,12 @@ def _weightwatcher(options: argparse.Namespace) -> None:
             "WeightWatcher needs a model's modules, and a file has weights alone: take the ddiv "
             "backend, or a model's name"
         )
-    found = watcher.table(loaded.model, mp=not options.no_mp, randomise=options.randomise)
-    shown = [name for name in WATCHED if name in found]
+    watched = watcher.table(loaded.model, mp=not options.no_mp, randomise=options.randomise)
+    shown = [name for name in WATCHED if name in watched]
     columns = [
         Column(
             name,
-            [number(v) if isinstance(v, float) else plain(v) for v in found[name]],
+            [number(v) if isinstance(v, float) else plain(v) for v in watched[name]],
             keep=len(shown) - i,
             right=i > 1,
         )
@@ -306,15 +328,16 @@ def _weightwatcher(options: argparse.Namespace) -> None:
         **loaded.meta,
         "backend": "weightwatcher",
     }
-    _write(options, found, settings, ())
+    _write(options, watched, settings, ())
 
 
 def _write(
     options: argparse.Namespace,
-    columns: Mapping[str, list],
+    columns: Mapping[str, list[Any]],
     settings: Mapping[str, object],
     skipped: Sequence[tuple[str, str]],
 ) -> None:
+    """Write the CSV and JSON files that were asked for, and print their names."""
     rows = [dict(zip(columns, row)) for row in zip(*columns.values())]
     if options.csv:
         with options.csv.open("w", newline="", encoding="utf-8") as file:
@@ -329,19 +352,19 @@ def _write(
             }
             for row in rows
         ]
-        found = {
+        content = {
             "settings": settings,
             "layers": rows,
             "skipped": [{"parameter": name, "reason": reason} for name, reason in skipped],
         }
-        text = json.dumps(found, indent=1, ensure_ascii=False, allow_nan=False, default=str)
+        text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False, default=str)
         options.json.write_text(text + "\n", "utf-8")
     for path in filter(None, (options.csv, options.json)):
         print(path)
 
 
 def _width() -> int | None:
-    """Of the terminal; None where there is none, as a file or a pipe has room."""
+    """The terminal's width in characters; None for a file or a pipe, which have room."""
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
@@ -349,25 +372,26 @@ def _width() -> int | None:
 def _progress(
     out: TextIO, *, after: float = 1.0, period: float = 10.0
 ) -> Iterator[Callable[[int, int, str], None]]:
-    """A line that says how far it is: redrawn in place on a terminal, a new one every `period`
-    seconds elsewhere.
+    """A function that tells how far the work is.
+
+    It writes a line, redrawn in place on a terminal and a new one every `period` seconds elsewhere.
+    Nothing is written in the first `after` seconds.
     """
     from ddiv.progress import duration
     from ddiv.spectra.table import plain
 
     begun, told, in_place = time.monotonic(), 0.0, out.isatty()
-    told_at = begun + after - (0.2 if in_place else period)
+    pause = 0.2 if in_place else period
+    told_at = begun + after - pause
 
     def tell(done: int, total: int, name: str) -> None:
         nonlocal told_at, told
         now = time.monotonic()
-        if now - told_at < (0.2 if in_place else period) or not done:
+        if now - told_at < pause or not done:
             return
-        left = (
-            f"about {duration((now - begun) * (total - done) / done)} left · "
-            if done > total / 20
-            else ""
-        )
+        left = ""
+        if done > total / 20:
+            left = f"about {duration((now - begun) * (total - done) / done)} left · "
         line = f"spectra: {done} of {total} · {left}{plain(name)}"
         columns = shutil.get_terminal_size().columns - 1
         out.write(f"\r{line[:columns]:<{columns}}" if in_place else line + "\n")

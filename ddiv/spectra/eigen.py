@@ -6,10 +6,10 @@ values of a float64 SVD the error is below 1e-13 times the LARGEST eigenvalue, s
 own relative error is below 1e-13 * largest / itself, and one below 1e-13 times the largest is
 round-off. `method="svd"` gives every eigenvalue to full relative accuracy at an SVD's price.
 
-On the CPU matrices are handed to as many threads as torch may use, one LAPACK call at a time in
-each with one BLAS thread: at 768 eigenvalues that is 1.4 times as fast as one call after another
-with threaded BLAS. On a GPU calls are made one after another in the thread that asks: torch loads
-its solvers at the first, and several at once would race.
+On the CPU as many threads as torch may use make LAPACK calls, each with one BLAS thread: at 768
+eigenvalues that is 1.4 times as fast as one call after another with threaded BLAS. On a GPU the
+thread that asks makes one call after another: torch loads its solvers at the first call, and
+several at once would race.
 """
 
 import time
@@ -29,8 +29,8 @@ METHODS = ("gram", "svd")
 Progress = Callable[[int, int, str], None]
 Solver = Callable[[list[WeightMatrix], str, int | None], list[np.ndarray]]
 
-# Small matrices share a LAPACK call up to this size of their Gram matrices; one of 768 has a call
-# of its own.
+# Small matrices share a LAPACK call up to this size of their Gram matrices; a matrix of 768
+# eigenvalues has a call of its own.
 _CALL_BYTES = 4 * 2**20
 _CUDA_CALL_BYTES = 256 * 2**20
 # From this side on a product per matrix (which numpy does as a symmetric one, at half the work)
@@ -46,25 +46,23 @@ def eigenvalues(
     permute: int | None = None,
     progress: Progress | None = None,
 ) -> dict[str, np.ndarray]:
-    """Name -> eigenvalues of W^T W, ascending float64: min(rows, columns) of them, for pooled
-    slices all together.
+    """Name -> eigenvalues of W^T W, ascending float64.
 
-    method: "gram" or "svd", see above. device: "cpu", "cuda", or "auto", which is the CPU for
-    matrices that are there; for matrices on a GPU it times one call of each size on both, once a
-    process, and takes the faster. permute: a seed; the spectra are then those of the same matrices
-    with their elements permuted (each slice within itself), which destroys all structure and keeps
-    the elements: the null model of WeightWatcher's `randomize`. progress(done, total, name) is
-    called as matrices are finished.
+    They are min(rows, columns) a matrix; pooled slices' are put together. method: "gram" or "svd",
+    see above. device: "cpu", "cuda" or "auto", which is the CPU for matrices on the CPU; for
+    matrices on a GPU it times one call of each size on both, once a process, and takes the faster.
+    permute: a seed; the spectra are then those of the same matrices with their elements permuted
+    (each slice within itself), which destroys all structure and keeps the elements: the null model
+    of WeightWatcher's `randomize`. progress(done, total, name) is called as matrices are finished.
 
     ValueError, with the name, on an empty matrix, NaN or infinity, two matrices of one name, an
     unknown method or device.
     """
     if method not in METHODS:
         raise ValueError(f"unknown method {method!r}: one of {', '.join(METHODS)}")
-    if device not in ("auto", "cpu", "cuda") or device == "cuda" and not torch.cuda.is_available():
-        raise ValueError(
-            f"device {device!r} is not here: take auto, cpu" + ", cuda" * torch.cuda.is_available()
-        )
+    devices = ("auto", "cpu", "cuda") if torch.cuda.is_available() else ("auto", "cpu")
+    if device not in devices:
+        raise ValueError(f"device {device!r} is not here: take {', '.join(devices)}")
     names = [m.name for m in matrices]
     if len(set(names)) < len(names):
         raise ValueError(f"names used twice: {sorted({n for n in names if names.count(n) > 1})}")
@@ -79,7 +77,7 @@ def eigenvalues(
         }
 
     solved: dict[str, np.ndarray] = {}
-    calls: dict[str, list] = {"cpu": [], "cuda": []}
+    calls: dict[str, list[list[WeightMatrix]]] = {"cpu": [], "cuda": []}
     for call in sorted(_calls(matrices), key=_work, reverse=True):
         calls[_where(call[0], method, device)].append(call)
     for done in chain(
@@ -93,11 +91,11 @@ def eigenvalues(
 
 
 def _in_threads(
-    solve: Callable[[list[WeightMatrix]], dict], calls: list[list[WeightMatrix]]
-) -> Iterator[dict]:
-    """solve of each call, as it is finished.
+    solve: Callable[[list[WeightMatrix]], dict[str, np.ndarray]], calls: list[list[WeightMatrix]]
+) -> Iterator[dict[str, np.ndarray]]:
+    """What `solve` makes of each call, as calls are finished.
 
-    Largest calls first leave no thread alone with one at the end.
+    The largest come first, so that no thread is left alone with one at the end.
     """
     workers = min(torch.get_num_threads(), len(calls))
     if workers < 2:
@@ -110,6 +108,7 @@ def _in_threads(
 
 
 def _work(call: list[WeightMatrix]) -> float:
+    """How much a call has to compute, in a unit of its own."""
     return sum(s.count * s.M**2 * (s.N + 4.0 * s.M) for s in (shape_of(m.tensor) for m in call))
 
 
@@ -120,7 +119,8 @@ def _calls(matrices: Sequence[WeightMatrix]) -> Iterator[list[WeightMatrix]]:
         groups.setdefault((shape_of(m.tensor).M, m.tensor.device), []).append(m)
     for (M, device), group in groups.items():
         limit = _CALL_BYTES if device.type == "cpu" else _CUDA_CALL_BYTES
-        call, size = [], 0
+        call: list[WeightMatrix] = []
+        size = 0
         for m in group:
             size += shape_of(m.tensor).count * M * M * 8
             if call and size > limit:
@@ -139,7 +139,7 @@ def _on_cpu(call: list[WeightMatrix], method: str, permute: int | None) -> list[
 
 
 def _on_cuda(call: list[WeightMatrix], method: str, permute: int | None) -> list[np.ndarray]:
-    home = call[0].tensor.device  # that of all (`_calls`)
+    home = call[0].tensor.device  # all have the same (`_calls`)
     device = home if home.type == "cuda" else torch.device("cuda")
     weights = [
         torch.from_numpy(_weights(m, permute)).to(device)
@@ -160,8 +160,9 @@ def _tall(w: torch.Tensor) -> torch.Tensor:
 
 
 def is_finite(tensor: torch.Tensor) -> bool:
-    """Whether a tensor holds neither NaN nor infinity: by its largest size, which is six times as
-    fast as each element's.
+    """Whether a tensor holds neither NaN nor infinity.
+
+    The largest absolute value tells, six times as fast as a look at each element.
     """
     return tensor.numel() == 0 or bool(torch.isfinite(tensor.abs().max()))
 
@@ -173,14 +174,15 @@ def _checked(m: WeightMatrix, w: torch.Tensor) -> torch.Tensor:
 
 
 def _weights(m: WeightMatrix, permute: int | None) -> np.ndarray:
-    """The matrix as float64 on the CPU, (slices, N, M), its elements permuted within each slice if
-    asked.
+    """The matrix as float64 on the CPU, (slices, N, M).
+
+    permute: a seed, to permute the elements of each slice.
     """
-    w = m.tensor.detach().to("cpu", torch.float64, copy=permute is not None)
-    w = _checked(m, _tall(w)).contiguous().numpy()
+    tensor = m.tensor.detach().to("cpu", torch.float64, copy=permute is not None)
+    w: np.ndarray = _checked(m, _tall(tensor)).contiguous().numpy()
     if permute is not None:
-        # The name in the seed, so that a matrix's draw depends neither on its place nor on its
-        # company.
+        # The seed holds the name, so that a matrix's draw does not depend on its place among the
+        # others.
         rng = np.random.default_rng([permute, zlib.crc32(m.name.encode())])
         for part in w.reshape(len(w), -1):
             rng.shuffle(part)
@@ -188,8 +190,10 @@ def _weights(m: WeightMatrix, permute: int | None) -> np.ndarray:
 
 
 def _grams(w: np.ndarray) -> np.ndarray:
+    """W^T W of each slice: (slices, N, M) -> (slices, M, M)."""
     if w.shape[2] < _OWN_PRODUCT:
-        return w.transpose(0, 2, 1) @ w
+        products: np.ndarray = w.transpose(0, 2, 1) @ w
+        return products
     grams = np.empty((len(w), w.shape[2], w.shape[2]))
     for part, gram in zip(w, grams):
         np.matmul(part.T, part, out=gram)
@@ -197,6 +201,7 @@ def _grams(w: np.ndarray) -> np.ndarray:
 
 
 def _where(m: WeightMatrix, method: str, device: str) -> str:
+    """On which device, "cpu" or "cuda", a call that begins with this matrix is solved."""
     if device != "auto":
         return device
     if m.tensor.device.type != "cuda":
@@ -207,9 +212,9 @@ def _where(m: WeightMatrix, method: str, device: str) -> str:
 
 @cache
 def _faster(N: int, M: int, method: str, device: torch.device) -> str:
-    """Where a call of matrices N x M on a GPU is solved sooner.
+    """The device that solves a call of matrices N x M on a GPU sooner.
 
-    The CPU's time is shared among its threads.
+    The CPU's time is divided by the number of its threads, which solve as many calls at once.
     """
     side = max(1, min(16, _CALL_BYTES // (8 * M * M)))
     probe = [

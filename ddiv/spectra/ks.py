@@ -1,17 +1,18 @@
-"""Which tail of a sorted spectrum is nearest to a power law: the search for xmin by
-Kolmogorov-Smirnov distance.
+"""The search for xmin: which tail of a sorted spectrum is nearest to a power law.
+
+Nearness is the Kolmogorov-Smirnov distance.
 
 Candidate i is the tail of the n = M - i values from the i-th smallest on. With L the log
 eigenvalues and s_i the candidate's slope (alpha - 1), its distance to its own power law is
 
     D_i = max over j >= i of |1 - exp(-s_i (L_j - L_i)) - (j - i) / n|.
 
-Evaluating every D_i in full costs M^2 / 2 exponentials. Most of them need not be: the maximum over
-a few j is a lower bound of D_i, so a candidate whose bound exceeds a distance that another one has
-reached cannot win (branch and bound). The bounds start from a dozen points of each tail and double
-until few candidates are left; those are evaluated in full. Bounds and distances are the same
-floating-point expression, and a margin of a thousand rounding units is left besides, so that the
-winner is always the one of the full search, ties going to the first.
+Evaluating every D_i in full costs M^2 / 2 exponentials. Most are not needed: the maximum over a few
+j is a lower bound of D_i, so a candidate whose bound exceeds the distance of another candidate
+cannot win (branch and bound). The bounds start from a dozen points of each tail; the number of
+points doubles until few candidates are left, and those are evaluated in full. Bounds and distances
+are the same floating-point expression, and there is a margin of a thousand rounding units besides,
+so the winner is always that of the full search; the first candidate wins a tie.
 """
 
 import numpy as np
@@ -48,8 +49,7 @@ def best_tails(
 
 
 def distances(logs: np.ndarray, slope: np.ndarray) -> np.ndarray:
-    """D of every candidate of B spectra: logs and slope (B, M) as in best_tails -> (B, max(M - 1,
-    1)).
+    """D of every candidate of B spectra, (B, max(M - 1, 1)); logs, slope: (B, M) as in best_tails.
 
     A tied tail comes in with slope 0 and gets (n - 1) / n, the distance of a point mass.
     """
@@ -104,7 +104,8 @@ def _lower_bounds(
     t *= -slope[i]
     np.exp(t, out=t)
     t += empirical
-    return np.maximum(t.max(axis=1) - 1, 1 - t.min(axis=1))
+    deviation: np.ndarray = np.maximum(t.max(axis=1) - 1, 1 - t.min(axis=1))
+    return deviation
 
 
 def _some_distances(logs: np.ndarray, slope: np.ndarray, candidates: np.ndarray) -> np.ndarray:

@@ -18,6 +18,7 @@ import urllib.request
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import torch
@@ -29,9 +30,7 @@ from ddiv.spectra.matrices import WeightMatrix, skipped, weight_matrices
 
 
 class UnknownModel(LoadError):
-    """No library has a model of that name, or several have: the name has to be written in another
-    way.
-    """
+    """No library has a model of that name, or several have it; the message says what to write."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +87,7 @@ def load(spec: str, *, random: bool = False, library: str | None = None, seed: i
     weights = f"random weights, seed {seed}" if random else f"weights {weights}"
     package = LIBRARIES[library].package
     version = importlib.import_module(package).__version__
-    meta = {
+    meta: dict[str, object] = {
         "library": package,
         "version": version,
         "weights": weights,
@@ -110,23 +109,21 @@ def _from_file(spec: str, path: Path, random: bool) -> Loaded:
             f"{spec} is a file, which has weights of its own: --random needs a model's name"
         )
     weights, beside = checkpoint.read(path)
-    meta = {
+    meta: dict[str, object] = {
         "library": "file",
         "weights": str(path),
         "parameters": sum(t.numel() for t in weights.values()),
     }
-    return Loaded(
-        spec, f"file {path}", tuple(weight_matrices(weights)), (*skipped(weights), *beside), meta
-    )
+    left_out = (*skipped(weights), *beside)
+    return Loaded(spec, f"file {path}", tuple(weight_matrices(weights)), left_out, meta)
 
 
 def _looks_like_a_path(spec: str) -> bool:
-    return spec.endswith((*checkpoint.SUFFIXES, checkpoint.INDEX)) or spec.startswith(
-        (".", "/", "~")
-    )
+    suffixes = (*checkpoint.SUFFIXES, checkpoint.INDEX)
+    return spec.endswith(suffixes) or spec.startswith((".", "/", "~"))
 
 
-# --- names ---------------------------------------------------------------------------------------------------
+# --- names ----------------------------------------------------------------------------------------
 
 
 def _library_of(spec: str) -> str:
@@ -140,8 +137,9 @@ def _library_of(spec: str) -> str:
         )
     names = {name for library in LIBRARIES.values() for name in library.names()}
     raise UnknownModel(
-        f"no file and no model is called {spec!r}{_close(spec, names)}. Names are those of open_clip, timm and "
-        "torchvision; a hub id of transformers without a slash is written hf:NAME"
+        f"no file and no model is called {spec!r}{_close(spec, names)}. Names are those of "
+        "open_clip, timm and torchvision; a hub id of transformers without a slash is written "
+        "hf:NAME"
     )
 
 
@@ -155,6 +153,7 @@ def _checked(spec: str, library: str) -> str:
 
 
 def _close(spec: str, names: Iterable[str]) -> str:
+    """A clause that names models with similar names; empty if there is none."""
     close = difflib.get_close_matches(spec, sorted(names), n=3)
     return f"; close: {', '.join(close)}" if close else ""
 
@@ -162,7 +161,8 @@ def _close(spec: str, names: Iterable[str]) -> str:
 def _open_clip_names() -> list[str]:
     import open_clip
 
-    return open_clip.list_models()
+    names: list[str] = open_clip.list_models()
+    return names
 
 
 def _open_clip(spec: str, random: bool) -> tuple[nn.Module, str]:
@@ -182,10 +182,8 @@ def _open_clip(spec: str, random: bool) -> tuple[nn.Module, str]:
             )
         tag = "openai" if "openai" in tags else "".join(tags)
     if tag not in tags:
-        has = (
-            ", ".join(f"{name}/{t}" for t in tags)
-            or "none: its architecture alone is had with --random"
-        )
+        choices = ", ".join(f"{name}/{t}" for t in tags)
+        has = choices or "none: its architecture alone is had with --random"
         raise UnknownModel(f"open_clip has no weights {tag!r} for {name!r}; it has: {has}")
     return open_clip.create_model(name, pretrained=tag), tag
 
@@ -200,20 +198,22 @@ def _timm(spec: str, random: bool) -> tuple[nn.Module, str]:
     import timm
 
     model = timm.create_model(spec, pretrained=not random)
-    return model, str(model.pretrained_cfg.get("tag") or "of the default tag")
+    configuration: Any = model.pretrained_cfg  # a module's attributes have no types
+    return model, str(configuration.get("tag") or "of the default tag")
 
 
 def _torchvision_names() -> list[str]:
     import torchvision
 
-    return torchvision.models.list_models()
+    names: list[str] = torchvision.models.list_models()
+    return names
 
 
 def _torchvision(spec: str, random: bool) -> tuple[nn.Module, str]:
     from torchvision import models
 
     composed = models.list_models(models.detection) + models.list_models(models.segmentation)
-    # or it is downloaded to be overwritten
+    # A backbone's own weights would be downloaded and then overwritten.
     backbone = {"weights_backbone": None} if spec in composed else {}
     if random:
         return models.get_model(spec, weights=None, **backbone), ""
@@ -232,28 +232,29 @@ def _transformers_names() -> list[str]:
 def _transformers(spec: str, random: bool) -> tuple[nn.Module, str]:
     import transformers
 
+    # transformers does not annotate it
+    from_config: Callable[[Any], nn.Module] = transformers.AutoModel.from_config
     if random and spec in transformers.CONFIG_MAPPING:
-        return transformers.AutoModel.from_config(transformers.AutoConfig.for_model(spec)), ""
-    # Not None, transformers' default, which asks on the terminal whether to run the repository's
-    # own code.
+        return from_config(transformers.AutoConfig.for_model(spec)), ""
+    # False, because transformers' default, None, asks on the terminal whether to run the
+    # repository's own code.
     config = transformers.AutoConfig.from_pretrained(spec, trust_remote_code=False)
     # The class that was trained, with its head; AutoModel would leave the head out.
-    named = getattr(transformers, (config.architectures or [""])[0], None)
+    trained = getattr(transformers, (config.architectures or [""])[0], None)
     if random:
-        return (
-            named._from_config(config) if named else transformers.AutoModel.from_config(config)
-        ), ""
-    if named:
-        return named.from_pretrained(spec, config=config), spec
-    return transformers.AutoModel.from_pretrained(
-        spec, config=config, trust_remote_code=False
-    ), spec
+        return trained._from_config(config) if trained else from_config(config), ""
+    if trained:
+        return trained.from_pretrained(spec, config=config), spec
+    model = transformers.AutoModel.from_pretrained(spec, config=config, trust_remote_code=False)
+    return model, spec
 
 
 @dataclass(frozen=True)
 class Library:
-    """A library's importable package, its models' names, whether a spec is one of them, and how to
-    build it.
+    """Where models come from.
+
+    package: what is imported; names: of its models; has: whether it has a model of a spec; build:
+    the model of a spec, with random weights or its own, and what those weights are called.
     """
 
     package: str
@@ -263,8 +264,9 @@ class Library:
 
 
 def _hub_id(spec: str) -> bool:
-    """An id with a slash, or an old one without, which begins with the model's type
-    ("bert-base-uncased").
+    """Whether a spec is an id of the hub.
+
+    Ids have a slash; old ones have none and begin with the model's type ("bert-base-uncased").
     """
     owner, slash, _ = spec.partition("/")
     if slash:
@@ -286,14 +288,15 @@ LIBRARIES = {
 }
 
 
-# --- the world outside ------------------------------------------------------------------------------------------
+# --- the world outside ----------------------------------------------------------------------------
 
 
 @contextlib.contextmanager
 def offline_if_unreachable() -> Iterator[None]:
-    """Where the hub's name does not resolve, its client retries for most of a minute before it says
-    so: ask only the local cache then, as HF_HUB_OFFLINE does. A proxy resolves names by itself:
-    with one, nothing is concluded.
+    """Ask only the local cache, as HF_HUB_OFFLINE does, where the hub's name does not resolve.
+
+    The hub's client would retry for most of a minute before it says so. A proxy resolves names by
+    itself, so with a proxy nothing is concluded.
     """
     from huggingface_hub import constants
 
@@ -311,9 +314,7 @@ def offline_if_unreachable() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Without open_clip's warnings about random weights, which configure the root logger and go
-    there.
-    """
+    """Without open_clip's warnings about random weights, which also configure the root logger."""
     handlers, disabled = logging.root.handlers[:], logging.root.manager.disable
     logging.disable(logging.ERROR)
     try:
@@ -332,11 +333,13 @@ def _why_not(spec: str, library: str, random: bool, error: Exception) -> str:
     if os.environ.get("HF_HUB_OFFLINE"):
         text += " (HF_HUB_OFFLINE is set: only the local cache is asked)"
     if random:
-        return (
-            text
-            + ". For the architecture alone, a transformers model type needs no download: hf:bert --random"
+        remedy = (
+            "For the architecture alone, a transformers model type needs no download: "
+            "hf:bert --random"
         )
-    return (
-        text
-        + ". Without network: take a local file, a filled cache, or --random for the architecture alone"
-    )
+    else:
+        remedy = (
+            "Without network: take a local file, a filled cache, or --random for the architecture "
+            "alone"
+        )
+    return f"{text}. {remedy}"

@@ -1,10 +1,10 @@
 """Which weight matrices a model has, or a bare state dict.
 
-One pass over the parameters sorts every one of them: into one or more matrices, or into a reason
-why it is none. ``weight_matrices`` and ``skipped`` are the two halves of that pass, so nothing is
-left out in silence. Everything is decided in ``_matrices_of``, from names, shapes and what is known
-of the layer that owns a parameter; a model says that by its modules (``_layer_of``), a state dict
-only by names and shapes (``_guessed_layer``).
+One pass over the parameters gives for each of them its matrices, or a reason why it has none.
+``weight_matrices`` and ``skipped`` are the two halves of that pass, so nothing is left out in
+silence. Everything is decided in ``_matrices_of``, from names, shapes and what is known of the
+layer that owns a parameter: a model tells it by its modules (``_layer_of``), a state dict only by
+names and shapes (``_guessed_layer``).
 
 WeightWatcher 0.7.7 leaves out the fused q, k, v weight of nn.MultiheadAttention and halves the
 eigenvalues of every convolution (its `conv2d_norm`); here the fused weight is split in three and no
@@ -12,7 +12,7 @@ eigenvalue is rescaled.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -71,10 +71,12 @@ _POSITIONAL = (
 )
 _EMBEDDING = re.compile(r"(?!patch|pos).*(_emb|_?embed|_?embeddings?)|embed_\w+|wte|shared")
 _BUFFER = re.compile(
-    r"running_(mean|var)|num_batches_tracked|.*(attn|attention|causal)_mask|(cos|sin)_cached|inv_freq"
+    r"running_(mean|var)|num_batches_tracked|.*(attn|attention|causal)_mask|(cos|sin)_cached"
+    r"|inv_freq"
 )
 _REPARAMETRISED = re.compile(r"(?:(.*)\.)?parametrizations\.([^.]+)\.[^.]+$")
 _PARTS = ("weight_g", "weight_v", "weight_orig", "weight_mask")
+_PART = "a part of a reparametrised or pruned weight: only the model knows how its parts combine"
 _TRANSPOSED = nn.modules.conv._ConvTransposeNd
 
 
@@ -94,18 +96,15 @@ class WeightMatrix:
 
 
 class Shape(NamedTuple):
-    """N >= M are the sides of one matrix; ``count`` is the number of pooled slices (1 without
-    pooling).
-    """
+    """N >= M are the sides of one matrix; ``count`` is the number of pooled slices, else 1."""
 
     N: int
     M: int
-    count: int = 1
+    count: int = 1  # type: ignore[assignment]  # hides tuple.count, which nobody calls
 
 
 def weight_matrices(source: nn.Module | Mapping[str, torch.Tensor]) -> list[WeightMatrix]:
-    """Every weight matrix of a model or of a state dict (name -> tensor), in the order of the
-    parameters.
+    """Every weight matrix of a model or of a state dict (name -> tensor), in the parameters' order.
 
     - a layer's matrix has the layer's name; attention projections and outputs ("attn.out_proj") and
       the layers of a transformer's MLP get their kind from their usual names; a fused attention
@@ -126,16 +125,14 @@ def weight_matrices(source: nn.Module | Mapping[str, torch.Tensor]) -> list[Weig
     "weight" is a "linear" under the layer's name; and a reparametrised weight is skipped, as only
     the model knows how its parts combine.
     """
-    return [
-        m for _, found in _sorted_parameters(source) if not isinstance(found, str) for m in found
-    ]
+    parameters = _sorted_parameters(source)
+    return [m for _, content in parameters if not isinstance(content, str) for m in content]
 
 
 def skipped(source: nn.Module | Mapping[str, torch.Tensor]) -> list[tuple[str, str]]:
-    """The parameters (and a state dict's buffers) that ``weight_matrices`` leaves out: (name,
-    reason).
-    """
-    return [(name, found) for name, found in _sorted_parameters(source) if isinstance(found, str)]
+    """(name, reason) of each parameter or buffer that ``weight_matrices`` leaves out."""
+    parameters = _sorted_parameters(source)
+    return [(name, content) for name, content in parameters if isinstance(content, str)]
 
 
 def shapes(matrices: Sequence[WeightMatrix]) -> dict[str, Shape]:
@@ -144,6 +141,7 @@ def shapes(matrices: Sequence[WeightMatrix]) -> dict[str, Shape]:
 
 
 def shape_of(tensor: torch.Tensor) -> Shape:
+    """The shape of a matrix (rows, columns), or of pooled slices (slices, rows, columns)."""
     rows, columns = tensor.shape[-2:]
     return Shape(max(rows, columns), min(rows, columns), tensor[..., 0, 0].numel())
 
@@ -152,10 +150,12 @@ def _sorted_parameters(
     source: nn.Module | Mapping[str, torch.Tensor],
 ) -> Iterator[tuple[str, list[WeightMatrix] | str]]:
     """Each parameter's name with its matrices, or with the reason why it has none."""
-    model = source if isinstance(source, nn.Module) else None
-    parameters = (
-        dict(model.named_parameters(remove_duplicate=False)) if model is not None else source
-    )
+    model: nn.Module | None = None
+    parameters: Mapping[str, object]  # a state dict may hold more than tensors
+    if isinstance(source, nn.Module):
+        model, parameters = source, dict(source.named_parameters(remove_duplicate=False))
+    else:
+        parameters = source
     parts = _parts_of(parameters)
     first_name: dict[object, str] = {}
     whole: set[str] = set()
@@ -181,30 +181,26 @@ def _sorted_parameters(
             whole.add(effective)
             weight = getattr(model.get_submodule(owner), leaf)
         elif match or leaf in _PARTS:
-            yield (
-                name,
-                "a part of a reparametrised or pruned weight: only the model knows how its parts combine",
-            )
+            yield name, _PART
             continue
-        layer = (
-            _guessed_layer(owner, leaf, weight)
-            if model is None
-            else _layer_of(model.get_submodule(owner), leaf)
-        )
+        if model is None:
+            layer = _guessed_layer(owner, leaf, weight)
+        else:
+            layer = _layer_of(model.get_submodule(owner), leaf)
         yield name, _matrices_of(name, owner, leaf, weight.detach(), layer, parts)
 
 
 def _identity(parameter: torch.Tensor, model: nn.Module | None) -> object:
-    """Equal for two names of one tensor.
+    """A value that is equal for two names of one tensor.
 
-    A state dict holds views, one for each name, of what may be one memory.
+    A state dict holds a view for each name, and two views may be of one memory.
     """
     if model is not None or parameter.is_meta or parameter.numel() == 0:
         return id(parameter)
     return parameter.data_ptr(), parameter.dtype, parameter.shape, parameter.stride()
 
 
-def _parts_of(names: Mapping[str, torch.Tensor]) -> dict[str, set[str]]:
+def _parts_of(names: Iterable[str]) -> dict[str, set[str]]:
     """Module's name -> names of its direct children, parameters among them; the root is ""."""
     parts: dict[str, set[str]] = {}
     for name in names:
@@ -216,9 +212,7 @@ def _parts_of(names: Mapping[str, torch.Tensor]) -> dict[str, set[str]]:
 
 
 def _layer_of(module: nn.Module, leaf: str) -> str | None:
-    """What kind of layer a module is, as far as its ``weight`` is concerned: None if nothing is
-    known of it.
-    """
+    """What kind of layer a module is, so far as its ``weight`` is concerned; None if unknown."""
     if leaf != "weight":
         return None
     if isinstance(module, _TRANSPOSED) and module.groups == 1:
@@ -248,7 +242,7 @@ def _matrices_of(
     layer: str | None,
     parts: dict[str, set[str]],
 ) -> list[WeightMatrix] | str:
-    """What one parameter holds. Only here is it decided what counts as which kind of matrix."""
+    """The matrices that one parameter holds, or why it holds none; all kinds are decided here."""
     above, _, last = owner.rpartition(".")
     name = owner if layer and owner else parameter
     if (reason := _no_matrix(weight, leaf)) is not None:
@@ -271,11 +265,10 @@ def _matrices_of(
         return [WeightMatrix(at + n, n, w, parameter) for n, w in zip("qkv", thirds)]
     if layer == "linear":
         return [WeightMatrix(name, _linear_kind(owner, last, above, parts), weight, parameter)]
-    # nn.MultiheadAttention, key or value of another width
+    # nn.MultiheadAttention whose keys or values have another width
     if leaf in _KIND_OF and leaf.endswith("_proj_weight"):
-        return [
-            WeightMatrix(f"{owner}.{_KIND_OF[leaf]}".lstrip("."), _KIND_OF[leaf], weight, parameter)
-        ]
+        kind = _KIND_OF[leaf]
+        return [WeightMatrix(f"{owner}.{kind}".lstrip("."), kind, weight, parameter)]
     if layer == "embedding":
         return [WeightMatrix(name, "embedding", weight, parameter)]
     sides = [side for side in weight.shape if side != 1]
@@ -288,17 +281,17 @@ def _matrices_of(
 
 
 def _no_matrix(weight: torch.Tensor, leaf: str) -> str | None:
-    """Why a tensor has no spectrum worth the name, whatever layer it belongs to; None if it may
-    have one.
-    """
+    """Why a tensor has no meaningful spectrum in any layer; None if it may have one."""
     if _BUFFER.fullmatch(leaf):
         return "a buffer (statistics, masks, tables), not a weight"
-    if weight.is_quantized or weight.is_floating_point() and weight.element_size() < 2:
-        return f"{weight.dtype}: quantised, and meaningless without the scales kept beside it; dequantise it first"
-    if not weight.is_floating_point():
+    dtype = weight.dtype
+    if weight.is_quantized or (weight.is_floating_point() and weight.element_size() < 2):
         return (
-            f"{weight.dtype}: not a real-valued weight (an index, a mask, or packed and quantised)"
+            f"{dtype}: quantised, and meaningless without the scales kept beside it; dequantise it "
+            "first"
         )
+    if not weight.is_floating_point():
+        return f"{dtype}: not a real-valued weight (an index, a mask, or packed and quantised)"
     if weight.is_meta:
         return "on the meta device: it has no values"
     if weight.numel() == 0:
@@ -307,6 +300,7 @@ def _no_matrix(weight: torch.Tensor, leaf: str) -> str | None:
 
 
 def _linear_kind(owner: str, last: str, above: str, parts: dict[str, set[str]]) -> str:
+    """The kind of a linear layer, from its name and from those of its siblings."""
     if owner.endswith(_BERT_OUT):
         return "out"
     siblings = parts.get(above, set())

@@ -5,10 +5,9 @@ spectrum gives one number, a stack gives an array. The eigenvalues carry the squ
 unit. All raise ValueError on an empty spectrum, NaN, infinity or an eigenvalue that is negative
 beyond round-off.
 
-Names that hide a square elsewhere: the paper's "Frobenius norm" is the sum of the eigenvalues and
-its "spectral norm" the largest one, and WeightWatcher's columns `norm` and `spectral_norm` are the
-same two. These are the squares of what the names mean. Here the plain names are the norms and the
-squares say so.
+The paper's "Frobenius norm" is the sum of the eigenvalues and its "spectral norm" the largest one;
+WeightWatcher's columns `norm` and `spectral_norm` are the same two. They are the squares of the
+norms. Here a plain name is a norm, and the name of a square says so.
 """
 
 from collections.abc import Callable
@@ -19,8 +18,9 @@ ENTROPIES = ("raw", "normalised")
 
 
 def checked_evals(evals: np.ndarray) -> np.ndarray:
-    """The eigenvalues as float64 of shape (..., M), round-off below 0 made 0; the module's
-    ValueErrors.
+    """The eigenvalues as float64 of shape (..., M), with round-off below 0 set to 0.
+
+    ValueErrors as the head of this file says.
     """
     evals = np.asarray(evals, dtype=np.float64)
     if evals.ndim == 0 or evals.shape[-1] == 0:
@@ -29,27 +29,32 @@ def checked_evals(evals: np.ndarray) -> np.ndarray:
         raise ValueError("eigenvalues hold NaN or infinity")
     if (evals.min(axis=-1) < -1e-9 * np.abs(evals).max(axis=-1)).any():
         raise ValueError("eigenvalues of W^T W cannot be negative")
-    return np.maximum(evals, 0.0)
+    checked: np.ndarray = np.maximum(evals, 0.0)
+    return checked
 
 
 def frobenius_norm_squared(evals: np.ndarray) -> np.ndarray:
     """Sum of the eigenvalues: the paper's formula in section 2.2 and WeightWatcher's `norm`."""
-    return checked_evals(evals).sum(axis=-1)
+    total: np.ndarray = checked_evals(evals).sum(axis=-1)
+    return total
 
 
 def frobenius_norm(evals: np.ndarray) -> np.ndarray:
     """||W||_F, the square root of the sum of the eigenvalues."""
-    return np.sqrt(frobenius_norm_squared(evals))
+    norm: np.ndarray = np.sqrt(frobenius_norm_squared(evals))
+    return norm
 
 
 def spectral_norm_squared(evals: np.ndarray) -> np.ndarray:
     """The largest eigenvalue: the paper's formula and WeightWatcher's `spectral_norm`."""
-    return checked_evals(evals).max(axis=-1)
+    largest: np.ndarray = checked_evals(evals).max(axis=-1)
+    return largest
 
 
 def spectral_norm(evals: np.ndarray) -> np.ndarray:
     """||W||_2, the square root of the largest eigenvalue."""
-    return np.sqrt(spectral_norm_squared(evals))
+    norm: np.ndarray = np.sqrt(spectral_norm_squared(evals))
+    return norm
 
 
 def stable_rank(evals: np.ndarray) -> np.ndarray:
@@ -59,34 +64,36 @@ def stable_rank(evals: np.ndarray) -> np.ndarray:
 
 
 def effective_rank(evals: np.ndarray) -> np.ndarray:
-    """exp(-sum(p log p)) with p the singular values divided by their sum (Roy and Vetterli, EUSIPCO
-    2007).
+    """exp(-sum(p log p)), p the singular values over their sum (Roy and Vetterli, EUSIPCO 2007).
 
-    From 1 to M, and M if all are equal; nan for a zero matrix. `matrix_entropy` takes eigenvalues
-    instead, the squares, so large ones weigh more in it.
+    From 1 to M, and M if all are equal; nan for a zero matrix. `matrix_entropy` takes eigenvalues,
+    the squares, instead, so large ones weigh more in it.
     """
     singular = np.sqrt(checked_evals(evals))
     total = singular.sum(axis=-1)
     p = _ratio(singular, total[..., None], 0.0)
-    return np.where(total > 0, np.exp(-_x_log_x(p).sum(axis=-1)), np.nan)[()]
+    rank: np.ndarray = np.where(total > 0, np.exp(-_x_log_x(p).sum(axis=-1)), np.nan)[()]
+    return rank
 
 
 def numerical_rank(evals: np.ndarray, n_rows: int | np.ndarray | None = None) -> np.ndarray:
     """How many eigenvalues exceed the largest times N times the float64 rounding unit (2.2e-16).
 
     n_rows: N, the longer side, a number or one per spectrum (default: M). WeightWatcher puts the
-    same limit on singular values from an SVD, that is the limit's square on eigenvalues.
-    Eigenvalues of a Gram matrix carry round-off far above that square: with it every rank-deficient
-    matrix would count as full rank.
+    same limit on singular values from an SVD, which is the limit's square on eigenvalues.
+    Eigenvalues of a Gram matrix carry round-off far above that square, so every rank-deficient
+    matrix would count as full rank with it.
     """
     evals = checked_evals(evals)
-    return _above_rank_limit(evals, n_rows).sum(axis=-1)
+    rank: np.ndarray = _above_rank_limit(evals, n_rows).sum(axis=-1)
+    return rank
 
 
 def _above_rank_limit(evals: np.ndarray, n_rows: int | np.ndarray | None) -> np.ndarray:
     n_rows = np.asarray(evals.shape[-1] if n_rows is None else n_rows)
     limit = evals.max(axis=-1) * n_rows * np.finfo(np.float64).eps
-    return evals > limit[..., None]
+    above: np.ndarray = evals > limit[..., None]
+    return above
 
 
 def matrix_entropy(
@@ -103,14 +110,16 @@ def matrix_entropy(
     """
     evals = checked_evals(evals)
     if definition == "raw":
-        return -_x_log_x(evals).sum(axis=-1)
+        raw: np.ndarray = -_x_log_x(evals).sum(axis=-1)
+        return raw
     if definition != "normalised":
         raise ValueError(f"unknown entropy {definition!r}: one of {', '.join(ENTROPIES)}")
     kept = np.where(_above_rank_limit(evals, n_rows), evals, 0.0)
     rank = (kept > 0).sum(axis=-1)
     p = _ratio(kept, kept.sum(axis=-1, keepdims=True), 0.0)
     entropy = _ratio(-_x_log_x(p).sum(axis=-1), np.log(np.maximum(rank, 1)), 0.0)
-    return np.where(rank > 0, entropy, np.nan)[()]
+    normalised: np.ndarray = np.where(rank > 0, entropy, np.nan)[()]
+    return normalised
 
 
 def log_norms(evals: np.ndarray, alpha: float | np.ndarray | None = None) -> dict[str, np.ndarray]:
@@ -126,7 +135,7 @@ def log_norms(evals: np.ndarray, alpha: float | np.ndarray | None = None) -> dic
         logs = {"log_norm": np.log10(evals.sum(axis=-1)), "log_spectral_norm": np.log10(top)}
     if alpha is not None:
         alpha = np.asarray(alpha, dtype=np.float64)
-        # relative to the largest: no overflow
+        # relative to the largest, lest the powers overflow
         shape = _ratio(evals, top[..., None], 1.0) ** alpha[..., None]
         logs["alpha_weighted"] = alpha * logs["log_spectral_norm"]
         logs["log_alpha_norm"] = logs["alpha_weighted"] + np.log10(shape.sum(axis=-1))
@@ -134,17 +143,17 @@ def log_norms(evals: np.ndarray, alpha: float | np.ndarray | None = None) -> dic
 
 
 def num_pl_spikes(evals: np.ndarray, xmin: float | np.ndarray) -> np.ndarray:
-    """How many eigenvalues are at least xmin, as WeightWatcher counts; the paper's text says
-    "larger than", which is one fewer, as xmin is itself an eigenvalue. xmin: one number, or one per
-    spectrum; a nan (no fit) counts nothing: 0.
+    """How many eigenvalues are at least xmin, as WeightWatcher counts.
+
+    The paper's text says "larger than", which is one fewer, as xmin is itself an eigenvalue. xmin:
+    one number, or one per spectrum; with a nan (no fit) the count is 0.
     """
-    return (checked_evals(evals) >= np.asarray(xmin)[..., None]).sum(axis=-1)
+    count: np.ndarray = (checked_evals(evals) >= np.asarray(xmin)[..., None]).sum(axis=-1)
+    return count
 
 
 def summarise(evals: np.ndarray, n_rows: int | np.ndarray | None = None) -> dict[str, np.ndarray]:
-    """Every metric that needs no fit, for a stack of spectra (..., M): name -> array of shape
-    (...).
-    """
+    """Every metric that needs no fit, of spectra (..., M): name -> array of shape (...)."""
     evals = checked_evals(evals)
     simple: tuple[Callable[[np.ndarray], np.ndarray], ...] = (
         frobenius_norm,
@@ -164,9 +173,11 @@ def summarise(evals: np.ndarray, n_rows: int | np.ndarray | None = None) -> dict
 
 
 def _ratio(a: np.ndarray, b: np.ndarray, otherwise: float) -> np.ndarray:
-    """a / b, and ``otherwise`` where b is 0."""
-    return np.where(b == 0, otherwise, a / np.where(b == 0, 1.0, b))[()]
+    """The ratio a / b, and ``otherwise`` where b is 0."""
+    ratio: np.ndarray = np.where(b == 0, otherwise, a / np.where(b == 0, 1.0, b))[()]
+    return ratio
 
 
 def _x_log_x(x: np.ndarray) -> np.ndarray:
-    return x * np.log(np.where(x > 0, x, 1.0))
+    product: np.ndarray = x * np.log(np.where(x > 0, x, 1.0))
+    return product

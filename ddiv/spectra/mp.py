@@ -7,23 +7,22 @@ slices of N x M pooled into one spectrum of count * M eigenvalues follow the sam
 
 `fit` has two definitions.
 
-"bulk" (default) asks how many spikes k stand out of noise and what noise is left. Noise and k
-strong spikes leave count * M - k eigenvalues, which follow the law of (N - k / count) x (M - k /
-count); their sum over the number of entries estimates sigma^2, the likeliest value under Gaussian
-noise. k is the largest for which the k-th eigenvalue exceeds `spike_threshold`, with sigma from
-itself and all smaller ones (the test of Kritchman and Nadler, IEEE Trans. Signal Processing 2009,
-run from many spikes to few: from few to many, strong spikes inflate sigma and hide one another).
-Half of the spectrum is the most that may be called spikes. Of median, trimmed quantiles and this
-sum, the sum was the most accurate without spikes: its error on Gaussian matrices is the least
-possible one, 1 / sqrt(2 N M): 1.1 % at 64 x 64 and .09 % at 768 x 768. It stays within 2 % with up
-to 10 % spikes at 768 x 768, at strengths from the noise's edge to far above.
+"bulk" (default) asks how many spikes k stand out of noise and what noise is left. Beside k strong
+spikes there are count * M - k eigenvalues of noise, which follow the law of (N - k / count) x (M -
+k / count); their sum over the number of entries estimates sigma^2, the likeliest value under
+Gaussian noise. k is the largest number for which the k-th eigenvalue exceeds `spike_threshold`,
+with sigma from itself and all smaller ones. This is the test of Kritchman and Nadler (IEEE Trans.
+Signal Processing 2009), run from many spikes to few: run from few to many, strong spikes inflate
+sigma and hide one another. At most half of the spectrum may be called spikes. The sum was more
+accurate without spikes than a median or trimmed quantiles: its error on Gaussian matrices is the
+least possible one, 1 / sqrt(2 N M): 1.1 % at 64 x 64 and .09 % at 768 x 768. It stays within 2 %
+with up to 10 % spikes at 768 x 768, at strengths from the noise's edge to far above.
 
 "weightwatcher" is WeightWatcher 0.7.7's `mp_fit`, faults included: least squares between the law
 and a kernel estimate of the density, wherever that exceeds .01. For a square matrix it compares
-singular values with a quarter circle of fixed radius 2, whose height alone depends on sigma. It
-counts spikes above a margin of its own, sqrt((M / N)^(1/2) (bulk_max / M)^(2/3)) in rescaled units,
-which is no Tracy-Widom quantile. The report's W_scale is `w_scale` and its sigma_mp is `sigma_mp`
-here.
+singular values with a quarter circle of fixed radius 2, of which only the height depends on sigma.
+It counts spikes above a margin of its own, sqrt((M / N)^(1/2) (bulk_max / M)^(2/3)) in rescaled
+units, which is no Tracy-Widom quantile. Its W_scale is `w_scale` here and its sigma_mp `sigma_mp`.
 """
 
 import math
@@ -88,9 +87,8 @@ def bulk_edges(N: float, M: float, sigma: float = 1.0) -> tuple[float, float]:
             f"the law needs N >= M > 0 and sigma > 0, got N = {N}, M = {M}, sigma = {sigma}: "
             "N is the longer side"
         )
-    return (sigma * (math.sqrt(N) - math.sqrt(M))) ** 2, (
-        sigma * (math.sqrt(N) + math.sqrt(M))
-    ) ** 2
+    n, m = math.sqrt(N), math.sqrt(M)
+    return (sigma * (n - m)) ** 2, (sigma * (n + m)) ** 2
 
 
 def pdf(x: np.ndarray, N: float, M: float, sigma: float = 1.0) -> np.ndarray:
@@ -104,7 +102,8 @@ def pdf(x: np.ndarray, N: float, M: float, sigma: float = 1.0) -> np.ndarray:
         inside = np.sqrt((high - x) * (x - low)) / (2 * np.pi * sigma**2 * M * x)
     if low == 0:
         inside = np.where(x == 0, np.inf, inside)
-    return np.where((x >= low) & (x <= high), inside, 0.0)[()]
+    density: np.ndarray = np.where((x >= low) & (x <= high), inside, 0.0)[()]
+    return density
 
 
 def cdf(x: np.ndarray, N: float, M: float, sigma: float = 1.0) -> np.ndarray:
@@ -120,7 +119,8 @@ def cdf(x: np.ndarray, N: float, M: float, sigma: float = 1.0) -> np.ndarray:
     root = np.sqrt(above * below)
     angles = (1 + ratio) * np.arctan2(below - above, 2 * root)
     angles -= (1 - ratio) * np.arctan2(high * below - low * above, 2 * (1 - ratio) * root)
-    return 0.5 + (root + angles) / (2 * np.pi * ratio)
+    share: np.ndarray = 0.5 + (root + angles) / (2 * np.pi * ratio)
+    return share
 
 
 def spike_threshold(
@@ -130,23 +130,27 @@ def spike_threshold(
     count: int = 1,
     level: float = SPIKE_LEVEL,
 ) -> np.ndarray:
-    """What the largest eigenvalue of Gaussian noise (of the largest of `count` slices) exceeds with
-    chance `level`.
+    """The value that the largest eigenvalue of Gaussian noise exceeds with chance `level`.
+
+    count: the number of slices whose eigenvalues are pooled, the largest of all being meant. N, M >
+    1/2; shapes broadcast.
 
     The Tracy-Widom quantile of order 1 (Johnstone, Annals of Statistics 2001) with the centre and
     scale of Ma (Bernoulli 2012), exact to the next order in M. The quantile is that of the shifted
     gamma distribution that Chiani (J. Multivariate Analysis 2014) fitted to it: the chance it
-    leaves is within 6 % of `level` down to a level of .001. Simulated at level .01: .009 to .0135,
-    from 8 x 8 to 512 x 64. Shapes broadcast. N, M > 1/2.
+    leaves is within 6 % of `level` down to a level of .001. Simulations at level .01, from 8 x 8 to
+    512 x 64, gave chances of .009 to .0135.
     """
     n, m = np.sqrt(np.subtract(N, 0.5)), np.sqrt(np.subtract(M, 0.5))
     quantile = stats.gamma.ppf((1 - level) ** (1 / count), 46.446, scale=0.186054) - 9.84801
-    return np.square(sigma) * ((n + m) ** 2 + (n + m) * (1 / n + 1 / m) ** (1 / 3) * quantile)
+    threshold: np.ndarray = np.square(sigma) * (
+        (n + m) ** 2 + (n + m) * (1 / n + 1 / m) ** (1 / 3) * quantile
+    )
+    return threshold
 
 
 def ks_critical(M: int, count: int = 1) -> float:
-    """The KS distance that the bulk of Gaussian noise, with sigma fitted, exceeds in about 1 % of
-    spectra.
+    """The KS distance that noise's bulk, with sigma fitted, exceeds in about 1 % of spectra.
 
     Eigenvalues repel one another, so their distribution function strays by log(M) / M where
     independent values stray by 1 / sqrt(M) (.18 against .045 at M = 64). With n = count * M, the
@@ -169,12 +173,13 @@ def fit(evals: np.ndarray, N: int, M: int, count: int = 1, definition: str = "bu
     bulk_edges(N, M)
     if x.ndim != 1 or len(x) != count * M or count < 1:
         raise ValueError(
-            f"{count} slices of {N} x {M} have {count * M} eigenvalues, zeros included, got {x.shape}"
+            f"{count} slices of {N} x {M} have {count * M} eigenvalues, zeros included, "
+            f"got {x.shape}"
         )
     if definition not in DEFINITIONS:
         raise ValueError(f"unknown definition {definition!r}: one of {', '.join(DEFINITIONS)}")
-    # Relative to the mean: the loss, its grid and its tolerance in "weightwatcher" are not free of
-    # scale.
+    # Relative to the mean, since the loss, its grid and its tolerance in "weightwatcher" depend on
+    # the scale.
     mean = x.mean()
     if mean == 0:
         return _not_fitted(definition, N, M, count, math.nan, _NO_EVALS)
@@ -182,12 +187,13 @@ def fit(evals: np.ndarray, N: int, M: int, count: int = 1, definition: str = "bu
     x = x * w_scale * w_scale
     rank = int(numerical_rank(x, N))
     reasons = [_FEW] * (M < SMALLEST) + [_DEFICIENT] * (rank < len(x))
+    n, m = float(N), float(M)  # sides of the noise
     if definition == "bulk":
         x[: len(x) - rank] = 0.0  # round-off is no noise of the matrix
         sigma, spikes = _bulk(x, N, M, count)
         if sigma == 0:
             return _not_fitted(definition, N, M, count, w_scale, _NO_NOISE)
-        N, M = N - spikes / count, M - spikes / count
+        n, m = N - spikes / count, M - spikes / count
     else:
         sigma_mp, excluded = _weightwatcher(x, N / M)
         if math.isnan(sigma_mp):
@@ -197,8 +203,8 @@ def fit(evals: np.ndarray, N: int, M: int, count: int = 1, definition: str = "bu
         sigma = sigma_mp / math.sqrt(N)
         edge = bulk_edges(N, M, sigma)[1]
         spikes = int((x > edge + math.sqrt(math.sqrt(M / N) * (edge / M) ** (2 / 3))).sum())
-    low, high = bulk_edges(N, M, sigma)
-    ks, critical = _ks(x[: len(x) - spikes], N, M, sigma), ks_critical(max(round(M), 1), count)
+    low, high = bulk_edges(n, m, sigma)
+    ks, critical = _ks(x[: len(x) - spikes], n, m, sigma), ks_critical(max(round(m), 1), count)
     if spikes >= len(x) // 2 > 0:
         reasons.append(_NO_BULK)
     if ks > critical:
@@ -206,14 +212,14 @@ def fit(evals: np.ndarray, N: int, M: int, count: int = 1, definition: str = "bu
     return MPFit(
         definition,
         sigma / w_scale,
-        sigma * math.sqrt(N),
+        sigma * math.sqrt(n),
         w_scale,
         low / w_scale**2,
         high / w_scale**2,
         float(high / x[-1]),
         spikes,
-        float(N),
-        float(M),
+        n,
+        m,
         ks,
         critical,
         tuple(reasons),
@@ -251,6 +257,7 @@ def _bulk(x: np.ndarray, N: int, M: int, count: int) -> tuple[float, int]:
 
 
 def _ks(bulk: np.ndarray, N: float, M: float, sigma: float) -> float:
+    """KS distance of ascending eigenvalues from the law; nan without any."""
     if not len(bulk):
         return math.nan
     law, i = cdf(bulk, N, M, sigma), np.arange(len(bulk))
@@ -258,11 +265,11 @@ def _ks(bulk: np.ndarray, N: float, M: float, sigma: float) -> float:
 
 
 def _weightwatcher(x: np.ndarray, Q: float) -> tuple[float, bool]:
-    """Its sigma for an ascending spectrum of mean 1, and whether it ruled out that sigma; nan
-    without density.
+    """WeightWatcher's sigma for an ascending spectrum of mean 1, and whether it ruled out that one.
 
-    The density estimate does not depend on sigma, and its kernel is piecewise linear: it is
-    computed once, from sums. WeightWatcher refits scikit-learn's for each of about 200 sigmas.
+    Q = N / M. Sigma is nan where the density estimate misses every eigenvalue. The estimate does
+    not depend on sigma, and its kernel is piecewise linear, so it is computed once, from sums;
+    WeightWatcher refits scikit-learn's for each of about 200 sigmas.
     """
     values = np.sqrt(x) if Q == 1 else x
     t = np.linspace(0, values[-1] + 0.5, 1000)
@@ -278,13 +285,11 @@ def _weightwatcher(x: np.ndarray, Q: float) -> tuple[float, bool]:
         s = np.asarray(sigma)[:, None]
         if Q == 1:
             model = np.sqrt(np.maximum(4 - t * t, 0)) / (np.pi * s * s)
-            return np.square(model - density).sum(axis=1)
+            squares: np.ndarray = np.square(model - density).sum(axis=1)
+            return squares
         low, high = (s * (1 - width)) ** 2, (s * (1 + width)) ** 2
-        model = (
-            np.sqrt(np.maximum((high - t) * (t - low), 0))
-            * Q
-            / (2 * np.pi * s * s * np.where(t > 0, t, 1))
-        )
+        root = np.sqrt(np.maximum((high - t) * (t - low), 0))
+        model = root * Q / (2 * np.pi * s * s * np.where(t > 0, t, 1))
         excluded = (high < mode) | (high > t[-1]) | (low > mode)
         return np.where(excluded[:, 0], wall, np.square(model - density).sum(axis=1))
 
@@ -303,4 +308,5 @@ def _linear_kde(values: np.ndarray, t: np.ndarray, bandwidth: float) -> np.ndarr
     )
     left = (middle - first) * (bandwidth - t) + sums[middle] - sums[first]
     right = (last - middle) * (bandwidth + t) - sums[last] + sums[middle]
-    return np.maximum(left + right, 0.0) / (len(values) * bandwidth**2)
+    density: np.ndarray = np.maximum(left + right, 0.0) / (len(values) * bandwidth**2)
+    return density

@@ -1,16 +1,15 @@
-"""The 5+1 phases of a spectrum, after Martin and Mahoney (JMLR 2021, arXiv 1810.01075), by stated
-thresholds.
+"""The 5+1 phases of a spectrum (Martin and Mahoney, JMLR 2021), decided by stated thresholds.
 
-The paper draws the phases and names them by eye: how much of a spectrum still looks like the
-Marchenko-Pastur (MP) bulk of random weights, and how its largest eigenvalues leave the edge. Here
-each is decided by the numbers in `Criteria`, in this order; distances from the edge are in widths
-of the bulk, bulk_max - bulk_min:
+The paper (arXiv 1810.01075) draws the phases and names them by eye, from how much of a spectrum
+still looks like the Marchenko-Pastur (MP) bulk of random weights and how its largest eigenvalues
+leave the edge. Here each is decided by the numbers in `Criteria`, in this order; distances from the
+edge are in widths of the bulk, bulk_max - bulk_min:
 
 - undetermined: fewer than `min_evals` eigenvalues;
 - rank-collapse: a share `collapsed` or more of the eigenvalues is 0 but for round-off;
 - if the MP law fits the bulk (`misfit`, `visible`) and few eigenvalues (`many`) lie above its edge:
-    - random-like: none does;
-    - bleeding-out: all that do are `near` the edge;
+    - random-like: no eigenvalue lies above the edge;
+    - bleeding-out: all that lie above it are `near` it;
     - bulk+spikes: at least one is farther out, and the region near the edge is not filled
       (`filled`, `filled_by`);
 - heavy-tailed: a power law fits the tail (`tail_*`), over a range of values or over most of the
@@ -22,23 +21,24 @@ of the bulk, bulk_max - bulk_min:
 sigma, below which noise hides it (Baik, Ben Arous and Peche 2005), puts an eigenvalue (c - 1 / c)^2
 / 4 widths beyond the edge, whatever the shape. A quarter of a width is c = 1.62.
 
-Measured on what `tests/test_phase.py` plants (two to six families of matrices a phase), in % of the
-spectra:
+How often each phase is named, in % of the spectra that `tests/spectra/test_phase.py` plants (two to
+six families of matrices a phase): on the left as which phase, at 128 x 128 and 512 x 128 together;
+on the right how often rightly, of square matrices (in brackets of 4:1) with M eigenvalues:
 
-    planted         random  bleed  spikes  decay  heavy  rank      right at M, square (4:1)
-    random-like        100      0       0      0      0     0      50:  98 (100)   64: 100 (100)   96: 100
-    bleeding-out         2     78      20      0      0     0      50:  25  (52)   64:  48  (82)   96:  55
-    bulk+spikes          0      0     100      0      0     0      50: 100 (100)   64: 100 (100)   96: 100
-    bulk-decay           0      0       8     92      0     0      50:  33  (95)   64:  53  (98)   96:  72
-    heavy-tailed         0      0       3      6     91     0      50:  66  (88)   64:  75  (91)   96:  81
-    rank-collapse        0      0       0      0      0   100      50: 100 (100)   64: 100 (100)   96: 100
+    planted        random bleed spikes decay heavy rank    M = 50      M = 64    M = 96
+    random-like       100     0      0     0     0    0   98 (100)   100 (100)      100
+    bleeding-out        2    78     20     0     0    0   25  (52)    48  (82)       55
+    bulk+spikes         0     0    100     0     0    0  100 (100)   100 (100)      100
+    bulk-decay          0     0      8    92     0    0   33  (95)    53  (98)       72
+    heavy-tailed        0     0      3     6    91    0   66  (88)    75  (91)       81
+    rank-collapse       0     0      0     0     0  100  100 (100)   100 (100)      100
 
-The matrix is of 128 x 128 and 512 x 128 together; at 256 x 256 and 1024 x 256 no phase is below 95
-%. Below about 100 eigenvalues of a square matrix, few spikes and a decaying bulk look alike; at 50,
-a third of the decaying bulks and a quarter of the signals just past critical are seen, and below 50
-nothing is named. The thresholds were set on some of these families, so new ones may do worse:
-entries with a large fourth moment (a Gaussian of which four fifths are 0) throw single eigenvalues
-out of the bulk, and about half of them at M = 128 are called random-like.
+At 256 x 256 and 1024 x 256 no phase is below 95 %. Below about 100 eigenvalues of a square matrix,
+few spikes and a decaying bulk look alike; at 50, a third of the decaying bulks and a quarter of the
+signals just past critical are seen, and below 50 nothing is named. The thresholds were set on some
+of these families, so they may do worse on new ones: entries with a large fourth moment (Gaussian
+entries with four fifths set to 0) throw single eigenvalues out of the bulk, and about half of such
+matrices at M = 128 are called random-like.
 
 Rank-collapse is by `metrics.numerical_rank`. A product of float32 matrices counts as
 rank-deficient; half precision (bfloat16, float16) rounds it to full rank, and its round-off then
@@ -65,7 +65,7 @@ class Criteria:
     min_evals: int = 50
     collapsed: float = 0.05  # share of eigenvalues that are 0 (beyond `metrics.numerical_rank`)
     misfit: float = 1.25  # KS distance of bulk and law, in critical values (`mp.ks_critical`) ..
-    visible: float = 0.02  # .. or as it is: large matrices betray departures too slight for the eye
+    visible: float = 0.02  # .. or itself, as large matrices show departures too slight for the eye
     many: float = 0.1  # share above the edge: more is no longer a few spikes
     near: float = 0.25  # bulk widths beyond the edge
     filled: float = 0.02  # share near the edge, when others lie farther out: mass, not spikes ..
@@ -110,7 +110,10 @@ def phase(
     size = len(x)
     rank = int(numerical_rank(x, N))
     if size < rule.min_evals:
-        few = f"Too small: {size} eigenvalues, and fewer than {rule.min_evals} cannot tell the phases apart."
+        few = (
+            f"Too small: {size} eigenvalues, and fewer than {rule.min_evals} cannot tell the "
+            "phases apart."
+        )
         return Phase(UNDETERMINED, (few,), rank, bulk)
     if size - rank >= rule.collapsed * size:
         return Phase(RANK_COLLAPSE, (f"{size - rank} of {size} eigenvalues are 0.",), rank, bulk)
@@ -120,16 +123,17 @@ def phase(
     near = close / size
 
     fits = bulk.ks <= max(rule.misfit * bulk.ks_critical, rule.visible)
-    misfit = (
-        f"KS distance {bulk.ks:.3f}, {bulk.ks / bulk.ks_critical:.1f} times what noise may have"
-    )
-    reasons = [f"The bulk {'follows' if fits else 'does not follow'} the MP law ({misfit})."]
+    misfit = bulk.ks / bulk.ks_critical
+    reasons = [
+        f"The bulk {'follows' if fits else 'does not follow'} the MP law (KS distance "
+        f"{bulk.ks:.3f}, {misfit:.1f} times what noise may have)."
+    ]
     if bulk.num_spikes == 0:
         reasons.append("No eigenvalue stands out of the bulk.")
     else:
         reasons.append(
-            f"{bulk.num_spikes} of {size} eigenvalues lie above its edge, the largest by {gap:.2g} widths "
-            f"of the bulk, {near:.1%} of all within {rule.near:g}."
+            f"{bulk.num_spikes} of {size} eigenvalues lie above its edge, the largest by "
+            f"{gap:.2g} widths of the bulk, {near:.1%} of all within {rule.near:g}."
         )
     if fits and outside <= rule.many:
         if bulk.num_spikes == 0:
@@ -149,7 +153,7 @@ def phase(
         and (reach >= rule.tail_range or share >= rule.tail_share)
     )
     reasons.append(
-        f"A power law {'fits' if heavy else 'does not fit'} the tail (alpha {tail.alpha:.2f}, KS distance "
-        f"{tail.D:.2f}, {share:.0%} of the eigenvalues, over a factor of {reach:.1f})."
+        f"A power law {'fits' if heavy else 'does not fit'} the tail (alpha {tail.alpha:.2f}, "
+        f"KS distance {tail.D:.2f}, {share:.0%} of the eigenvalues, over a factor of {reach:.1f})."
     )
     return Phase(HEAVY_TAILED if heavy else BULK_DECAY, tuple(reasons), rank, bulk, near, gap, tail)

@@ -1,5 +1,4 @@
-"""The power-law exponent alpha of a spectrum's tail, for many spectra at once, and whether to
-believe it.
+"""The power-law exponent alpha of spectra's tails, many at once, and whether to believe it.
 
 The model is p(x) ~ x^-alpha for x >= xmin (equation 1 of the paper's first version). Eigenvalues up
 to ``floor`` (1e-5, WeightWatcher's EVALS_THRESH on a CPU) are dropped; every remaining one but the
@@ -7,39 +6,39 @@ largest is a candidate xmin, so the shortest tail has two values; no xmax trunca
 floor is absolute, so the fit of ``c * evals`` can differ from the fit of ``evals``. For the tail of
 n values from a candidate on, alpha and the Kolmogorov-Smirnov distance are
 
-    alpha = 1 + n / sum(log(x / xmin)),   D = max |1 - (x / xmin)^(1 - alpha) - (0, 1, .., n-1) / n|.
+    alpha = 1 + n / sum(log(x / xmin)),
+    D = max |1 - (x / xmin)^(1 - alpha) - (0, 1, .., n - 1) / n|.
 
 METHODS, after WeightWatcher 0.7.7 (``WW_powerlaw.WWFit``); the first candidate wins a tie:
 
 - "ks", the default: the smallest D (Clauset, Shalizi and Newman, SIAM Review 2009). WeightWatcher's
   default fit from 20 eigenvalues on; here it serves every size of at least 5, and the result says
   that it is not reliable;
-- "ww-small": its ``fit_powerlaw_smallN`` as that function chooses: n - 1 for n in alpha (the
-  bias-corrected estimate), tails of at least 8 (below 8 eigenvalues: all of them), the smallest J =
-  D - 0.868 / sqrt(n);
-- "weightwatcher": the numbers that WWFit reports at that size. From 20 eigenvalues on that is "ks".
+- "ww-small": the choice of its ``fit_powerlaw_smallN``: n - 1 for n in alpha (the bias-corrected
+  estimate), tails of at least 8 (below 8 eigenvalues: all of them), the smallest J = D - 0.868 /
+  sqrt(n);
+- "weightwatcher": the numbers that WWFit reports. From 20 eigenvalues on they are those of "ks".
   Below, WWFit.__init__ replaces the winner after the small fit: alpha and D are bias-corrected as
-  in "ww-small", tails have at least 8 values, but the smallest D wins, J being ignored. In one
-  field we differ: below 8, where ``analyze`` skips the layer, WWFit's sigma is negative (that of
-  alpha = 0); here it is (alpha - 1) / sqrt(n) throughout.
+  in "ww-small" and tails have at least 8 values, but the smallest D wins and J is ignored. One
+  field differs: below 8 eigenvalues, where ``analyze`` skips the layer, WWFit's sigma is negative
+  (that of alpha = 0); here it is (alpha - 1) / sqrt(n) throughout.
 
-What "reliable" asks for was fixed before any experiment was looked at:
+The conditions of "reliable" were fixed before any experiment was looked at:
 
-- at least 50 eigenvalues above the floor. On pure Gaussian noise, where there is no power law to
-  find, a spectrum of 10 gives alpha 10 +- 5 and one of 20 gives 4 +- 1.4, inside the band that is
-  called good;
-- at least 10 of them in the tail: the smallest D is often reached by a tail of a few values, by
-  chance;
+- at least 50 eigenvalues above the floor. On pure Gaussian noise, which has no power law, a
+  spectrum of 10 gives alpha 10 +- 5 and one of 20 gives 4 +- 1.4, inside the band that is called
+  good;
+- at least 10 of them in the tail: a tail of a few values often has the smallest D by chance;
 - 1.5 < alpha < 8: up to 1.5 the "tail" is a slope of the whole bulk, and from 8 on tens of
   eigenvalues cannot tell a power law from an exponential edge;
 - sigma / alpha < 0.25: otherwise two standard errors are half of the exponent itself.
 
-They ask whether alpha is a steady number, not whether a power law is the right model. Of Gaussian
+They tell whether alpha is a steady number, not whether a power law is the right model. Of Gaussian
 noise matrices of 512 x 10 and 64 x 20 none pass, of 96 x 64 about 80 %, of 768 x 768 about 40 %.
-``alternatives.flag_alternatives`` asks the second question too, for whoever wants to pay for four
+``alternatives.flag_alternatives`` also tells whether the model is right, at the price of four
 maximum-likelihood fits: 37 % of the 96 x 64 and none of the 768 x 768 still pass, and 97 to 99 % of
 true power laws do (100 to 1,000 values, alpha 2 to 4.5); ``python -m benchmarks.bench_powerlaw``
-prints these shares. For the rest compare with a noise matrix.
+prints these shares. A comparison with a noise matrix tells the remaining cases.
 
 Sigma leaves out that xmin was chosen on the same data, so it is a lower bound on the error: on pure
 power laws (estimate - truth) / sigma has mean 0.15 and sd 1.14 at n = 200, mean 0.0 and sd 1.17 at
@@ -101,8 +100,7 @@ class PowerLawFit:
 
 @dataclass(frozen=True, eq=False)
 class PowerLawFits:
-    """The fits of B spectra: PowerLawFit's fields as arrays of shape (B,); ``fits[i]`` is one of
-    them.
+    """The fits of B spectra: PowerLawFit's fields as arrays (B,); ``fits[i]`` is one fit.
 
     flags: bit k set means that REASONS[k] holds.
     """
@@ -119,7 +117,8 @@ class PowerLawFits:
 
     @property
     def reliable(self) -> np.ndarray:
-        return self.flags == 0
+        reliable: np.ndarray = self.flags == 0
+        return reliable
 
     def reasons(self, i: int) -> tuple[str, ...]:
         return tuple(text for bit, text in enumerate(REASONS) if self.flags[i] >> bit & 1)
@@ -143,8 +142,7 @@ class PowerLawFits:
 
 
 def fit(evals: np.ndarray, floor: float = FLOOR, method: str = "ks") -> PowerLawFit:
-    """Fit one spectrum of shape (M,), in any order; method: one of METHODS, see the head of this
-    file.
+    """Fit one spectrum of shape (M,), in any order, by one of METHODS (see the head of this file).
 
     ValueError if it is empty or not one-dimensional, floor < 0 or on another method.
     """

@@ -8,10 +8,12 @@ layers with fewer than 8 eigenvalues) is missing from its table.
 
 import contextlib
 import copy
+import importlib
 import io
 import logging
 import sys
 from types import ModuleType
+from typing import Any
 from unittest import mock
 
 import torch
@@ -30,10 +32,10 @@ def weightwatcher() -> ModuleType:
         logging.disable(logging.CRITICAL)
         try:
             with (
-                mock.patch.object(torch.cuda, "is_available", lambda: False),
+                mock.patch.object(torch.cuda, "is_available", return_value=False),
                 contextlib.redirect_stdout(io.StringIO()),
             ):
-                import weightwatcher
+                importlib.import_module("weightwatcher")
         except ImportError as error:
             raise ImportError(
                 f"the WeightWatcher backend needs the package: pip install weightwatcher ({error})"
@@ -42,7 +44,7 @@ def weightwatcher() -> ModuleType:
             logging.disable(disabled)
             root.handlers[:], root.level = handlers, level
         logging.getLogger("weightwatcher").setLevel(logging.CRITICAL)
-    import weightwatcher
+    package = importlib.import_module("weightwatcher")
     from weightwatcher import RMT_Util
 
     if RMT_Util.EPSILON > 1e-9:
@@ -50,10 +52,10 @@ def weightwatcher() -> ModuleType:
             "WeightWatcher was imported with CUDA in sight and so computes in half precision: "
             "import ddiv.spectra.watcher before it, or set CUDA_VISIBLE_DEVICES=''"
         )
-    return weightwatcher
+    return package
 
 
-def table(model: nn.Module, *, mp: bool = False, randomise: bool = False) -> dict[str, list]:
+def table(model: nn.Module, *, mp: bool = False, randomise: bool = False) -> dict[str, list[Any]]:
     """WeightWatcher's own table of a model: column -> one value a layer, under its own names.
 
     mp and randomise are its `mp_fit` and `randomize`; everything else is its default. ValueError
@@ -63,12 +65,12 @@ def table(model: nn.Module, *, mp: bool = False, randomise: bool = False) -> dic
     model = model if home == "cpu" else copy.deepcopy(model).cpu()
     package = weightwatcher()
     with contextlib.redirect_stdout(io.StringIO()):
-        found = package.WeightWatcher(model=model).analyze(
+        details = package.WeightWatcher(model=model).analyze(
             mp_fit=mp, randomize=randomise, vectors=False, plot=False, savefig=False
         )
-    if not len(found):
+    if not len(details):
         raise ValueError(
-            "WeightWatcher finds no layer to analyse: it looks at linear, convolution and embedding layers "
-            "with 8 eigenvalues or more"
+            "WeightWatcher finds no layer to analyse: it looks at linear, convolution and "
+            "embedding layers with 8 eigenvalues or more"
         )
-    return {name: found[name].tolist() for name in found.columns}
+    return {name: details[name].tolist() for name in details.columns}

@@ -1,5 +1,6 @@
-"""Text augmentation by small edits of words: EDA (Wei and Zou 2019, "Easy data augmentation",
-section 2), drawn per text.
+"""Text augmentation by small edits of words, drawn per text: EDA.
+
+Source: Wei and Zou (2019), "Easy data augmentation", section 2.
 
 A name is an operation and its strength in percent, as in "swap30". Of a text of w words (split at
 white space, each with its punctuation) with n = max(1, w * percent // 100):
@@ -8,14 +9,15 @@ white space, each with its punctuation) with n = max(1, w * percent // 100):
   theirs;
 - insertion: n times, a random synonym of a random word of the text goes to a random place;
 - swap: n times, two random words change places;
-- deletion: each word goes with that probability; where none would be left, a random one stays;
+- deletion: each word is dropped with that probability; where none would be left, a random one
+  stays;
 - eda: one of these four, drawn for each text, as Wei and Zou's augmented set mixes them.
 
-Stop words are never replaced or drawn on for insertion. Where synonyms come from is told in
-`ddiv.text.synonyms`; "-wordnet" after synonym, insertion or eda ("eda10-wordnet") takes WordNet
-instead. Two liberties: Wei and Zou's code replaces every occurrence of a chosen word, so that the
-dose depends on repetitions, and never inserts at the end; here n words are replaced, and all places
-are meant.
+Stop words are never replaced or drawn on for insertion. `ddiv.text.synonyms` says where synonyms
+come from; "-wordnet" after synonym, insertion or eda ("eda10-wordnet") takes WordNet
+instead. Two things differ from Wei and Zou's code: it replaces every occurrence of a chosen word,
+so that the dose depends on repetitions, and it never inserts at the end; here n words are replaced,
+and a word may be inserted at any place.
 
 Other augmentations, such as back-translation, come from plug-ins: an installed package with an
 entry point in the group "ddiv.text_augmentations". Its name is the augmentation's; its object is a
@@ -29,10 +31,10 @@ callable(texts, generator) -> texts that takes an object array (n,) of str and t
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from functools import cache
+from collections.abc import Callable, Sequence
+from functools import cache, partial
 from importlib.metadata import EntryPoint, entry_points
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -50,13 +52,16 @@ AUGMENTATIONS = tuple(
 
 GROUP = "ddiv.text_augmentations"
 
+T = TypeVar("T")
+Plugin = Callable[[np.ndarray, torch.Generator], Sequence[str] | np.ndarray]
+
 _NAME = re.compile(
     "(?P<operation>synonym|insertion|swap|deletion|eda)(?P<percent>100|[1-9][0-9]?)(?P<wordnet>-wordnet)?"
 )
 
 
 class Edit(NamedTuple):
-    """What a name stands for: an operation, its strength in percent and where synonyms come from."""
+    """The meaning of a name: an operation, its strength in percent and the source of synonyms."""
 
     operation: str
     percent: int
@@ -67,14 +72,13 @@ class _Draws:
     """Uniform draws, made in bulk and handed out one by one."""
 
     def __init__(self, count: int, generator: torch.Generator):
-        self.uniform = iter(
-            torch.rand(count, generator=generator, dtype=torch.float64).tolist()
-        ).__next__
+        draws: list[float] = torch.rand(count, generator=generator, dtype=torch.float64).tolist()
+        self.uniform = iter(draws).__next__
 
     def below(self, n: int) -> int:
         return int(self.uniform() * n)
 
-    def pick(self, options):
+    def pick(self, options: Sequence[T]) -> T:
         return options[self.below(len(options))]
 
 
@@ -89,7 +93,7 @@ def _synonym(words: list[str], n: int, edit: Edit, draws: _Draws) -> list[str]:
 
 
 def _insertion(words: list[str], n: int, edit: Edit, draws: _Draws) -> list[str]:
-    sources = [found for word in words if (found := synonyms(word, edit.source))]
+    sources = [options for word in words if (options := synonyms(word, edit.source))]
     for _ in range(n if sources else 0):
         words.insert(draws.below(len(words) + 1), draws.pick(draws.pick(sources)))
     return words
@@ -97,9 +101,9 @@ def _insertion(words: list[str], n: int, edit: Edit, draws: _Draws) -> list[str]
 
 def _swap(words: list[str], n: int, edit: Edit, draws: _Draws) -> list[str]:
     for _ in range(n if len(words) > 1 else 0):
-        one, other = draws.below(len(words)), draws.below(len(words) - 1)
-        other += other >= one
-        words[one], words[other] = words[other], words[one]
+        first, second = draws.below(len(words)), draws.below(len(words) - 1)
+        second += second >= first
+        words[first], words[second] = words[second], words[first]
     return words
 
 
@@ -117,13 +121,12 @@ _OPERATIONS: dict[str, Callable[[list[str], int, Edit, _Draws], list[str]]] = {
 
 
 def parse(name: str) -> Edit | None:
-    """What one of the names above stands for, None for any other."""
-    found = _NAME.fullmatch(name)
-    if not found or (found["wordnet"] and found["operation"] in ("swap", "deletion")):
+    """The meaning of one of the names above, None for any other."""
+    match = _NAME.fullmatch(name)
+    if not match or (match["wordnet"] and match["operation"] in ("swap", "deletion")):
         return None
-    return Edit(
-        found["operation"], int(found["percent"]), WORDNET if found["wordnet"] else THESAURUS
-    )
+    source = WORDNET if match["wordnet"] else THESAURUS
+    return Edit(match["operation"], int(match["percent"]), source)
 
 
 def require(name: str) -> None:
@@ -133,27 +136,26 @@ def require(name: str) -> None:
 
 
 def augment(name: str, texts: np.ndarray, generator: torch.Generator) -> np.ndarray:
-    """Every text of an object array (n,) of str edited with its own random draws, as a new array of
-    the same kind.
+    """Every text of an object array (n,) of str edited with its own random draws, as a new array.
 
     `name` is an operation and its strength, 1 to 100 percent (`AUGMENTATIONS` and the module's
     docstring), or a plug-in's. All draws come from `generator` (CPU) alone. An empty text stays
     empty and a text whose words do not change stays as it is, to the character; in others white
     space between words becomes single spaces.
 
-    Raises ValueError for an unknown name (listing what there is) or texts of another kind;
+    Raises ValueError for an unknown name (listing the known ones) or texts of another kind;
     TrialFailed where a plug-in fails or gives anything but one str for each text, and where WordNet
     is asked for by name and is not there.
     """
     edit = parse(name)
-    call = None if edit else _plugin(name)
+    change = partial(_edited, edit) if edit else partial(_plugged, name, _plugin(name))
     if not isinstance(texts, np.ndarray) or texts.dtype != object or texts.ndim != 1:
         raise ValueError("texts must be an object array (n,) of str")
     if wrong := [number for number, text in enumerate(texts) if not isinstance(text, str)]:
         raise ValueError(
             f"texts must be str, and text {wrong[0]} is of type {type(texts[wrong[0]]).__name__}"
         )
-    return _edited(edit, texts, generator) if edit else _plugged(name, call, texts, generator)
+    return change(texts, generator)
 
 
 def _edited(edit: Edit, texts: np.ndarray, generator: torch.Generator) -> np.ndarray:
@@ -162,49 +164,46 @@ def _edited(edit: Edit, texts: np.ndarray, generator: torch.Generator) -> np.nda
     names = list(_OPERATIONS)
     operations = [edit.operation] * len(texts)
     if edit.operation == "eda":
-        operations = [
-            names[number]
-            for number in torch.randint(len(names), (len(texts),), generator=generator).tolist()
-        ]
-    # at most 3 for each change (insertion), or one for each word and one more (deletion)
-    draws = _Draws(
-        sum(max(3 * n, len(words) + 1) for words, n in zip(split, changes, strict=True)), generator
-    )
+        numbers = torch.randint(len(names), (len(texts),), generator=generator).tolist()
+        operations = [names[number] for number in numbers]
+    # An insertion takes 3 draws for each change, a deletion one for each word and one more; the
+    # others take fewer.
+    count = sum(max(3 * n, len(words) + 1) for words, n in zip(split, changes, strict=True))
+    draws = _Draws(count, generator)
     out = np.empty(len(texts), dtype=object)
-    for number, (text, words, n, operation) in enumerate(
-        zip(texts, split, changes, operations, strict=True)
-    ):
+    rows = zip(texts, split, changes, operations, strict=True)
+    for number, (text, words, n, operation) in enumerate(rows):
         edited = _OPERATIONS[operation](list(words), n, edit, draws) if words else words
         out[number] = text if edited == words else " ".join(edited)
     return out
 
 
 @cache
-def _plugin(name: str) -> Callable:
+def _plugin(name: str) -> Plugin:
     installed = entry_points(group=GROUP)
-    found = installed.select(name=name)
-    if not found:
-        plugins = (
-            ", ".join(sorted(installed.names))
-            or f"none (no package with a {GROUP} entry point is installed)"
-        )
+    points = installed.select(name=name)
+    if not points:
+        none = f"none (no package with a {GROUP} entry point is installed)"
+        plugins = ", ".join(sorted(installed.names)) or none
         raise ValueError(
-            f"unknown text augmentation {name!r}; known: {', '.join(AUGMENTATIONS)} (any strength from 1 to "
-            f"100 percent, '-wordnet' after synonym, insertion and eda); plug-ins: {plugins}"
+            f"unknown text augmentation {name!r}; known: {', '.join(AUGMENTATIONS)} (any strength "
+            "from 1 to 100 percent, '-wordnet' after synonym, insertion and eda); plug-ins: "
+            f"{plugins}"
         )
-    if len({point.value for point in found}) > 1:
+    if len({point.value for point in points}) > 1:
+        origins = " and ".join(sorted(map(_origin, points)))
         raise ValueError(
-            f"text augmentation {name!r} is ambiguous, {' and '.join(sorted(map(_origin, found)))} have it: "
-            "uninstall one of them"
+            f"text augmentation {name!r} is ambiguous, {origins} have it: uninstall one of them"
         )
-    point = next(iter(found))
+    point = next(iter(points))
     try:
-        return point.load()
+        plugin: Plugin = point.load()
     except Exception as error:
         raise TrialFailed(
-            f"text augmentation {name!r}, {_origin(point)}, cannot be loaded ({type(error).__name__}: "
-            f"{error}): repair or uninstall the package"
+            f"text augmentation {name!r}, {_origin(point)}, cannot be loaded "
+            f"({type(error).__name__}: {error}): repair or uninstall the package"
         ) from error
+    return plugin
 
 
 def _origin(point: EntryPoint) -> str:
@@ -212,20 +211,20 @@ def _origin(point: EntryPoint) -> str:
 
 
 def _plugged(
-    name: str, call: Callable, texts: np.ndarray, generator: torch.Generator
+    name: str, plugin: Plugin, texts: np.ndarray, generator: torch.Generator
 ) -> np.ndarray:
-    asked = f"text augmentation {name!r} (a plug-in) was given {len(texts)} texts and"
+    call = f"text augmentation {name!r} (a plug-in) was given {len(texts)} texts and"
     remedy = "it must give a sequence of one str for each text"
     try:
-        given = call(texts.copy(), generator)
-        given = [given] if isinstance(given, str) else list(given)
+        answer = plugin(texts.copy(), generator)
+        edited: list[object] = [answer] if isinstance(answer, str) else list(answer)
     except Exception as error:
-        raise TrialFailed(f"{asked} failed ({type(error).__name__}: {error}): {remedy}") from error
-    if len(given) != len(texts):
-        raise TrialFailed(f"{asked} gave {len(given)} back: {remedy}")
-    for number, text in enumerate(given):
+        raise TrialFailed(f"{call} failed ({type(error).__name__}: {error}): {remedy}") from error
+    if len(edited) != len(texts):
+        raise TrialFailed(f"{call} gave {len(edited)} back: {remedy}")
+    for number, text in enumerate(edited):
         if not isinstance(text, str):
             raise TrialFailed(
-                f"{asked} gave something of type {type(text).__name__} for text {number}: {remedy}"
+                f"{call} gave something of type {type(text).__name__} for text {number}: {remedy}"
             )
-    return as_texts(given)
+    return as_texts(edited)

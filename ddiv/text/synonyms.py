@@ -1,4 +1,4 @@
-"""Synonyms of English words, for text augmentation: where they come from and which words have none.
+"""Synonyms of English words, for text augmentation: their sources, and which words have none.
 
 The default is a thesaurus of ddiv's own, `synonyms.txt` beside this file, so that nothing is
 downloaded and a trial means the same on every machine. No package on the index fits: nlpaug 1.1.11
@@ -19,31 +19,44 @@ from collections.abc import Mapping
 from functools import cache, lru_cache
 from importlib.resources import files
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from ddiv.errors import TrialFailed
+
+if TYPE_CHECKING:
+    from nltk.corpus.reader.wordnet import WordNetCorpusReader
 
 THESAURUS, WORDNET = "thesaurus", "wordnet"
 WORDNET_VERSION = "3.0"
 
-STOP_WORDS = frozenset(
-    """
-    i me my myself we our ours ourselves you your yours yourself yourselves he him his himself she her hers herself it its
-    itself they them their theirs themselves what which who whom this that these those am is are was were be been being
-    have has had having do does did doing a an the and but if or because as until while of at by for with about against
-    between into through during before after above below to from up down in out on off over under again further then once
-    here there when where why how all any both each few more most other some such no nor not only own same so than too
-    very s t can will just don should now
-""".split()
-)
-"""Wei and Zou's stop words (their code's list, NLTK's of then): never replaced, never a source of insertions."""
+# fmt: off
+STOP_WORDS = frozenset({
+    "i", "me", "my", "myself", "we", "our", "ours", "ourselves", "you", "your", "yours", "yourself",
+    "yourselves", "he", "him", "his", "himself", "she", "her", "hers", "herself", "it", "its",
+    "itself", "they", "them", "their", "theirs", "themselves", "what", "which", "who", "whom",
+    "this", "that", "these", "those", "am", "is", "are", "was", "were", "be", "been", "being",
+    "have", "has", "had", "having", "do", "does", "did", "doing", "a", "an", "the", "and", "but",
+    "if", "or", "because", "as", "until", "while", "of", "at", "by", "for", "with", "about",
+    "against", "between", "into", "through", "during", "before", "after", "above", "below", "to",
+    "from", "up", "down", "in", "out", "on", "off", "over", "under", "again", "further", "then",
+    "once", "here", "there", "when", "where", "why", "how", "all", "any", "both", "each", "few",
+    "more", "most", "other", "some", "such", "no", "nor", "not", "only", "own", "same", "so",
+    "than", "too", "very", "s", "t", "can", "will", "just", "don", "should", "now",
+})
+# fmt: on
+"""Wei and Zou's stop words (the list in their code, which was NLTK's at that time).
+
+They are never replaced, and never a source of insertions.
+"""
 
 _TOKEN = re.compile(r"(\W*)((?:.*\w)?)(\W*)", re.DOTALL)
 
 
 @cache
 def thesaurus() -> Mapping[str, tuple[str, ...]]:
-    """ddiv's own: a word to what may stand in its place, all in lower case; some synonyms are of
-    several words.
+    """The synonyms of each word of ddiv's own thesaurus, all in lower case.
+
+    Some synonyms have several words.
     """
     lines = files("ddiv.text").joinpath("synonyms.txt").read_text("utf-8").splitlines()
     entries = (line.split(": ") for line in lines if not line.startswith("#"))
@@ -52,11 +65,11 @@ def thesaurus() -> Mapping[str, tuple[str, ...]]:
 
 @lru_cache(maxsize=1 << 17)
 def synonyms(token: str, source: str = THESAURUS) -> tuple[str, ...]:
-    """The synonyms, in lower case, of the word in a token, whose case, punctuation and possessive
-    's do not matter.
+    """The synonyms, in lower case, of the word in a token.
 
-    Empty for stop words and words without synonyms. `source` is `THESAURUS` or `WORDNET`. Raises
-    TrialFailed where WordNet is asked for and NLTK, its data or the right version is not there.
+    The token's case, punctuation and possessive 's do not matter. Empty for stop words and words
+    without synonyms. `source` is `THESAURUS` or `WORDNET`. Raises TrialFailed where WordNet is
+    asked for and NLTK, its data or the right version is not there.
     """
     word = _parts(token)[1].lower()
     if not word or word in STOP_WORDS:
@@ -65,8 +78,9 @@ def synonyms(token: str, source: str = THESAURUS) -> tuple[str, ...]:
 
 
 def put(synonym: str, token: str) -> str:
-    """The token with a synonym in place of its word: punctuation, possessive 's and case (Word,
-    WORD) are kept.
+    """The token with a synonym in place of its word.
+
+    Punctuation, possessive 's and case (Word, WORD) are kept.
     """
     before, word, after = _parts(token)
     if len(word) > 1 and word.isupper():
@@ -77,10 +91,13 @@ def put(synonym: str, token: str) -> str:
 
 
 def _parts(token: str) -> tuple[str, str, str]:
-    """What stands before the word of a token, the word, and what stands after it, a possessive 's
-    included.
+    """The characters before the word of a token, the word, and those after it.
+
+    A possessive 's counts as after the word.
     """
-    before, word, after = _TOKEN.fullmatch(token).groups()
+    match = _TOKEN.fullmatch(token)
+    assert match is not None  # every string matches
+    before, word, after = match.groups()
     if word[-2:].lower() in ("'s", "’s"):
         word, after = word[:-2], word[-2:] + after
     return before, word, after
@@ -95,7 +112,7 @@ def _of_wordnet(word: str) -> tuple[str, ...]:
 
 
 @cache
-def _wordnet():
+def _wordnet() -> WordNetCorpusReader:
     needed = f"WordNet {WORDNET_VERSION} was asked for by name"
     remedy = "or name the augmentation without '-wordnet' to use ddiv's own thesaurus"
     try:
@@ -108,8 +125,8 @@ def _wordnet():
         version = wordnet.get_version()
     except (LookupError, OSError) as error:  # none, or incomplete ones
         raise TrialFailed(
-            f"{needed}, and NLTK finds no data of it: `python -m nltk.downloader wordnet` (NLTK_DATA names "
-            f"the folder), {remedy}"
+            f"{needed}, and NLTK finds no data of it: `python -m nltk.downloader wordnet` "
+            f"(NLTK_DATA names the folder), {remedy}"
         ) from error
     if version != WORDNET_VERSION:
         raise TrialFailed(
