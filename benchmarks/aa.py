@@ -27,15 +27,15 @@ import numpy as np
 import pytest
 from scipy.stats import beta
 
+from ddiv.common.machine import usable_cores
 from ddiv.finding import Asked, Finding, Reader, answer, replicate
-from ddiv.machine import usable_cores
-from ddiv.measure import measure
 from ddiv.outcome import Trained
-from ddiv.plan import Crew
-from ddiv.profiles import profile
-from ddiv.store import Record, Store
+from ddiv.profiles.choose import profile
+from ddiv.run.crew import Crew
 from ddiv.treatment import BASELINE
 from ddiv.trial import Trial, trial
+from ddiv.trial.measure import measure
+from ddiv.trial.store import Record, Store
 
 ROOT, OUT = Path(__file__).resolve().parent.parent, Path(__file__).parent / "results" / "aa.json"
 TRIALS = 20
@@ -48,7 +48,7 @@ class Collected:
         self.asked: list[Asked] = []
 
     def pytest_collection_finish(self, session):
-        from ddiv.plugin import ASKED
+        from ddiv.plugin.session import ASKED
 
         self.asked = [item.stash[ASKED] for item in session.items if ASKED in item.stash]
 

@@ -18,11 +18,11 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from ddiv import run as runs
 from ddiv.finding import Finding, Reader, answer
+from ddiv.finding.wording import explained
 from ddiv.report.text import number
-from ddiv.store import Store
-from ddiv.wording import explained
+from ddiv.run import run as runs
+from ddiv.trial.store import Store
 
 ROOT, OUT = Path(__file__).resolve().parent.parent, Path(__file__).parent / "results"
 AGAIN = 100

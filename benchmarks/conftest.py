@@ -36,7 +36,7 @@ def every_core():
     """
     import torch
 
-    from ddiv.machine import usable_cores
+    from ddiv.common.machine import usable_cores
 
     torch.set_num_threads(usable_cores())
     threadpool_limits(usable_cores())

@@ -24,11 +24,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ddiv.datasets import load
+from ddiv.data.load import load
 from ddiv.generate.flow import NEAREST, WITHHELD, decode, encode, fit, sample
 from ddiv.generate.quality import quality
 from ddiv.models.clip import load_embedded_clip
-from ddiv.profiles import profile
+from ddiv.profiles.choose import profile
 from ddiv.study import World
 
 OUT, SIDE, BATCH, SEED = Path(__file__).parent / "results" / "generator.json", 16, 64, 1000

@@ -20,7 +20,7 @@ import torch
 from torch import nn
 from training_gpu import Scale, settled
 
-from ddiv.machine import device_name
+from ddiv.common.machine import device_name
 from ddiv.spectra.eigen import eigenvalues
 from ddiv.spectra.matrices import weight_matrices
 

@@ -9,7 +9,7 @@ are the embedded profile's: the small CLIP that ddiv ships, and a ResNet-18 at a
 width from scratch.
 """
 
-from ddiv.models import embedded_weights
+from ddiv.models.shipped import embedded_weights
 from ddiv.study import Arrays, Clip, Images, Recipe, ResNet18, Study
 
 PACS = Images(

@@ -32,13 +32,14 @@ from torch.nn import functional as F
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from training_gpu import Scale, settled
 
-from ddiv.backbone import Network, build
-from ddiv.datasets import load
-from ddiv.machine import device_name
-from ddiv.profiles import profile
-from ddiv.steps import Steps, computing, precision
+from ddiv.common.machine import device_name
+from ddiv.data.load import load
+from ddiv.models.build import build
+from ddiv.models.network import Network
+from ddiv.profiles.choose import profile
 from ddiv.study import Recipe
 from ddiv.treatment import BASELINE
+from ddiv.trial.steps import Steps, computing, precision
 
 RESULTS = Path(__file__).parent / "results"
 STACKS = 2, 4, 8

@@ -25,14 +25,15 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import RidgeClassifier
 from sklearn.pipeline import make_pipeline
 
-from ddiv.data.complaints_world import WORLD_VERSION
-from ddiv.datasets import Dataset, load
+from ddiv.data.dataset import Dataset
+from ddiv.data.load import load
+from ddiv.data.worlds.complaints import WORLD_VERSION
 from ddiv.generate import ngram
 from ddiv.generate.text_quality import quality
-from ddiv.models import embedded_weights
 from ddiv.models.bert import embed
-from ddiv.source import NGram, Setting
+from ddiv.models.shipped import embedded_weights
 from ddiv.study import Bert, ComplaintsWorld
+from ddiv.treatment import NGram, Setting
 
 OUT, SEED = Path(__file__).parent / "results" / "text_generator.json", 1000
 SETTINGS = [

@@ -42,17 +42,19 @@ import torch
 from training_gpu import AUTO, DROPOUT, EPOCHS, NOTHING, Scale, speeds
 from training_plain import plain
 
-from ddiv.backbone import add_dropout, build
-from ddiv.datasets import Dataset, Shown, load
-from ddiv.machine import device_name, processor_name, usable_cores
-from ddiv.measure import measure
-from ddiv.profiles import profile
+from ddiv.common.machine import device_name, processor_name, usable_cores
+from ddiv.data.dataset import Dataset, Shown
+from ddiv.data.load import load
+from ddiv.models.build import build
+from ddiv.models.dropout import add_dropout
+from ddiv.profiles.choose import profile
 from ddiv.spectra.watcher import weightwatcher
-from ddiv.steps import precision
 from ddiv.study import Recipe, Study
-from ddiv.train import fit
 from ddiv.treatment import BASELINE, Augmentation, Dropout, Treatment
 from ddiv.trial import Trial, trial
+from ddiv.trial.measure import measure
+from ddiv.trial.steps import precision
+from ddiv.trial.train import fit
 
 RESULTS = Path(__file__).parent / "results"
 

@@ -25,16 +25,17 @@ import numpy as np
 import torch
 from torch import nn
 
-from ddiv.backbone import DropoutSites, Network, add_dropout
-from ddiv.datasets import Dataset, Shown
-from ddiv.draws import generator
-from ddiv.inputs import Examples
-from ddiv.machine import device_name
-from ddiv.profiles import profile
-from ddiv.steps import WARM_UP, Steps, own_stream, precision
+from ddiv.common.draws import generator
+from ddiv.common.machine import device_name
+from ddiv.data.dataset import Dataset, Shown
+from ddiv.models.dropout import add_dropout
+from ddiv.models.network import DropoutSites, Network
+from ddiv.profiles.choose import profile
 from ddiv.study import Recipe, Study
-from ddiv.train import log_probabilities
 from ddiv.treatment import BASELINE, Augmentation, Dropout, NoOp, Treatment
+from ddiv.trial.inputs import Examples
+from ddiv.trial.steps import WARM_UP, Steps, own_stream, precision
+from ddiv.trial.train import log_probabilities
 
 # The baseline itself would also keep its trajectory and truncated copies, which no other arm does.
 NOTHING = Treatment.of(NoOp())

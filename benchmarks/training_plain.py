@@ -13,13 +13,13 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader
 from torchvision.transforms import v2
 
-from ddiv.augment import torchvision_transform
-from ddiv.backbone import Network
-from ddiv.datasets import Dataset
-from ddiv.machine import usable_cores
+from ddiv.common.machine import usable_cores
+from ddiv.data.dataset import Dataset
+from ddiv.models.network import Network
 from ddiv.spectra.watcher import weightwatcher
 from ddiv.study import Recipe
 from ddiv.treatment import Augmentation
+from ddiv.treatment.images import torchvision_transform
 
 
 class Pictures(torch.utils.data.Dataset):

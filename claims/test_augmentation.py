@@ -23,10 +23,10 @@ from ddiv.claim import (
     Resemblance,
     SomewhereOpposed,
 )
+from ddiv.claim.declare import claim
 from ddiv.evidence import FALLS, RISES
 from ddiv.outcome import Metric, Spectral
 from ddiv.study import Study
-from ddiv.testing import claim
 from fixtures.arms import SCALE_AND_SHAPE, augmented, called, decayed, dropped_out, each_layers
 
 SHAPE: tuple[Metric, ...] = ("alpha", "entropy_raw")

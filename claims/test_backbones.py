@@ -10,10 +10,10 @@ from collections.abc import Callable
 import pytest
 
 from ddiv.claim import Contrast, Question, Resemblance, Trend
+from ddiv.claim.declare import claim
 from ddiv.evidence import FALLS, RISES
 from ddiv.outcome import Metric, Score, Spectral
 from ddiv.study import Bert, Clip, OpenClip, ResNet18, Study, TorchvisionModel
-from ddiv.testing import claim
 from ddiv.treatment import Treatment
 from fixtures.arms import SCALE_AND_SHAPE, augmented, decayed, dropped_out
 

@@ -11,10 +11,10 @@ trained here: the Vendi Score is read off the examples that a treatment shows, a
 """
 
 from ddiv.claim import All, Contrast, Correlation, Largest, Question, RiseThenFall
+from ddiv.claim.declare import claim
 from ddiv.evidence import FALLS, RISES
 from ddiv.outcome import Vendi
 from ddiv.study import Space, Study
-from ddiv.testing import claim
 from fixtures.arms import augmented, each_space
 
 # Two rankings of ten have a correlation above this if only neighbours change places.

@@ -10,10 +10,10 @@ changes in both scale and shape side": that they can somewhere, not that they do
 import pytest
 
 from ddiv.claim import Further, Opposite, Question, Trend
+from ddiv.claim.declare import claim
 from ddiv.evidence import FALLS, RISES
 from ddiv.outcome import Metric, Spectral
 from ddiv.study import Study
-from ddiv.testing import claim
 from ddiv.treatment import Dropout, Placement, Treatment, WeightDecay
 from fixtures.arms import each_layers
 

@@ -9,11 +9,11 @@ shows that Vendi Score has a strong correlation with both ID and OOD average per
 import pytest
 
 from ddiv.claim import Contrast, Correlation, Question
+from ddiv.claim.declare import claim
 from ddiv.claim.relations import Kind
 from ddiv.evidence import FALLS, RISES
 from ddiv.outcome import Score, Vendi
 from ddiv.study import Space, Study
-from ddiv.testing import claim
 from fixtures.arms import STRONG, each_space, id_and_ood
 
 

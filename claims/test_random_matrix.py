@@ -30,12 +30,12 @@ from typing import Literal
 
 import pytest
 
-from ddiv import rmt
 from ddiv.claim import All, Change, Contrast, Question, Threshold, Trend
+from ddiv.claim.declare import claim
 from ddiv.evidence import FALLS, RISES
 from ddiv.outcome import Spectral, Truncated
+from ddiv.spectra import random_matrix as rmt
 from ddiv.study import Bert, Clip, OpenClip, Study
-from ddiv.testing import claim
 from ddiv.treatment import BASELINE
 from fixtures.arms import called, each_layers
 

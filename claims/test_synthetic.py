@@ -17,10 +17,10 @@ Each is asked of every setting of a study's generator.
 import pytest
 
 from ddiv.claim import All, Contrast, Mixing, NoWorse, Question, RiseThenFall, Trend
+from ddiv.claim.declare import claim
 from ddiv.evidence import FALLS, RISES
 from ddiv.outcome import Outside, Score, Vendi
 from ddiv.study import TABLE_SHARES, Space, Study
-from ddiv.testing import claim
 from ddiv.treatment import OtherSeed
 from fixtures.arms import EACH_SETTING, augmented, called, each_space, id_and_ood
 

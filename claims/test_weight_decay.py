@@ -7,10 +7,10 @@ more effectively."
 """
 
 from ddiv.claim import Question, Trend
+from ddiv.claim.declare import claim
 from ddiv.evidence import FALLS, RISES
 from ddiv.outcome import Spectral
 from ddiv.study import Study
-from ddiv.testing import claim
 from fixtures.arms import each_layers
 
 

@@ -14,12 +14,12 @@ from typing import get_args
 import pytest
 
 from ddiv.claim import Contrast, Correlation, Question, Separated, TracksBetter
+from ddiv.claim.declare import claim
 from ddiv.evidence import RISES
 from ddiv.outcome import Score, Vendi, Weighted
-from ddiv.outcome.kinds import Alignment
 from ddiv.study import Study
-from ddiv.testing import claim
 from ddiv.treatment import OtherSeed
+from ddiv.trial.facts import Alignment
 from fixtures.arms import EACH_SETTING, STRONG, augmented, id_and_ood
 
 ARMS = ("augmentations", "settings", "view_size", "embedders")

@@ -12,11 +12,8 @@ are known before anything is trained, and `ddiv report` can answer them again fr
 - ``shapes``: many arms at once (the largest, a peak, a threshold), and several questions at once.
 """
 
-from __future__ import annotations
-
-from collections.abc import Iterator
-
 from ddiv.claim.bench import Bench, Claim, Effects, Ladder, NotApplicable, OfData, Unmatched
+from ddiv.claim.curves import Largest, Mixing, RiseThenFall
 from ddiv.claim.groups import (
     Agreement,
     Alike,
@@ -26,14 +23,15 @@ from ddiv.claim.groups import (
     SomewhereOpposed,
     cosine,
 )
+from ddiv.claim.needed import Question, jobs, view
 from ddiv.claim.question import Asking, Derived, OneEffect
 from ddiv.claim.relations import Correlation, Separated, TracksBetter
-from ddiv.claim.shapes import All, Largest, Mixing, RiseThenFall
+from ddiv.claim.several import All
 from ddiv.claim.simple import Change, Contrast, Further, NoWorse, Threshold, Trend
-from ddiv.outcome import Outside, Score, Vendi
-from ddiv.study import Study
-from ddiv.treatment import Augmentation, Classes, Synthetic, Treatment
-from ddiv.trial import Job, View, trial
+from ddiv.outcome.kinds import Outside, Score, Vendi
+from ddiv.study.study import Study
+from ddiv.treatment.parts import Augmentation, Classes, Synthetic, Treatment
+from ddiv.trial.job import Job, View, trial
 
 __all__ = [
     "Agreement",
@@ -41,14 +39,17 @@ __all__ = [
     "All",
     "AsFar",
     "Asking",
+    "Augmentation",
     "Bench",
     "Change",
     "Claim",
+    "Classes",
     "Contrast",
     "Correlation",
     "Derived",
     "Effects",
     "Further",
+    "Job",
     "Ladder",
     "Largest",
     "Mixing",
@@ -57,89 +58,24 @@ __all__ = [
     "OfData",
     "OneEffect",
     "Opposite",
+    "Outside",
     "Question",
     "Resemblance",
     "RiseThenFall",
+    "Score",
     "Separated",
     "SomewhereOpposed",
+    "Study",
+    "Synthetic",
     "Threshold",
     "TracksBetter",
+    "Treatment",
     "Trend",
     "Unmatched",
+    "Vendi",
+    "View",
     "cosine",
     "jobs",
+    "trial",
     "view",
 ]
-
-Question = (
-    Trend
-    | Contrast
-    | NoWorse
-    | Change
-    | Threshold
-    | Further
-    | Opposite
-    | Alike
-    | SomewhereOpposed
-    | Resemblance
-    | Agreement
-    | AsFar
-    | Largest
-    | RiseThenFall
-    | Correlation
-    | TracksBetter
-    | Separated
-    | Mixing
-    | All
-)
-
-
-def jobs(question: Question, study: Study, seeds: tuple[int, ...]) -> list[Job]:
-    """The jobs that answer a question: trials, and views where it asks for the diversity of data.
-
-    Raises NotApplicable where the study lacks something that the question asks for.
-    """
-    for outcome in question.outcomes():
-        if isinstance(outcome, Score) and outcome.where == "ood" and not study.ood_domains:
-            raise NotApplicable(f"{study.name} has no out-of-distribution domain")
-        if isinstance(outcome, Vendi | Outside) and outcome.space not in study.spaces:
-            raise NotApplicable(f"the data of {study.name} has no {outcome.space}s")
-        if isinstance(outcome, OfData) and outcome.embedder >= len(study.embedders):
-            second = "second " * bool(outcome.embedder)
-            raise NotApplicable(f"{study.name} has no {second}embedder (see its `embedders`)")
-        if isinstance(outcome, OfData) and not study.view_size:
-            raise NotApplicable(
-                f"{study.name} has no `view_size`, the number of examples on which diversity is "
-                "scored"
-            )
-    return list(
-        dict.fromkeys(
-            job
-            for seed in seeds
-            for part in question.parts()
-            for job in _of_seed(part, study, seed)
-        )
-    )
-
-
-def _of_seed(question: Asking, study: Study, seed: int) -> Iterator[Job]:
-    outcomes = list(question.outcomes())
-    of_data = [outcome for outcome in outcomes if isinstance(outcome, OfData)]
-    embedders = dict.fromkeys(outcome.embedder for outcome in of_data)
-    trained = len(of_data) < len(outcomes)
-    for arm in dict.fromkeys(question.arms()):
-        yield from (view(study, arm, seed, embedder) for embedder in embedders)
-        if trained:
-            yield trial(study, arm, seed)
-
-
-def view(study: Study, arm: Treatment, seed: int, embedder: int = 0) -> View:
-    """The training set as an arm shows it: one view for all seeds where none of it is drawn.
-
-    `embedder` counts the study's embedders. Raises IndexError where it has fewer.
-    """
-    shown = [part for part in arm.parts if isinstance(part, Augmentation | Synthetic | Classes)]
-    treatment = Treatment.of(*shown)
-    size = (study.class_view_size if arm.part(Classes) else 0) or study.view_size
-    seed = 0 if treatment.is_baseline else arm.seed(seed)
-    return View(study.data, treatment, study.embedders[embedder], size, seed)

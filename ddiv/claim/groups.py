@@ -23,6 +23,7 @@ from ddiv.outcome import Layers, Metric, Outcome, Spectral
 from ddiv.treatment import BASELINE, Treatment
 
 Group = tuple[Treatment, ...]
+
 Array = np.ndarray[Any, np.dtype[Any]]
 
 

@@ -17,6 +17,7 @@ from ddiv.outcome import Outcome
 from ddiv.treatment import Treatment
 
 Kind = Literal["spearman", "pearson"]
+
 Array = np.ndarray[Any, np.dtype[Any]]
 
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
+from ddiv.data.dataset import Dataset
 from ddiv.data.decoded import Example, dataset, of_array, ranked
 from ddiv.data.root import FOLDER_VARIABLE, BadData, find
-from ddiv.datasets import Dataset
 from ddiv.study import Arrays
 
 WANTED = ("x_train", "y_train", "x_test", "y_test")
@@ -26,7 +26,7 @@ def locate(spec: Arrays) -> Path:
         ".npz",
         "arrays",
         f"put the file below the folder that --data-root (or {FOLDER_VARIABLE}) "
-        "names, or the SHA-256 of another one (ddiv.digests.file_digest) into the study",
+        "names, or the SHA-256 of another one (ddiv.common.digests.file_digest) into the study",
     )
 
 

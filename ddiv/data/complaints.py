@@ -17,10 +17,10 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 
+from ddiv.common.digests import file_digest
 from ddiv.data.csv_file import LISTED, STANDARD, BadTable, find, read
+from ddiv.data.dataset import Dataset
 from ddiv.data.root import data_root
-from ddiv.datasets import Dataset
-from ddiv.digests import file_digest
 from ddiv.study import Complaints
 
 # In ddiv's own files, in the CFPB's export, in its interface's answers.

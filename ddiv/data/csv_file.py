@@ -18,6 +18,7 @@ class BadTable(BadData):
 
 
 STANDARD = "complaints.csv"
+
 EXPORTS = (
     "exports of the CFPB's Consumer Complaint Database "
     "(https://www.consumerfinance.gov/data-research/consumer-complaints/)"
@@ -38,7 +39,7 @@ def find(wanted: str) -> Path:
         ".csv",
         "complaints",
         f"let {root.FOLDER_VARIABLE} name the folder of that CSV file. Such files are {EXPORTS}; "
-        "for another one put its SHA-256 (ddiv.digests.file_digest) into the study",
+        "for another one put its SHA-256 (ddiv.common.digests.file_digest) into the study",
     )
 
 

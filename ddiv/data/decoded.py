@@ -25,16 +25,20 @@ import numpy as np
 from filelock import FileLock
 from PIL import Image, ImageOps
 
+from ddiv.common.files import cache_folder
+from ddiv.common.machine import usable_cores
+from ddiv.common.units import duration
+from ddiv.data.dataset import Dataset
 from ddiv.data.root import BadData
-from ddiv.datasets import Dataset
-from ddiv.machine import usable_cores
-from ddiv.progress import duration
-from ddiv.store import cache_folder
 
 VARIABLE = "DDIV_CACHE"
+
 DECODING = 1  # to be raised when the same image comes to give other pixels
+
 CHUNK = 512
+
 QUIET_SECONDS = 5.0  # work that takes longer says how far it is
+
 GIGABYTE = 1e9
 
 

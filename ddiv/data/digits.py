@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ddiv.datasets import Dataset
+from ddiv.data.dataset import Dataset
 from ddiv.study import Digits
 
 

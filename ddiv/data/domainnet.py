@@ -23,9 +23,9 @@ from typing import NamedTuple
 
 from PIL import Image
 
+from ddiv.data.dataset import Dataset
 from ddiv.data.decoded import Example, Source, dataset, of_files, ranked
 from ddiv.data.root import BadData, NoData, data_root
-from ddiv.datasets import Dataset
 from ddiv.study import DomainNet
 
 FOLDER = "domainnet"

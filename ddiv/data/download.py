@@ -12,19 +12,24 @@ import http.client
 import shutil
 import sys
 import time
-import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import NamedTuple
 
-from ddiv.progress import duration
+from ddiv.common.units import duration
 
 ATTEMPTS = 5  # a download is given up after this number of attempts in a row without a byte
+
 PAUSE_SECONDS = 3.0
+
 SILENCE_SECONDS = 60.0
+
 PROGRESS_SECONDS = 5.0
+
 BLOCK = 1 << 20
+
 GIGABYTE = 1e9
+
 LATER = (408, 425, 429)  # the 4xx answers that may be another one later
 
 

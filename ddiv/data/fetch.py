@@ -15,10 +15,10 @@ from typing import NamedTuple, cast
 from ddiv.data import domainnet, published
 from ddiv.data.download import GIGABYTE, FetchFailed, Remote, download, require_room
 from ddiv.data.root import BadData, data_root
-from ddiv.data.specs import PublishedName
-from ddiv.study import DomainNet, Published
+from ddiv.study import DomainNet, Published, PublishedName
 
 SERVER = "http://csr.bu.edu/ftp/visda/2019/multi-source"
+
 DOMAINNET = tuple(
     Remote(f"{SERVER}/{path}", md5)
     for path, md5 in [
@@ -84,6 +84,7 @@ def _published(name: PublishedName, kind: str, size: float, licence: str) -> Off
 
 
 _CIFAR_LICENCE = "no licence stated; cite Krizhevsky (2009)"
+
 OFFERS = {
     "cifar10": _published("cifar10", "CIFAR10", 0.17e9, _CIFAR_LICENCE),
     "cifar100": _published("cifar100", "CIFAR100", 0.17e9, _CIFAR_LICENCE),

@@ -17,16 +17,18 @@ from typing import NamedTuple
 
 import msgspec
 
+from ddiv.common.digests import file_digest, is_digest
+from ddiv.common.files import cache_folder, write_atomically
+from ddiv.common.machine import usable_cores
+from ddiv.data.dataset import Dataset
 from ddiv.data.decoded import VARIABLE, Example, dataset, of_files, ranked
 from ddiv.data.root import FOLDER_VARIABLE, BadData, NoData, data_root
-from ddiv.datasets import Dataset
-from ddiv.digests import file_digest, is_digest
-from ddiv.machine import usable_cores
-from ddiv.store import cache_folder, write_atomically
 from ddiv.study import Images
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm")
+
 TRAINING, TESTING = ("train", "training"), ("test", "val", "valid", "validation")
+
 DEEPEST = 5  # levels of folders that are searched; no layout has more than three
 
 

@@ -1,4 +1,4 @@
-"""Data of the user's own: a function in a study file that returns a `ddiv.datasets.Dataset`.
+"""Data of the user's own: a function in a study file that returns a `ddiv.data.dataset.Dataset`.
 
     def birds() -> Dataset:
         tests = {"photo": MyBirds(train=False), "sketch": MySketches()}
@@ -19,10 +19,11 @@ from typing import Protocol, SupportsInt
 import numpy as np
 from PIL import Image
 
+from ddiv.common.digests import source_digest
+from ddiv.common.texts import are_texts
+from ddiv.data.dataset import Dataset
 from ddiv.data.decoded import require_all
 from ddiv.data.root import BadData, NoData
-from ddiv.datasets import Dataset, are_texts
-from ddiv.own_source import source_digest
 from ddiv.study import Own
 
 _FUNCTIONS: dict[Own, Callable[[], Dataset]] = {}
@@ -32,8 +33,8 @@ def own_data(function: Callable[[], Dataset], texts: bool = False) -> Own:
     """The spec of the data, images or `texts`, that a function makes.
 
     Every process that needs the data calls the function, without arguments, so it must make the
-    same each time. Its source names the data (`ddiv.own_source.source_digest`): when that changes,
-    trials are made anew. Other files that it reads are no part of the name, so change something in
+    same each time. Its source (`ddiv.common.digests.source_digest`) names the data: when that
+    changes, trials are made anew. Other files that it reads are no part of the name, so change something in
     it (a version, say) when they change. Raises ValueError on anything but a function at the top
     level of a file, and on one that needs arguments.
     """
@@ -87,7 +88,7 @@ def checked(made: Dataset, spec: Own) -> Dataset:
 
     require(
         isinstance(made, Dataset),
-        f"the function returned {type(made).__name__}, and a ddiv.datasets.Dataset is needed, "
+        f"the function returned {type(made).__name__}, and a ddiv.data.dataset.Dataset is needed, "
         "which ddiv.data.own.of_torch makes of torch's datasets",
     )
     classes = tuple(made.classes)

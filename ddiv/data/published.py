@@ -14,9 +14,9 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
+from ddiv.data.dataset import Dataset
 from ddiv.data.decoded import Example, Source, dataset, of_array, of_files, ranked
 from ddiv.data.root import BadData, NoData, data_root
-from ddiv.datasets import Dataset
 from ddiv.study import Published
 
 

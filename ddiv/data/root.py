@@ -6,9 +6,9 @@ import os
 from functools import lru_cache
 from pathlib import Path
 
-from ddiv.digests import file_digest
-from ddiv.errors import TrialFailed
-from ddiv.store import cache_folder
+from ddiv.common.digests import file_digest
+from ddiv.common.errors import TrialFailed
+from ddiv.common.files import cache_folder
 
 FOLDER_VARIABLE = "DDIV_DATA"
 

@@ -5,6 +5,8 @@ An `Embedder` turns samples into vectors, batch by batch; `score` measures them.
 preprocessing, function)`.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -26,7 +28,7 @@ class Embedder:
     encode: Callable[[Any], Any]
     batch: int = 256
 
-    def batches(self, samples: Any) -> "Batches":
+    def batches(self, samples: Any) -> Batches:
         """The vectors of samples, in batches; each reading of them encodes the samples anew."""
         return Batches(self, samples)
 

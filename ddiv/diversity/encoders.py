@@ -4,6 +4,8 @@ torch is imported when an embedder is made. Nothing is downloaded but by the lib
 model by its name.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path

@@ -11,6 +11,8 @@ where
 - p holds negative eigenvalues: it drops them without a word, and the rest does not sum to 1.
 """
 
+from __future__ import annotations
+
 import math
 
 import numpy as np

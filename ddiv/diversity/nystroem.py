@@ -24,6 +24,8 @@ The score itself is an estimate: the residual is taken as equal modes, in the nu
 moment gives.
 """
 
+from __future__ import annotations
+
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass

@@ -1,5 +1,7 @@
 """Images as vectors of their pixels; numpy and Pillow only."""
 
+from __future__ import annotations
+
 from typing import Any
 
 import numpy as np

@@ -1,5 +1,7 @@
 """The RBF kernel between blocks of rows, its bandwidth, and the drawing of rows at random."""
 
+from __future__ import annotations
+
 from typing import Any
 
 import numpy as np

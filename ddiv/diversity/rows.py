@@ -3,6 +3,8 @@
 Samples come as arrays, tensors or batches of any real type.
 """
 
+from __future__ import annotations
+
 import sys
 from collections.abc import Iterable, Iterator
 from types import ModuleType

@@ -6,6 +6,8 @@ D^1/2 X, which has the same eigenvalues, but for zeros, as the dual X~^T X~, d x
 the two is used.
 """
 
+from __future__ import annotations
+
 from itertools import pairwise
 from typing import Any, NamedTuple
 

@@ -1,5 +1,7 @@
 """The Vendi score of samples or of a kernel matrix, with everything that it depends on."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -72,7 +74,7 @@ def vendi_score(
 
     Memory, cosine and linear: at most d rows in their own type, two blocks of 64 MiB and the
     smaller of n x n and d x d in float64, and what LAPACK takes; X as a stream is never held. RBF:
-    all rows and two n x n. `ddiv.diversity.approximate` is for n and d too large for that.
+    all rows and two n x n. `ddiv.diversity.nystroem.approximate` is for n and d too large for that.
 
     ValueError on another shape, no samples, NaN or infinity, a zero vector (its cosine is
     undefined; an all-black image is one), vectors not of length 1 under "linear", an unknown kernel

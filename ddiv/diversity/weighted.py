@@ -26,6 +26,8 @@ shows neither those (1.00) nor noise (.99), and recall rises with noise. With th
 bandwidth unrelated vectors still have .50, because distances between unit vectors vary little.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from typing import Any, ClassVar
 

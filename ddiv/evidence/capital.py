@@ -46,11 +46,15 @@ import numpy as np
 from scipy.special import bdtr, betaln
 
 Method = Literal["sign", "signed-rank"]
+
 METHODS: tuple[Method, ...] = get_args(Method)
+
 Array = np.ndarray[Any, np.dtype[Any]]
 
 SURE = 0.5
+
 STAKES = (0.5, 1.0, 2.0, 5.0)
+
 # Up to here no capital overflows a float, no term of the closed form underflows and bounds take
 # seconds.
 MOST_SEEDS = 500

@@ -23,10 +23,12 @@ from ddiv.evidence.capital import Array, Method, log_capital
 Verdict = Literal["supported", "contradicted", "inconclusive"]
 
 RISES: Final = 1
+
 FALLS: Final = -1
 
 # Effects by seed, (n,); comparisons of several arms, a row each, (k, n).
 PerSeed = Sequence[float] | Array
+
 Comparisons = Sequence[PerSeed] | Array
 
 

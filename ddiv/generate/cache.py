@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 from PIL import Image
 
-from ddiv.store import cache_folder, write_atomically
+from ddiv.common.files import cache_folder, write_atomically
 
 FLAGGED = b"flagged by the safety checker\n"
 

@@ -19,15 +19,18 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ddiv.draws import generator, stream
-from ddiv.errors import TrialFailed
+from ddiv.common.draws import generator, stream
+from ddiv.common.errors import TrialFailed
 from ddiv.generate.check import BadSamples, checked
 from ddiv.generate.network import Denoiser
-from ddiv.source import Flow, Setting
+from ddiv.treatment import Flow, Setting
 
 WITHHELD = 1 / 8
+
 AVERAGED = 0.995  # decay of the running mean of the weights; the mean is kept
+
 WARM_UP = 50  # steps until the learning rate is full
+
 # The velocity takes noise levels below this one as this one, or its error would grow without bound.
 NEAREST = 0.05
 

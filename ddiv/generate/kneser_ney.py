@@ -15,7 +15,9 @@ import numpy as np
 
 # Marks that no text holds. The numbers from SPECIAL on are the vocabulary's.
 END, BEGIN, UNKNOWN = range(3)
+
 SPECIAL = 3
+
 # Bounds of a discount: in tiny counts, too, n-grams keep a share and leave one to unseen n-grams.
 DISCOUNTS = (0.1, 0.9)
 

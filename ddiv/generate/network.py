@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 LAYERS = 3
+
 CONDITION = 128  # features of noise level and class
 
 

@@ -15,8 +15,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ddiv.draws import stream
-from ddiv.generate.check import BadSamples
+from ddiv.common.draws import stream
+from ddiv.common.texts import as_texts, pack, unpack
+from ddiv.generate.check import BadSamples, checked_texts
 from ddiv.generate.kneser_ney import (
     END,
     SPECIAL,
@@ -31,17 +32,21 @@ from ddiv.generate.kneser_ney import (
     following,
     tokens,
 )
-from ddiv.source import NGram, Setting
-from ddiv.text.check import as_texts, checked_texts
-from ddiv.text.pack import pack, unpack
+from ddiv.treatment import NGram, Setting
 
 # A word, or signs, with the white space before it. Joined, the matches are the text again.
 WORD = re.compile(r"\s*(?:\w+(?:['’.,/-]\w+)*|[^\w\s]+)")
+
 FOLDS = 5
+
 HELD_WORDS = 1000  # held-out words of a fold on which losses are computed
+
 SHRINKAGES = np.geomspace(0.01, 100, 41)
+
 LEAVES = 0.2  # chance at each word that a variation leaves its example
+
 AHEAD = 3  # a variation returns at a word that is among this many of the example's next ones
+
 BLOCK = 2_000_000  # probabilities held at once
 
 Progress = Callable[[float], None]
@@ -69,7 +74,7 @@ def fit(
     """Count words in texts (n,) with labels (n,) in 0..classes - 1.
 
     `spec.seed` deals texts out to folds. Raises BadSamples on fewer than two texts and on texts
-    that `ddiv.text.check.checked_texts` refuses.
+    that `ddiv.generate.check.checked_texts` refuses.
     """
     texts, labels = checked_texts(texts, len(labels)).tolist(), np.asarray(labels)
     if len(texts) < 2:

@@ -10,8 +10,8 @@ from typing import Any
 
 import msgspec
 
-from ddiv.errors import TrialFailed
-from ddiv.store import cache_folder, write_atomically
+from ddiv.common.errors import TrialFailed
+from ddiv.common.files import cache_folder, write_atomically
 
 
 def default_folder() -> Path:

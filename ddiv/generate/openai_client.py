@@ -16,19 +16,24 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from ddiv.errors import TrialFailed
+from ddiv.common.errors import TrialFailed
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
 
 KEY, BASE_URL = "OPENAI_API_KEY", "OPENAI_BASE_URL"
+
 CONCURRENCY, TIMEOUT = "DDIV_OPENAI_CONCURRENCY", "DDIV_OPENAI_TIMEOUT"
+
 OPENAI = "https://api.openai.com/v1"
+
 GRACE_SECONDS = 10.0  # time for requests under way to end when a run is broken off
+
 # A shorter key is a local server's dummy ("none", "EMPTY"), and texts may hold it as a word.
 SECRET_LENGTH = 16
 
 _Body = dict[str, Any]
+
 _Keep = Callable[[int, str], None]
 
 

@@ -10,6 +10,7 @@ import msgspec
 # US dollars for a million tokens of prompt and of answer, standard tier, from
 # platform.openai.com/docs/pricing.
 PRICES_OF = "2026-11-22"
+
 PRICES = {
     "gpt-4o": (2.50, 10.00),
     "gpt-4o-2024-08-06": (2.50, 10.00),
@@ -20,6 +21,7 @@ PRICES = {
     "gpt-4.1-mini": (0.40, 1.60),
     "gpt-6-luna": (0.10, 0.50),
 }
+
 CHARACTERS_PER_TOKEN = 4  # of English; OpenAI's own rule of thumb, no tokeniser needed
 
 

@@ -9,9 +9,9 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 import numpy as np
 
-from ddiv.draws import stream
+from ddiv.common.draws import stream
 from ddiv.generate.openai_cost import CHARACTERS_PER_TOKEN
-from ddiv.source import OpenAI, Setting
+from ddiv.treatment import OpenAI, Setting
 
 # v2 does not print its prompts; these are ours. {count} and {shown} are filled in.
 TASKS = {
@@ -26,16 +26,20 @@ TASKS = {
         "amounts and dates."
     ),
 }
+
 _INSTRUCTION = (
     "You write realistic texts of one kind: {kind}. They train a classifier of texts into the "
     "categories {categories}. You give each text with the category of this list that it fits best."
 )
+
 _DEMAND = (
     "Real examples of the category {category}, as a JSON list ({cut} marks where one was cut):\n"
     "{examples}\n\n{task} Keep to the language, the format and the degree of care of the examples. "
     "Write whole texts of at most {words} words, without titles, numbers or remarks."
 )
+
 CUT = " [...]"
+
 ITEM_TOKENS = 24  # JSON's punctuation and the category beside a text, in an answer
 
 

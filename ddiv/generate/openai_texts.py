@@ -26,11 +26,12 @@ from ddiv.generate.openai_cache import AnswerCache, default_folder
 from ddiv.generate.openai_client import Client
 from ddiv.generate.openai_cost import PRICES_OF, Cost, expected
 from ddiv.generate.openai_prompts import ITEM_TOKENS, Reading, Request, read, request
-from ddiv.source import OpenAI, Setting
+from ddiv.treatment import OpenAI, Setting
 
 # A class is given up after this many requests in a row without a new text. If every fifth answer
 # were unusable by chance, eight in a row would happen once in 400,000 requests.
 GIVE_UP = 8
+
 # Faults of answers, then of texts.
 FAULTS = ("refused", "truncated", "malformed", "misclassed", "repeated", "copied", "empty")
 

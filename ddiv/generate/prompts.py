@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ddiv.draws import stream
-from ddiv.source import StableDiffusion
+from ddiv.common.draws import stream
+from ddiv.treatment import StableDiffusion
 
 # The paper draws one of four formats for each image and does not print them; these are ours.
 FORMATS = (
@@ -16,6 +16,7 @@ FORMATS = (
     "a photo of a {} in its natural surroundings",
     "a bright, sharp picture of one {}",
 )
+
 MULTIPLE = 8  # Stable Diffusion's autoencoder divides both sides by 8
 
 

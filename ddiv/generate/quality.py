@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ddiv.datasets import Dataset
+from ddiv.data.dataset import Dataset
 from ddiv.diversity import black_apart, pixel_vectors, vendi_score
+from ddiv.models.clip import resized
 
 if TYPE_CHECKING:
     from open_clip import CLIP
 
 FOLDS = 5
+
 COPY_QUANTILE = 0.01
-BATCH = 512  # images that are resized at once: as floats they take four times the memory
 
 
 def quality(
@@ -126,18 +127,3 @@ def nearest(rows: np.ndarray, others: np.ndarray, count: int = 1) -> np.ndarray:
     smallest = np.sort(np.partition(squares, count - 1)[:, :count])
     distances: np.ndarray = np.sqrt(np.maximum(smallest, 0)).T
     return distances
-
-
-def resized(images: np.ndarray, side: int) -> np.ndarray:
-    """uint8 (n, 3, h, w) brought to (n, 3, side, side) bilinearly."""
-    import torch
-    from torch.nn import functional as F
-
-    if images.shape[2:] == (side, side):
-        return images
-    out = np.empty((len(images), 3, side, side), np.uint8)
-    for start in range(0, len(images), BATCH):
-        part = torch.from_numpy(images[start : start + BATCH]).float()
-        part = F.interpolate(part, (side, side), mode="bilinear").round()
-        out[start : start + BATCH] = part.to(torch.uint8).numpy()
-    return out

@@ -18,14 +18,15 @@ import numpy as np
 import torch
 from PIL import Image
 
-from ddiv.digests import is_digest, local_folder
-from ddiv.errors import NoModel
+from ddiv.common.digests import is_digest, local_folder
+from ddiv.common.errors import NoModel
 from ddiv.generate.cache import FLAGGED, ImageCache, default_folder
 from ddiv.generate.check import BadSamples
 from ddiv.generate.prompts import Request, request
-from ddiv.source import Setting, StableDiffusion
+from ddiv.treatment import Setting, StableDiffusion
 
 REDRAWS = 5  # times that a flagged image is drawn again, each with the next seed
+
 FOLDER_VARIABLE = "DDIV_STABLE_DIFFUSION"
 
 # A StableDiffusionPipeline. Type checkers see a stand-in of diffusers' that has no attributes.

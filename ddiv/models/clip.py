@@ -9,11 +9,12 @@ file beside it says how it was made and carries its SHA-256, which is checked at
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -21,11 +22,20 @@ import torch.nn.functional as F
 from open_clip.model import CLIP, CLIPTextCfg, CLIPVisionCfg
 from open_clip.tokenizer import SimpleTokenizer
 
-from ddiv.backbone import ImageInput, clip_input, normalise
-from ddiv.models import Tower, checkpoint, weights_path
+from ddiv.models import checkpoint
+from ddiv.models.network import ImageInput, normalise
+from ddiv.models.shipped import Tower, weights_path
+from ddiv.study import Clip, OpenClip
+
+if TYPE_CHECKING:
+    from open_clip import CLIP
+    from open_clip.modified_resnet import ModifiedResNet
+    from open_clip.transformer import VisionTransformer
 
 REBUILD = "python -m ddiv.models.pretrain"
+
 TEMPLATES = ("a {}", "a picture of a {}", "{}")
+
 _EMBEDDING, _IDS = "token_embedding.weight", "token_ids"
 
 
@@ -101,7 +111,7 @@ def preprocess(
     mean: torch.Tensor | float = 0.5,
     deviation: torch.Tensor | float = 0.25,
 ) -> torch.Tensor:
-    """uint8 (n, 3, h, w) to float32 of the same shape, as `ddiv.backbone.normalise` does it.
+    """uint8 (n, 3, h, w) to float32 of the same shape, as `ddiv.models.network.normalise` does it.
 
     By default the result lies within [-2, 2]. Raises TypeError on anything but uint8, since such
     pictures may have been scaled already.
@@ -192,3 +202,63 @@ def load_embedded_clip(tower: Tower = "vit", path: Path | None = None) -> CLIP:
     rows[state.pop(_IDS)] = state[_EMBEDDING]
     model.load_state_dict(state | {_EMBEDDING: rows})
     return model.eval()
+
+
+# --- CLIP ---------------------------------------------------------------------------------------
+
+
+def clip_model(backbone: Clip | OpenClip) -> CLIP:
+    """The pre-trained open_clip model that a spec names, in evaluation mode, on the CPU.
+
+    The caller gets a copy of its own. Its `visual.image_mean` and `image_std` are those of pixels.
+    Raises ValueError on other weights than the shipped ones of a Clip, NoModel where those of an
+    OpenClip cannot be had.
+    """
+    from ddiv.models.shipped import embedded_weights
+
+    if isinstance(backbone, OpenClip):
+        from ddiv.models.open_clip_models import load_open_clip
+
+        return copy.deepcopy(load_open_clip(backbone.model, backbone.pretrained))
+    shipped = embedded_weights(backbone.tower)
+    if backbone.weights != shipped:
+        raise ValueError(
+            f"this ddiv ships the CLIP weights {shipped[:12]} ({backbone.tower}), the spec asks "
+            f"for {backbone.weights[:12]}: install the ddiv that made it"
+        )
+    return load_embedded_clip(backbone.tower)
+
+
+def image_tower(backbone: Clip | OpenClip) -> VisionTransformer | ModifiedResNet:
+    """The image tower of `clip_model`, a copy of the caller's own. Raises as that does."""
+    if isinstance(backbone, OpenClip):
+        from ddiv.models.open_clip_models import load_open_clip
+
+        # Copying the tower alone copies half of the model, or less.
+        return copy.deepcopy(load_open_clip(backbone.model, backbone.pretrained).visual)
+    return clip_model(backbone).visual
+
+
+def clip_input(visual: VisionTransformer | ModifiedResNet) -> ImageInput:
+    """How an image tower of open_clip takes images."""
+    # image_size is (side, side) of a transformer, side of a ResNet
+    side = int(np.ravel(visual.image_size)[0])
+    return ImageInput(visual.image_mean, visual.image_std, side)
+
+
+BATCH = 512  # images that are resized at once: as floats they take four times the memory
+
+
+def resized(images: np.ndarray, side: int) -> np.ndarray:
+    """uint8 (n, 3, h, w) brought to (n, 3, side, side) bilinearly."""
+    import torch
+    from torch.nn import functional as F
+
+    if images.shape[2:] == (side, side):
+        return images
+    out = np.empty((len(images), 3, side, side), np.uint8)
+    for start in range(0, len(images), BATCH):
+        part = torch.from_numpy(images[start : start + BATCH]).float()
+        part = F.interpolate(part, (side, side), mode="bilinear").round()
+        out[start : start + BATCH] = part.to(torch.uint8).numpy()
+    return out

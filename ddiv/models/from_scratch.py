@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from torchvision import models
 from torchvision.models.resnet import BasicBlock
 
-from ddiv.errors import TrialFailed
+from ddiv.common.errors import TrialFailed
 
 
 def torchvision_classifier(name: str, classes: int) -> tuple[nn.Module, nn.Linear]:

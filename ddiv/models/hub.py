@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ddiv.errors import NoModel
+from ddiv.common.errors import NoModel
 
 
 class NotAtHand(NoModel):

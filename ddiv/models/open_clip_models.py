@@ -31,13 +31,15 @@ from open_clip.constants import (
 from open_clip.modified_resnet import ModifiedResNet
 from torch import Tensor
 
-from ddiv.digests import file_digest, is_digest
-from ddiv.errors import NoModel
+from ddiv.common.digests import file_digest, is_digest
+from ddiv.common.errors import NoModel
 from ddiv.models.hub import NotAtHand, cached
 from ddiv.study import OpenClip
 
 PLACE_VARIABLE = "DDIV_CLIP"
+
 SUFFIXES = (".safetensors", ".pt", ".pth", ".bin")
+
 # CLIP's default prompt (Radford et al. 2021, section 3.1.4).
 TEMPLATE = "a photo of a {}."
 

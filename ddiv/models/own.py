@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ddiv.backbone import DropoutSites, ImageInput, Network
-from ddiv.errors import NoModel, TrialFailed
-from ddiv.own_source import source_digest
+from ddiv.common.digests import source_digest
+from ddiv.common.errors import NoModel, TrialFailed
+from ddiv.models.network import DropoutSites, ImageInput, Network
 from ddiv.study import OwnModel
 
 # The factories of this process. Every worker runs the study file, which registers them.
@@ -30,9 +30,9 @@ def own_model(factory: Callable[..., nn.Module], **options: str | int | float | 
       default .5 and .25;
     - `side`: the only side of images that it takes.
 
-    A trial's key has the digest of the factory's source (`ddiv.own_source.source_digest`) and the
-    options. Where something outside the file can change, above all weights that the factory reads,
-    give its version as an option. Raises ValueError on a factory that is no function at the top
+    A trial's key has the options and the digest of the factory's source
+    (`ddiv.common.digests.source_digest`). Where something outside the file can change, above all
+    weights that the factory reads, give its version as an option. Raises ValueError on a factory that is no function at the top
     level of a file, and on options that are neither text nor number.
     """
     for name, value in options.items():

@@ -24,7 +24,7 @@ from open_clip.loss import ClipLoss
 from open_clip.model import CLIP
 from torch import nn
 
-from ddiv.data.world import (
+from ddiv.data.worlds.images import (
     DOMAINS,
     FINETUNE_CLASSES,
     PRETRAIN_CLASSES,
@@ -32,7 +32,6 @@ from ddiv.data.world import (
     captions,
     render,
 )
-from ddiv.models import Tower, weights_path
 from ddiv.models.clip import (
     CONFIGS,
     REBUILD,
@@ -43,12 +42,15 @@ from ddiv.models.clip import (
     tokenizer,
     zero_shot_accuracy,
 )
+from ddiv.models.shipped import Tower, weights_path
 
 # Pictures drawn with one seed share backgrounds and poses whatever their classes. So pre-training
 # uses seeds that no study picks: 7,000,000 plus the recipe's seed, and one for the zero-shot
 # measurement.
 FIRST_SEED = 7_000_000
+
 TEST_SEED = 6_999_999
+
 TEST_IMAGES = 1200
 
 

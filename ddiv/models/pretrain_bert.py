@@ -34,7 +34,7 @@ from transformers import (
     get_cosine_schedule_with_warmup,
 )
 
-from ddiv.data.complaints_world import (
+from ddiv.data.worlds.complaints import (
     FINETUNE_CLASSES,
     REGISTERS,
     WORLD_VERSION,
@@ -45,8 +45,11 @@ from ddiv.models.bert_files import REBUILD, SHIPPED, BertSizes, save_bert, wordp
 
 # One seed always gives the same texts, so pre-training uses seeds that no study picks.
 FIRST_SEED = 7_000_000
+
 TEST_SEED = 6_999_999
+
 TEST_TEXTS = 2000
+
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")  # numbers 0 to 4
 
 

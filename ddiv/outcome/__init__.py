@@ -12,15 +12,14 @@ clean training loss, because under-fitting alone moves spectra too.
 - ``calibration``: ECE and accuracy.
 """
 
-from ddiv.layers import Layers
 from ddiv.outcome.calibration import accuracy, ece
 from ddiv.outcome.kinds import (
     DEFINITIONS,
-    VENDI_ORDERS,
     Convolution,
     Metric,
     OfNetwork,
     Outcome,
+    Outside,
     Score,
     Spectral,
     Truncated,
@@ -28,6 +27,7 @@ from ddiv.outcome.kinds import (
     Weighted,
     definitions,
 )
+from ddiv.outcome.layers import Layers
 from ddiv.outcome.matching import LOSS_TOLERANCE, Match, matched
 from ddiv.outcome.snapshot import (
     FITTED,
@@ -41,7 +41,7 @@ from ddiv.outcome.snapshot import (
     value,
 )
 from ddiv.outcome.trained import METRICS, Trained, read, spectral_table
-from ddiv.span import Outside
+from ddiv.trial.facts import VENDI_ORDERS
 
 __all__ = [
     "DEFINITIONS",

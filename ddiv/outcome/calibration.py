@@ -1,5 +1,7 @@
 """Accuracy and calibration error of predictions."""
 
+from __future__ import annotations
+
 from typing import Any
 
 import numpy as np

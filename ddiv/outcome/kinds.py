@@ -7,9 +7,9 @@ from typing import Any, Literal, get_args
 
 import msgspec
 
-from ddiv.layers import ONE_LAYER, Layers
-from ddiv.span import HELD, Outside
+from ddiv.outcome.layers import ONE_LAYER, Layers
 from ddiv.study import Space
+from ddiv.trial.facts import HELD, VENDI_ORDERS, Alignment, outside_key, vendi_key
 
 Metric = Literal[
     "alpha",
@@ -35,14 +35,13 @@ Metric = Literal[
     "llr_exponential",
     "llr_lognormal",
 ]
+
 Convolution = Literal["pooled", "flat"]
-# The definitions of rho; the default of `ddiv.diversity.weighted` comes first.
-Alignment = Literal["mmd", "centroid", "precision", "recall", "density", "coverage"]
 
 
 class Spectral(msgspec.Struct, frozen=True, tag="spectral"):
-    """A spectral metric over the weight matrices of a view (`ddiv.layers`): all, the classification
-    layer, the encoder, a part of it, or one layer.
+    """A spectral metric over a group of weight matrices (`ddiv.outcome.layers`): all, the
+    classification layer, the encoder, a part of it, or one layer.
 
     `convolution` says how a convolution becomes matrices (`ddiv.spectra.matrices`). Pooled slices
     are WeightWatcher's way, and so the paper's.
@@ -94,7 +93,7 @@ class Vendi(msgspec.Struct, frozen=True, tag="vendi"):
     @property
     def key(self) -> str:
         """What a view's record calls it."""
-        return self.space if self.order == 1 else f"{self.space}, q = {self.order:g}"
+        return vendi_key(self.space, self.order)
 
     def read(self, facts: Mapping[str, Any]) -> float:
         """The score in a view's facts."""
@@ -132,7 +131,7 @@ def _other_embedder(embedder: int) -> str:
 
 class Truncated(msgspec.Struct, frozen=True, tag="truncated"):
     """The share of its accuracy above chance that a trained network keeps without a part of its
-    spectra (`ddiv.truncation`).
+    spectra (`ddiv.trial.truncation`).
 
     `removed`: the tail, the bulk (all but the tail), or random directions, as many as the tail has.
     "tail rather than random" is the share kept without the tail less the share kept without random
@@ -167,10 +166,38 @@ NAMES = {
     "llr_exponential": "log-likelihood ratio against an exponential tail",
     "llr_lognormal": "log-likelihood ratio against a log-normal tail",
 }
+
 TAILS = {"power-law": "power law", "mp-edge": "Marchenko-Pastur edge"}
 
 # Read off a trained network; the other outcomes are read off a view of the data.
 OfNetwork = Spectral | Score | Truncated
+
+
+class Outside(msgspec.Struct, frozen=True, tag="outside"):
+    """The share of a training set's energy outside the span of the plain real data.
+
+    held: the share of the plain real data's energy that the span holds.
+    """
+
+    space: Space
+    held: float = HELD[0]
+    embedder: int = 0
+
+    @property
+    def label(self) -> str:
+        return f"energy outside the span of {self.held:.0%} of the real data's ({self.space})"
+
+    @property
+    def key(self) -> str:
+        """What a view's record calls it."""
+        return outside_key(self.space, self.held)
+
+    def read(self, facts: Mapping[str, Any]) -> float:
+        """The share in a view's facts. Raises KeyError where it was not measured."""
+        share: float = facts["outside"][self.key]
+        return share
+
+
 Outcome = Spectral | Score | Vendi | Weighted | Truncated | Outside
 
 # The named definitions of one idea, the paper's first. A paper names an idea ("entropy", "norm")
@@ -183,7 +210,6 @@ DEFINITIONS: tuple[tuple[str, ...], ...] = (
     ("mp_ks", "mp_bulk_ks"),
     ("ece", "ece_mass"),
 )
-VENDI_ORDERS = (1.0, 0.5, 2.0)
 
 
 def definitions(outcome: Outcome, convolutions: bool = False) -> list[Outcome]:

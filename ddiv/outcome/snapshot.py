@@ -8,8 +8,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ddiv import layers, rmt, truncation
+from ddiv.outcome import layers
 from ddiv.outcome.kinds import OfNetwork, Outcome, Score, Spectral, Truncated
+from ddiv.spectra import random_matrix as rmt
+from ddiv.trial import truncation
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -20,6 +22,7 @@ FITTED = ("alpha", "num_pl_spikes")
 # not decide, so their median is taken over layers. Two metrics are 0 or 1 a layer; their mean is
 # the share of layers.
 SHARES = ("mp_departs", "regularised")
+
 MEDIAN = (
     *FITTED,
     "hill_alpha",
@@ -36,7 +39,7 @@ class Snapshot:
     layer's power-law fit can be relied on. `views` names each layer's view, for a convolution with
     its matricisation ("encoder/flat"), and `further` the other views that it is in
     (`layers.memberships`). `scores` maps "accuracy/id" and the like. `lazily` gives the tables of
-    `ddiv.rmt` by group, which are computed when first asked for. `truncated` holds
+    `ddiv.spectra.random_matrix` by group, computed when first asked for. `truncated` holds
     `truncation.scores`, of a baseline after training only.
     """
 

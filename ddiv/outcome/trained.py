@@ -14,12 +14,14 @@ from typing import Any
 
 import numpy as np
 
-from ddiv import layers, rmt, truncation
+from ddiv.outcome import layers
 from ddiv.outcome.calibration import accuracy, ece
 from ddiv.outcome.matching import Match, matched
 from ddiv.outcome.snapshot import Array, Snapshot
 from ddiv.spectra import metrics, powerlaw
-from ddiv.store import Record, Store
+from ddiv.spectra import random_matrix as rmt
+from ddiv.trial import truncation
+from ddiv.trial.store import Record, Store
 
 # Raise this when a metric comes to mean something else: cached tables of the old meaning are then
 # left unread.
@@ -127,7 +129,7 @@ def _cached(
         return compute()
     from safetensors.numpy import load, save
 
-    from ddiv.store import write_atomically
+    from ddiv.common.files import write_atomically
 
     path = store.root / f"{name}.safetensors"
     table: dict[str, Array]

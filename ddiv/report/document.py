@@ -27,7 +27,8 @@ from plotly.offline import get_plotlyjs
 
 from ddiv.report import text
 
-HERE = Path(__file__).parent
+ASSETS = Path(__file__).parent / "assets"
+
 IMAGE = re.compile(r"data:image/(png|jpeg|webp);base64,[A-Za-z0-9+/=\s]+")
 
 
@@ -52,7 +53,7 @@ def document(
 
 
 def _read(name: str) -> str:
-    return (HERE / name).read_text("utf-8")
+    return (ASSETS / name).read_text("utf-8")
 
 
 def clean(value: Any) -> Any:
@@ -109,7 +110,7 @@ def _hash(script: str) -> str:
 @cache
 def _environment() -> Environment:
     env = Environment(
-        loader=FileSystemLoader(HERE),
+        loader=FileSystemLoader(ASSETS),
         autoescape=True,
         undefined=ChainableUndefined,
         finalize=lambda shown: "" if shown is None else shown,

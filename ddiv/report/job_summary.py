@@ -7,9 +7,9 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 
 from ddiv.finding import Asked, Finding
-from ddiv.ledger import Entry, Place
-from ddiv.run import Run
-from ddiv.wording import Tally, rerun, tally
+from ddiv.finding.ledger import Entry, Place
+from ddiv.finding.wording import Tally, rerun, tally
+from ddiv.run.run import Run
 
 HEAD = ("claim", "study", "variant", "from", "to", "effect", "interval", "seeds", "again")
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import msgspec
 
-from ddiv.report.changes import NAMES
+from ddiv.report.arrange import arrange, study_titles
 from ddiv.report.document import clean, document
+from ddiv.report.figures.changes import NAMES
 from ddiv.report.schema import Page, Picture
-from ddiv.report.view import arrange, study_titles
 
 # The parts of a study's material that the script draws; the template shows the others.
 DRAWN = ("changes", "diversity", "densities")

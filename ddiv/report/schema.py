@@ -1,12 +1,12 @@
 """The page as frozen values: what a run is gathered into, and what the templates show of it.
 
-`Page` is gathered from the store (`ddiv.report.page`) and rendered (`ddiv.report.render`). Fields
+`Page` is gathered from the store (`ddiv.report.gather`) and rendered (`ddiv.report.render`). Fields
 with a default may be left out: the page then shows "—" or leaves a section out. NaN and infinities
 count as missing, but an interval whose end is missing is open there. Strings are text, never
 markup.
 
 `Arranged` and the values below it are what the templates read: the page's data with verdicts
-counted, claims grouped, and anchors and plots numbered (`ddiv.report.view`).
+counted, claims grouped, and anchors and plots numbered (`ddiv.report.arrange`).
 
 Values that the page's script draws become JSON under their own field names; there, a field that has
 its default is left out.
@@ -21,11 +21,12 @@ from msgspec import Struct, field
 
 # A name and its value, as a line of a card shows them.
 Fact = tuple[str, str | float | None]
+
 # A class and a text of it.
 Quote = tuple[str, str]
+
 # Table of a metric: a row an arm, in it one value a seed; None where there is none.
 Rows = tuple[tuple[float | None, ...], ...]
-
 
 # --- plots of findings --------------------------------------------------------------------------
 
@@ -109,8 +110,8 @@ class FitPlot(Struct, frozen=True, tag="fit", tag_field="kind"):
 
 
 FindingPlot = DosePlot | PairedPlot | BarsPlot | RelationPlot
-Plot = FindingPlot | FitPlot
 
+Plot = FindingPlot | FitPlot
 
 # --- claims and findings ------------------------------------------------------------------------
 
@@ -356,7 +357,7 @@ class RandomCurves(TypedDict):
 
 
 class Curves(TypedDict, total=False):
-    """One spectrum to draw, see `ddiv.report.spectra.figure`."""
+    """One spectrum to draw, see `ddiv.report.figures.spectra.figure`."""
 
     linear: Histogram
     beyond: int

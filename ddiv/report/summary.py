@@ -11,10 +11,10 @@ from statistics import stdev
 import msgspec
 
 from ddiv import evidence
-from ddiv import run as runs
 from ddiv.finding import Finding
 from ddiv.outcome import Score
 from ddiv.report.schema import Controls, FitRow, Listed, OverStudies, Spent
+from ddiv.run import run as runs
 
 
 def spent(run: runs.Run, findings: Iterable[Finding]) -> Spent:

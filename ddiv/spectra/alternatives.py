@@ -37,6 +37,8 @@ The maxima are computed without starting values:
 No p is corrected for the number of comparisons, and all take xmin as known.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -47,9 +49,13 @@ from scipy.special import erfc, erfcx, log_ndtr
 from ddiv.spectra.powerlaw import MIN_TAIL, PowerLawFit
 
 LEVEL = 0.05
+
 _FARTHEST = -100.0  # mu / sigma of the log-normal
+
 _WEAKEST = 1e-6  # rate of the cut-off times the tail's range
+
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(80)
+
 _NEGLIGIBLE = 40.0  # nats below the integrand's peak at which the quadrature ends
 
 
@@ -106,6 +112,7 @@ class Comparison:
 
 
 ALTERNATIVES = ("exponential", "log-normal", "truncated power law")
+
 BEST = ("power law", *ALTERNATIVES, "undecided")
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ddiv.spectra.matrices import Shape, WeightMatrix
 
 Progress = Callable[[int, int, str], None]
+
 Key = TypeVar("Key")
 
 # Fields of a power-law fit that have a column of their name, and columns of a Marchenko-Pastur fit
@@ -37,6 +38,7 @@ _FIT_COLUMNS = (
     "num_evals",
     "reliable",
 )
+
 _MP_COLUMNS = {
     "mp_sigma": "sigma",
     "mp_bulk_min": "bulk_min",

@@ -23,6 +23,8 @@ smoothly, no interval that was tried reached 90 %: the search then takes a part 
 tail.
 """
 
+from __future__ import annotations
+
 from typing import NamedTuple
 
 import numpy as np

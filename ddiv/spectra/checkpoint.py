@@ -13,11 +13,16 @@ import torch
 from safetensors import SafetensorError, safe_open
 
 SUFFIXES = (".safetensors", ".pt", ".pth", ".bin", ".ckpt")
+
 INDEX = ".index.json"
+
 # Under which name training scripts keep the weights, the most specific first.
 _NESTED = ("state_dict", "model_state_dict", "model_state", "model", "module", "network", "net")
+
 _PREFIXES = ("module.", "_orig_mod.")  # of DataParallel and of torch.compile
+
 _LFS = b"version https://git-lfs"
+
 # What torch raises on a file that is cut short or is something else altogether.
 _DAMAGE = (RuntimeError, EOFError, OSError, ValueError, KeyError, AttributeError, IndexError)
 

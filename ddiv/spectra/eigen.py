@@ -12,6 +12,8 @@ thread that asks makes one call after another: torch loads its solvers at the fi
 several at once would race.
 """
 
+from __future__ import annotations
+
 import time
 import zlib
 from collections.abc import Callable, Iterator, Sequence
@@ -26,13 +28,17 @@ from threadpoolctl import threadpool_limits
 from ddiv.spectra.matrices import WeightMatrix, shape_of
 
 METHODS = ("gram", "svd")
+
 Progress = Callable[[int, int, str], None]
+
 Solver = Callable[[list[WeightMatrix], str, int | None], list[np.ndarray]]
 
 # Small matrices share a LAPACK call up to this size of their Gram matrices; a matrix of 768
 # eigenvalues has a call of its own.
 _CALL_BYTES = 4 * 2**20
+
 _CUDA_CALL_BYTES = 256 * 2**20
+
 # From this side on a product per matrix (which numpy does as a symmetric one, at half the work)
 # beats a stacked product.
 _OWN_PRODUCT = 64

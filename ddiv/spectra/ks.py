@@ -15,14 +15,18 @@ are the same floating-point expression, and there is a margin of a thousand roun
 so the winner is always that of the full search; the first candidate wins a tie.
 """
 
+from __future__ import annotations
+
 import numpy as np
 
 # Candidates and spectra are handled in blocks whose temporary array (half a MiB) stays in a core's
 # cache.
 _CANDIDATES, _BLOCK = 12, 2**16
+
 # From this many values on pruning is faster than evaluating everything, which is done for many
 # spectra at once.
 _PRUNE_FROM = 320
+
 _POINTS, _LEADERS, _FEW, _MARGIN = 12, 4, 16, 1e-12
 
 

@@ -287,7 +287,6 @@ LIBRARIES = {
     "hf": Library("transformers", _transformers_names, _hub_id, _transformers),
 }
 
-
 # --- the world outside ----------------------------------------------------------------------------
 
 

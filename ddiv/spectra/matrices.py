@@ -11,6 +11,8 @@ eigenvalues of every convolution (its `conv2d_norm`); here the fused weight is s
 eigenvalue is rescaled.
 """
 
+from __future__ import annotations
+
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -39,13 +41,18 @@ _PROJECTIONS = {
         "dense",
     ),
 }
+
 _KIND_OF = {alias: kind for kind, aliases in _PROJECTIONS.items() for alias in aliases}
+
 _FUSED = ("in_proj_weight", "in_proj", "qkv", "qkv_proj", "to_qkv", "Wqkv", "c_attn")
+
 # q, k and v head by head: thirds of it would mix them, so it stays whole
 _INTERLEAVED = ("query_key_value",)
+
 # In transformers' BERT family the output projection and the MLP are siblings of the attention, not
 # parts of it.
 _BERT_OUT = ("attention.output.dense", "attention.output")
+
 _MLP = (
     "mlp",
     "ffn",
@@ -58,6 +65,7 @@ _MLP = (
     "DenseReluDense",
     "intermediate",
 )
+
 _POSITIONAL = (
     "pos_emb",
     "pos_enc",
@@ -69,14 +77,20 @@ _POSITIONAL = (
     "embed_positions",
     "wpe",
 )
+
 _EMBEDDING = re.compile(r"(?!patch|pos).*(_emb|_?embed|_?embeddings?)|embed_\w+|wte|shared")
+
 _BUFFER = re.compile(
     r"running_(mean|var)|num_batches_tracked|.*(attn|attention|causal)_mask|(cos|sin)_cached"
     r"|inv_freq"
 )
+
 _REPARAMETRISED = re.compile(r"(?:(.*)\.)?parametrizations\.([^.]+)\.[^.]+$")
+
 _PARTS = ("weight_g", "weight_v", "weight_orig", "weight_mask")
+
 _PART = "a part of a reparametrised or pruned weight: only the model knows how its parts combine"
+
 _TRANSPOSED = nn.modules.conv._ConvTransposeNd
 
 

@@ -10,6 +10,8 @@ WeightWatcher's columns `norm` and `spectral_norm` are the same two. They are th
 norms. Here a plain name is a norm, and the name of a square says so.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable
 
 import numpy as np

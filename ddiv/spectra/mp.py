@@ -25,6 +25,8 @@ It counts spikes above a margin of its own, sqrt((M / N)^(1/2) (bulk_max / M)^(2
 units, which is no Tracy-Widom quantile. Its W_scale is `w_scale` here and its sigma_mp `sigma_mp`.
 """
 
+from __future__ import annotations
+
 import math
 from dataclasses import dataclass
 
@@ -34,16 +36,25 @@ from scipy import optimize, stats
 from ddiv.spectra.metrics import checked_evals, numerical_rank
 
 DEFINITIONS = ("bulk", "weightwatcher")
+
 SPIKE_LEVEL = 0.01  # chance that pure noise shows a spike
+
 SMALLEST = 8  # the smallest M for which the calibration was measured
 
 _NO_EVALS = "no positive eigenvalue: not fitted"
+
 _NO_NOISE = "every eigenvalue is 0 or a spike: no noise to fit"
+
 _NO_DENSITY = "WeightWatcher's density estimate misses every eigenvalue: not fitted"
+
 _FEW = f"M below {SMALLEST}: too few eigenvalues to tell"
+
 _DEFICIENT = "some eigenvalues are 0, which noise of this shape never has"
+
 _FAR = "KS distance above its critical value: the bulk does not follow the law"
+
 _NO_BULK = "half of the spectrum or more is above the edge: there is no bulk"
+
 _WALL = "WeightWatcher rules out every sigma that it tries: its sigma is arbitrary"
 
 

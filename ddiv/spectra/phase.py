@@ -45,6 +45,8 @@ rank-deficient; half precision (bfloat16, float16) rounds it to full rank, and i
 passes for the bulk.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,8 +55,11 @@ from ddiv.spectra import mp, powerlaw
 from ddiv.spectra.metrics import checked_evals, numerical_rank
 
 RANDOM_LIKE, BLEEDING_OUT, BULK_SPIKES = "random-like", "bleeding-out", "bulk+spikes"
+
 BULK_DECAY, HEAVY_TAILED, RANK_COLLAPSE = "bulk-decay", "heavy-tailed", "rank-collapse"
+
 PHASES = (RANDOM_LIKE, BLEEDING_OUT, BULK_SPIKES, BULK_DECAY, HEAVY_TAILED, RANK_COLLAPSE)
+
 UNDETERMINED = "undetermined"
 
 

@@ -45,6 +45,8 @@ power laws (estimate - truth) / sigma has mean 0.15 and sd 1.14 at n = 200, mean
 n = 1,000. ``bootstrap.alpha_interval`` counts the choice.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,8 +54,11 @@ import numpy as np
 from ddiv.spectra import ks
 
 FLOOR = 1e-5
+
 METHODS = ("ks", "ww-small", "weightwatcher")
+
 SMALLEST, SMALL = 5, 20
+
 MIN_EVALS, MIN_TAIL, ALPHA_RANGE, MAX_RELATIVE_SIGMA = 50, 10, (1.5, 8.0), 0.25
 
 # One bit of ``flags`` each, in this order.
@@ -68,6 +73,7 @@ REASONS = (
     f"alpha outside {ALPHA_RANGE[0]:g} to {ALPHA_RANGE[1]:g}",
     f"sigma / alpha not below {MAX_RELATIVE_SIGMA:g}",
 )
+
 _NOT_FITTED = 0b111
 
 # WeightWatcher's fit_powerlaw_smallN: shortest tail, smallest sum of logs, and what a longer tail

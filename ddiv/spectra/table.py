@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from ddiv.spectra.analysis import Analysis, Layer
 
 GAP = "  "
+
 SHORTEST_NAME = 24
+
 REASONS_SHOWN = 6
 
 

@@ -6,6 +6,8 @@ import and prints at will; both are undone. What it leaves out (q, k, v of nn.Mu
 layers with fewer than 8 eigenvalues) is missing from its table.
 """
 
+from __future__ import annotations
+
 import contextlib
 import copy
 import importlib

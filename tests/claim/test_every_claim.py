@@ -15,8 +15,7 @@ import pytest
 from ddiv.claim import Bench, NotApplicable, NoWorse, Threshold
 from ddiv.evidence import FALLS, RISES
 from ddiv.finding import Asked
-from ddiv.outcome import Score, Spectral, Vendi
-from ddiv.span import Outside
+from ddiv.outcome import Outside, Score, Spectral, Vendi
 from tests.support.claim_cases import APPLICABLE, CASES, DIGITS, WORLD, Case
 from tests.support.claim_worlds import SEEDS, WORLDS, found, one_study_each
 from tests.support.planted import Levels, lever, trained, view_record

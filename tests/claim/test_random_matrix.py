@@ -17,9 +17,9 @@ import pytest
 from ddiv.finding import Finding, Reader, answer
 from ddiv.outcome import Spectral, definitions
 from ddiv.spectra import mp
-from ddiv.store import Record, Store
 from ddiv.treatment import BASELINE, Treatment
 from ddiv.trial import trial
+from ddiv.trial.store import Record, Store
 from tests.support.claim_cases import CASES, DIGITS, Case
 from tests.support.claim_worlds import one_study_each
 

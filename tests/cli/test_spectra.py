@@ -11,8 +11,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from ddiv.cli import main
-from ddiv.spectra import command
+from ddiv.cli import spectra as command
+from ddiv.cli.main import main
 from ddiv.spectra.analysis import analyse, columns
 from ddiv.spectra.load import load
 from ddiv.spectra.matrices import WeightMatrix

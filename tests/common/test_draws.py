@@ -2,7 +2,7 @@
 
 import torch
 
-from ddiv.draws import generator, stream
+from ddiv.common.draws import generator, stream
 
 
 def test_streams_of_one_seed_differ_by_purpose():

@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from ddiv.store import write_atomically
+from ddiv.common.files import write_atomically
 
 
 def test_atomic_writing_keeps_the_old_file_when_the_new_one_fails(tmp_path, monkeypatch):

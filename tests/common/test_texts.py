@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.numpy import load, save
 
-from ddiv.text.pack import DamagedTexts, pack, unpack
+from ddiv.common.texts import DamagedTexts, pack, unpack
 
 UNICODE = st.text(st.characters(exclude_categories=["Cs"]))
 

@@ -1,7 +1,6 @@
 """Times and sizes in words."""
 
-from ddiv.forecast import size
-from ddiv.progress import duration
+from ddiv.common.units import duration, size
 
 
 def test_durations_read_well():

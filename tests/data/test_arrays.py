@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ddiv.common.digests import file_digest
 from ddiv.data.arrays import load_arrays
+from ddiv.data.load import absent, load
 from ddiv.data.root import BadData, NoData
-from ddiv.datasets import absent, load
-from ddiv.digests import file_digest
 from ddiv.study import Arrays
 from tests.support.image_files import fresh_root, noise
 from tests.support.paths import SHARED_DATA

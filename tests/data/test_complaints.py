@@ -12,11 +12,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ddiv.common.digests import file_digest as digest
 from ddiv.data.complaints import NARRATIVE_COLUMNS, clean, loaded, select
 from ddiv.data.csv_file import BadTable, find, read
+from ddiv.data.load import load
 from ddiv.data.root import NoData
-from ddiv.datasets import load
-from ddiv.digests import file_digest as digest
 from ddiv.study import Complaints
 from tests.support.paths import SHARED_DATA
 

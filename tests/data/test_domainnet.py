@@ -12,8 +12,8 @@ import pytest
 from PIL import Image
 
 from ddiv.data.domainnet import absent, load_domainnet
+from ddiv.data.load import absent as absent_data
 from ddiv.data.root import BadData, NoData
-from ddiv.datasets import absent as absent_data
 from ddiv.study import DomainNet
 from tests.support.image_files import colours, fresh_root
 

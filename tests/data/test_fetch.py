@@ -14,12 +14,13 @@ import numpy as np
 import pytest
 from torchvision import datasets
 
-from ddiv import cli
+from ddiv.cli import main as cli
 from ddiv.data import download as downloads
 from ddiv.data import fetch as fetching
 from ddiv.data import published
 from ddiv.data.download import FetchFailed, Remote, download
 from ddiv.data.fetch import DOMAINNET, OFFERS
+from ddiv.study import Published
 from tests.support.image_files import fresh_root
 
 CONTENT = bytes(np.random.default_rng(0).integers(0, 256, 300_000, dtype=np.uint8))
@@ -325,7 +326,7 @@ def test_cifar_is_brought_and_checked_by_torchvision(
         assert cli.main(["fetch", "cifar10"]) == status
     told = capsys.readouterr()
     assert said in told.out + told.err and "Licence" in told.err
-    assert (published.absent(fetching.Published("cifar10")) is None) == (status == 0)
+    assert (published.absent(Published("cifar10")) is None) == (status == 0)
 
 
 def test_the_checksums_are_md5s_and_every_archive_has_its_lists():

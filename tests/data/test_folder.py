@@ -12,10 +12,10 @@ import pytest
 
 from ddiv import trial as trials
 from ddiv.data.folder import absent, load_images, pinned
+from ddiv.data.load import absent as absent_data
+from ddiv.data.load import load
 from ddiv.data.root import BadData, NoData
-from ddiv.datasets import absent as absent_data
-from ddiv.datasets import load
-from ddiv.profiles import profile
+from ddiv.profiles.choose import profile
 from ddiv.study import Images
 from ddiv.treatment import BASELINE
 from tests.support.image_files import colours, flat, fresh_root

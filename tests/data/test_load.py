@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from ddiv.datasets import load
-from ddiv.profiles import profile
+from ddiv.data.load import load
+from ddiv.models.embedders import spaces_of
+from ddiv.profiles.choose import profile
 from ddiv.study import Digits, World
-from ddiv.vectors import spaces_of
 
 
 @pytest.mark.parametrize("study", profile("embedded").studies, ids=lambda study: study.name)

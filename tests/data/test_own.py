@@ -8,11 +8,13 @@ import pytest
 import torch
 from PIL import Image
 
+from ddiv.data.dataset import Dataset
+from ddiv.data.load import absent as absent_data
+from ddiv.data.load import load
 from ddiv.data.own import absent, checked, load_own, of_torch, own_data
 from ddiv.data.root import BadData, NoData
-from ddiv.datasets import Dataset, load
-from ddiv.datasets import absent as absent_data
-from ddiv.profiles import of_file, profile
+from ddiv.profiles.choose import profile
+from ddiv.profiles.study_file import of_file
 from ddiv.study import Own
 from tests.support.claims_run import claims
 
@@ -20,7 +22,7 @@ FILE = """
 import msgspec
 import numpy as np
 from ddiv.data.own import own_data
-from ddiv.datasets import Dataset
+from ddiv.data.load import Dataset
 from ddiv.profiles import profile
 
 SIDE = 16

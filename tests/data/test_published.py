@@ -12,10 +12,10 @@ from PIL import Image
 from torchvision import datasets
 
 from ddiv.data import published
+from ddiv.data.load import absent as absent_data
 from ddiv.data.published import LAYOUTS, absent, load_published
 from ddiv.data.root import BadData, NoData
-from ddiv.data.specs import Published, PublishedName
-from ddiv.datasets import absent as absent_data
+from ddiv.study import Published, PublishedName
 from tests.support.image_files import flat, fresh_root, noise
 
 SMALL = {

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ddiv.span import Span
+from ddiv.diversity.span import Span
 
 
 def test_span_holds_what_it_says_of_its_own_images_and_nothing_across_it():

@@ -15,6 +15,7 @@ from scipy import integrate, stats
 from ddiv.evidence import (
     FALLS,
     METHODS,
+    MOST_SEEDS,
     RISES,
     average,
     ebh,
@@ -28,7 +29,7 @@ from ddiv.evidence import (
     steps,
 )
 from ddiv.evidence.bounds import lower_bound, upper_bound
-from ddiv.evidence.capital import MOST_SEEDS, STAKES, sign_log_capital
+from ddiv.evidence.capital import STAKES, sign_log_capital
 
 LOOKS = 50
 NULLS = {

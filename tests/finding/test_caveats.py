@@ -4,14 +4,14 @@ from dataclasses import replace
 
 import pytest
 
-from ddiv.caveats import hardly_trained, of_training
 from ddiv.claim import Contrast
 from ddiv.evidence import FALLS
 from ddiv.finding import Reader, answer, require_domains
+from ddiv.finding.caveats import hardly_trained, of_training
 from ddiv.outcome import Spectral
-from ddiv.store import StoreError
 from ddiv.treatment import BASELINE, Dropout, EvaluationDropout, ShuffledLabels, Treatment
 from ddiv.trial import trial
+from ddiv.trial.store import StoreError
 from tests.support import planted
 from tests.support.planted import Levels
 from tests.support.smoke import SEEDS, STUDY, ask

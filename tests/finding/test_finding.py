@@ -8,7 +8,6 @@ import msgspec
 import numpy as np
 import pytest
 
-from ddiv.caveats import of_fits
 from ddiv.claim import (
     Bench,
     Change,
@@ -22,12 +21,14 @@ from ddiv.claim import (
     view,
 )
 from ddiv.evidence import FALLS, RISES, judge
-from ddiv.finding import Asked, Reader, _definitions, _fit_matched, answer, cautious, withheld
-from ddiv.measure import measure
+from ddiv.finding import Asked, Reader, answer, cautious, withheld
+from ddiv.finding.answer import _definitions, _fit_matched
+from ddiv.finding.caveats import of_fits
 from ddiv.outcome import Score, Snapshot, Spectral, Vendi
-from ddiv.store import Store
 from ddiv.treatment import BASELINE, Augmentation, Dropout, EarlyStop, Treatment, WeightDecay
 from ddiv.trial import key, trial
+from ddiv.trial.measure import measure
+from ddiv.trial.store import Store
 from tests.support import planted
 from tests.support.claim_cases import EVERYTHING
 from tests.support.planted import Levels

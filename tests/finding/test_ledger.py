@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ddiv.ledger import FILE, BadLedger, Entry, as_toml, entries, entry, proposals
+from ddiv.finding.ledger import FILE, BadLedger, Entry, as_toml, entries, entry, proposals
 from tests.support.paths import ROOT
 
 ONE = Entry(

@@ -8,7 +8,7 @@ from ddiv.claim import Claim, Contrast, Largest, Opposite, Trend
 from ddiv.evidence import FALLS, RISES
 from ddiv.finding import Asked, Finding, undecided, withheld
 from ddiv.outcome import Spectral, Vendi
-from ddiv.profiles import profile
+from ddiv.profiles.choose import profile
 
 PROFILE = profile("smoke")
 (STUDY,) = PROFILE.studies

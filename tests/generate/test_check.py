@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from ddiv.generate.check import BadSamples, checked, require_every_class
-from ddiv.text.check import checked_texts
+from ddiv.generate.check import BadSamples, checked, checked_texts, require_every_class
 
 NOISE = np.random.default_rng(0)
 

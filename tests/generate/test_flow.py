@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import torch
 
+from ddiv.common.errors import TrialFailed
 from ddiv.diversity import pixel_vectors, vendi_score
-from ddiv.errors import TrialFailed
 from ddiv.generate import flow
 from ddiv.generate.check import BadSamples
-from ddiv.source import Flow, Setting
+from ddiv.treatment import Flow, Setting
 
 CPU = torch.device("cpu")
 SPEC = Flow(side=8, width=48, steps=250, batch=32, lr=3e-3, seed=1000)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load, save
 
-from ddiv.draws import stream
+from ddiv.common.draws import stream
 from ddiv.generate import ngram
 from ddiv.generate.check import BadSamples
 from ddiv.generate.kneser_ney import (
@@ -23,7 +23,7 @@ from ddiv.generate.kneser_ney import (
     following,
     tokens,
 )
-from ddiv.source import NGram, Setting
+from ddiv.treatment import NGram, Setting
 
 SPEC = NGram(order=3, seed=1000)
 ADDITIONAL, VARIATIONS = (Setting(name, variant=name) for name in ("additional", "variations"))

@@ -12,14 +12,14 @@ import msgspec
 import numpy as np
 import pytest
 
-from ddiv.errors import TrialFailed
+from ddiv.common.errors import TrialFailed
 from ddiv.generate.check import BadSamples
 from ddiv.generate.openai_cache import AnswerCache
 from ddiv.generate.openai_client import Client, NoAccess
 from ddiv.generate.openai_cost import Cost
 from ddiv.generate.openai_prompts import read, request
 from ddiv.generate.openai_texts import GIVE_UP, estimate, sample
-from ddiv.source import OpenAI, Setting
+from ddiv.treatment import OpenAI, Setting
 from tests.support.openai_server import (
     REPEATED,
     UNANSWERED,

@@ -5,12 +5,13 @@ import numpy as np
 import pytest
 import torch
 
-from ddiv.backbone import clip_model
-from ddiv.datasets import Dataset, load
-from ddiv.generate.quality import accuracies, copying, nearest, quality, resized
-from ddiv.profiles import embedded_weights
-from ddiv.source import Flow, Setting
+from ddiv.data.dataset import Dataset
+from ddiv.data.load import load
+from ddiv.generate.quality import accuracies, copying, nearest, quality
+from ddiv.models.clip import clip_model, resized
+from ddiv.models.shipped import embedded_weights
 from ddiv.study import Clip, Digits
+from ddiv.treatment import Flow, Setting
 
 DATA = Digits(train=120, side=16, split_seed=1000)
 SPEC = Flow(side=8, width=64, steps=150, batch=32, lr=3e-3, seed=1000)
@@ -127,7 +128,7 @@ def test_resizing_leaves_the_right_size_alone():
 def test_a_large_set_is_resized_in_batches_to_the_same_pixels(monkeypatch):
     given, sizes, interpolate = images(70, 20), [], torch.nn.functional.interpolate
     whole = resized(given, 32)
-    monkeypatch.setattr("ddiv.generate.quality.BATCH", 32)
+    monkeypatch.setattr("ddiv.models.clip.BATCH", 32)
     monkeypatch.setattr(
         torch.nn.functional,
         "interpolate",

@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 import torch
 
-from ddiv.digests import folder_digest
+from ddiv.common.digests import folder_digest
+from ddiv.common.errors import NoModel
 from ddiv.generate import stable_diffusion
 from ddiv.generate.cache import FLAGGED, ImageCache
 from ddiv.generate.check import BadSamples
 from ddiv.generate.prompts import FORMATS, request
-from ddiv.generate.stable_diffusion import REDRAWS, NoModel, load_pipeline, sample
-from ddiv.source import Setting, StableDiffusion
+from ddiv.generate.stable_diffusion import REDRAWS, load_pipeline, sample
+from ddiv.treatment import Setting, StableDiffusion
 from tests.support.tiny_stable_diffusion import pipeline
 
 CPU = torch.device("cpu")

@@ -9,7 +9,7 @@ from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.pipeline import make_pipeline
 
-from ddiv.datasets import Dataset
+from ddiv.data.dataset import Dataset
 from ddiv.generate.text_quality import copied, quality
 
 CLASSES = 6

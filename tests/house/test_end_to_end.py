@@ -13,12 +13,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from ddiv import ledger
-from ddiv import run as runs
-from ddiv.plan import journal
-from ddiv.profiles import profile
-from ddiv.report.page import page
-from ddiv.store import Store
+from ddiv.finding import ledger
+from ddiv.profiles.choose import profile
+from ddiv.report.gather import page
+from ddiv.run import run as runs
+from ddiv.run.crew import journal
+from ddiv.trial.store import Store
 from tests.support.browser import chromium, open_in_browser
 from tests.support.claims_run import claims, command, seeds_of
 from tests.support.paths import ROOT

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from ddiv.profiles import of_file
+from ddiv.profiles.study_file import of_file
 from ddiv.study import ResNet18
 from tests.support.claims_run import claims
 from tests.support.paths import ROOT

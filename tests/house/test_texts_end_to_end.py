@@ -8,14 +8,13 @@ import pytest
 import torch
 
 from ddiv import outcome
-from ddiv.backbone import add_dropout, build
-from ddiv.datasets import are_texts, load, samples_of
-from ddiv.draws import generator
-from ddiv.inputs import augmented, tensor
-from ddiv.measure import measure
-from ddiv.outcome import Spectral, Weighted
-from ddiv.source import NGram, Setting
-from ddiv.span import Outside
+from ddiv.common.draws import generator
+from ddiv.common.texts import are_texts
+from ddiv.data.load import load
+from ddiv.models.build import build
+from ddiv.models.dropout import add_dropout
+from ddiv.models.embedders import vectors
+from ddiv.outcome import Outside, Spectral, Weighted
 from ddiv.study import ComplaintsWorld, Digits, Lsa, MiniAlexNet
 from ddiv.treatment import (
     BASELINE,
@@ -23,12 +22,17 @@ from ddiv.treatment import (
     Classes,
     Dropout,
     EvaluationDropout,
+    NGram,
     NoOp,
+    Setting,
     Synthetic,
     Treatment,
 )
+from ddiv.treatment.augment import augmented
 from ddiv.trial import GeneratorFit, Samples, View, requires, trial
-from ddiv.vectors import vectors
+from ddiv.trial.facts import samples_of
+from ddiv.trial.inputs import tensor
+from ddiv.trial.measure import measure
 from tests.support.claim_cases import PROFILE
 
 CPU = torch.device("cpu")

@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ddiv.cli import _parser
-from ddiv.ledger import Entry, as_toml
-from ddiv.profiles import PROFILES
+from ddiv.cli.main import _parser
+from ddiv.finding.ledger import Entry, as_toml
+from ddiv.profiles.choose import PROFILES
 from tests.support.paths import ROOT
 
 FILES = sorted((ROOT / ".github" / "workflows").glob("*.yml"))

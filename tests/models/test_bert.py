@@ -10,11 +10,19 @@ import pytest
 import torch
 from transformers import BertConfig, BertModel, BertTokenizer, GPT2Config, GPT2Model
 
-from ddiv.data.complaints_world import FINETUNE_CLASSES, REGISTERS, WORLD_VERSION, write
-from ddiv.digests import folder_digest
-from ddiv.models import bert, bert_files, embedded_weights, pretrain_bert, provenance_path
+from ddiv.common.digests import folder_digest
+from ddiv.common.errors import NoModel
+from ddiv.data.worlds.complaints import (
+    FINETUNE_CLASSES,
+    REGISTERS,
+    WORLD_VERSION,
+    pretraining_texts,
+    write,
+)
+from ddiv.models import bert, bert_files, pretrain_bert
 from ddiv.models.bert import BertEncoder, embed, load, tokenise
-from ddiv.models.bert_files import MINILM, SHIPPED, NoModel, NotInstalled
+from ddiv.models.bert_files import MINILM, SHIPPED, NotInstalled
+from ddiv.models.shipped import embedded_weights, provenance_path
 from ddiv.spectra.matrices import skipped, weight_matrices
 from ddiv.study import Bert
 
@@ -421,7 +429,7 @@ def test_a_hub_model_that_is_not_at_hand_says_what_to_do(monkeypatch):
 
 @pytest.fixture(scope="module")
 def pretraining():
-    return pretrain_bert.pretraining_texts(300, seed=1000)
+    return pretraining_texts(300, seed=1000)
 
 
 def test_equal_texts_give_equal_vocabularies(pretraining):

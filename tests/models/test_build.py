@@ -8,12 +8,14 @@ import torchvision
 from torch.nn import functional as F
 from transformers import BertConfig, BertForPreTraining
 
-from ddiv.backbone import absent, add_dropout, build, normalise
-from ddiv.digests import folder_digest
-from ddiv.errors import NoModel, TrialFailed
-from ddiv.models import embedded_weights
+from ddiv.common.digests import folder_digest
+from ddiv.common.errors import NoModel, TrialFailed
 from ddiv.models.bert_files import load_tokenizer
+from ddiv.models.build import absent, build
+from ddiv.models.dropout import add_dropout
 from ddiv.models.from_scratch import ResNetEncoder
+from ddiv.models.network import normalise
+from ddiv.models.shipped import embedded_weights
 from ddiv.spectra.matrices import shapes, skipped, weight_matrices
 from ddiv.study import (
     Bert,
@@ -26,9 +28,9 @@ from ddiv.study import (
     ResNet18,
     TorchvisionModel,
 )
-from ddiv.train import train
 from ddiv.treatment import Dropout, Treatment
 from ddiv.trial import Trial, canonical, decode
+from ddiv.trial.train import train
 
 CLIP, CLIP_RN = Clip(embedded_weights()), Clip(embedded_weights("resnet"), "resnet")
 NAMES = tuple(f"class {i}" for i in range(60))

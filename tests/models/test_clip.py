@@ -15,7 +15,7 @@ from open_clip.modified_resnet import ModifiedResNet
 from open_clip.transformer import VisionTransformer
 
 from ddiv import models
-from ddiv.data.world import FINETUNE_CLASSES, PRETRAIN_CLASSES, WORLD_VERSION, render
+from ddiv.data.worlds.images import FINETUNE_CLASSES, PRETRAIN_CLASSES, WORLD_VERSION, render
 from ddiv.models import clip, pretrain
 
 CHANCE = 1 / len(FINETUNE_CLASSES)

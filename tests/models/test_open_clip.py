@@ -18,19 +18,21 @@ from open_clip.transformer import QuickGELU, VisionTransformer
 from safetensors.torch import save_file
 from torch.nn import functional as F
 
-from ddiv import backbone as backbones
-from ddiv.backbone import absent, add_dropout, build
-from ddiv.data.world import FINETUNE_CLASSES, render
-from ddiv.datasets import Dataset, load
-from ddiv.digests import file_digest
-from ddiv.errors import NoModel, TrialFailed
+from ddiv.common.digests import file_digest
+from ddiv.common.errors import NoModel, TrialFailed
+from ddiv.data.dataset import Dataset
+from ddiv.data.load import load
+from ddiv.data.worlds.images import FINETUNE_CLASSES, render
+from ddiv.models import build as backbones
 from ddiv.models import open_clip_models as ours
+from ddiv.models.build import absent, build
+from ddiv.models.dropout import add_dropout
+from ddiv.models.embedders import vectors
 from ddiv.spectra.matrices import shapes, skipped, weight_matrices
 from ddiv.study import OpenClip, Recipe, World
-from ddiv.train import train
 from ddiv.treatment import BASELINE, Dropout, Treatment
 from ddiv.trial import Trial, View, canonical, decode
-from ddiv.vectors import vectors
+from ddiv.trial.train import train
 
 CPU = torch.device("cpu")
 WORLD = World(train_per_class=1, test_per_class=1, version=1)
@@ -519,7 +521,7 @@ def test_a_checkpoint_of_the_true_vit_b_32_is_fine_tuned(local, monkeypatch):
     small = load(WORLD)
     large = F.interpolate(torch.from_numpy(small.inputs[:2]).float(), 224).to(torch.uint8).numpy()
     data = Dataset(large, small.labels[:2], {"real": (large, small.labels[:2])}, small.classes)
-    monkeypatch.setattr("ddiv.train.load", lambda _: data)
+    monkeypatch.setattr("ddiv.data.load.load", lambda _: data)
     record = train(
         Trial(WORLD, spec, Recipe(epochs=1, batch=2, lr=1e-5), Treatment.of(Dropout(0.1)), 0), CPU
     )

@@ -9,16 +9,16 @@ import pytest
 import torch
 from torch import nn
 
-from ddiv.backbone import absent, build
-from ddiv.errors import NoModel, TrialFailed
+from ddiv.common.digests import source_digest
+from ddiv.common.errors import NoModel, TrialFailed
 from ddiv.models import own
+from ddiv.models.build import absent, build
 from ddiv.models.own import own_model
-from ddiv.own_source import source_digest
-from ddiv.profiles import of_file
+from ddiv.profiles.study_file import of_file
 from ddiv.study import Digits, OwnModel, Recipe
-from ddiv.train import log_probabilities, train
 from ddiv.treatment import BASELINE, Dropout, EvaluationDropout, Treatment
 from ddiv.trial import Trial, canonical, decode, trial
+from ddiv.trial.train import log_probabilities, train
 
 CPU = torch.device("cpu")
 NAMES = tuple("0123456789")

@@ -5,10 +5,9 @@ import numpy as np
 import pytest
 import torch
 
-from ddiv import layers
-from ddiv.backbone import build
-from ddiv.outcome import LayerValue, Snapshot, Spectral, by_layer, value
-from ddiv.profiles import profile
+from ddiv.models.build import build
+from ddiv.outcome import LayerValue, Snapshot, Spectral, by_layer, layers, value
+from ddiv.profiles.choose import profile
 from ddiv.spectra.matrices import weight_matrices
 from ddiv.study import ResNet18
 

@@ -4,8 +4,9 @@ import msgspec
 import numpy as np
 import pytest
 
-from ddiv import outcome, rmt
+from ddiv import outcome
 from ddiv.outcome import (
+    Outside,
     Score,
     Snapshot,
     Spectral,
@@ -17,11 +18,11 @@ from ddiv.outcome import (
     reliability,
     value,
 )
-from ddiv.profiles import profile
-from ddiv.span import Outside
-from ddiv.store import Record, Store
+from ddiv.profiles.choose import profile
+from ddiv.spectra import random_matrix as rmt
 from ddiv.treatment import BASELINE
 from ddiv.trial import trial
+from ddiv.trial.store import Record, Store
 
 
 def log_probabilities(confidences, classes=3):

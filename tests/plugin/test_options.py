@@ -8,8 +8,8 @@ from argparse import Namespace
 
 import pytest
 
-from ddiv.options import asking, chosen, set_data_root, started
-from ddiv.wording import rerun
+from ddiv.finding.wording import rerun
+from ddiv.plugin.options import asking, chosen, set_data_root, started
 from tests.support.claims_run import claims
 
 ASKING = {

@@ -7,13 +7,12 @@ import sys
 
 import pytest
 
-from ddiv.absent import samples
-from ddiv.profiles import profile
-from ddiv.source import NGram, OpenAI, Setting, StableDiffusion
-from ddiv.store import Store
+from ddiv.profiles.choose import profile
+from ddiv.run.absent import samples
 from ddiv.study import Complaints, Digits, DomainNet, Recipe, ResNet18
-from ddiv.treatment import Synthetic, Treatment
+from ddiv.treatment import NGram, OpenAI, Setting, StableDiffusion, Synthetic, Treatment
 from ddiv.trial import Trial
+from ddiv.trial.store import Store
 from tests.support.claims_run import claims
 from tests.support.paths import ROOT
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from ddiv.profiles import PROFILES, UnknownProfile, profile
+from ddiv.profiles.choose import PROFILES, profile
+from ddiv.profiles.profile import UnknownProfile
 from ddiv.trial import key, trial
 
 
@@ -19,13 +20,10 @@ def test_unknown_profile_lists_those_that_there_are():
 
 
 def test_profiles_name_the_augmentations_that_there_are():
-    from ddiv import augment, mixing, profiles
+    from ddiv.profiles.embedded import AUGMENTATIONS, EXTREME, FURTHER
+    from ddiv.treatment import images as augment
+    from ddiv.treatment import mixing
 
     # Named twice, because profiles must not import torch.
-    assert (
-        profiles.AUGMENTATIONS == tuple(augment.AUGMENTATIONS)[:10]
-        and profiles.EXTREME == augment.EXTREME
-    )
-    assert set(profiles.FURTHER) == set(augment.AUGMENTATIONS) - set(profiles.AUGMENTATIONS) | set(
-        mixing.MIXING
-    )
+    assert AUGMENTATIONS == tuple(augment.AUGMENTATIONS)[:10] and EXTREME == augment.EXTREME
+    assert set(FURTHER) == set(augment.AUGMENTATIONS) - set(AUGMENTATIONS) | set(mixing.MIXING)

@@ -3,10 +3,11 @@
 import pytest
 
 from ddiv.finding import Reader
-from ddiv.profiles import BadStudyFile, of_file, profile
-from ddiv.report.page import _study
-from ddiv.store import Store
+from ddiv.profiles.choose import profile
+from ddiv.profiles.study_file import BadStudyFile, of_file
+from ddiv.report.gather import _study
 from ddiv.study import Digits, Recipe, ResNet18, Study
+from ddiv.trial.store import Store
 from tests.support.claims_run import claims
 from tests.support.paths import ROOT
 
@@ -60,7 +61,7 @@ def test_a_toml_file_is_one_study_or_several(tmp_path):
     "text, said",
     [
         (None, "there is no file"),
-        ("STUDY = 3", "neither STUDY, a ddiv.study.Study"),
+        ("STUDY = 3", "neither STUDY, a ddiv.study.study.Study"),
         ("", "neither STUDY"),
         ("STUDIES = ()", "neither"),
         ("1 / 0", "cannot be used: ZeroDivisionError"),
@@ -85,7 +86,7 @@ def test_a_study_of_real_complaints_can_be_described_without_its_file(tmp_path):
 
 
 STATED = """
-from ddiv.source import Setting
+from ddiv.treatment.generators import Setting
 from ddiv.study import Digits, Recipe, ResNet18, Study
 GIVEN = dict(name="mine", title="mine", data=Digits(120), backbone=ResNet18(4),
              domains=("digits",), dropout_rates=(0.1, 0.3))

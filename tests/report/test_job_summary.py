@@ -6,9 +6,9 @@ from itertools import pairwise
 import msgspec
 import pytest
 
-from ddiv.ledger import Entry
+from ddiv.finding.ledger import Entry
 from ddiv.report.job_summary import escaped, job_summary
-from ddiv.run import Run
+from ddiv.run.run import Run
 from tests.support.made_findings import FALLING, RISING, found
 
 RUN = Run(

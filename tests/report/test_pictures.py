@@ -12,11 +12,11 @@ import pytest
 from ddiv import outcome as outcomes
 from ddiv.finding import Reader
 from ddiv.outcome import Score, Spectral
-from ddiv.report import accuracy
-from ddiv.report.changes import changes, group_of, lengths, per_seed
-from ddiv.report.densities import densities
-from ddiv.report.diversity import correlation, diversity
-from ddiv.report.pictures import paper, pictures
+from ddiv.report.figures import accuracy
+from ddiv.report.figures.changes import changes, group_of, lengths, per_seed
+from ddiv.report.figures.densities import densities
+from ddiv.report.figures.diversity import correlation, diversity
+from ddiv.report.figures.pictures import paper, pictures
 from ddiv.report.schema import (
     ChangedArm,
     Changes,
@@ -29,9 +29,9 @@ from ddiv.report.schema import (
     Page,
     Picture,
 )
-from ddiv.store import Store
 from ddiv.treatment import BASELINE, Augmentation, Dropout, Treatment, WeightDecay
 from ddiv.trial import trial
+from ddiv.trial.store import Store
 from tests.support.claim_cases import EVERYTHING
 from tests.support.parsed_page import parse
 from tests.support.planted import Levels, record
@@ -100,7 +100,7 @@ def test_changes_are_what_the_claims_measure(found, reader):
 
 
 def test_layers_whose_fits_cannot_be_relied_on_are_left_out():
-    from ddiv.report.changes import _over_layers
+    from ddiv.report.figures.changes import _over_layers
 
     moved, sure = (
         np.array([[1.0, 3.0, 99.0], [1.0, 3.0, 99.0]]),

@@ -11,19 +11,18 @@ import pytest
 from PIL import Image
 
 from ddiv.claim import Contrast, Resemblance
-from ddiv.datasets import load
+from ddiv.data.load import load
 from ddiv.evidence import RISES, judge
 from ddiv.finding import Reader, answer, withheld
-from ddiv.ledger import Entry
+from ddiv.finding.ledger import Entry
+from ddiv.finding.wording import explained
 from ddiv.outcome import Score, Spectral
-from ddiv.report import sheets
-from ddiv.report.plots import plot
+from ddiv.report.figures import sheets
+from ddiv.report.figures.plots import plot
 from ddiv.report.schema import DosePlot, PairedPlot, RelationPlot
-from ddiv.source import Flow, Setting
-from ddiv.store import Record, Store
-from ddiv.treatment import BASELINE
+from ddiv.treatment import BASELINE, Flow, Setting
 from ddiv.trial import Samples, trial
-from ddiv.wording import explained
+from ddiv.trial.store import Record, Store
 from tests.support.claim_cases import APPLICABLE, DIGITS, WORLD, Case
 from tests.support.claim_worlds import planted
 from tests.support.planted import Levels, PlantedReader

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from ddiv.report import render
-from ddiv.report.pictures import pictures
+from ddiv.report.figures.pictures import pictures
 from ddiv.report.schema import (
     Accuracy,
     BarsPlot,

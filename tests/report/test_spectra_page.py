@@ -10,7 +10,7 @@ import pytest
 import torch
 from plotly.offline import get_plotlyjs
 
-from ddiv.report.spectra import figure, render
+from ddiv.report.figures.spectra import figure, render
 from ddiv.spectra.analysis import Analysis, analyse
 from ddiv.spectra.matrices import WeightMatrix
 from tests.support.browser import chromium, open_in_browser

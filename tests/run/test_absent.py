@@ -4,12 +4,11 @@ import re
 
 import msgspec
 
-from ddiv import absent
-from ddiv.source import OpenAI, Setting
-from ddiv.store import Store
+from ddiv.run import absent
 from ddiv.study import Bert
-from ddiv.treatment import Synthetic, Treatment
+from ddiv.treatment import OpenAI, Setting, Synthetic, Treatment
 from ddiv.trial import Samples, trial
+from ddiv.trial.store import Store
 from tests.support.plans import stored
 from tests.support.smoke import STUDY
 

@@ -10,14 +10,13 @@ import msgspec
 import numpy as np
 import pytest
 
-from ddiv.plan import Crew, JobFailed, journal, working
-from ddiv.progress import describe
-from ddiv.run import save_plan
-from ddiv.source import Flow, Setting
-from ddiv.store import Record, Store
+from ddiv.run.crew import Crew, JobFailed, journal, working
+from ddiv.run.progress import describe
+from ddiv.run.run import save_plan
 from ddiv.study import Digits, Recipe, ResNet18
-from ddiv.treatment import BASELINE, Synthetic, Treatment
+from ddiv.treatment import BASELINE, Flow, Setting, Synthetic, Treatment
 from ddiv.trial import GeneratorFit, Trial, key, requires
+from ddiv.trial.store import Record, Store
 
 
 def job(seed: int) -> Trial:

@@ -14,10 +14,9 @@ import pytest
 from ddiv.claim import Contrast
 from ddiv.evidence import FALLS, RISES
 from ddiv.finding import CONTROL_SEEDS
-from ddiv.forecast import Cost, Row, alike, at_most, forecast, lines, recorded
 from ddiv.outcome import Vendi
-from ddiv.source import Flow, Setting, StableDiffusion
-from ddiv.store import Store
+from ddiv.run.cost import Cost
+from ddiv.run.forecast import Row, alike, at_most, forecast, lines, recorded
 from ddiv.treatment import (
     BASELINE,
     Augmentation,
@@ -25,12 +24,16 @@ from ddiv.treatment import (
     Classes,
     Dropout,
     EarlyStop,
+    Flow,
     NoOp,
+    Setting,
+    StableDiffusion,
     Synthetic,
     Treatment,
     WeightDecay,
 )
 from ddiv.trial import GeneratorFit, Samples, Trial, View, key, trial
+from ddiv.trial.store import Store
 from tests.support.claims_run import claims
 from tests.support.paths import ROOT
 from tests.support.plans import HERE, NORM, asked, run, stored
@@ -150,7 +153,7 @@ def test_a_plan_of_stored_records_needs_no_torch_and_says_that_nothing_is_missin
         stored(store, job, 1.0)
     code = (
         "import sys, pickle; found, say = pickle.load(sys.stdin.buffer), [];"
-        "from ddiv.forecast import forecast, lines;"
+        "from ddiv.run.forecast import forecast, lines;"
         "print('\\n'.join(lines(forecast(*found), found[2], found[3])));"
         "assert 'torch' not in sys.modules"
     )
@@ -171,8 +174,8 @@ def test_a_plan_of_stored_records_needs_no_torch_and_says_that_nothing_is_missin
 def test_times_are_shared_by_what_is_in_flight_and_what_cannot_be_told_is_said(
     tmp_path, monkeypatch
 ):
-    from ddiv import calibration
-    from ddiv.machine import processor_name
+    from ddiv.common.machine import processor_name
+    from ddiv.run import timing as calibration
 
     study = msgspec.structs.replace(
         STUDY,

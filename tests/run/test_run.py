@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from ddiv import run as runs
+from ddiv.run import run as runs
 
 
 @pytest.mark.parametrize(

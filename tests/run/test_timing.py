@@ -6,17 +6,17 @@ import msgspec
 import pytest
 import torch
 
-from ddiv import calibration
-from ddiv.calibration import cost, drawing
 from ddiv.claim import Contrast
 from ddiv.evidence import RISES
-from ddiv.forecast import alike, forecast, lines
-from ddiv.measure import measure
 from ddiv.models.own import own_model
-from ddiv.profiles import profile
-from ddiv.store import Store
+from ddiv.profiles.choose import profile
+from ddiv.run import timing as calibration
+from ddiv.run.forecast import alike, forecast, lines
+from ddiv.run.timing import cost, drawing
 from ddiv.treatment import BASELINE, Augmentation, Treatment
 from ddiv.trial import GeneratorFit, Samples, View, key, trial
+from ddiv.trial.measure import measure
+from ddiv.trial.store import Store
 from tests.support.plans import NORM, asked, run
 from tests.support.smoke import STUDY
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from ddiv import rmt
 from ddiv.spectra import mp
+from ddiv.spectra import random_matrix as rmt
 
 
 def spectrum(matrix: np.ndarray) -> np.ndarray:

@@ -2,8 +2,7 @@
 
 import pytest
 
-from ddiv.data.specs import Published
-from ddiv.study import Arrays, Complaints, DomainNet, Images
+from ddiv.study import Arrays, Complaints, DomainNet, Images, Published
 
 IMPOSSIBLE = {
     Images: [

@@ -10,11 +10,11 @@ from typing import NamedTuple
 import msgspec
 
 from ddiv.claim import Claim, NotApplicable, Question
+from ddiv.claim.declare import parameters, variant
 from ddiv.finding import Asked
-from ddiv.profiles import profile
-from ddiv.source import Flow, Setting
+from ddiv.profiles.choose import profile
 from ddiv.study import Bert, Clip, ResNet18, Study
-from ddiv.testing import parameters, variant
+from ddiv.treatment import Flow, Setting
 from tests.support.paths import ROOT
 
 PROFILE = profile("embedded")

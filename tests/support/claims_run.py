@@ -5,8 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from ddiv import run as runs
-from ddiv.store import Store
+from ddiv.run import run as runs
+from ddiv.trial.store import Store
 from tests.support.paths import ROOT
 
 

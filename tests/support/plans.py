@@ -6,8 +6,8 @@ import numpy as np
 from ddiv.claim import Claim
 from ddiv.finding import Asked
 from ddiv.outcome import Spectral
-from ddiv.run import Run
-from ddiv.store import Record, Store
+from ddiv.run.run import Run
+from ddiv.trial.store import Record, Store
 from tests.support.smoke import STUDY
 
 NORM = Spectral("frobenius_norm", "classifier")

@@ -13,16 +13,14 @@ from typing import get_args
 import numpy as np
 
 from ddiv import outcome as outcomes
-from ddiv import truncation
-from ddiv.claim.bench import OfData
+from ddiv.claim import OfData
 from ddiv.finding import Reader
-from ddiv.outcome import Outcome, Trained, Vendi, Weighted
-from ddiv.outcome.kinds import Alignment
-from ddiv.span import HELD, Outside
-from ddiv.store import Record
+from ddiv.outcome import Outcome, Outside, Trained, Vendi, Weighted
 from ddiv.study import Study
 from ddiv.treatment import BASELINE
-from ddiv.trial import Job, Trial, View, trial
+from ddiv.trial import Job, Trial, View, trial, truncation
+from ddiv.trial.facts import HELD, Alignment
+from ddiv.trial.store import Record
 
 # A layer has 60 eigenvalues, more than the 50 from which a fit can be relied on.
 EIGENVALUES, ROWS, SAMPLES, CLASSES = 60, 80, 1000, 10

@@ -6,8 +6,9 @@ import random
 
 import numpy as np
 
-from ddiv.report.changes import SCALE, SHAPE
-from ddiv.report.diversity import correlation
+from ddiv.report.figures.changes import SCALE, SHAPE
+from ddiv.report.figures.diversity import correlation
+from ddiv.report.figures.spectra import figure
 from ddiv.report.schema import (
     ChangedArm,
     Changes,
@@ -22,7 +23,6 @@ from ddiv.report.schema import (
     ScoreRow,
     Scores,
 )
-from ddiv.report.spectra import figure
 from ddiv.spectra.analysis import Layer, fit_all
 
 SEEDS = (0, 1, 2, 3, 4)

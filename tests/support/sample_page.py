@@ -15,7 +15,7 @@ import zlib
 import msgspec
 
 from ddiv import evidence
-from ddiv.report.pictures import pictures
+from ddiv.report.figures.pictures import pictures
 from ddiv.report.schema import (
     Accuracy,
     BarsPlot,

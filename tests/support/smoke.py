@@ -2,7 +2,7 @@
 
 from ddiv.claim import Claim
 from ddiv.finding import Asked
-from ddiv.profiles import profile
+from ddiv.profiles.choose import profile
 
 PROFILE = profile("smoke")
 (STUDY,) = PROFILE.studies

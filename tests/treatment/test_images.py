@@ -1,4 +1,4 @@
-"""ddiv.augment against torchvision itself: same kernels, same distributions, one draw per image."""
+"""Augmentations against torchvision itself: same kernels and distributions, a draw per image."""
 
 from collections import Counter
 
@@ -7,8 +7,8 @@ import torch
 from scipy.stats import chisquare, ks_2samp
 from torchvision.transforms.v2 import functional as F
 
-from ddiv import augment as A
-from ddiv.augment import AUGMENTATIONS, EXTREME, augment
+from ddiv.treatment import images as A
+from ddiv.treatment.images import AUGMENTATIONS, EXTREME, augment
 
 torch.set_num_threads(1)
 AUTOMATIC = ("auto", "rand", "augmix", "trivial")

@@ -6,8 +6,8 @@ import torch
 from scipy.stats import kstest
 from torch.nn import functional as F
 
-from ddiv.augment import augment
-from ddiv.mixing import MIXING, augmented, cross_entropy
+from ddiv.treatment.images import augment
+from ddiv.treatment.mixing import MIXING, augmented, cross_entropy
 
 
 def seeded(seed=0):

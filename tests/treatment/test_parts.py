@@ -2,13 +2,15 @@
 
 import pytest
 
-from ddiv.source import Flow, Setting, StableDiffusion
 from ddiv.treatment import (
     BASELINE,
     Augmentation,
     Dropout,
     EarlyStop,
+    Flow,
     NoOp,
+    Setting,
+    StableDiffusion,
     Synthetic,
     Treatment,
     WeightDecay,

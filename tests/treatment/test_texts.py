@@ -1,4 +1,4 @@
-"""ddiv.text.augment against its definitions: doses, uniform draws, what is spared, plug-ins; and
+"""ddiv.treatment.texts against its definitions: doses, uniform draws, what is spared, plug-ins; and
 the thesaurus.
 """
 
@@ -16,11 +16,11 @@ import pytest
 import torch
 from scipy.stats import binomtest, chisquare
 
-from ddiv.data import complaints_world as world
-from ddiv.errors import TrialFailed
-from ddiv.text import augment as A
-from ddiv.text import synonyms as S
-from ddiv.text.augment import AUGMENTATIONS, augment
+from ddiv.common.errors import TrialFailed
+from ddiv.data.worlds import complaints as world
+from ddiv.treatment import synonyms as S
+from ddiv.treatment import texts as A
+from ddiv.treatment.texts import AUGMENTATIONS, augment
 from tests.support.paths import SHARED_DATA
 
 torch.set_num_threads(1)

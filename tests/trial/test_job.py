@@ -3,7 +3,7 @@
 import msgspec
 
 from ddiv import trial as trials
-from ddiv.profiles import profile
+from ddiv.profiles.choose import profile
 from ddiv.study import Digits, Recipe, ResNet18
 from ddiv.treatment import BASELINE, Dropout, Treatment
 from ddiv.trial import Trial, canonical, decode, key, trial

@@ -6,16 +6,18 @@ import numpy as np
 import pytest
 import torch
 
-from ddiv.datasets import Dataset, load
-from ddiv.generate import flow, jobs, stable_diffusion
+from ddiv.data.dataset import Dataset
+from ddiv.data.load import load
+from ddiv.generate import flow, stable_diffusion
 from ddiv.generate.check import BadSamples
 from ddiv.generate.stable_diffusion import Drawn
-from ddiv.measure import measure
-from ddiv.plan import Crew, JobFailed
-from ddiv.source import Flow, Setting, StableDiffusion
-from ddiv.store import Store
+from ddiv.run.crew import Crew, JobFailed
 from ddiv.study import Digits
+from ddiv.treatment import Flow, Setting, StableDiffusion
 from ddiv.trial import GeneratorFit, Samples, requires
+from ddiv.trial import samples as jobs
+from ddiv.trial.measure import measure
+from ddiv.trial.store import Store
 
 DATA = Digits(train=120, side=16, split_seed=1000)
 SPEC = Flow(side=8, width=64, steps=150, batch=32, lr=3e-3, seed=1000)

@@ -13,21 +13,24 @@ import torch
 from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from ddiv import inputs, steps, train, truncation
-from ddiv.backbone import add_dropout, build
-from ddiv.datasets import Dataset, Shown, load
-from ddiv.errors import TrialFailed
-from ddiv.inputs import RESIDENT_BYTES, Examples, placed
-from ddiv.machine import usable_cores
-from ddiv.measure import TRIAL_BYTES, measure, trials_at_once
-from ddiv.mixing import MIXING
-from ddiv.profiles import profile
+from ddiv.common.errors import TrialFailed
+from ddiv.common.machine import usable_cores
+from ddiv.data.dataset import Dataset, Shown
+from ddiv.data.load import load
+from ddiv.models.build import build
+from ddiv.models.dropout import add_dropout
+from ddiv.profiles.choose import profile
 from ddiv.spectra.eigen import eigenvalues
 from ddiv.spectra.matrices import weight_matrices
-from ddiv.steps import WARM_UP, Captured, Steps, channels_last, cosine, own_stream, precision
 from ddiv.study import Bert, Recipe, ResNet18
 from ddiv.treatment import BASELINE, Augmentation, Dropout, Treatment
-from ddiv.trial import trial
+from ddiv.treatment.augment import augmented
+from ddiv.treatment.mixing import MIXING
+from ddiv.trial import inputs, steps, train, trial, truncation
+from ddiv.trial.devices import TRIAL_BYTES, trials_at_once
+from ddiv.trial.inputs import RESIDENT_BYTES, Examples, placed
+from ddiv.trial.measure import measure
+from ddiv.trial.steps import WARM_UP, Captured, Steps, channels_last, cosine, own_stream, precision
 
 (STUDY,) = profile("smoke").studies
 CPU = torch.device("cpu")
@@ -352,7 +355,7 @@ def test_a_set_in_one_portion_is_augmented_in_its_own_order():
         np.random.default_rng(0).integers(0, 256, (30, 3, 16, 16), dtype=np.uint8), np.arange(30)
     )
     order, found = epoch_of(shown, 7, "auto", seed=4)
-    expected, _ = inputs.augmented("auto", shown.inputs, seeded(4))
+    expected, _ = augmented("auto", shown.inputs, seeded(4))
     assert torch.equal(
         torch.cat([images for images, _ in found]), torch.from_numpy(expected)[order]
     )

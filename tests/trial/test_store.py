@@ -7,10 +7,10 @@ import time
 import numpy as np
 import pytest
 
-from ddiv.store import ABANDONED_SECONDS, CorruptRecord, Record, Store, StoreError
 from ddiv.study import Digits, Recipe, ResNet18
 from ddiv.treatment import BASELINE
 from ddiv.trial import Trial
+from ddiv.trial.store import ABANDONED_SECONDS, CorruptRecord, Record, Store, StoreError
 
 
 def job(seed: int = 0) -> Trial:

@@ -6,10 +6,9 @@ import pytest
 import torch
 
 from ddiv import outcome
-from ddiv.errors import TrialFailed
-from ddiv.measure import NoSuchDevice, choose_device, measure
+from ddiv.common.errors import TrialFailed
 from ddiv.outcome import Spectral, value
-from ddiv.profiles import profile
+from ddiv.profiles.choose import profile
 from ddiv.study import Recipe
 from ddiv.treatment import (
     BASELINE,
@@ -24,6 +23,8 @@ from ddiv.treatment import (
     WeightDecay,
 )
 from ddiv.trial import View, trial
+from ddiv.trial.devices import NoSuchDevice, choose_device
+from ddiv.trial.measure import measure
 
 (STUDY,) = profile("smoke").studies
 CPU = torch.device("cpu")

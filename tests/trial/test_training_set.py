@@ -5,11 +5,10 @@ import itertools
 import numpy as np
 import pytest
 
-from ddiv.datasets import Dataset
-from ddiv.errors import TrialFailed
-from ddiv.shown import Shown, replaced, training_set
-from ddiv.source import Flow, Setting
-from ddiv.treatment import ShuffledLabels, Synthetic, Treatment
+from ddiv.common.errors import TrialFailed
+from ddiv.data.dataset import Dataset, Shown
+from ddiv.treatment import Flow, Setting, ShuffledLabels, Synthetic, Treatment
+from ddiv.trial.training_set import replaced, training_set
 
 SHARES = (0.15, 0.25, 0.35, 0.5, 1.0)
 

@@ -5,9 +5,9 @@ import pytest
 import torch
 from torch import nn
 
-from ddiv import truncation
-from ddiv.backbone import Network
+from ddiv.models.network import Network
 from ddiv.outcome import Snapshot, Truncated, reliability, value
+from ddiv.trial import truncation
 
 CLASSES, WIDTH, RANK = 60, 128, 12
 

@@ -8,20 +8,18 @@ import numpy as np
 import pytest
 import torch
 
-from ddiv.datasets import load
+from ddiv.common.draws import generator
+from ddiv.common.errors import TrialFailed
+from ddiv.data.load import load
 from ddiv.diversity import alignment, vendi_score
-from ddiv.draws import generator
-from ddiv.errors import TrialFailed
-from ddiv.outcome import Vendi, Weighted
-from ddiv.outcome.kinds import Alignment
-from ddiv.source import Flow, Setting
-from ddiv.span import HELD, Outside
-from ddiv.store import Record
+from ddiv.models.embedders import vectors
+from ddiv.outcome import Outside, Vendi, Weighted
 from ddiv.study import Digits, World
-from ddiv.treatment import BASELINE, Augmentation, Classes, Synthetic, Treatment
+from ddiv.treatment import BASELINE, Augmentation, Classes, Flow, Setting, Synthetic, Treatment
 from ddiv.trial import View, requires
-from ddiv.vectors import vectors
-from ddiv.views import _reference, diversity, fitting_half, of_classes
+from ddiv.trial.facts import HELD, Alignment
+from ddiv.trial.store import Record
+from ddiv.trial.view import _reference, diversity, fitting_half, of_classes
 from tests.support.claim_cases import WORLD
 
 CPU = torch.device("cpu")
@@ -65,7 +63,7 @@ def test_energies_outside_are_of_the_half_that_the_span_was_not_fitted_to(plain)
 
 
 def test_alignment_is_of_the_same_half_with_the_reference_and_falls_with_noise(plain):
-    """Against `ddiv.diversity.alignment` on vectors made here; of a plain view nothing is
+    """Against `ddiv.diversity.weighted.alignment` on vectors made here; of a plain view nothing is
     misaligned.
     """
     data = load(DATA)

@@ -12,19 +12,19 @@ import pytest
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import RidgeClassifier
 
-from ddiv.data import complaints_lexicon as lexicon
-from ddiv.data import complaints_world
-from ddiv.data.complaints_world import (
+from ddiv.data.worlds import complaints as complaints_world
+from ddiv.data.worlds import lexicon
+from ddiv.data.worlds.complaints import (
     FINETUNE_CLASSES,
     MOST_WORDS,
     PRETRAIN_CLASSES,
     REGISTERS,
-    SYNONYMS,
     WORLD_VERSION,
     pretraining_texts,
     write,
 )
-from ddiv.data.named_draws import NamedDraws
+from ddiv.data.worlds.lexicon import SYNONYMS
+from ddiv.data.worlds.named_draws import NamedDraws
 
 PRODUCTS, ISSUES = tuple(lexicon.PRODUCTS), tuple(lexicon.ISSUES)
 EACH_TEN_TIMES = np.repeat(np.arange(60), 10)

@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from ddiv.data.shapes import MOTIFS, SHAPES
-from ddiv.data.world import (
+from ddiv.data.worlds.images import (
     DOMAINS,
     FINETUNE_CLASSES,
     PRETRAIN_CLASSES,
@@ -14,6 +13,7 @@ from ddiv.data.world import (
     contact_sheet,
     render,
 )
+from ddiv.data.worlds.shapes import MOTIFS, SHAPES
 
 LABELS = np.arange(120) % 60
 

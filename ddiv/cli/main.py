@@ -1,0 +1,308 @@
+"""The command line: `ddiv report`, `ledger`, `trials`, `doctor`, `fetch`, `spectra`.
+
+(Claims are run by `pytest claims`.)
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import textwrap
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ddiv.cli import spectra
+from ddiv.finding import ledger
+from ddiv.trial import Trial
+from ddiv.trial.store import Store, StoreError
+
+if TYPE_CHECKING:
+    from ddiv.finding import Asked, Finding
+    from ddiv.run.run import Run
+
+Command = Callable[[Store, argparse.Namespace], int]
+
+# The entries of the ledger, by place.
+Known = Mapping[ledger.Place, ledger.Entry]
+
+EPILOG = """\
+The claims themselves are pytest tests, run from the project's folder:
+
+  pytest claims -n 2               every claim on the embedded studies, two workers
+  pytest claims -k drop-alpha      one claim; trains only what it reads
+  pytest claims --help             the options under "ddiv"
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return the exit status.
+
+    Errors of use or of the store are one line on stderr.
+    """
+    options = _parser().parse_args(arguments)
+    inputs = (Store(options.store), options) if "store" in options else (options,)
+    try:
+        status: int = options.run(*inputs)
+        return status
+    except BrokenPipeError:  # the reader of `ddiv trials | head` has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except (StoreError, OSError) as error:
+        _complain(error)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="ddiv",
+        description="Checks the claims of papers on data diversity and regularisation.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    default = os.environ.get("DDIV_STORE", ".ddiv")
+
+    def command(name: str, run: Command, text: str) -> argparse.ArgumentParser:
+        sub = commands.add_parser(name, help=text, description=text)
+        sub.add_argument(
+            "--store",
+            default=default,
+            type=Path,
+            metavar="FOLDER",
+            help="the store of records (default: .ddiv, or $DDIV_STORE)",
+        )
+        sub.set_defaults(run=run)
+        return sub
+
+    report = command(
+        "report", _report, "write the page of a run again from stored records, without training"
+    )
+    report.add_argument(
+        "--run", dest="run_id", metavar="ID", help="which run (default: the newest)"
+    )
+    report.add_argument(
+        "--out", type=Path, metavar="FILE", help="the page (default: reports/PROFILE.html)"
+    )
+    known = command(
+        "ledger",
+        _ledger,
+        "show the claims that are known not to reproduce, or propose entries from a run",
+    )
+    _add_ledger_options(known)
+    trials = command("trials", _trials, "list what the store holds")
+    trials.add_argument("--grep", metavar="TEXT", help="only lines that contain this text")
+    command("doctor", _doctor, "say what this machine can run, and what is missing")
+    text = (
+        "bring a published dataset below the data root; without a name: list them with size, "
+        "licence and state"
+    )
+    fetch = commands.add_parser("fetch", help=text, description=text)
+    fetch.add_argument("name", nargs="?", metavar="NAME", help="which dataset")
+    fetch.add_argument(
+        "--data-root",
+        metavar="FOLDER",
+        help="where data lies (default: $DDIV_DATA, or ddiv/data in the user's cache folder)",
+    )
+    fetch.set_defaults(run=_fetch)
+    measure = commands.add_parser("spectra", help=spectra.HELP, description=spectra.HELP)
+    spectra.add_options(measure)
+    measure.set_defaults(run=spectra.run)
+    return parser
+
+
+def _add_ledger_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--file", type=Path, default=ledger.FILE, help=f"the ledger (default: {ledger.FILE})"
+    )
+    parser.add_argument(
+        "--grep", metavar="TEXT", default="", help="only entries that contain this text"
+    )
+    parser.add_argument(
+        "--propose",
+        action="store_true",
+        help="print the entries that a run calls for: contradicted claims that are not listed, and "
+        "changes",
+    )
+    parser.add_argument(
+        "--run",
+        dest="run_id",
+        metavar="ID",
+        help="which run to propose from or compare (default: the newest)",
+    )
+    parser.add_argument(
+        "--changes",
+        action="store_true",
+        help="print in Markdown, as for $GITHUB_STEP_SUMMARY, which verdicts of a run are not the "
+        "ledger's",
+    )
+    parser.add_argument(
+        "--write",
+        action="store_true",
+        help="with --propose: append the new entries; needs --reason",
+    )
+    parser.add_argument(
+        "--reason", metavar="TEXT", default="", help="why these claims do not reproduce, we think"
+    )
+
+
+def _report(store: Store, options: argparse.Namespace) -> int:
+    from ddiv.report.gather import write
+
+    if (run := _run(store, options.run_id)) is None:
+        return 2
+    print(write(store, run.id, options.out or Path("reports") / f"{run.profile}.html"))
+    return 0
+
+
+def _run(store: Store, run_id: str | None, asked: bool = True) -> Run | None:
+    """The run of this id, or where that is None the latest (`ddiv.run.run.latest`).
+
+    None where there is no such run, and a line on stderr says so.
+    """
+    from ddiv.run import run as runs
+
+    try:
+        run = runs.load(store, run_id) if run_id else runs.latest(store, asked)
+    except FileNotFoundError:
+        names = ", ".join(sorted(path.name for path in store.root.glob("runs/*"))) or "none"
+        _complain(f"there is no run {run_id!r} in {store.root}; there are: {names}")
+        return None
+    if run is None:
+        _complain(f"the store {store.root} holds no run yet. Make one: pytest claims -n 2")
+    return run
+
+
+def _complain(text: object) -> None:
+    print(f"ddiv: {text}", file=sys.stderr)
+
+
+def _ledger(store: Store, options: argparse.Namespace) -> int:
+    try:
+        known = ledger.entries(options.file)
+    except ledger.BadLedger as error:
+        _complain(error)
+        return 2
+    if options.propose:
+        return _propose(store, options, known)
+    if options.changes:
+        return _changes(store, options, known)
+    rows = [row for row in known.values() if options.grep in ledger.as_toml(row)]
+    for row in rows:
+        print(
+            f"{row.profile}  {row.study}  {_named(row.claim, row.variant)}: {row.verdict} since "
+            f"{row.since}"
+        )
+        print(textwrap.fill(row.reason, 100, initial_indent="    ", subsequent_indent="    "))
+    print(f"{len(rows)} of {len(known)} entries in {options.file}")
+    return 0
+
+
+def _named(claim: str, variant: str) -> str:
+    return f"{claim} ({variant})" if variant else claim
+
+
+def _propose(store: Store, options: argparse.Namespace, known: Known) -> int:
+    if options.write and not options.reason.strip():
+        _complain("--write needs --reason: an entry says why the claim does not reproduce")
+        return 2
+    if (run := _run(store, options.run_id)) is None:
+        return 2
+    answered = {
+        (run.profile, asked.claim.id, asked.study.name, asked.variant): finding.evidence.verdict
+        for asked, finding in _answered(store, run)
+        if finding and not asked.claim.control
+    }
+    new, changed = ledger.proposals(answered, known, options.reason, date.today())
+    for entry, verdict in changed:
+        print(
+            f"# {entry.claim} on {_named(entry.study, entry.variant)} was {entry.verdict} since "
+            f"{entry.since} and is {verdict} in run {run.id}: change or remove its entry."
+        )
+    text = "\n".join(map(ledger.as_toml, new))
+    print(text or f"# run {run.id} calls for no new entry")
+    if new and options.write:
+        with open(options.file, "a", encoding="utf-8") as file:
+            file.write("\n" + text)
+        print(f"# appended to {options.file}")
+    elif new:
+        print(
+            f"# {len(new)} new entries. Not written: say why under `reason`, and append them to "
+            f"{options.file}"
+        )
+    return 0
+
+
+def _changes(store: Store, options: argparse.Namespace, known: Known) -> int:
+    from ddiv.report.job_summary import job_summary
+
+    if (run := _run(store, options.run_id, asked=False)) is None:
+        return 2
+    print(job_summary(run, list(_answered(store, run)), known))
+    return 0
+
+
+def _answered(store: Store, run: Run) -> Iterator[tuple[Asked, Finding | None]]:
+    """Every question of a run with its finding.
+
+    The finding is None where the question is not applicable, or the run came to no verdict.
+    """
+    from ddiv.finding import Reader, answer
+    from ddiv.run import run as runs
+
+    reader = Reader(store)
+    for asked in runs.load_asked(store, run.id):
+        finding = None
+        if not asked.not_applicable:
+            with suppress(KeyError, StoreError):
+                finding = answer(asked, reader)
+        yield asked, finding
+
+
+def _trials(store: Store, options: argparse.Namespace) -> int:
+    shown = total = 0
+    for record in store.records():
+        total += 1
+        made, where = record.facts["provenance"], type(record.job.data).__name__
+        if isinstance(record.job, Trial):
+            where = f"{type(record.job.backbone).__name__} on {where}"
+        line = (
+            f"{record.key}  {where:<18}  {record.job.label:<34}  {made['seconds']:6.1f} s  "
+            f"{made['device']}"
+        )
+        if not options.grep or options.grep in line:
+            shown += 1
+            print(line)
+    print(f"{shown} of {total} records in {store.root}")
+    return 0
+
+
+def _fetch(options: argparse.Namespace) -> int:
+    from ddiv.data.download import FetchFailed
+    from ddiv.data.fetch import fetch, listing
+    from ddiv.data.root import FOLDER_VARIABLE
+
+    if options.data_root:
+        os.environ[FOLDER_VARIABLE] = options.data_root
+    try:
+        print(fetch(options.name) if options.name else "\n".join(listing()))
+    except FetchFailed as error:
+        _complain(error)
+        return 1
+    return 0
+
+
+def _doctor(store: Store, options: argparse.Namespace) -> int:
+    from ddiv.cli.doctor import examine
+
+    checks = list(examine(store))
+    for check in checks:
+        print(f"{check.mark:<4} {check.what}: {check.found}")
+    return 1 if any(check.mark == "NO" for check in checks) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,31 @@
+"""A dataset as arrays: what trials train on and are tested on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Inputs and their labels, to train on and to test on.
+
+    Inputs are images uint8 (n, 3, h, w), or texts in an array (n,) of str (dtype object); labels
+    are integers (n,), numbers into `classes`. `tests` maps a domain to its (inputs, labels); the
+    first domain is the training domain.
+    """
+
+    inputs: np.ndarray
+    labels: np.ndarray
+    tests: Mapping[str, tuple[np.ndarray, np.ndarray]]
+    classes: tuple[str, ...]
+
+
+class Shown(NamedTuple):
+    """Images uint8 (n, 3, h, w) or texts (n,), and labels (n,)."""
+
+    inputs: np.ndarray
+    labels: np.ndarray

@@ -1,0 +1,180 @@
+"""Findings in words: for a failing test, for the report."""
+
+from __future__ import annotations
+
+import shlex
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import get_args
+
+from ddiv.evidence import Evidence, Verdict
+from ddiv.finding.asked import Asked
+from ddiv.finding.finding import Finding
+from ddiv.finding.seeds import undecided
+
+
+def in_three_lines(finding: Finding, options: Sequence[str] = ()) -> str:
+    """The claim, the measurement, and the command that repeats it under the run's `options`."""
+    asked = finding.asked
+    where = asked.study.name + (f", {asked.variant}" if asked.variant else "")
+    beside = f"; fit-matched: {finding.matched.verdict}" if finding.matched else ""
+    return (
+        f"{asked.claim.id} is {finding.evidence.verdict} on {where}: {asked.claim.statement}\n"
+        f"measured: {measured(finding)}{beside}\n"
+        f"rerun just this: {rerun(asked, options)}"
+    )
+
+
+def measured(finding: Finding) -> str:
+    """The effect with its interval, unit, seeds and evidence in one line."""
+    evidence, question = finding.evidence, finding.asked.question
+    low, high = evidence.interval
+    claimed = "rises" if question.direction > 0 else "falls"
+    return (
+        f"median effect {evidence.effect:+.4g} [{low:+.4g}, {high:+.4g}] {question.unit}, "
+        f"claimed: {claimed}; {evidence.n} seeds, evidence {evidence.e_for:.3g} for and "
+        f"{evidence.e_against:.3g} against ({1 / finding.asked.alpha:g} decides)"
+    )
+
+
+def explained(finding: Finding, most: int | None = None) -> str:
+    """Why a finding is contradicted or inconclusive, in a sentence or two; "" for a supported one.
+
+    The reason is the ledger's where that expects the verdict, else it is read off the evidence.
+    most: the seeds after which the run asks for no more (None: not said).
+    """
+    asked, evidence = finding.asked, finding.evidence
+    if evidence.verdict == "supported":
+        return ""
+    if asked.expected and asked.expected.verdict == evidence.verdict:
+        return asked.expected.reason
+    decides, seeds = 1 / asked.alpha, _by_sign(evidence, asked.question.direction)
+    if evidence.verdict == "contradicted":
+        return (
+            f"{seeds}: the evidence against it passed {decides:g} at {evidence.decided_at} seeds."
+        )
+    if finding.withheld:
+        caveats = [caveat for caveat in finding.caveats if "decides nothing" in caveat]
+        why = caveats[0] if caveats else "The fits behind it cannot be relied on."
+        return f"{seeds}. {why}"
+    if asked.claim.control:
+        return f"{seeds}: a negative control, of which nothing else was to be expected."
+    weighed = (
+        f"{seeds}: evidence {evidence.e_for:.3g} for it and {evidence.e_against:.3g} against "
+        f"({decides:g} decides)."
+    )
+    return weighed + _more_seeds(finding, most)
+
+
+def _by_sign(evidence: Evidence, direction: int) -> str:
+    """How many seeds agree with the claim, go against it and show nothing."""
+    effects = [effect * direction for effect in evidence.effects]
+    agree, against = sum(effect > 0 for effect in effects), sum(effect < 0 for effect in effects)
+    none = evidence.n - agree - against
+    counts = [f"{agree} of {evidence.n} seeds {'agrees' if agree == 1 else 'agree'} with the claim"]
+    if against:
+        counts.append(f"{against} {'goes' if against == 1 else 'go'} against it")
+    if none:
+        counts.append(f"{none} {'shows' if none == 1 else 'show'} no effect")
+    return ", ".join(counts)
+
+
+def _more_seeds(finding: Finding, most: int | None) -> str:
+    """Whether more seeds could still decide, and why there are no more."""
+    if most is None:
+        return ""
+    if finding.evidence.n >= most:
+        return f" The limit of {most} seeds is reached."
+    if undecided(finding, most):
+        return f" More seeds, up to {most}, may decide it; this run did not get to them."
+    return (
+        f" No more seeds were spent: even if all up to {most} agreed from here on, neither verdict "
+        "would be reached."
+    )
+
+
+def properties(finding: Finding) -> dict[str, object]:
+    """A finding's properties in JUnit XML: name -> value, all under "ddiv"."""
+    evidence, asked = finding.evidence, finding.asked
+    verdict = f"control {evidence.verdict}" if asked.claim.control else evidence.verdict
+    return {
+        "ddiv verdict": verdict,
+        "ddiv claim": asked.claim.id,
+        "ddiv study": asked.study.name,
+        "ddiv variant": asked.variant,
+        "ddiv effect": evidence.effect,
+        "ddiv unit": asked.question.unit,
+        "ddiv seeds": evidence.n,
+        "ddiv evidence for": evidence.e_for,
+        "ddiv evidence against": evidence.e_against,
+        **({"ddiv fit-matched verdict": finding.matched.verdict} if finding.matched else {}),
+        **({"ddiv hardly trained": "yes"} if finding.hardly_trained else {}),
+        **({"ddiv expected verdict": asked.expected.verdict} if asked.expected else {}),
+    }
+
+
+def rerun(asked: Asked, options: Sequence[str] = ()) -> str:
+    """The command that asks this again from the project's root, under the run's `options`."""
+    return with_options(f'pytest "{asked.test}"', options)
+
+
+def with_options(command: str, options: Sequence[str]) -> str:
+    """A shell command with options after it."""
+    return " ".join([command, *map(shlex.quote, options)])
+
+
+@dataclass(frozen=True)
+class Tally:
+    """Counts of claims by verdict, of those that the ledger expects, and of controls that held."""
+
+    verdicts: Mapping[str, int]
+    expected: Mapping[str, int]
+    controls: int
+    held: int
+
+    @property
+    def claims(self) -> int:
+        return sum(self.verdicts.values()) + self.controls
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """By name, as JUnit XML has them.
+
+        A contradicted claim that is expected counts under its own name only.
+        """
+        unexpected = {name: count - self.expected[name] for name, count in self.verdicts.items()}
+        expected = {
+            f"expected-{name}": count
+            for name, count in self.expected.items()
+            if name != "supported"
+        }
+        controls = {"controls held": self.held, "controls supported": self.controls - self.held}
+        return unexpected | expected | controls
+
+    def __str__(self) -> str:
+        parts = [f"{count} {name}{self._expected(name)}" for name, count in self.verdicts.items()]
+        controls = f"; {self.held} of {self.controls} controls held" if self.controls else ""
+        return ", ".join(parts) + controls
+
+    def _expected(self, verdict: str) -> str:
+        expected = self.expected[verdict]
+        return f" ({expected} of them expected)" if expected else ""
+
+
+def tally(verdicts: Iterable[tuple[str, bool]]) -> Tally:
+    """Count (verdict, whether the ledger expects it), with controls under "control VERDICT"."""
+    counted = Counter(verdicts)
+
+    def total(verdict: str) -> int:
+        return counted[verdict, False] + counted[verdict, True]
+
+    controls = sum(
+        count for (verdict, _), count in counted.items() if verdict.startswith("control ")
+    )
+    return Tally(
+        {name: total(name) for name in get_args(Verdict)},
+        {name: counted[name, True] for name in get_args(Verdict)},
+        controls,
+        controls - total("control supported"),
+    )

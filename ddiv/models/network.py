@@ -1,0 +1,93 @@
+"""A network as training sees it: what it takes, its classification layer, its dropout sites."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from ddiv.common.errors import TrialFailed
+
+
+class ImageInput(NamedTuple):
+    """How a network takes images: mean and deviation of each channel, and the side of the images.
+
+    Mean and deviation are those of pixels in [0, 1]; by default normalised pixels fill [-2, 2].
+    `side` is the only side in pixels that the network takes, 0 if it takes any.
+    """
+
+    mean: Sequence[float] = (0.5, 0.5, 0.5)
+    deviation: Sequence[float] = (0.25, 0.25, 0.25)
+    side: int = 0
+
+
+# The photographs of ImageNet, on which torchvision's models are trained.
+IMAGENET = ImageInput((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+
+
+class Network(nn.Module):
+    """An encoder to features (n, d), and a linear layer from features to outputs (n, classes).
+
+    The encoder takes images (n, 3, h, w) or tokens (n, length). Images are uint8 and are normalised
+    here, batch by batch, so that a training set takes a quarter of the memory on the device. Raises
+    TrialFailed on images of another side than the encoder takes. `images` is `ImageInput()` by
+    default.
+    """
+
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(
+        self, encoder: nn.Module, width: int, classes: int, images: ImageInput | None = None
+    ) -> None:
+        super().__init__()
+        images = images or ImageInput()
+        self.encoder = encoder
+        self.head = nn.Linear(width, classes)
+        self.side = images.side
+        self.register_buffer("mean", torch.tensor(images.mean).view(3, 1, 1), persistent=False)
+        self.register_buffer(
+            "deviation", torch.tensor(images.deviation).view(3, 1, 1), persistent=False
+        )
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        outputs: Tensor = self.head(self.features(inputs))
+        return outputs
+
+    def features(self, inputs: Tensor) -> Tensor:
+        """The input (n, d) of the classification layer."""
+        if inputs.dtype == torch.uint8:
+            height, width = inputs.shape[2:]
+            if self.side and (height, width) != (self.side, self.side):
+                raise TrialFailed(
+                    f"the backbone takes images of {self.side} x {self.side} pixels, the data has "
+                    f"{width} x {height}: give the study data with side={self.side}"
+                )
+            inputs = normalise(inputs, self.mean, self.deviation)
+        features: Tensor = self.encoder(inputs)
+        return features
+
+
+@dataclass(frozen=True)
+class DropoutSites:
+    """Where v1 section 3.2 puts dropout: on the output of these modules, and before the head.
+
+    `attention`: the modules that hold the rate at which the attention of a BERT drops its weights.
+    """
+
+    encoder: tuple[nn.Module, ...]
+    head: nn.Module
+    attention: tuple[nn.Dropout, ...] = ()
+
+
+def normalise(
+    images: Tensor, mean: Tensor | float = 0.5, deviation: Tensor | float = 0.25
+) -> Tensor:
+    """uint8 (n, 3, h, w) to float32, by mean and deviation of pixels in [0, 1].
+
+    With the defaults the result fills [-2, 2].
+    """
+    return (images.float() / 255 - mean) / deviation

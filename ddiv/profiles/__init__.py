@@ -1,0 +1,1 @@
+"""Profiles: which studies a run covers, and how large they are."""

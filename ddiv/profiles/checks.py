@@ -1,0 +1,94 @@
+"""Checks of a study that somebody wrote, made before anything is trained."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
+from typing import Any, get_args
+
+import msgspec
+
+from ddiv.study import Backbone, Data, Recipe, Study
+
+LADDERS = ("dropout_rates", "single_placement_rates", "decays", "class_counts", "batches")
+
+
+def checked(study: Study) -> Study:
+    """The study with lists made tuples.
+
+    Raises ValueError on a field of another type, a dose that is not possible, a ladder of doses
+    that does not rise, and an unknown augmentation.
+    """
+    # Making an object checks no types, reading one does.
+    study = msgspec.convert(msgspec.to_builtins(study), Study)
+    for name, ladder in _ladders(study):
+        if any(low >= high for low, high in pairwise((0, *ladder))):
+            raise ValueError(f"`{name}` has to rise from above 0 (0 is the baseline), got {ladder}")
+    if len(study.shares) != len(study.settings):
+        raise ValueError(
+            "`shares` holds a ladder for each of the generator's `settings`, "
+            f"got {len(study.shares)} for {len(study.settings)}"
+        )
+    if unlisted := {*study.extreme_augmentations} - {*study.augmentations}:
+        raise ValueError(
+            "`extreme_augmentations` are some of the `augmentations`, "
+            f"got {', '.join(sorted(unlisted))}"
+        )
+    if augmentations := (*study.augmentations, *study.further_augmentations):
+        from ddiv.treatment.augment import (
+            require_augmentation,  # imports torch, which other studies need not
+        )
+
+        for name in augmentations:
+            require_augmentation(name, texts="pixel" not in study.spaces)
+    _ = study.arms  # makes every treatment, and a treatment refuses a dose that is not possible
+    return study
+
+
+def _ladders(study: Study) -> Iterator[tuple[str, Sequence[float]]]:
+    yield from ((name, getattr(study, name)) for name in LADDERS)
+    yield from (("shares", ladder) for ladder in study.shares)
+
+
+def types_hint(error: str) -> str:
+    """The types of data or of backbones that there are, to add to an error about a table.
+
+    Empty where the error is about something else.
+    """
+    for part, union in (("data", Data), ("backbone", Backbone)):
+        if ("type" in error or "`source`" in error) and f".{part}" in error:
+            tags = [spec.__struct_config__.tag for spec in get_args(union)]
+            known = ", ".join(tag for tag in tags if not tag.startswith("own-"))
+            return f"; types of {part}: {known} (a function of your own takes a Python file)"
+    return ""
+
+
+def require_known(table: object, struct: object) -> None:
+    """Raise ValueError where a table, as TOML has it, has a field that its struct does not have.
+
+    `struct` was made from the table. Tables within the table are checked too.
+    """
+    if isinstance(table, Mapping) and isinstance(struct, msgspec.Struct):
+        fields = struct.__struct_fields__
+        for name, value in table.items():
+            if name not in fields and name != struct.__struct_config__.tag_field:
+                hint = closest(name, fields)
+                raise ValueError(f"{type(struct).__name__} has no field {name!r}{hint}")
+            require_known(value, getattr(struct, name, None))
+    elif (
+        isinstance(table, Sequence) and isinstance(struct, Sequence) and not isinstance(table, str)
+    ):
+        for row, part in zip(table, struct):
+            require_known(row, part)
+
+
+def closest(name: str, there: Sequence[str] = ()) -> str:
+    """A hint at the field that was meant: of those given, or of a study and all its parts."""
+    parts: tuple[Any, ...] = (Study, Recipe, *get_args(Data), *get_args(Backbone))
+    fields = there or list(
+        dict.fromkeys(field for part in parts for field in part.__struct_fields__)
+    )
+    if similar := difflib.get_close_matches(name, fields, n=1):
+        return f"; did you mean {similar[0]!r}?"
+    return f"; there are: {', '.join(there)}" if there else ""

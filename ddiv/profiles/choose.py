@@ -1,0 +1,27 @@
+"""Profiles: which studies a run covers, and how large they are."""
+
+from __future__ import annotations
+
+from ddiv.profiles.embedded import embedded, smoke
+from ddiv.profiles.profile import Profile, UnknownProfile
+from ddiv.profiles.study_file import _pinned
+
+
+def paper() -> Profile:
+    """The paper's own studies (`ddiv.profiles.paper`), for a GPU machine with the data and the
+    weights.
+    """
+    from ddiv.profiles import paper
+
+    title, studies = "The paper's studies at their own size", map(_pinned, paper.studies())
+    return Profile("paper", title, tuple(studies), seeds=3, max_seeds=7)
+
+
+PROFILES = {"embedded": embedded, "smoke": smoke, "paper": paper}
+
+
+def profile(name: str) -> Profile:
+    """The profile of this name. Raises UnknownProfile."""
+    if name not in PROFILES:
+        raise UnknownProfile(f"there is no profile {name!r}; choose one of: {', '.join(PROFILES)}")
+    return PROFILES[name]()

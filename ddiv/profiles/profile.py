@@ -1,0 +1,24 @@
+"""A profile: its studies and its seeds."""
+
+from __future__ import annotations
+
+import msgspec
+
+from ddiv.study import Study
+
+
+class Profile(msgspec.Struct, frozen=True):
+    """The studies of a run.
+
+    Every claim starts with `seeds` seeds. Undecided claims get more, up to `max_seeds`.
+    """
+
+    name: str
+    title: str
+    studies: tuple[Study, ...]
+    seeds: int
+    max_seeds: int
+
+
+class UnknownProfile(ValueError):
+    """There is no profile of this name; the message lists the names."""

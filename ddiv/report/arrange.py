@@ -1,0 +1,261 @@
+"""The page arranged for the template.
+
+Verdicts are counted, claims grouped, and anchors and plots numbered.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from ddiv.evidence import judge
+from ddiv.report import fit, headline
+from ddiv.report.figures.scores import score_table
+from ddiv.report.figures.strip import digits, strip, values
+from ddiv.report.schema import (
+    Arranged,
+    ArrangedClaim,
+    ArrangedFamily,
+    ArrangedFinding,
+    ArrangedPicture,
+    Cell,
+    Claim,
+    Controls,
+    Counts,
+    Finding,
+    Link,
+    OverStudies,
+    Page,
+    Plot,
+    Spent,
+    Tally,
+)
+from ddiv.report.text import VERDICTS, count, is_number, key
+
+MANY_FINDINGS = 300  # beyond this the claims start closed
+
+
+def arrange(page: Page) -> Arranged:
+    """What the template shows of a `clean` page."""
+    plots: list[Plot] = []
+    claims = _claims(page, plots)
+    findings = tuple(finding for claim in claims for finding in claim.findings)
+    tested = [finding for finding in findings if not finding.guards]
+    titles = study_titles(page)
+    columns = _columns(titles, findings)
+    over = defaultdict(list)
+    for row in page.over_studies if len(columns) > 1 else ():
+        over[row.claim].append(row)
+    claims = [_in_matrix(claim, columns, over[claim.id]) for claim in claims]
+    families = _families(page, claims)
+    controls = [family.controls for family in families if family.controls]
+    alpha = page.alpha if is_number(page.alpha) and 1e-9 < page.alpha < 1 else None
+    return Arranged(
+        titles={study: titles.get(study, study) for study in columns},
+        families=families,
+        findings=findings,
+        tally=tally(findings),
+        tested=tally(tested),
+        held=Controls(sum(row.held for row in controls), sum(row.of for row in controls)),
+        over_studies=any(claim.over for claim in claims),
+        summary=headline.summary(page, [c for c in claims if not c.guards], tested, columns),
+        alarms=headline.alarms(findings, families),
+        open_claims=len(findings) <= MANY_FINDINGS,
+        tables=tuple(score_table(one.scores) for one in page.materials if one.scores),
+        pictures=tuple(_pictures(page, claims)),
+        decides=1 / alpha if alpha else None,
+        agreeing=_agreeing(alpha) if alpha else None,
+        fit=fit.section(page.fit, findings, titles, plots),
+        saved=page.spent.fixed - page.spent.trials if page.spent else None,
+        most_findings=_most_findings(page.spent),
+        plots=tuple(plots),
+    )
+
+
+def study_titles(page: Page) -> dict[str, str]:
+    """The title of each study of the page, by its id."""
+    return {study.id: study.title or study.id for study in page.studies if study.id}
+
+
+def tally(findings: Sequence[ArrangedFinding]) -> Tally:
+    """Findings counted by verdict, at equal epochs and fit-matched, and by mark."""
+    return Tally(
+        equal=_counts(f.verdict for f in findings),
+        matched=_counts(f.matched_verdict for f in findings if f.matched_verdict),
+        known=Counter(f.verdict for f in findings if f.known),
+        surprise=sum(f.surprise for f in findings),
+        differs=sum(f.differs for f in findings),
+        divided=sum(f.divided for f in findings),
+        starred=sum(f.starred for f in findings),
+        failing=sum(f.failing for f in findings),
+    )
+
+
+def _counts(words: Iterable[str]) -> Counts:
+    counts = Counter(words)
+    known = [(word, counts.pop(word)) for word in VERDICTS if counts[word]]
+    return (*known, *((word, n) for word, n in counts.items() if n))
+
+
+# --- claims and findings ------------------------------------------------------------------------
+
+
+def _claims(page: Page, plots: list[Plot]) -> list[ArrangedClaim]:
+    """The claims in their order; their plots are appended to `plots`."""
+    taken: set[str] = set()
+    starred = set(page.listed.tests if page.listed else ())
+    return [_claim(claim, plots, taken, starred) for claim in page.claims]
+
+
+def _claim(claim: Claim, plots: list[Plot], taken: set[str], starred: set[str]) -> ArrangedClaim:
+    anchor = _anchor("c", claim.id, taken)
+    scales = _scales(claim)
+    findings = []
+    for finding in claim.findings:
+        unit = finding.evidence.unit if finding.evidence else ""
+        place = f"{anchor[2:]} {finding.study} {finding.variant}"
+        most = scales.get((finding.study, unit), 0.0)
+        plot_id = len(plots) if finding.plot else None
+        findings.append(
+            _finding(finding, claim, starred, most, _anchor("f", place, taken), plot_id)
+        )
+        if finding.plot:
+            plots.append(finding.plot)
+    fields = msgspec.structs.asdict(claim) | {"findings": tuple(findings)}
+    return ArrangedClaim(**fields, anchor=anchor, tally=tally(findings))
+
+
+def _finding(
+    finding: Finding, claim: Claim, starred: set[str], most: float, anchor: str, plot_id: int | None
+) -> ArrangedFinding:
+    """The finding with its marks: what it is besides its verdict.
+
+    A control is to come out anything but supported. `most` is the end of its strip's scale.
+    """
+    verdict, evidence, matched = finding.verdict, finding.evidence, finding.matched
+    expected = finding.expected.verdict if finding.expected else None
+    decided = verdict in ("supported", "contradicted", "inconclusive")
+    to_report = verdict == "contradicted" or bool(expected)
+    definitions = [word for _, word in finding.definitions]
+    evalue = None
+    if evidence:
+        evalue = evidence.e_against if verdict == "contradicted" else evidence.e_for
+    fields = msgspec.structs.asdict(finding)
+    fields["statement"] = finding.statement or claim.statement
+    return ArrangedFinding(
+        **fields,
+        anchor=anchor,
+        key=key(verdict),
+        of=claim.id,
+        guards=claim.guards,
+        evalue=evalue,
+        digits=digits(most),
+        strip=strip(evidence, matched, most),
+        plot_id=plot_id,
+        holds=definitions.count("supported"),
+        matched_verdict=matched.verdict if matched else None,
+        known=bool(expected) and verdict == expected,
+        surprise=not claim.guards and decided and verdict != expected and to_report,
+        differs=matched is not None and matched.verdict != verdict,
+        divided=len(set(definitions)) > 1,
+        starred=finding.test in starred,
+        failing=bool(claim.guards) and verdict == "supported",
+    )
+
+
+def _scales(claim: Claim) -> dict[tuple[str, str], float]:
+    """The largest value of a claim's strips by study and unit.
+
+    All strips of a claim in one study and unit share a scale; studies can differ by orders of
+    magnitude.
+    """
+    scales: dict[tuple[str, str], float] = defaultdict(float)
+    for finding in claim.findings:
+        for evidence in filter(None, (finding.evidence, finding.matched)):
+            scale = finding.study, evidence.unit
+            scales[scale] = max([scales[scale], *map(abs, values(evidence))])
+    return scales
+
+
+def _columns(titles: dict[str, str], findings: Sequence[Finding]) -> list[str]:
+    """The studies that have findings: those that the page describes first."""
+    asked = dict.fromkeys(finding.study for finding in findings)
+    return [study for study in dict.fromkeys([*titles, *asked]) if study in asked]
+
+
+def _in_matrix(
+    claim: ArrangedClaim, columns: Sequence[str], over: Sequence[OverStudies]
+) -> ArrangedClaim:
+    """The claim with its row of the table of claims and studies."""
+    groups = [[f for f in claim.findings if f.study == study] for study in columns]
+    return msgspec.structs.replace(
+        claim,
+        cells=tuple(map(_cell, groups)),
+        over=tuple(over),
+        over_tally=_counts(row.verdict for row in over),
+    )
+
+
+def _cell(findings: Sequence[ArrangedFinding]) -> Cell | None:
+    if not findings:
+        return None
+    counted = tally(findings)
+    words = [word for word, _ in counted.equal]
+    verdict = words[0] if len(words) == 1 else None
+    return Cell(tally=counted, verdict=verdict, n=len(findings), study=findings[0].study)
+
+
+def _families(page: Page, claims: Sequence[ArrangedClaim]) -> tuple[ArrangedFamily, ...]:
+    """The families that have claims: those that the page names first."""
+    titles = {family.id: family.title or family.id for family in page.families}
+    members: dict[str, list[ArrangedClaim]] = {name: [] for name in titles}
+    for claim in claims:
+        members.setdefault(claim.family or "other claims", []).append(claim)
+    controls = {name: row for name, row in page.controls.items() if row.of}
+    return tuple(
+        ArrangedFamily(titles.get(name, name), tuple(group), controls.get(name))
+        for name, group in members.items()
+        if group
+    )
+
+
+def _pictures(page: Page, claims: Sequence[ArrangedClaim]) -> Iterable[ArrangedPicture]:
+    """The pictures with links to their claims, and the verdicts of those that the run asked."""
+    asked = {claim.id: claim for claim in claims if claim.id}
+    for picture in page.pictures:
+        links = tuple(
+            Link(name, asked[name].anchor, asked[name].tally.equal) if name in asked else Link(name)
+            for name in picture.claims
+        )
+        yield ArrangedPicture(**msgspec.structs.asdict(picture), links=links)
+
+
+# --- small helpers ------------------------------------------------------------------------------
+
+
+def _most_findings(spent: Spent | None) -> int:
+    """The length of the longest bar of seeds."""
+    return max((n for _, n in spent.by_seeds), default=1) if spent else 1
+
+
+def _agreeing(alpha: float) -> tuple[str, float]:
+    """The seeds at which a verdict falls if all agree, in words, and the evidence then."""
+    seeds = 1
+    while (evidence := judge([1.0] * seeds, alpha=alpha)).verdict != "supported":
+        seeds += 1
+    return count(seeds, "seed"), evidence.e_for
+
+
+def _anchor(kind: str, text: str, taken: set[str]) -> str:
+    """An id for a place of the page that no other place has; it joins `taken`."""
+    words = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
+    base = anchor = f"{kind}-{words or 'x'}"
+    again = 1
+    while anchor in taken:
+        again += 1
+        anchor = f"{base}-{again}"
+    taken.add(anchor)
+    return anchor

@@ -1,0 +1,348 @@
+"""From a run in the store to the page's data: every question is answered again from the stored
+records.
+"""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from ddiv import evidence as judged
+from ddiv.claim import NotApplicable
+from ddiv.common.digests import is_digest
+from ddiv.common.files import write_atomically
+from ddiv.common.machine import PACKAGES, _version, processor_name, usable_cores
+from ddiv.finding import Asked, Reader, answer, require_domains
+from ddiv.finding import Finding as Answer
+from ddiv.finding.wording import explained, rerun, with_options
+from ddiv.outcome import Spectral
+from ddiv.report import summary
+from ddiv.report.document import short
+from ddiv.report.figures import accuracy, sheets
+from ddiv.report.figures.changes import changes
+from ddiv.report.figures.densities import densities
+from ddiv.report.figures.diversity import diversity, vendi
+from ddiv.report.figures.pictures import pictures
+from ddiv.report.figures.plots import plot
+from ddiv.report.render import render
+from ddiv.report.schema import (
+    Accuracy,
+    Claim,
+    Domain,
+    Evidence,
+    Expected,
+    Fact,
+    Family,
+    Finding,
+    Material,
+    Page,
+    RunFacts,
+    StudyCard,
+)
+from ddiv.run import run as runs
+from ddiv.run.crew import journal
+from ddiv.spectra import random_matrix as rmt
+from ddiv.study import Clip, OpenClip, Study
+from ddiv.treatment import BASELINE, Augmentation, Treatment
+from ddiv.trial import Job, Trial, trial
+from ddiv.trial.store import Record, Store, StoreError
+
+# The paper's order; families that are not named here follow.
+FAMILIES = (
+    "dropout",
+    "weight decay",
+    "augmentation",
+    "data diversity",
+    "generalisation",
+    "controls",
+)
+
+
+def write(store: Store, run_id: str, path: Path) -> Path:
+    """Write the page of a run. Raises OSError, FileNotFoundError for an unknown run."""
+    write_atomically(path, render(page(store, runs.load(store, run_id))).encode())
+    return path
+
+
+def page(store: Store, run: runs.Run) -> Page:
+    """The data of a run's page."""
+    reader, asked = Reader(store), sorted(runs.load_asked(store, run.id), key=_family_order)
+    answers = {one.test: _answer(one, reader) for one in asked}
+    answered = [one for one in answers.values() if isinstance(one, Answer)]
+    jobs = dict.fromkeys(job for one in asked for job in _jobs(one))
+    records = [reader.record(job) for job in jobs if reader.has(job)]
+    devices = ", ".join(sorted({one.facts["provenance"]["device_name"] for one in records}))
+    studies = {one.study.name: one.study for one in asked}
+    at_hand = [(study, _seeds(study, asked, reader)) for study in studies.values()]
+    materials = [_material(study, seeds, asked, reader) for study, seeds in at_hand if seeds]
+    return Page(
+        title="ddiv: which claims hold",
+        subtitle="Ba, Mancenido and Pan, Data Diversity as Implicit Regularization "
+        "(arXiv 2410.14602)",
+        generated=time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        profile=run.profile,
+        command=run.command,
+        alpha=run.alpha,
+        seeds=run.seeds,
+        run=_run(store, run, records, devices),
+        spent=summary.spent(run, answered),
+        listed=summary.listed(answered, run.alpha),
+        over_studies=summary.over_studies(answered, run.alpha),
+        controls=summary.controls(answered),
+        fit=summary.fit(answered),
+        studies=tuple(_study(study, seeds, reader) for study, seeds in at_hand),
+        families=tuple(
+            Family(name, name.capitalize())
+            for name in dict.fromkeys(one.claim.family for one in asked)
+        ),
+        claims=tuple(_claims(asked, answers, reader, run)),
+        materials=tuple(materials),
+        pictures=pictures(materials),
+        contact_sheets=tuple(filter(None, map(sheets.of_study, studies.values()))),
+        generators=tuple(
+            sheet
+            for study, seeds in at_hand
+            if (sheet := sheets.of_generator(study, seeds, reader))
+        ),
+        settings=tuple(_settings(run, studies.values())),
+        versions=tuple((name, version) for name in PACKAGES if (version := _version(name))),
+        hardware=(
+            ("processor", processor_name()),
+            ("cores", usable_cores()),
+            ("system", platform.platform()),
+            ("records made on", devices or None),
+        ),
+        warnings=tuple(reader.damaged.values()),
+    )
+
+
+def _family_order(asked: Asked) -> int:
+    family = asked.claim.family
+    return FAMILIES.index(family) if family in FAMILIES else len(FAMILIES)
+
+
+def _run(store: Store, run: runs.Run, records: Sequence[Record], devices: str) -> RunFacts:
+    trained = {done.key for done in journal(runs.folder(store, run.id))}
+    seconds = [record.facts["provenance"]["seconds"] for record in records]
+    return RunFacts(
+        seconds=run.seconds,
+        trials_trained=len(trained),
+        trials_reused=sum(record.key not in trained for record in records),
+        seconds_per_trial=float(np.mean(seconds)) if seconds else None,
+        workers=run.workers,
+        device=devices,
+    )
+
+
+# --- claims and findings ------------------------------------------------------------------------
+
+
+def _jobs(asked: Asked) -> list[Job]:
+    try:
+        return asked.jobs()
+    except NotApplicable:
+        return []
+
+
+def _answer(asked: Asked, reader: Reader) -> Answer | tuple[str, str]:
+    """The finding; or, where there is none, a verdict's word and a note of the reason."""
+    if asked.not_applicable:
+        return "not applicable", asked.not_applicable
+    try:
+        return answer(asked, reader)
+    except KeyError:
+        return "not run", asked.error or "a trial that it needs is not in the store"
+    except StoreError as error:
+        return "not run", str(error)
+
+
+def _claims(
+    asked: Iterable[Asked],
+    answers: Mapping[str, Answer | tuple[str, str]],
+    reader: Reader,
+    run: runs.Run,
+) -> Iterator[Claim]:
+    """The claims in the order in which they are asked, each with all of its findings."""
+    groups: dict[str, list[Asked]] = defaultdict(list)
+    for one in asked:
+        groups[one.claim.id].append(one)
+    for name, group in groups.items():
+        claim = group[0].claim
+        yield Claim(
+            id=name,
+            family=claim.family,
+            statement=claim.statement,
+            source=claim.source,
+            guards=claim.guards,
+            direction=_direction(group),
+            command=with_options(f"pytest claims -k {name}", run.options),
+            findings=tuple(_finding(one, answers[one.test], reader, run) for one in group),
+        )
+
+
+def _finding(
+    asked: Asked, answered: Answer | tuple[str, str], reader: Reader, run: runs.Run
+) -> Finding:
+    finding = Finding(
+        test=asked.test,
+        study=asked.study.name,
+        variant=asked.variant,
+        statement=asked.claim.statement,
+        direction=_direction([asked]),
+        expected=_expected(asked),
+        command=rerun(asked, run.options),
+    )
+    if not isinstance(answered, Answer):
+        verdict, note = answered
+        return msgspec.structs.replace(finding, verdict=verdict, note=note)
+    matched = None
+    if answered.matched:
+        matched = _evidence(answered.matched, asked, answered.matched_seeds)
+    return msgspec.structs.replace(
+        finding,
+        verdict=answered.evidence.verdict,
+        caveats=answered.caveats,
+        definitions=answered.definitions,
+        evidence=_evidence(answered.evidence, asked, asked.seeds),
+        matched=matched,
+        matched_note=answered.matched_note,
+        trials=answered.jobs,
+        plot=plot(answered, reader),
+        explained=explained(answered, run.max_seeds),
+        derived=answered.derived,
+    )
+
+
+def _direction(asked: Iterable[Asked]) -> str | None:
+    """What is claimed of the effect; None where questions of one claim say different things."""
+    words = {"rises" if one.question.direction > 0 else "falls" for one in asked}
+    return words.pop() if len(words) == 1 else None
+
+
+def _expected(asked: Asked) -> Expected | None:
+    entry = asked.expected
+    return Expected(entry.verdict, entry.since.isoformat(), entry.reason) if entry else None
+
+
+def _evidence(evidence: judged.Evidence, asked: Asked, seeds: tuple[int, ...]) -> Evidence:
+    return Evidence(
+        **msgspec.structs.asdict(evidence)
+        | {"seeds": seeds, "unit": asked.question.unit, "method": asked.question.method}
+    )
+
+
+# --- studies and their pictures -----------------------------------------------------------------
+
+
+def _seeds(study: Study, asked: Iterable[Asked], reader: Reader) -> list[int]:
+    """The seeds that a study was asked at and the store has the baseline of, whole."""
+    seeds = {seed for one in asked if one.study == study for seed in one.seeds}
+    return [seed for seed in sorted(seeds) if _whole(study, trial(study, BASELINE, seed), reader)]
+
+
+def _whole(study: Study, job: Trial, reader: Reader) -> bool:
+    """Whether the store has a trial whole, and of the domains that the study says."""
+    with suppress(StoreError):
+        if reader.has(job):
+            require_domains(study, reader.record(job).facts["domains"])
+            return True
+    return False
+
+
+def _study(study: Study, seeds: list[int], reader: Reader) -> StudyCard:
+    fields = [
+        *msgspec.structs.asdict(study.data).items(),
+        ("model", type(study.backbone).__name__),
+        *msgspec.structs.asdict(study.backbone).items(),
+        *msgspec.structs.asdict(study.recipe).items(),
+    ]
+    places = ["train", *study.domains] if seeds else []
+    states = [reader.trained(trial(study, BASELINE, seed)).after for seed in seeds]
+    names = {"train": "training set", study.domains[0]: f"{study.domains[0]} (in domain)"}
+    return StudyCard(
+        id=study.name,
+        title=study.title,
+        facts=tuple(
+            (name, _text(value))
+            for name, value in fields
+            if name != "checkpoints" and value not in (None, False, ())
+        ),
+        domains=tuple(
+            Domain(domain, "out of domain" if domain in study.ood_domains else "in domain")
+            for domain in study.domains
+        ),
+        baseline=tuple(
+            Accuracy(
+                names.get(place, place),
+                *accuracy.spread(state.scores[f"accuracy/{place}"] for state in states),
+            )
+            for place in places
+        ),
+    )
+
+
+def _material(study: Study, seeds: list[int], asked: list[Asked], reader: Reader) -> Material:
+    """What the pictures show of a study."""
+
+    def embedding(arm: Treatment) -> float | None:
+        scores = vendi(study, arm, seeds, reader) if arm.part(Augmentation) else {}
+        mean: float | None = short(float(np.mean(scores["embedding"]))) if scores else None
+        return mean
+
+    costly = _costly(one for one in asked if one.study == study)
+    return Material(
+        study=study.name,
+        tower=_tower(study),
+        changes=changes(study, seeds, reader, diversity=embedding, costly=costly),
+        diversity=diversity(study, seeds, reader),
+        densities=densities(study, seeds, reader),
+        scores=accuracy.table(study, seeds, reader),
+    )
+
+
+def _tower(study: Study) -> str:
+    """The kind of a study's network."""
+    if isinstance(study.backbone, Clip | OpenClip):
+        return f"clip {study.backbone.tower}"
+    return str(msgspec.to_builtins(study.backbone)["type"])
+
+
+def _costly(asked: Iterable[Asked]) -> dict[str, set[Treatment]]:
+    """Metrics of random matrix theory that a question reads, with its arms: these the run has
+    computed already.
+    """
+    arms: dict[str, set[Treatment]] = defaultdict(set)
+    for one in asked:
+        for outcome in one.question.outcomes():
+            if isinstance(outcome, Spectral) and outcome.metric in rmt.GROUP_OF:
+                arms[outcome.metric].update(one.question.arms())
+    return arms
+
+
+# --- settings -----------------------------------------------------------------------------------
+
+
+def _settings(run: runs.Run, studies: Iterable[Study]) -> Iterator[Fact]:
+    yield "seeds to start with", len(run.seeds)
+    yield "seeds at most", run.max_seeds
+    yield "time after which no seeds are added", f"{run.budget:g} s" if run.budget else "none"
+    yield "level of each test", run.alpha
+    yield "workers", run.workers
+    for study in studies:
+        yield f"{study.name}: dropout rates", _text(study.dropout_rates)
+        yield f"{study.name}: weight decays", _text(study.decays)
+        yield f"{study.name}: early stop at", f"{study.early_stop:.0%} of the epochs"
+        yield f"{study.name}: diversity scored on", f"{study.view_size} examples"
+
+
+def _text(value: object) -> str:
+    if isinstance(value, tuple):
+        return ", ".join(f"{part:g}" if isinstance(part, float) else str(part) for part in value)
+    return f"{value[:12]}..." if isinstance(value, str) and is_digest(value) else str(value)

@@ -1,0 +1,1 @@
+"""Runs: what one pytest session plans, shares among its workers, forecasts and leaves."""

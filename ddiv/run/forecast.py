@@ -1,0 +1,338 @@
+"""What a run will take, without training (`pytest claims --plan`).
+
+The answer is in jobs by kind, time, disk and memory. The cost of a job is taken from stored records
+of jobs like it that were made on the same processor or GPU. Where the store has no such record, a
+short calibration measures the cost (`ddiv.run.timing`). A run starts every claim with a few seeds
+and gives more to claims that are undecided. So there are two answers: what the run takes if no
+claim gets more seeds, and what it takes if every claim gets as many as it may.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import chain, groupby
+from statistics import mean
+from typing import Any, TypedDict
+
+import msgspec
+
+from ddiv import trial as trials
+from ddiv.common.errors import TrialFailed
+from ddiv.common.machine import available_memory, device_name
+from ddiv.common.units import duration, size
+from ddiv.data.load import load
+from ddiv.data.root import BadData
+from ddiv.finding import CONTROL_SEEDS, Asked, require_domains
+from ddiv.run.cost import Cost
+from ddiv.run.crew import kind
+from ddiv.run.run import Run
+from ddiv.study import Own
+from ddiv.treatment import (
+    BASELINE,
+    Augmentation,
+    BatchSize,
+    Classes,
+    EarlyStop,
+    NoOp,
+    Part,
+    Treatment,
+)
+from ddiv.trial import GeneratorFit, Job, Samples, Trial, View
+from ddiv.trial.store import Store
+
+KINDS = {Trial: "trials", View: "views", GeneratorFit: "generators", Samples: "samples"}
+
+COLUMNS = ("study", "seeds", "claims", *KINDS.values(), "time", "disk")
+
+
+def alike(job: Job) -> Job:
+    """The job that stands for all jobs of the same cost.
+
+    The cost depends neither on the seed, nor on a dose, nor on who made the images.
+    """
+    match job:
+        case Trial():
+            treatment = _costly(job.treatment, Augmentation, BatchSize, EarlyStop)
+            return msgspec.structs.replace(job, treatment=treatment, seed=0)
+        case View():
+            treatment = _costly(job.treatment, Augmentation, Classes)
+            return msgspec.structs.replace(job, treatment=treatment, seed=0)
+        case GeneratorFit():
+            return msgspec.structs.replace(job, setting=None, round=1, seed=0)
+        case Samples():
+            return msgspec.structs.replace(job, round=1, seed=0)
+
+
+def _costly(treatment: Treatment, *kinds: type[Part]) -> Treatment:
+    """A treatment with only the parts of these kinds; the no-op stands for all others.
+
+    The baseline stays the baseline: it alone has a trajectory, and so costs more.
+    """
+    if treatment.is_baseline:
+        return BASELINE
+    kept = (treatment.part(kind) for kind in kinds)
+    return Treatment.of(*(part for part in kept if part is not None)) + NoOp()
+
+
+class _Made(msgspec.Struct):
+    """The fields of a stored record that a forecast reads."""
+
+    job: Job
+    provenance: dict[str, Any]
+
+
+def recorded(store: Store, wanted: Iterable[Job], device: str) -> dict[Job, Cost]:
+    """The cost of these jobs by stored records of jobs like them (`alike`), where there are any.
+
+    Seconds are the mean over records that were made on the device of this name, bytes the mean over
+    all records.
+    """
+    wanted = set(wanted)
+    seconds: dict[Job, list[float]] = defaultdict(list)
+    sizes: dict[Job, list[int]] = defaultdict(list)
+    for key in store.keys() if wanted else ():
+        try:
+            made = msgspec.json.decode((store.path(key) / "record.json").read_bytes(), type=_Made)
+        except (OSError, msgspec.MsgspecError):
+            continue  # of another version, or damaged: the run will say so where it matters
+        job = alike(made.job)
+        if job in wanted:
+            sizes[job].append(sum(path.stat().st_size for path in store.path(key).iterdir()))
+            if made.provenance["device_name"] == device:
+                seconds[job].append(made.provenance["seconds"])
+    return {
+        job: Cost(mean(seconds[job]) if seconds[job] else None, mean(bytes_each))
+        for job, bytes_each in sizes.items()
+    }
+
+
+@dataclass(frozen=True)
+class Row:
+    """What a study or a whole run needs: `jobs` by kind as (stored, needed), and their cost.
+
+    `seconds` and `bytes` are the work and the disk space of the missing jobs together. Jobs in
+    flight at once share the work. `unknown` counts the missing jobs whose time is not known.
+    """
+
+    claims: int
+    jobs: Mapping[str, tuple[int, int]]
+    seconds: float
+    bytes: float
+    unknown: int
+
+    @classmethod
+    def of(cls, claims: int, jobs: Iterable[Job], store: Store, costs: Mapping[Job, Cost]) -> Row:
+        jobs = trials.with_requirements(jobs)
+        missing = [job for job in jobs if job not in store]
+        needed = Counter(KINDS[type(job)] for job in jobs)
+        lacking = Counter(KINDS[type(job)] for job in missing)
+        to_pay = [costs.get(alike(job), Cost(None, 0.0)) for job in missing]
+        return cls(
+            claims,
+            {kind: (needed[kind] - lacking[kind], needed[kind]) for kind in KINDS.values()},
+            sum(cost.seconds or 0.0 for cost in to_pay),
+            sum(cost.bytes for cost in to_pay),
+            sum(cost.seconds is None for cost in to_pay),
+        )
+
+
+def at_most(asked: Asked, most: int) -> Asked:
+    """The question with all the seeds that it may get (`ddiv.finding.seeds.undecided`)."""
+    first = asked.seeds[0]
+    count = max(most, CONTROL_SEEDS) if asked.claim.control else most
+    seeds = tuple(range(first, first + max(count, len(asked.seeds))))
+    return msgspec.structs.replace(asked, seeds=seeds)
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """The numbers that `lines` puts in words.
+
+    `rows`: (study, seeds, row), the whole run under the study "". `absent`: the number of claims by
+    (study, why it is left out). `in_flight`: how many jobs are measured at once.
+
+    `known` and `calibrated`: for how many kinds of missing jobs the store and the calibration tell
+    the cost. `unknown`: where neither does, why, and the number of such jobs at the most seeds.
+    `memory` and `card`: peak bytes of main memory and of the GPU's memory in the process that
+    calibrated (None: nothing was calibrated).
+    """
+
+    rows: tuple[tuple[str, str, Row], ...]
+    absent: Mapping[tuple[str, str], int]
+    in_flight: int
+    device_name: str = ""
+    known: int = 0
+    calibrated: int = 0
+    calibration_seconds: float = 0.0
+    unknown: Mapping[str, int] = field(default_factory=dict)
+    memory: int | None = None
+    card: int | None = None
+
+
+class _Sources(TypedDict, total=False):
+    """The fields of a `Forecast` that say how the costs are known."""
+
+    device_name: str
+    known: int
+    calibrated: int
+    calibration_seconds: float
+    unknown: Mapping[str, int]
+    memory: int | None
+    card: int | None
+
+
+def forecast(
+    asked: Sequence[Asked],
+    absent: Mapping[tuple[str, str], int],
+    run: Run,
+    store: Store,
+    say: Callable[[str], None] = lambda line: None,
+) -> Forecast:
+    """The forecast of a run; `say` is told what is being calibrated.
+
+    Raises ValueError where there is no such device, BadData or StoreError where a study's own data
+    is not what it should be.
+    """
+    questions = [question for question in asked if not question.not_applicable]
+    for study in {question.study.name: question.study for question in questions}.values():
+        if isinstance(study.data, Own):
+            require_domains(study, load(study.data).tests)
+    fewest, most = f"{len(run.seeds)}", f"up to {run.max_seeds}"
+    needs = {
+        fewest: _by_study(questions),
+        most: _by_study(at_most(question, run.max_seeds) for question in questions),
+    }
+    needed = trials.with_requirements(chain.from_iterable(needs[most].values()))
+    missing = Counter(alike(job) for job in needed if job not in store)
+    costs, sources = _costs(missing, run, store, say)
+    claims = Counter(question.study.name for question in questions)
+    rows = [
+        (study, seeds, Row.of(claims[study], by_study[study], store, costs))
+        for study in claims
+        for seeds, by_study in needs.items()
+    ]
+    for seeds, by_study in needs.items():
+        jobs = chain.from_iterable(by_study.values())
+        rows.append(("", seeds, Row.of(len(questions), jobs, store, costs)))
+    return Forecast(tuple(rows), absent, min(run.workers, run.slots), **sources)
+
+
+def _by_study(asked: Iterable[Asked]) -> dict[str, list[Job]]:
+    """The jobs that questions rest on, each once, by the name of the study."""
+    needed: dict[str, dict[Job, None]] = defaultdict(dict)
+    for question in asked:
+        needed[question.study.name].update(dict.fromkeys(question.jobs()))
+    return {study: list(jobs) for study, jobs in needed.items()}
+
+
+def _costs(
+    missing: Mapping[Job, int], run: Run, store: Store, say: Callable[[str], None]
+) -> tuple[dict[Job, Cost], _Sources]:
+    """The costs of missing jobs (`alike`, with how many there are), and how these costs are known.
+
+    Jobs whose cost cannot be found are left out of the costs.
+    """
+    if not missing:
+        return {}, {}
+    # Both import torch, which takes seconds, and a plan with nothing missing does not need it.
+    from ddiv.run import timing as calibration
+    from ddiv.trial.devices import choose_device
+
+    device = choose_device(None if run.device == "auto" else run.device)
+    name, started = device_name(device), time.time()
+    records = recorded(store, missing, name)
+    costs = {job: cost for job, cost in records.items() if cost.seconds is not None}
+    known = len(costs)
+    unknown: Counter[str] = Counter()
+    tried = sorted((job for job in missing if job not in costs or isinstance(job, Trial)), key=kind)
+    for of_kind, jobs in groupby(tried, kind):
+        say(f"calibrating {of_kind} ...")
+        for job in jobs:
+            try:
+                if job not in costs:
+                    cost = calibration.cost(job, device)
+                    stored = records.get(job)
+                    costs[job] = cost._replace(bytes=stored.bytes) if stored else cost
+                elif isinstance(job, Trial):
+                    # A few steps of each network show how much memory a worker needs.
+                    calibration.pace_of(job, device)
+            except BadData:
+                raise
+            # RuntimeError is torch's, also where there is not enough memory.
+            except (TrialFailed, ValueError, ImportError, RuntimeError) as error:
+                if job not in costs:
+                    cause, *_ = str(error).splitlines() or [type(error).__name__]
+                    unknown[f"{KINDS[type(job)]}: {cause}"] += missing[job]
+    return costs, {
+        "device_name": name,
+        "known": known,
+        "calibrated": len(costs) - known,
+        "unknown": unknown,
+        "calibration_seconds": time.time() - started,
+        "memory": calibration.peak_memory(costs),
+        "card": calibration.peak_on_card(device),
+    }
+
+
+# --- in words -----------------------------------------------------------------------------------
+
+
+def lines(estimate: Forecast, run: Run, store: Store) -> Iterator[str]:
+    """A forecast as lines of text.
+
+    First a table, then where its numbers come from and what the machine has.
+    """
+    in_flight = estimate.in_flight
+    table = [COLUMNS, *(_cells(*row, in_flight) for row in estimate.rows)]
+    widths = [max(map(len, column)) for column in zip(*table)]
+    for study, seeds, *counts in table:
+        cells = [study.ljust(widths[0]), seeds.ljust(widths[1])]
+        yield "  ".join([*cells, *map(str.rjust, counts, widths[2:])])
+    yield ""
+    for (study, reason), claims in estimate.absent.items():
+        yield f"Left out: {claims} claim{'s' * (claims > 1)} on {study}: {reason}"
+    more = " (more with -n)" if run.workers == 1 else ""
+    yield f"Jobs: stored/needed. Time and disk: of missing jobs, {in_flight} at once{more}."
+    yield (
+        f"Every claim starts with {len(run.seeds)} seeds; up to {run.max_seeds} (controls "
+        f"{max(run.max_seeds, CONTROL_SEEDS)}) if all stay undecided, which few do."
+    )
+    if estimate.device_name:
+        spent = duration(estimate.calibration_seconds)
+        yield (
+            f"Times: {estimate.known} kinds of jobs by records made on {estimate.device_name}, "
+            f"{estimate.calibrated} by a calibration of {spent}, alone; side by side each is "
+            "slower."
+        )
+    for reason, jobs in estimate.unknown.items():
+        yield f"Not known, and not in the times: {jobs} {reason}"
+    yield from _memory(estimate)
+    yield _disk(estimate, store)
+
+
+def _cells(study: str, seeds: str, row: Row, in_flight: int) -> tuple[str, ...]:
+    jobs = (f"{stored}/{needed}" if needed else "-" for stored, needed in row.jobs.values())
+    known = duration(row.seconds / in_flight) if row.seconds or not row.unknown else ""
+    spent = known + (" + ?" if row.unknown else "")
+    return (study or "all", seeds, str(row.claims), *jobs, spent, size(row.bytes))
+
+
+def _memory(estimate: Forecast) -> Iterator[str]:
+    if estimate.memory is not None:
+        free = available_memory()
+        left = f"; {size(free)} are free" if free else ""
+        yield f"Memory: about {size(estimate.memory)} a worker{left}"
+    if estimate.card is not None:
+        yield f"Memory of the GPU: about {size(estimate.card)} a worker"
+
+
+def _disk(estimate: Forecast, store: Store) -> str:
+    root = store.root.resolve()
+    there = next(folder for folder in (root, *root.parents) if folder.exists())
+    free = shutil.disk_usage(there).free
+    needed = max((row.bytes for _, _, row in estimate.rows), default=0)
+    return f"Disk: {size(free)} are free for {store.root}{'' if free > needed else ': NOT ENOUGH'}"

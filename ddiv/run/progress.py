@@ -1,0 +1,123 @@
+"""A line of progress that is seen under xdist too.
+
+Workers cannot reach the terminal, so a thread of the controlling process reads the run's folder.
+pytest captures what tests print, so the line is written to a copy of the standard output that was
+made before capturing began.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+from pathlib import Path
+from statistics import mean
+from typing import TYPE_CHECKING, TextIO
+
+import msgspec
+
+from ddiv.common.units import duration
+from ddiv.run.crew import Finished, journal, working
+from ddiv.run.run import Plan
+
+if TYPE_CHECKING:
+    import pytest
+
+
+class ProgressLine:
+    """Prints how many trials are done, running and left.
+
+    It looks every `period` seconds and prints a line if the numbers changed.
+    """
+
+    def __init__(self, folder: Path, slots: int, period: float = 10.0) -> None:
+        self.folder, self.slots, self.period = folder, slots, period
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self, reporter: pytest.TerminalReporter | None) -> None:
+        """Begin; where `reporter` is None there is no terminal, and nothing is printed."""
+        if reporter is None or sys.__stdout__ is None:
+            return
+        try:
+            copy = os.dup(sys.__stdout__.fileno())
+            out = os.fdopen(copy, "w", encoding="utf-8", errors="replace")
+        except (OSError, AttributeError, ValueError):
+            return  # no standard output: nobody to tell
+        self._thread = threading.Thread(target=self._watch, args=(out, reporter), daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _watch(self, out: TextIO, reporter: pytest.TerminalReporter) -> None:
+        last, column = None, 0
+        with out:
+            while not self._stop.wait(1.0 if last is None else self.period):
+                text = describe(self.folder, self.slots)
+                if text and text != last:
+                    # pytest may have written more dots on its line since the last time. Then a new
+                    # line is begun.
+                    before, column = column, _column(reporter)
+                    out.write(("\n" if column not in (0, before) else "") + text + "\n")
+                    out.flush()
+                    last = text
+
+
+def _column(reporter: pytest.TerminalReporter) -> int:
+    """How wide the line is that pytest is writing; 0 where this pytest does not say."""
+    writer = getattr(reporter, "_tw", None)
+    column: int = getattr(writer, "width_of_current_line", 0)
+    return column
+
+
+def describe(folder: Path, slots: int) -> str | None:
+    """One line on a run's trials.
+
+    None before the plan is there, and when nothing is left to measure.
+    """
+    try:
+        plan = msgspec.json.decode((folder / "plan.json").read_bytes(), type=Plan)
+    except (OSError, msgspec.DecodeError):
+        return None
+    done, now = {line.key: line for line in journal(folder)}, working(folder)
+    # Seeds that undecided claims asked for later are not in the plan.
+    known = {*plan.missing, *done, *(state.key for state in now)}
+    total, more = len(known), len(known) - len(plan.missing)
+    if len(done) == total:
+        return None
+    parts = [
+        f"trials: {len(done)} of {total} done"
+        + (f" ({more} for undecided claims)" if more else ""),
+        f"{len(now)} running",
+        f"{total - len(done) - len(now)} waiting",
+    ]
+    if done:
+        each = mean(line.seconds for line in done.values())
+        kinds = [plan.missing.get(key, "") for key in known - done.keys()]
+        left = _work(kinds, done.values()) - each * sum(state.share for state in now)
+        parts += [
+            f"{each:.1f} s each",
+            f"about {duration(max(0.0, left) / max(1, len(now) or slots))} left",
+        ]
+    if now:
+        newest = max(now, key=lambda state: state.since)
+        parts.append(f"now {newest.label} ({newest.share:.0%})")
+    return " · ".join(parts)
+
+
+def _work(kinds: Iterable[str], done: Collection[Finished]) -> float:
+    """Seconds that jobs of these kinds take, by the mean of those of their kind that are done.
+
+    A kind of which none is done counts as the mean of all.
+    """
+    each = mean(line.seconds for line in done)
+    by_kind: dict[str, list[float]] = defaultdict(list)
+    for line in done:
+        by_kind[line.kind].append(line.seconds)
+    means = {kind: mean(seconds) for kind, seconds in by_kind.items()}
+    return sum(means.get(kind, each) for kind in kinds)

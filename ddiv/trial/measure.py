@@ -1,0 +1,37 @@
+"""From a job to a record, on the device at hand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ddiv.trial.devices import choose_device, prepare
+from ddiv.trial.job import GeneratorFit, Job, Samples, Trial, View
+from ddiv.trial.store import Record
+from ddiv.trial.train import Progress, train
+from ddiv.trial.view import diversity
+
+
+def measure(
+    job: Job, records: Mapping[Job, Record], device: str | None, progress: Progress
+) -> Record:
+    """Measure one job, given the records that it reads (`trial.requires`).
+
+    On a CPU it takes one thread, since trials run side by side (see `ddiv.run.crew`). Raises
+    NoSuchDevice, and the errors of training.
+    """
+    chosen = choose_device(device)
+    prepare(chosen)
+    match job:
+        case Trial():
+            return train(job, chosen, progress, records)
+        case View():
+            return diversity(job, chosen, records)
+        case GeneratorFit():
+            from ddiv.trial.samples import fit
+
+            return fit(job, chosen, progress, records)
+        case Samples():
+            from ddiv.trial.samples import sample
+
+            return sample(job, chosen, progress, records)
+    raise TypeError(f"no way to measure {job!r}")

@@ -1,0 +1,359 @@
+"""Train one trial and measure it: from a `Trial` to a `Record`.
+
+One loop serves all sizes, backbones and devices. Batches are drawn from one tensor, which lies on
+the device if it fits there. Augmentation is drawn anew for every sample in every epoch.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from ddiv.common.draws import generator, stream
+from ddiv.common.errors import TrialFailed
+from ddiv.common.texts import are_texts
+from ddiv.data.dataset import Dataset, Shown
+from ddiv.data.load import load
+from ddiv.models.build import build
+from ddiv.models.dropout import add_dropout
+from ddiv.models.network import Network
+from ddiv.spectra.eigen import eigenvalues
+from ddiv.spectra.matrices import WeightMatrix, shapes, skipped, weight_matrices
+from ddiv.treatment import Augmentation, Dropout, EarlyStop, EvaluationDropout, NoOp, WeightDecay
+from ddiv.trial import truncation
+from ddiv.trial.inputs import Examples, brought, placed, tensor
+from ddiv.trial.job import Job, Trial
+from ddiv.trial.provenance import provenance
+from ddiv.trial.steps import Steps, computing, own_stream, precision
+from ddiv.trial.store import Record
+from ddiv.trial.training_set import synthetic_data, training_set
+
+Progress = Callable[[float], None]
+
+Spectra = Callable[[], dict[str, np.ndarray]]
+
+
+def train(
+    trial: Trial,
+    device: torch.device,
+    progress: Progress = lambda share: None,
+    records: Mapping[Job, Record] = MappingProxyType({}),
+) -> Record:
+    """Train and measure one trial; `progress` is called with the share done, from 0 to 1.
+
+    `records` holds the records that the trial reads (`trial.requires`). Raises TrialFailed where
+    the loss is not finite.
+    """
+    started = time.time()
+    data, seed = load(trial.data), trial.treatment.seed(trial.seed)
+    shown = training_set(data, trial.treatment, seed, synthetic_data(trial, records))
+    devices = [device] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices=devices), _without_denormals():
+        torch.manual_seed(stream(seed, "init"))
+        network, sites = build(trial.backbone, data.classes)
+        add_dropout(sites, trial.treatment.part(Dropout))
+        add_dropout(sites, trial.treatment.part(EvaluationDropout))
+        torch.manual_seed(stream(seed, "dropout masks"))
+        measured = fit(network, data, shown, trial, device, progress)
+    facts = {
+        **measured.facts,
+        "classes": len(data.classes),
+        "domains": list(data.tests),
+        "provenance": {**provenance(device, started), "precision": precision(device)},
+    }
+    return Record(trial, facts, measured.arrays)
+
+
+@contextmanager
+def _without_denormals() -> Iterator[None]:
+    """Round denormal numbers to 0.
+
+    The momentum of dead units decays into denormal numbers, and a CPU would spend up to 40 % of a
+    trial's time on them.
+    """
+    torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(False)
+
+
+class Measured(NamedTuple):
+    """The facts and arrays of a training, without where and when it was."""
+
+    facts: dict[str, Any]
+    arrays: dict[str, np.ndarray]
+
+
+class _Point(NamedTuple):
+    """A network after some epochs.
+
+    `spectra` gives the eigenvalues by matrix, `fit` is loss and accuracy on the clean training set,
+    `outputs` are log-probabilities (n, classes) by domain.
+    """
+
+    epoch: float
+    spectra: Spectra
+    fit: dict[str, float]
+    outputs: dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class _Subject:
+    """A network and the data on which it is measured.
+
+    `pool` computes spectra while the training goes on; None computes them at once.
+    """
+
+    trial: Trial
+    network: Network
+    examples: Examples
+    tests: Mapping[str, Tensor]
+    pool: ThreadPoolExecutor | None
+
+    def after(self, epoch: float) -> _Point:
+        """Leaves the network in training mode. Raises TrialFailed where its loss is not finite."""
+        self.network.eval()
+        clean, labels = log_probabilities(self.network, self.examples.inputs), self.examples.labels
+        fit = {
+            "loss": float(F.nll_loss(clean, labels)),
+            "accuracy": float((clean.argmax(1) == labels).float().mean()),
+        }
+        _require_finite(self.trial, epoch, fit["loss"])
+        outputs = {
+            domain: log_probabilities(self.network, inputs).cpu().numpy()
+            for domain, inputs in self.tests.items()
+        }
+        self.network.train()
+        return _Point(epoch, spectra_of(self.network, self.pool), fit, outputs)
+
+
+def _require_finite(trial: Trial, epoch: float, loss: float) -> None:
+    if not np.isfinite(loss):
+        raise TrialFailed(
+            f"the loss of the trial {trial.label} became {loss} within {epoch:.3g} epochs. Lower "
+            f"the learning rate of its recipe (now {trial.recipe.lr:g}) or the dose of the "
+            "treatment."
+        )
+
+
+class Schedule(NamedTuple):
+    """The steps of a trial, `batches` of them an epoch.
+
+    The learning rate is 0 after `planned` steps, training ends after `last`. The network is
+    measured after each number of steps in `checkpoints`; 0 is before training.
+    """
+
+    batches: int
+    planned: int
+    last: int
+    checkpoints: frozenset[int]
+
+
+def schedule(trial: Trial, examples: int) -> Schedule:
+    """The steps of a trial on this many training examples."""
+    recipe, stop = trial.recipe, trial.treatment.part(EarlyStop)
+    batches = -(-examples // trial.batch)
+    planned = recipe.epochs * batches
+    last = planned if stop is None else max(1, round(stop.fraction * planned))
+    # Only the baseline's trajectory is needed: every arm is matched against it at equal clean loss.
+    checkpoints = frozenset(
+        round(epoch * batches) for epoch in recipe.checkpoints if trial.treatment.is_baseline
+    )
+    return Schedule(batches, planned, last, checkpoints)
+
+
+def fit(
+    network: Network,
+    data: Dataset,
+    shown: Shown,
+    trial: Trial,
+    device: torch.device,
+    progress: Progress = lambda share: None,
+) -> Measured:
+    """Train a network on `shown` as the trial says, and measure it.
+
+    It is measured on the clean training set and on the tests of `data`. On a GPU the processor
+    computes spectra meanwhile, from copies of the weights that wait in main memory. Raises
+    TrialFailed where the loss is not finite.
+    """
+    treatment, on_gpu = trial.treatment, device.type == "cuda"
+    with own_stream(device), ThreadPoolExecutor(1) as pool:
+        examples = Examples.of(shown, trial.backbone, device)
+        tests = placed(
+            (tensor(inputs, trial.backbone) for inputs, _ in data.tests.values()),
+            device,
+            [examples.inputs],
+        )
+        subject = _Subject(
+            trial, network, examples, dict(zip(data.tests, tests)), pool if on_gpu else None
+        )
+        plan, decay = schedule(trial, len(examples)), treatment.part(WeightDecay)
+        take_step = Steps(
+            network,
+            trial.recipe,
+            decay.value if decay else 0.0,
+            plan.planned,
+            device,
+            precision(device),
+            # Steps on texts are not captured: a BERT cuts off the padding that a batch has in
+            # common, so batches differ in shape.
+            capture=on_gpu and not are_texts(shown.inputs),
+        )
+        before = spectra_of(network, subject.pool)
+        losses, trajectory = _run(subject, take_step, plan, progress)
+        after = subject.after(plan.last / plan.batches)
+        truncated = _truncated(subject, data) if treatment.is_baseline else None
+        # Last, because it waits for the spectra that the pool has still to compute.
+        measured = _measured(subject, data, before(), trajectory, losses, after)
+    if truncated is not None:
+        measured.facts["truncated"] = truncated
+    return measured
+
+
+def _run(
+    subject: _Subject, take_step: Steps, plan: Schedule, progress: Progress
+) -> tuple[list[float], list[_Point]]:
+    """Take all steps of a trial. Returns its mean loss in each epoch, and its checkpoints."""
+    trial, examples = subject.trial, subject.examples
+    seed, augmentation = trial.treatment.seed(trial.seed), trial.treatment.part(Augmentation)
+    name = augmentation.name if augmentation else None
+    order = generator(seed, "no-op order" if trial.treatment.part(NoOp) else "order")
+    draws = torch.Generator(examples.drawn_on).manual_seed(stream(seed, "augmentation"))
+    trajectory = [subject.after(0.0)] if 0 in plan.checkpoints else []
+    losses: list[float] = []
+    step = 0
+    subject.network.train()
+    while step < plan.last:
+        total = torch.zeros((), device=examples.labels.device)
+        shuffled = torch.randperm(len(examples), generator=order)
+        epoch = examples.epoch(shuffled, trial.batch, name, draws)
+        for batch in islice(epoch, plan.last - step):
+            total += take_step(*batch) * len(batch[0])
+            step += 1
+            if step in plan.checkpoints:
+                trajectory.append(subject.after(step / plan.batches))
+        losses.append(float(total) / len(examples))
+        _require_finite(trial, step / plan.batches, losses[-1])
+        progress(step / plan.last)
+    return losses, trajectory
+
+
+def _truncated(subject: _Subject, data: Dataset) -> dict[str, Any]:
+    """The facts of `truncation.measure`, on the training set and the test set of its domain."""
+    domain, (_, truth) = next(iter(data.tests.items()))
+    examples, trial = subject.examples, subject.trial
+    labels = torch.from_numpy(truth).long().to(examples.labels.device)
+    domains = {"train": (examples.inputs, examples.labels), "id": (subject.tests[domain], labels)}
+    draws = generator(trial.treatment.seed(trial.seed), "truncation")
+    return truncation.measure(subject.network, domains, draws)
+
+
+def _measured(
+    subject: _Subject,
+    data: Dataset,
+    before: dict[str, np.ndarray],
+    trajectory: list[_Point],
+    losses: list[float],
+    after: _Point,
+) -> Measured:
+    facts: dict[str, Any] = {
+        "layers": _layers(subject.network, before),
+        "skipped": [list(pair) for pair in skipped(subject.network)],
+        "train_loss": losses,
+        "clean": after.fit,
+        "epochs_trained": after.epoch,
+        "trajectory": [{"epoch": point.epoch, **point.fit} for point in trajectory],
+    }
+    arrays = {"eigenvalues/before": _flat(before), "eigenvalues/after": _flat(after.spectra())}
+    for domain, (_, truth) in data.tests.items():
+        arrays[f"labels/{domain}"] = truth.astype(np.int32)
+        arrays[f"log_probabilities/{domain}"] = after.outputs[domain]
+        if trajectory:
+            arrays[f"trajectory/log_probabilities/{domain}"] = np.stack(
+                [point.outputs[domain] for point in trajectory]
+            )
+    if trajectory:
+        arrays["trajectory/eigenvalues"] = np.stack(
+            [_flat(point.spectra()) for point in trajectory]
+        )
+    return Measured(facts, arrays)
+
+
+def spectrum(network: Network) -> dict[str, np.ndarray]:
+    """The eigenvalues of every weight matrix of a network, by matrix name, ascending, float64."""
+    return eigenvalues(weight_matrices(network))
+
+
+def spectra_of(network: Network, pool: ThreadPoolExecutor | None) -> Spectra:
+    """A function that gives the `spectrum` of the network as it is now.
+
+    With a pool the spectrum is computed there, from copies of the weights in main memory.
+    """
+    if pool is None:
+        eigenvalues_now = spectrum(network)
+        return lambda: eigenvalues_now
+    copies = [
+        dataclasses.replace(matrix, tensor=matrix.tensor.to("cpu", copy=True))
+        for matrix in weight_matrices(network)
+    ]
+    return pool.submit(eigenvalues, copies).result
+
+
+def _flat(spectra: dict[str, np.ndarray]) -> np.ndarray:
+    return np.concatenate(list(spectra.values()))
+
+
+def _layers(network: Network, spectra: dict[str, np.ndarray]) -> list[dict[str, Any]]:
+    """The matrices whose eigenvalues are in the flat arrays, in their order."""
+    matrices = weight_matrices(network)
+    sizes = shapes(matrices)
+    return [
+        {
+            "name": matrix.name,
+            "kind": matrix.kind,
+            "shape": list(sizes[matrix.name]),
+            "view": _part(matrix),
+            "eigenvalues": len(spectra[matrix.name]),
+        }
+        for matrix in matrices
+    ]
+
+
+def _part(matrix: WeightMatrix) -> str:
+    """The part of a network that a matrix belongs to."""
+    if matrix.name.startswith("head"):
+        return "classifier"
+    # A table of embeddings does not act on activations, so it is a part of its own.
+    return "embedding" if matrix.kind == "embedding" else "encoder"
+
+
+@torch.no_grad()
+def log_probabilities(network: Network, inputs: Tensor, batch: int | None = None) -> Tensor:
+    """Log-probabilities float32 (n, classes) for inputs that `inputs.placed` gave.
+
+    The caller puts the network in evaluation mode. Batches are of 250 inputs, on a GPU of 1024; the
+    size is halved as often as the GPU's memory is too small.
+    """
+    device = network.head.weight.device
+    batch = batch or (1024 if device.type == "cuda" else 250)
+    try:
+        with computing(device, precision(device)):
+            outputs = (network(brought(part, device)) for part in torch.split(inputs, batch))
+            return torch.cat([F.log_softmax(values.float(), dim=1) for values in outputs])
+    except torch.OutOfMemoryError:
+        if batch == 1:
+            raise
+    return log_probabilities(network, inputs, batch // 2)

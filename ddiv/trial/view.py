@@ -1,0 +1,214 @@
+"""From a `View` to a `Record`: the diversity of the training set as a treatment shows it.
+
+Nothing is trained.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import asdict
+from functools import lru_cache
+from types import MappingProxyType
+from typing import NamedTuple, get_args
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from ddiv.common.draws import generator, stream
+from ddiv.common.errors import TrialFailed
+from ddiv.data.dataset import Shown
+from ddiv.data.load import load
+from ddiv.data.worlds.draw import drawn_at_will
+from ddiv.diversity.span import Span
+from ddiv.models.embedders import scored_on, spaces_of, vectors
+from ddiv.study import Data, Embedder, Space
+from ddiv.treatment import Augmentation, Classes
+from ddiv.treatment.augment import augmented
+from ddiv.trial.facts import HELD, VENDI_ORDERS, Alignment, outside_key, vendi_key
+from ddiv.trial.job import Job, View
+from ddiv.trial.provenance import provenance
+from ddiv.trial.store import Record
+from ddiv.trial.training_set import synthetic_data, training_set
+
+
+class Seen(NamedTuple):
+    """The examples of a view: images (n, 3, h, w) or texts (n,), and their labels (n,).
+
+    `fresh` (n,) marks the examples at places whose real example is not part of the reference; None
+    where the view is not compared with the real data.
+    """
+
+    inputs: np.ndarray
+    labels: np.ndarray
+    fresh: npt.NDArray[np.bool_] | None
+
+
+def diversity(
+    view: View, device: torch.device, records: Mapping[Job, Record] = MappingProxyType({})
+) -> Record:
+    """The diversity of a view, by pixels (of images) and by embeddings.
+
+    The record holds, by space,
+
+    - the Vendi Scores (cosine kernel, of the orders of `facts.VENDI_ORDERS`). Scores grow with
+      n, so every treatment is scored on the same `n` training examples, and a view of fewer
+      classes has as many examples;
+    - the kernel's eigenvalues, from which a score of any other order can be computed;
+    - the share of energy outside the span of the real data (`ddiv.diversity.span`);
+    - of embeddings, the alignment with the real data under each definition
+      (`ddiv.diversity.weighted`).
+
+    Energy and alignment compare two halves of the training set: the plain real examples of one
+    half are the reference, and the view's examples at the places of the other half are compared
+    with it. Views of fewer classes have neither, because both would tell the classes.
+    """
+    from ddiv.diversity import VendiResult
+    from ddiv.diversity.entropy import score_of
+    from ddiv.diversity.rows import backend
+    from ddiv.diversity.spectrum import spectrum as kernel_spectrum
+
+    started, where = time.time(), backend(scored_on(device))
+    seen = _seen(view, records)
+    scores: dict[str, float] = {}
+    outside: dict[str, float] = {}
+    aligned: dict[str, float] = {}
+    settings: dict[str, dict[str, object]] = {}
+    arrays: dict[str, np.ndarray] = {}
+    for space in spaces_of(seen.inputs):
+        rows, embedder, preprocessing = vectors(
+            seen.inputs, space, view.embedder, view.data, device
+        )
+        kernel = kernel_spectrum(rows, "cosine", None, None, where)
+        scores |= {vendi_key(space, order): score_of(kernel.p, order) for order in VENDI_ORDERS}
+        settings[space] = asdict(
+            VendiResult(scores[space], kernel.n, 1.0, kernel.kernel, embedder, preprocessing)
+        )
+        arrays[f"eigenvalues/{space}"] = kernel.p[kernel.p > 0]
+        if seen.fresh is None:
+            continue
+        reference = _reference(view.data, space, view.embedder, device)
+        fresh = _unit(rows[seen.fresh])
+        outside |= {outside_key(space, held): reference.span.outside(fresh, held) for held in HELD}
+        if space == "embedding":
+            aligned = _alignments(fresh, seen.labels[seen.fresh], reference, scored_on(device))
+    facts = {
+        "vendi": scores,
+        "outside": outside,
+        "alignment": aligned,
+        "settings": settings,
+        "provenance": provenance(device, started),
+    }
+    return Record(view, facts, arrays)
+
+
+def _alignments(
+    rows: np.ndarray, labels: np.ndarray, reference: Reference, where: torch.device | str
+) -> dict[str, float]:
+    """The alignment of vectors (n, d) with the reference, by definition."""
+    from ddiv.diversity import alignment
+
+    rho = {}
+    for definition in get_args(Alignment):
+        by_class = definition == "centroid"  # the others know no classes
+        rho[definition] = alignment(
+            rows,
+            reference.rows,
+            definition,
+            labels=labels if by_class else None,
+            original_labels=reference.labels if by_class else None,
+            device=where,
+        ).rho
+    return rho
+
+
+def fitting_half(labels: np.ndarray) -> npt.NDArray[np.bool_]:
+    """Which of the real examples with these labels (n,) are the reference, as bool (n,).
+
+    They are the first, third, fifth ... of each class.
+    """
+    half = np.zeros(len(labels), dtype=bool)
+    for label in np.unique(labels):
+        half[np.flatnonzero(labels == label)[::2]] = True
+    return half
+
+
+class Reference(NamedTuple):
+    """The fitting half of a training set: vectors (m, d), labels (m,) and principal axes.
+
+    The vectors have length 1, since the kernel of the Vendi Score is the cosine.
+    """
+
+    rows: np.ndarray
+    labels: np.ndarray
+    span: Span
+
+
+@lru_cache(maxsize=8)
+def _reference(data: Data, space: Space, embedder: Embedder, device: torch.device) -> Reference:
+    real = load(data)
+    half = fitting_half(real.labels)
+    rows = _unit(vectors(real.inputs[half], space, embedder, data, device).rows)
+    return Reference(rows, real.labels[half], Span.of(rows))
+
+
+def _seen(view: View, records: Mapping[Job, Record]) -> Seen:
+    part, fresh = view.treatment.part(Classes), None
+    if part:
+        shown = of_classes(view.data, part.count, view.n, view.seed)
+    else:
+        data = load(view.data)
+        if view.n > len(data.inputs):
+            raise TrialFailed(
+                f"a view of {view.n} examples was asked for, but the training set has "
+                f"{len(data.inputs)}. Lower the study's `view_size`."
+            )
+        whole = training_set(data, view.treatment, view.seed, synthetic_data(view, records))
+        chosen = torch.randperm(len(whole.inputs), generator=generator(0, "view"))[: view.n].numpy()
+        shown = Shown(whole.inputs[chosen], whole.labels[chosen])
+        fresh = ~fitting_half(data.labels)[chosen]
+    inputs = shown.inputs
+    if augmentation := view.treatment.part(Augmentation):
+        inputs, _ = augmented(augmentation.name, inputs, generator(view.seed, "augmentation"))
+    return Seen(inputs, shown.labels, fresh)
+
+
+def of_classes(spec: Data, count: int, n: int, seed: int) -> Shown:
+    """`n` training examples of `count` classes that the seed draws, as evenly spread as possible.
+
+    The worlds draw as many examples of a class as are needed. Of other data the seed draws the
+    examples too. Raises TrialFailed where the data has fewer classes, or too few examples of one.
+    """
+    rng = np.random.default_rng(stream(seed, "classes"))
+    data = load(spec)
+    chosen = _draw(rng, np.unique(data.labels), count)
+    labels = chosen[np.sort(np.arange(n) % count)]
+    if (drawn := drawn_at_will(spec, labels)) is not None:
+        return Shown(drawn, labels)
+    places: list[int] = []
+    for label, take in zip(chosen, np.bincount(np.arange(n) % count, minlength=count)):
+        members = rng.permutation(np.flatnonzero(data.labels == label))
+        if len(members) < take:
+            raise TrialFailed(
+                f"{take} training examples of the class {data.classes[label]} are needed for a "
+                f"view of {n} examples of {count} classes, and there are {len(members)}: leave out "
+                "the smallest of the study's `class_counts`, or lower its `view_size`"
+            )
+        places.extend(members[:take])
+    return Shown(data.inputs[places], data.labels[places])
+
+
+def _draw(rng: np.random.Generator, classes: np.ndarray, count: int) -> np.ndarray:
+    if count > len(classes):
+        raise TrialFailed(
+            f"{count} classes were asked for, and the data has {len(classes)}: lower the study's "
+            "`class_counts`"
+        )
+    return np.sort(rng.permutation(classes)[:count])
+
+
+def _unit(rows: np.ndarray) -> np.ndarray:
+    """Vectors (n, d) scaled to length 1."""
+    unit: np.ndarray = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    return unit
