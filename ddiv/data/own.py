@@ -34,9 +34,9 @@ def own_data(function: Callable[[], Dataset], texts: bool = False) -> Own:
 
     Every process that needs the data calls the function, without arguments, so it must make the
     same each time. Its source (`ddiv.common.digests.source_digest`) names the data: when that
-    changes, trials are made anew. Other files that it reads are no part of the name, so change something in
-    it (a version, say) when they change. Raises ValueError on anything but a function at the top
-    level of a file, and on one that needs arguments.
+    changes, trials are made anew. Other files that it reads are no part of the name, so change
+    something in it (a version, say) when they change. Raises ValueError on anything but a function
+    at the top level of a file, and on one that needs arguments.
     """
     digest = source_digest(function)
     try:

@@ -32,8 +32,8 @@ def own_model(factory: Callable[..., nn.Module], **options: str | int | float | 
 
     A trial's key has the options and the digest of the factory's source
     (`ddiv.common.digests.source_digest`). Where something outside the file can change, above all
-    weights that the factory reads, give its version as an option. Raises ValueError on a factory that is no function at the top
-    level of a file, and on options that are neither text nor number.
+    weights that the factory reads, give its version as an option. Raises ValueError on a factory
+    that is no function at the top level of a file, and on options that are neither text nor number.
     """
     for name, value in options.items():
         if not isinstance(value, (str, int, float, bool)):
