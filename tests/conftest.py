@@ -2,6 +2,10 @@
 
 import pytest
 
+from ddiv.plugin.start import limit_threads
+
+limit_threads()  # as in a session with claims: tests run side by side, one thread each
+
 
 @pytest.fixture(scope="session")
 def ww():

@@ -1,20 +1,17 @@
-"""The pytest plugin: options, planning, progress, verdicts in the summary, the report at the end.
+"""The hooks of a session with claims: planning, progress, verdicts in the summary, the report.
 
-The only module of ddiv that imports pytest. It delegates: options are in `ddiv.plugin.options`,
-planning and cooperation in `ddiv.run.crew`, what a run will take in `ddiv.run.forecast`, answers in
-`ddiv.finding`, the page in `ddiv.report`.
+They delegate: claims and their questions are in `ddiv.claim`, planning and cooperation in
+`ddiv.run.crew`, what a run will take in `ddiv.run.forecast`, answers in `ddiv.finding`, the page in
+`ddiv.report`.
 """
 
 from __future__ import annotations
 
-import os
-import shlex
 import time
 import traceback
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
@@ -23,110 +20,18 @@ from ddiv import trial as trials
 from ddiv.claim import NotApplicable
 from ddiv.claim.declare import ClaimTest, parameters, variant
 from ddiv.data.root import BadData
-from ddiv.finding import CONTROL_SHARE, Asked, Reader, ledger
+from ddiv.finding import CONTROL_SHARE, Asked, ledger
 from ddiv.finding.wording import Tally, tally
 from ddiv.plugin import options
 from ddiv.plugin.session import ABSENT, ASKED, SESSION, SKIPPED, VERDICT, Session
 from ddiv.profiles.profile import Profile
 from ddiv.run import absent
 from ddiv.run import run as runs
-from ddiv.run.crew import Crew, Measure
-from ddiv.run.progress import ProgressLine
 from ddiv.study import Study
-from ddiv.trial import Job
-from ddiv.trial.store import Record, Store, StoreError
+from ddiv.trial.store import StoreError
 
 if TYPE_CHECKING:
     from xdist.workermanage import WorkerController
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add ddiv's options to pytest's."""
-    group = parser.getgroup(
-        "ddiv",
-        "ddiv: claims of papers, checked by training models "
-        "(with pytest's own --strict, every claim that is not supported fails)",
-    )
-    options.add(group)
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    """Make this process's `Session`, and stop at once where options or the store are not usable."""
-    config.addinivalue_line("markers", "claim: a claim of a paper, put to a study")
-    store = Store(
-        config.getoption("store") or os.environ.get("DDIV_STORE") or config.rootpath / ".ddiv"
-    )
-    worker = getattr(config, "workerinput", {})
-    plans = config.getoption("plan")
-    try:
-        options.set_data_root(config.option)
-        profile = options.chosen(config.option)
-        run = _run(config, profile, worker)
-    except ValueError as error:
-        raise pytest.UsageError(str(error)) from None
-    if plans:
-        # One process counts and calibrates. xdist reads these options later, and starts no workers.
-        config.option.dist, config.option.tx = "no", []
-    _limit_threads()
-    controls = not worker and _asks_for_claims(config)
-    try:
-        if controls:
-            run = msgspec.structs.replace(run, slots=options.slots(config.option))
-            if not plans:
-                store.check_writable()
-    except (StoreError, ValueError) as error:
-        raise pytest.UsageError(str(error)) from None
-    crew = Crew(
-        store,
-        runs.folder(store, run.id),
-        _measure(config.getoption("device")),
-        slots=run.slots,
-        worker=worker.get("workerid", "main"),
-    )
-    page = config.getoption("report") or config.rootpath / "reports" / f"{profile.name}.html"
-    session = Session(store, profile, run, crew, Reader(store), Path(page))
-    config.stash[SESSION] = session
-    config.pluginmanager.register(JUnitCounts(config), "ddiv-junit")
-    if controls and not plans:
-        session.line = ProgressLine(session.folder, run.slots)
-
-
-def _run(config: pytest.Config, profile: Profile, worker: Mapping[str, Any]) -> runs.Run:
-    """The run that begins now, or in a worker of xdist the run that it belongs to."""
-    if "ddiv_run" in worker:
-        return msgspec.json.decode(worker["ddiv_run"], type=runs.Run)
-    command = shlex.join(["pytest", *map(str, config.invocation_params.args)])
-    strict = bool(config.getini("strict"))
-    return options.started(config.option, profile, config.rootpath, command, strict)
-
-
-def _asks_for_claims(config: pytest.Config) -> bool:
-    claims = config.rootpath / "claims"
-    chosen = [Path(str(arg).split("::")[0]).resolve() for arg in config.args]
-    return any(
-        path == claims or claims in path.parents or path in claims.parents for path in chosen
-    )
-
-
-def _limit_threads() -> None:
-    """Let this process compute with one thread.
-
-    Trials run side by side, and one thread gives the same numbers under any -n.
-    """
-    from threadpoolctl import threadpool_limits
-
-    os.environ.setdefault("OMP_NUM_THREADS", "1")  # for libraries not loaded yet, torch among them
-    threadpool_limits(1)
-
-
-def _measure(device: str | None) -> Measure:
-    def measure(job: Job, records: Mapping[Job, Record], report: Callable[[float], None]) -> Record:
-        # torch takes seconds to import, and a run whose records are all there never needs it.
-        from ddiv.trial.measure import measure as measure_now
-
-        return measure_now(job, records, device, report)
-
-    return measure
 
 
 # --- collection: what is asked, and what must be trained for it ---------------------------------
@@ -224,7 +129,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     claims = [item for item in session.items if ASKED in item.stash]
     for order, item in enumerate(claims):
         item.stash[ASKED] = msgspec.structs.replace(item.stash[ASKED], order=order)
-    if config.getoption("collectonly") or config.getoption("plan"):
+    if config.getoption("collectonly") or options.read(config.option).plan:
         return
     if claims:
         _save_plan(config.stash[SESSION], [item.stash[ASKED] for item in claims])
@@ -244,7 +149,7 @@ def _save_plan(session: Session, questions: Iterable[Asked]) -> None:
 def pytest_runtestloop(session: pytest.Session) -> bool | None:
     """With --plan no test runs: what they would need is counted, estimated and printed."""
     config = session.config
-    if not config.getoption("plan") or session.testsfailed:
+    if not options.read(config.option).plan or session.testsfailed:
         return None
     reporter = config.pluginmanager.get_plugin("terminalreporter")
     say = reporter.write_line if reporter else print
@@ -326,22 +231,14 @@ def _reports(config: pytest.Config) -> list[pytest.TestReport]:
     ]
 
 
-class JUnitCounts:
-    """Puts the counts of verdicts into JUnit XML.
-
-    It does so before pytest writes that file at the end of the session.
-    """
-
-    def __init__(self, config: pytest.Config) -> None:
-        self.config = config
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_sessionfinish(self) -> None:
-        counted = _tally(self.config)
-        for plugin in self.config.pluginmanager.get_plugins():
-            if counted.claims and hasattr(plugin, "add_global_property"):
-                for name, count in counted.counts.items():
-                    plugin.add_global_property(f"ddiv {name}", count)
+@pytest.hookimpl(tryfirst=True, specname="pytest_sessionfinish")
+def pytest_junit_counts(session: pytest.Session) -> None:
+    """Put the counts of verdicts into JUnit XML, before pytest writes that file."""
+    counted = _tally(session.config)
+    for plugin in session.config.pluginmanager.get_plugins():
+        if counted.claims and hasattr(plugin, "add_global_property"):
+            for name, count in counted.counts.items():
+                plugin.add_global_property(f"ddiv {name}", count)
 
 
 def pytest_terminal_summary(
@@ -382,17 +279,20 @@ def pytest_configure_node(node: WorkerController) -> None:
 
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Begin the line of progress."""
-    line = session.config.stash[SESSION].line
+    start_line(session.config)
+
+
+def start_line(config: pytest.Config) -> None:
+    """Begin the line of progress, where this process has one."""
+    line = config.stash[SESSION].line
     if line is not None:
-        line.start(session.config.pluginmanager.get_plugin("terminalreporter"))
+        line.start(config.pluginmanager.get_plugin("terminalreporter"))
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """In a worker, help the others; in the controlling process, write the report."""
     config = session.config
-    if SESSION not in config.stash:
-        return
     if hasattr(config, "workerinput"):
         # A worker that is out of tests helps those that still wait for trials, unless the run is to
         # stop.

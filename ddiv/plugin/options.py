@@ -1,187 +1,153 @@
-"""The options that pytest has with ddiv, and the run that they describe."""
+"""The options that pytest has with ddiv, as a table, and their values as one value.
+
+Nothing of ddiv's is imported here: pytest loads this in every project of an environment with ddiv.
+"""
 
 from __future__ import annotations
 
-import os
-import shutil
-import time
 from argparse import Namespace
 from collections.abc import Iterator
-from pathlib import Path
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, fields
+from typing import Any
 
-from ddiv.common.machine import usable_cores
-from ddiv.data.root import FOLDER_VARIABLE
-from ddiv.finding import ledger
-from ddiv.profiles.choose import PROFILES, profile
-from ddiv.profiles.profile import Profile
-from ddiv.profiles.study_file import of_file
-from ddiv.run import run as runs
+import pytest
 
-if TYPE_CHECKING:
-    import pytest
+GROUP = "ddiv"
+PREFIX = "ddiv_"  # of the names of our values among those of all plugins
 
-# The options that decide what a test asks, with their defaults.
-ASKING: dict[str, object] = {
-    "profile": "embedded",
-    "study": None,
-    "data_root": None,
-    "store": None,
-    "seeds": None,
-    "max_seeds": None,
-    "first_seed": 0,
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line asks of ddiv; the fields are named as the options are."""
+
+    profile: str = "embedded"
+    study: str | None = None
+    data_root: str | None = None
+    plan: bool = False
+    seeds: int | None = None
+    max_seeds: int | None = None
+    first_seed: int = 0
+    budget: str | None = None
+    store: str | None = None
+    report: str | None = None
+    device: str | None = None
+    slots: int | None = None
+
+
+# The options that decide what a test asks.
+ASKING = ("profile", "study", "data_root", "store", "seeds", "max_seeds", "first_seed")
+
+TABLE: dict[str, dict[str, Any]] = {
+    "profile": {
+        "metavar": "NAME",
+        "help": "the studies to run: embedded, smoke, paper (default: embedded)",
+    },
+    "study": {
+        "metavar": "FILE",
+        "help": (
+            "a file of studies to put the claims to in place of a profile's: a Python file that "
+            "defines STUDY, a ddiv.study.Study (or STUDIES, a tuple of them), or a TOML file of "
+            "the same"
+        ),
+    },
+    "data_root": {
+        "metavar": "FOLDER",
+        "help": (
+            "where the data sets lie that ddiv doesn't make itself (default: $DDIV_DATA, or "
+            "ddiv/data in the user's cache folder); `ddiv fetch` lists them. Tests of a study "
+            "without its data are skipped, saying so"
+        ),
+    },
+    "plan": {
+        "action": "store_true",
+        "help": (
+            "run no test: say how many trials the selected tests need and how many are stored, "
+            "and what time, disk and memory the others take on this machine, by stored records "
+            "and a short calibration"
+        ),
+    },
+    "seeds": {
+        "type": int,
+        "metavar": "N",
+        "help": "seeds that every claim starts with (default: the profile's)",
+    },
+    "max_seeds": {
+        "type": int,
+        "metavar": "N",
+        "help": (
+            "a claim that is still undecided gets more seeds, up to N (default: the profile's; "
+            "fewer than 6 cannot decide)"
+        ),
+    },
+    "first_seed": {
+        "type": int,
+        "metavar": "N",
+        "help": (
+            "number the seeds from N: another N repeats the claims with fresh draws (default: 0; "
+            "the ledger speaks of the seeds from 0)"
+        ),
+    },
+    "budget": {
+        "metavar": "TIME",
+        "help": "after this time (90s, 30m, 2h) no claim gets more seeds than it has",
+    },
+    "store": {
+        "metavar": "FOLDER",
+        "help": "where records are kept (default: .ddiv, or $DDIV_STORE)",
+    },
+    "report": {"metavar": "FILE", "help": "the page to write (default: reports/PROFILE.html)"},
+    "device": {
+        "metavar": "NAME",
+        "help": "where to train: cpu, cuda, cuda:1 (default: CUDA if there)",
+    },
+    "slots": {
+        "type": int,
+        "metavar": "N",
+        "help": (
+            "trials in flight at once over all workers (default: one per core, one thread each; "
+            "on a GPU as many as its free memory takes)"
+        ),
+    },
 }
 
 
-def add(group: pytest.OptionGroup) -> None:
-    """Add the options to a group of pytest's parser."""
-    group.addoption(
-        "--profile",
-        default=ASKING["profile"],
-        metavar="NAME",
-        help=f"the studies to run: {', '.join(PROFILES)} (default: embedded)",
-    )
-    group.addoption(
-        "--study",
-        metavar="FILE",
-        help="a file of studies to put the claims to in place of a profile's: a Python file that "
-        "defines STUDY, a ddiv.study.Study (or STUDIES, a tuple of them), or a TOML file of the "
-        "same",
-    )
-    group.addoption(
-        "--data-root",
-        metavar="FOLDER",
-        help="where the data sets lie that ddiv doesn't make itself (default: $DDIV_DATA, or "
-        "ddiv/data in the user's cache folder); `ddiv fetch` lists them. Tests of a study without "
-        "its data are skipped, saying so",
-    )
-    group.addoption(
-        "--plan",
-        action="store_true",
-        help="run no test: say how many trials the selected tests need and how many are stored, "
-        "and what time, disk and memory the others take on this machine, by stored records and a "
-        "short calibration",
-    )
-    group.addoption(
-        "--seeds",
-        type=int,
-        metavar="N",
-        help="seeds that every claim starts with (default: the profile's)",
-    )
-    group.addoption(
-        "--max-seeds",
-        type=int,
-        metavar="N",
-        help="a claim that is still undecided gets more seeds, up to N (default: the profile's; "
-        "fewer than 6 cannot decide)",
-    )
-    group.addoption(
-        "--first-seed",
-        type=int,
-        default=ASKING["first_seed"],
-        metavar="N",
-        help="number the seeds from N: another N repeats the claims with fresh draws (default: 0; "
-        "the ledger speaks of the seeds from 0)",
-    )
-    group.addoption(
-        "--budget",
-        metavar="TIME",
-        help="after this time (90s, 30m, 2h) no claim gets more seeds than it has",
-    )
-    group.addoption(
-        "--store", metavar="FOLDER", help="where records are kept (default: .ddiv, or $DDIV_STORE)"
-    )
-    group.addoption(
-        "--report", metavar="FILE", help="the page to write (default: reports/PROFILE.html)"
-    )
-    group.addoption(
-        "--device",
-        metavar="NAME",
-        help="where to train: cpu, cuda, cuda:1 (default: CUDA if there)",
-    )
-    group.addoption(
-        "--slots",
-        type=int,
-        metavar="N",
-        help="trials in flight at once over all workers (default: one per core, one thread each; "
-        "on a GPU as many as its free memory takes)",
-    )
+def add(parser: pytest.Parser) -> None:
+    """Add the options to pytest's, once.
 
-
-def set_data_root(options: Namespace) -> None:
-    """Put the folder of --data-root into the environment, for workers and `ddiv.data.root`.
-
-    Raises ValueError where there is no such folder.
+    An option whose name another plugin has taken has the name `--ddiv-NAME` alone.
     """
-    if options.data_root:
-        if not Path(options.data_root).is_dir():
-            raise ValueError(
-                f"--data-root: there is no folder {options.data_root}. "
-                "`ddiv fetch` says what may lie in it"
-            )
-        os.environ[FOLDER_VARIABLE] = str(Path(options.data_root).resolve())
-
-
-def chosen(options: Namespace) -> Profile:
-    """The profile that is named, or that of the file of studies. Raises ValueError."""
-    return of_file(Path(options.study)) if options.study else profile(options.profile)
-
-
-def started(
-    options: Namespace, studies: Profile, root: Path, command: str, strict: bool
-) -> runs.Run:
-    """The run that begins now, of a project in the folder `root`.
-
-    Raises ValueError on options that are not possible, and on a ledger that cannot be read.
-    """
-    ledger.entries(root / ledger.FILE)  # raises BadLedger now, not at the first claim
-    count = studies.seeds if options.seeds is None else options.seeds
-    seeds, most = runs.block_of_seeds(
-        options.first_seed, count, options.max_seeds, studies.max_seeds
+    group = parser.getgroup(
+        GROUP,
+        "ddiv: claims of papers, checked by training models "
+        "(with pytest's own --strict, every claim that is not supported fails)",
     )
-    return runs.Run(
-        id=runs.new_id(),
-        command=command,
-        profile=studies.name,
-        seeds=seeds,
-        alpha=0.05,
-        workers=len(getattr(options, "tx", None) or ["main"]),
-        device=options.device or "auto",
-        strict=strict,
-        started=time.time(),
-        max_seeds=most,
-        budget=runs.seconds(options.budget),
-        options=tuple(asking(options, root)),
-        slots=options.slots or usable_cores(),
-    )
+    if group.options:
+        return
+    taken = set(_names(parser))
+    for name, properties in TABLE.items():
+        flag = name.replace("_", "-")
+        flag = f"--ddiv-{flag}" if f"--{flag}" in taken else f"--{flag}"
+        default = getattr(Options, name)
+        group.addoption(flag, dest=PREFIX + name, default=default, **properties)
 
 
-def slots(options: Namespace) -> int:
-    """How many trials are measured at once: --slots, else one per core, or what the GPU takes.
-
-    Raises NoSuchDevice.
-    """
-    wanted: int | None = options.slots
-    has_gpu = shutil.which("nvidia-smi") or Path("/dev/nvidiactl").exists()
-    if options.device is None and not has_gpu:
-        # torch would say the same, and takes seconds to import.
-        return wanted or usable_cores()
-    from ddiv.trial.devices import choose_device, trials_at_once
-
-    device = choose_device(options.device)
-    return wanted or trials_at_once(device)
+def _names(parser: pytest.Parser) -> Iterator[str]:
+    """The names of all options so far. pytest has no public list of them."""
+    for group in (parser._anonymous, *parser._groups):
+        for option in group.options:
+            yield from option.names()
 
 
-def asking(options: Namespace, root: Path) -> Iterator[str]:
-    """The options of `ASKING` that do not have their defaults, as arguments for a rerun.
+def read(namespace: Namespace) -> Options:
+    """Our values among those of all plugins."""
+    values = {
+        field.name: getattr(namespace, PREFIX + field.name)
+        for field in fields(Options)
+        if hasattr(namespace, PREFIX + field.name)
+    }
+    return Options(**values)
 
-    Paths are written as they are seen from the folder `root`, in which a rerun works.
-    """
-    for name, default in ASKING.items():
-        value = getattr(options, name)
-        if value == default or (name == "profile" and options.study):
-            continue
-        if name in ("study", "data_root", "store"):
-            path = Path(value).resolve()
-            value = path.relative_to(root) if path.is_relative_to(root) else path
-        yield from (f"--{name.replace('_', '-')}", str(value))
+
+def given(namespace: Namespace) -> bool:
+    """Whether the command line names an option of ddiv's."""
+    return read(namespace) != Options()

@@ -1,0 +1,176 @@
+"""From the options to the values of a session: its profile, its run, its store."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from ddiv.common.machine import usable_cores
+from ddiv.data.root import FOLDER_VARIABLE
+from ddiv.finding import Reader, ledger
+from ddiv.plugin import options
+from ddiv.plugin.options import ASKING, Options
+from ddiv.plugin.session import SESSION, Session
+from ddiv.profiles.choose import profile
+from ddiv.profiles.profile import Profile
+from ddiv.profiles.study_file import of_file
+from ddiv.run import run as runs
+from ddiv.run.crew import Crew, Measure
+from ddiv.run.progress import ProgressLine
+from ddiv.trial import Job
+from ddiv.trial.store import Record, Store, StoreError
+
+
+def session(config: pytest.Config) -> None:
+    """Make this process's `Session`, and stop at once where options or the store are not usable.
+
+    Raises pytest.UsageError.
+    """
+    given = options.read(config.option)
+    store = Store(given.store or os.environ.get("DDIV_STORE") or config.rootpath / ".ddiv")
+    worker = getattr(config, "workerinput", None)
+    if given.plan:
+        # One process counts and calibrates. xdist reads these options later, and starts no workers.
+        config.option.dist, config.option.tx = "no", []
+    limit_threads()
+    try:
+        set_data_root(given)
+        studies = chosen(given)
+        run = _run(config, given, studies)
+        if worker is None:
+            run = msgspec.structs.replace(run, slots=slots(given))
+            if not given.plan:
+                store.check_writable()
+    except (StoreError, ValueError) as error:
+        raise pytest.UsageError(str(error)) from None
+    name = "main" if worker is None else worker["workerid"]
+    crew = Crew(
+        store, runs.folder(store, run.id), _measure(given.device), slots=run.slots, worker=name
+    )
+    page = Path(given.report or config.rootpath / "reports" / f"{studies.name}.html")
+    made = Session(store, studies, run, crew, Reader(store), page)
+    if worker is None and not given.plan:
+        made.line = ProgressLine(made.folder, run.slots)
+    config.stash[SESSION] = made
+
+
+def _run(config: pytest.Config, given: Options, studies: Profile) -> runs.Run:
+    """The run that begins now, or in a worker of xdist the run that it belongs to."""
+    worker = getattr(config, "workerinput", None)
+    if worker is not None:
+        if "ddiv_run" not in worker:
+            raise ValueError(
+                "with -n, name one of ddiv's options (--profile embedded, say) where the claims do "
+                "not lie in a folder `claims`: workers start before anybody has seen a claim"
+            )
+        return msgspec.json.decode(worker["ddiv_run"], type=runs.Run)
+    command = shlex.join(["pytest", *map(str, config.invocation_params.args)])
+    strict, workers = bool(config.getini("strict")), len(getattr(config.option, "tx", None) or [""])
+    return started(given, studies, config.rootpath, command, strict, workers)
+
+
+def limit_threads() -> None:
+    """Let this process compute with one thread.
+
+    Trials run side by side, and one thread gives the same numbers under any -n.
+    """
+    from threadpoolctl import threadpool_limits
+
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # for libraries not loaded yet, torch among them
+    threadpool_limits(1)
+
+
+def _measure(device: str | None) -> Measure:
+    def measure(job: Job, records: Mapping[Job, Record], report: Callable[[float], None]) -> Record:
+        # torch takes seconds to import, and a run whose records are all there never needs it.
+        from ddiv.trial.measure import measure as measure_now
+
+        return measure_now(job, records, device, report)
+
+    return measure
+
+
+def set_data_root(options: Options) -> None:
+    """Put the folder of --data-root into the environment, for workers and `ddiv.data.root`.
+
+    Raises ValueError where there is no such folder.
+    """
+    if options.data_root:
+        if not Path(options.data_root).is_dir():
+            raise ValueError(
+                f"--data-root: there is no folder {options.data_root}. "
+                "`ddiv fetch` says what may lie in it"
+            )
+        os.environ[FOLDER_VARIABLE] = str(Path(options.data_root).resolve())
+
+
+def chosen(options: Options) -> Profile:
+    """The profile that is named, or that of the file of studies. Raises ValueError."""
+    return of_file(Path(options.study)) if options.study else profile(options.profile)
+
+
+def started(
+    options: Options, studies: Profile, root: Path, command: str, strict: bool, workers: int = 1
+) -> runs.Run:
+    """The run that begins now, of a project in the folder `root`.
+
+    Raises ValueError on options that are not possible, and on a ledger that cannot be read.
+    """
+    ledger.entries(root / ledger.FILE)  # raises BadLedger now, not at the first claim
+    count = studies.seeds if options.seeds is None else options.seeds
+    seeds, most = runs.block_of_seeds(
+        options.first_seed, count, options.max_seeds, studies.max_seeds
+    )
+    return runs.Run(
+        id=runs.new_id(),
+        command=command,
+        profile=studies.name,
+        seeds=seeds,
+        alpha=0.05,
+        workers=workers,
+        device=options.device or "auto",
+        strict=strict,
+        started=time.time(),
+        max_seeds=most,
+        budget=runs.seconds(options.budget),
+        options=tuple(asking(options, root)),
+        slots=options.slots or usable_cores(),
+    )
+
+
+def slots(options: Options) -> int:
+    """How many trials are measured at once: --slots, else one per core, or what the GPU takes.
+
+    Raises NoSuchDevice.
+    """
+    wanted: int | None = options.slots
+    has_gpu = shutil.which("nvidia-smi") or Path("/dev/nvidiactl").exists()
+    if options.device is None and not has_gpu:
+        # torch would say the same, and takes seconds to import.
+        return wanted or usable_cores()
+    from ddiv.trial.devices import choose_device, trials_at_once
+
+    device = choose_device(options.device)
+    return wanted or trials_at_once(device)
+
+
+def asking(options: Options, root: Path) -> Iterator[str]:
+    """The options of `ASKING` that do not have their defaults, as arguments for a rerun.
+
+    Paths are written as they are seen from the folder `root`, in which a rerun works.
+    """
+    for name in ASKING:
+        value = getattr(options, name)
+        if value == getattr(Options, name) or (name == "profile" and options.study):
+            continue
+        if name in ("study", "data_root", "store"):
+            path = Path(value).resolve()
+            value = path.relative_to(root) if path.is_relative_to(root) else path
+        yield from (f"--{name.replace('_', '-')}", str(value))
