@@ -9,7 +9,10 @@ are known before anything is trained, and `ddiv report` can answer them again fr
 - ``simple``: questions that a seed answers with one number (a slope, a difference, a bound, ...);
 - ``groups``: groups of arms compared with each other (alike, opposed, as far);
 - ``relations``: over many arms (a correlation, a closer one, groups told apart);
-- ``shapes``: many arms at once (the largest, a peak, a threshold), and several questions at once.
+- ``curves``: many arms at once (the largest, a peak, a threshold);
+- ``several``: several questions as one;
+- ``needed``: the trials and views that an answer rests on;
+- ``declare``: the decorator that makes a test of a claim.
 """
 
 from ddiv.claim.bench import Bench, Claim, Effects, Ladder, NotApplicable, OfData, Unmatched
@@ -23,15 +26,11 @@ from ddiv.claim.groups import (
     SomewhereOpposed,
     cosine,
 )
-from ddiv.claim.needed import Question, jobs, view
+from ddiv.claim.needed import Question, data_view, jobs
 from ddiv.claim.question import Asking, Derived, OneEffect
 from ddiv.claim.relations import Correlation, Separated, TracksBetter
 from ddiv.claim.several import All
 from ddiv.claim.simple import Change, Contrast, Further, NoWorse, Threshold, Trend
-from ddiv.outcome.kinds import Outside, Score, Vendi
-from ddiv.study.study import Study
-from ddiv.treatment.parts import Augmentation, Classes, Synthetic, Treatment
-from ddiv.trial.job import Job, View, trial
 
 __all__ = [
     "Agreement",
@@ -39,17 +38,14 @@ __all__ = [
     "All",
     "AsFar",
     "Asking",
-    "Augmentation",
     "Bench",
     "Change",
     "Claim",
-    "Classes",
     "Contrast",
     "Correlation",
     "Derived",
     "Effects",
     "Further",
-    "Job",
     "Ladder",
     "Largest",
     "Mixing",
@@ -58,24 +54,16 @@ __all__ = [
     "OfData",
     "OneEffect",
     "Opposite",
-    "Outside",
     "Question",
     "Resemblance",
     "RiseThenFall",
-    "Score",
     "Separated",
     "SomewhereOpposed",
-    "Study",
-    "Synthetic",
     "Threshold",
     "TracksBetter",
-    "Treatment",
     "Trend",
     "Unmatched",
-    "Vendi",
-    "View",
     "cosine",
+    "data_view",
     "jobs",
-    "trial",
-    "view",
 ]

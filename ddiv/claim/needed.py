@@ -14,7 +14,7 @@ from ddiv.claim.simple import Change, Contrast, Further, NoWorse, Threshold, Tre
 from ddiv.outcome import Outside, Score, Vendi
 from ddiv.study import Study
 from ddiv.treatment import Augmentation, Classes, Synthetic, Treatment
-from ddiv.trial import Job, View, trial
+from ddiv.trial import DataView, Job, trial
 
 Question = (
     Trend
@@ -73,12 +73,12 @@ def _of_seed(question: Asking, study: Study, seed: int) -> Iterator[Job]:
     embedders = dict.fromkeys(outcome.embedder for outcome in of_data)
     trained = len(of_data) < len(outcomes)
     for arm in dict.fromkeys(question.arms()):
-        yield from (view(study, arm, seed, embedder) for embedder in embedders)
+        yield from (data_view(study, arm, seed, embedder) for embedder in embedders)
         if trained:
             yield trial(study, arm, seed)
 
 
-def view(study: Study, arm: Treatment, seed: int, embedder: int = 0) -> View:
+def data_view(study: Study, arm: Treatment, seed: int, embedder: int = 0) -> DataView:
     """The training set as an arm shows it: one view for all seeds where none of it is drawn.
 
     `embedder` counts the study's embedders. Raises IndexError where it has fewer.
@@ -87,4 +87,4 @@ def view(study: Study, arm: Treatment, seed: int, embedder: int = 0) -> View:
     treatment = Treatment.of(*shown)
     size = (study.class_view_size if arm.part(Classes) else 0) or study.view_size
     seed = 0 if treatment.is_baseline else arm.seed(seed)
-    return View(study.data, treatment, study.embedders[embedder], size, seed)
+    return DataView(study.data, treatment, study.embedders[embedder], size, seed)

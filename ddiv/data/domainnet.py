@@ -47,7 +47,7 @@ def folder() -> Path:
     return data_root() / FOLDER
 
 
-def absent(spec: DomainNet) -> str | None:
+def absent_domainnet(spec: DomainNet) -> str | None:
     """Why DomainNet is not at hand, and what to do; None where it is."""
     for domain in spec.domains:
         lists = [f"{domain}_train.txt"] * (domain == spec.domains[0]) + [f"{domain}_test.txt"]
@@ -65,7 +65,7 @@ def load_domainnet(spec: DomainNet) -> Dataset:
     Labels are numbers into the classes in the official order. Raises NoData where it is not at
     hand, BadData where its lists or archives cannot be used.
     """
-    if reason := absent(spec):
+    if reason := absent_domainnet(spec):
         raise NoData(reason)
     training = lines(folder() / f"{spec.domains[0]}_train.txt", spec.domains[0])
     tests = {domain: lines(folder() / f"{domain}_test.txt", domain) for domain in spec.domains}

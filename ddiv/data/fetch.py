@@ -79,7 +79,8 @@ def _pacs_absent() -> str | None:
 
 
 def _published(name: PublishedName, kind: str, size: float, licence: str) -> Offer:
-    absent, bring = partial(published.absent, Published(name)), partial(_by_torchvision, kind, size)
+    absent = partial(published.absent_published, Published(name))
+    bring = partial(_by_torchvision, kind, size)
     return Offer(size, licence, absent, bring)
 
 
@@ -103,7 +104,7 @@ OFFERS = {
     "stanford-cars": Offer(
         1.96e9,
         "no licence stated; cite Krause et al. (2013)",
-        partial(published.absent, Published("stanford-cars")),
+        partial(published.absent_published, Published("stanford-cars")),
         None,
         "its server is gone: from a copy put devkit/ (cars_meta.mat, cars_train_annos.mat), "
         "cars_train/, cars_test/ and cars_test_annos_withlabels.mat into the folder stanford_cars",
@@ -111,7 +112,7 @@ OFFERS = {
     "domainnet": Offer(
         17.1e9,
         "fair-use notice, for research; cite Peng et al. (2019)",
-        partial(domainnet.absent, DomainNet()),
+        partial(domainnet.absent_domainnet, DomainNet()),
         partial(_domainnet, 17.1e9),
         "five domains, read without unpacking",
     ),

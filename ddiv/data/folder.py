@@ -56,7 +56,7 @@ class Layout(NamedTuple):
         return sorted(file for part in parts for files in part.values() for file in files)
 
 
-def absent(spec: Images) -> str | None:
+def absent_images(spec: Images) -> str | None:
     """Why the folder is not at hand, and what to do; None where it is."""
     folder = data_root() / spec.folder
     if not folder.is_dir():
@@ -76,7 +76,7 @@ def pinned(spec: Images) -> Images:
     It stays as it is where it has a digest, or where there is no folder. Raises BadData where the
     folder has none of the layouts.
     """
-    if spec.digest or absent(spec):
+    if spec.digest or absent_images(spec):
         return spec
     return msgspec.structs.replace(spec, digest=digest(spec, layout(spec)))
 
@@ -116,7 +116,7 @@ def load_images(spec: Images) -> Dataset:
     Labels are numbers into the sorted names of its classes. Raises NoData where the folder is not
     at hand, BadData where it is not the one that the spec names, or cannot be used.
     """
-    if reason := absent(spec):
+    if reason := absent_images(spec):
         raise NoData(reason)
     files = layout(spec)
     if spec.digest != (now := digest(spec, files)):

@@ -61,7 +61,7 @@ def load(spec: Data) -> Dataset:
     raise TypeError(f"no loader for {spec!r}")
 
 
-def absent(spec: Data) -> str | None:
+def absent_data(spec: Data) -> str | None:
     """Why the data of a spec is not at hand, and how to get it, in one line; None where it is.
 
     Nothing is decoded.
@@ -71,13 +71,13 @@ def absent(spec: Data) -> str | None:
 
     match spec:
         case Images():
-            return folder.absent(spec)
+            return folder.absent_images(spec)
         case Published():
-            return published.absent(spec)
+            return published.absent_published(spec)
         case DomainNet():
-            return domainnet.absent(spec)
+            return domainnet.absent_domainnet(spec)
         case Own():
-            return own.absent(spec)
+            return own.absent_own_data(spec)
         case Arrays() | Complaints():
             try:
                 if isinstance(spec, Arrays):

@@ -50,7 +50,7 @@ def own_data(function: Callable[[], Dataset], texts: bool = False) -> Own:
     return spec
 
 
-def absent(spec: Own) -> str | None:
+def absent_own_data(spec: Own) -> str | None:
     """Why the data cannot be made, and what to do; None where it can."""
     if spec in _FUNCTIONS:
         return None
@@ -65,7 +65,7 @@ def load_own(spec: Own) -> Dataset:
 
     Raises NoData where no study file gives one, BadData where it fails or makes no such dataset.
     """
-    if reason := absent(spec):
+    if reason := absent_own_data(spec):
         raise NoData(reason)
     try:
         made = _FUNCTIONS[spec]()

@@ -53,7 +53,7 @@ class Layout(NamedTuple):
     test: int
 
 
-def absent(spec: Published) -> str | None:
+def absent_published(spec: Published) -> str | None:
     """Why the dataset is not at hand, and what to do; None where it is."""
     folder = data_root() / LAYOUTS[spec.name].folder
     missing = [name for name in LAYOUTS[spec.name].holding if not (folder / name).exists()]
@@ -81,7 +81,7 @@ def read(spec: Published) -> tuple[Split, Split]:
 
     Raises as `load_published` does.
     """
-    if reason := absent(spec):
+    if reason := absent_published(spec):
         raise NoData(reason)
     layout = LAYOUTS[spec.name]
     anew = f"delete {data_root() / layout.folder} and get it anew: ddiv fetch {spec.name}"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from ddiv import outcome as outcomes
-from ddiv.claim import Bench, OfData, Unmatched, view
+from ddiv.claim import Bench, OfData, Unmatched, data_view
 from ddiv.outcome import Match, Snapshot, Trained
 from ddiv.study import Study
 from ddiv.treatment import BASELINE, Treatment
@@ -76,7 +76,7 @@ class SeedBench:
 
     def of_data(self, outcome: OfData, arm: Treatment) -> float:
         """An outcome of an arm's training set, read off its view."""
-        job = view(self.study, arm, self.seed, outcome.embedder)
+        job = data_view(self.study, arm, self.seed, outcome.embedder)
         return outcome.read(self.reader.record(job).facts)
 
     def match(self, arm: Treatment) -> Match:

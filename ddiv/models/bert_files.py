@@ -184,7 +184,7 @@ def load_tokenizer(weights: str) -> PreTrainedTokenizerBase:
     return tokenizer
 
 
-def absent(weights: str) -> str | None:
+def absent_bert(weights: str) -> str | None:
     """In one line why a spec's `weights` are not at hand and how to get them; None where they are.
 
     Reads no weights.

@@ -135,7 +135,7 @@ def _start_zero_shot(network: Network, backbone: OpenClip, classes: tuple[str, .
         network.head.bias.zero_()
 
 
-def absent(model: Backbone | Embedder) -> str | None:
+def absent_model(model: Backbone | Embedder) -> str | None:
     """In one line why a backbone or an embedder is not at hand and how to get it; None where it is.
 
     Also None where it can never be had: then the trial fails and says why. Reads no weights.
@@ -144,13 +144,13 @@ def absent(model: Backbone | Embedder) -> str | None:
         case OpenClip():
             from ddiv.models import open_clip_models
 
-            return open_clip_models.absent(model)
+            return open_clip_models.absent_open_clip(model)
         case Bert():
             from ddiv.models import bert_files
 
-            return bert_files.absent(model.weights)
+            return bert_files.absent_bert(model.weights)
         case OwnModel():
             from ddiv.models import own
 
-            return own.absent(model)
+            return own.absent_own_model(model)
     return None

@@ -123,7 +123,7 @@ def zero_shot_weights(model: str, pretrained: str, classes: tuple[str, ...]) -> 
 # --- where the weights are ------------------------------------------------------------------------
 
 
-def absent(spec: OpenClip) -> str | None:
+def absent_open_clip(spec: OpenClip) -> str | None:
     """In one line why a spec's weights are not at hand and how to get them; None where they are.
 
     Reads no weights.

@@ -46,7 +46,7 @@ def own_model(factory: Callable[..., nn.Module], **options: str | int | float | 
     return spec
 
 
-def absent(spec: OwnModel) -> str | None:
+def absent_own_model(spec: OwnModel) -> str | None:
     """In one line why an own model cannot be made in this process; None where it can."""
     if spec in _factories:
         return None
@@ -104,7 +104,7 @@ def build_own(spec: OwnModel, classes: int) -> tuple[OwnNetwork, DropoutSites]:
     Raises NoModel where no study file registered it, TrialFailed where the factory fails or its
     module lacks a needed attribute.
     """
-    if why := absent(spec):
+    if why := absent_own_model(spec):
         raise NoModel(why)
     try:
         encoder: Any = _factories[spec](**dict(spec.options))  # of a user's code, so of any type

@@ -139,7 +139,7 @@ def started(
         strict=strict,
         started=time.time(),
         max_seeds=most,
-        budget=runs.seconds(options.budget),
+        budget=runs.seconds_of(options.budget),
         options=tuple(asking(options, root)),
         slots=options.slots or usable_cores(),
     )

@@ -25,7 +25,7 @@ def data_or_weights(study: Study) -> str | None:
 
     None where nothing is lacking.
     """
-    if reason := datasets.absent(study.data):
+    if reason := datasets.absent_data(study.data):
         return reason
     models = [
         model
@@ -34,9 +34,9 @@ def data_or_weights(study: Study) -> str | None:
     ]
     if not models:
         return None
-    from ddiv.models.build import absent
+    from ddiv.models.build import absent_model
 
-    return next(filter(None, map(absent, models)), None)
+    return next(filter(None, map(absent_model, models)), None)
 
 
 def _is_shipped(model: Backbone | Embedder) -> bool:

@@ -203,7 +203,7 @@ class Crew:
             return
         finally:
             note.unlink(missing_ok=True)
-        line = Finished(key, kind(job), job.label, time.time() - started, self.worker)
+        line = Finished(key, kind_of(job), job.label, time.time() - started, self.worker)
         with open(self.folder / "journal.jsonl", "ab") as journal:
             journal.write(msgspec.json.encode(line) + b"\n")
 
@@ -232,7 +232,7 @@ class Crew:
         return own or next(filter(None, map(self._failure, trials.requires(job))), None)
 
 
-def kind(job: Job) -> str:
+def kind_of(job: Job) -> str:
     """The types of a job, its backbone and its data: jobs of one kind take about the same time."""
     parts = (job, getattr(job, "backbone", None), job.data)
     return "/".join(type(part).__name__ for part in parts if part is not None)

@@ -28,7 +28,7 @@ from ddiv.data.load import load
 from ddiv.data.root import BadData
 from ddiv.finding import CONTROL_SEEDS, Asked, require_domains
 from ddiv.run.cost import Cost
-from ddiv.run.crew import kind
+from ddiv.run.crew import kind_of
 from ddiv.run.run import Run
 from ddiv.study import Own
 from ddiv.treatment import (
@@ -41,10 +41,10 @@ from ddiv.treatment import (
     Part,
     Treatment,
 )
-from ddiv.trial import GeneratorFit, Job, Samples, Trial, View
+from ddiv.trial import DataView, GeneratorFit, Job, Samples, Trial
 from ddiv.trial.store import Store
 
-KINDS = {Trial: "trials", View: "views", GeneratorFit: "generators", Samples: "samples"}
+KINDS = {Trial: "trials", DataView: "views", GeneratorFit: "generators", Samples: "samples"}
 
 COLUMNS = ("study", "seeds", "claims", *KINDS.values(), "time", "disk")
 
@@ -58,7 +58,7 @@ def alike(job: Job) -> Job:
         case Trial():
             treatment = _costly(job.treatment, Augmentation, BatchSize, EarlyStop)
             return msgspec.structs.replace(job, treatment=treatment, seed=0)
-        case View():
+        case DataView():
             treatment = _costly(job.treatment, Augmentation, Classes)
             return msgspec.structs.replace(job, treatment=treatment, seed=0)
         case GeneratorFit():
@@ -248,8 +248,10 @@ def _costs(
     costs = {job: cost for job, cost in records.items() if cost.seconds is not None}
     known = len(costs)
     unknown: Counter[str] = Counter()
-    tried = sorted((job for job in missing if job not in costs or isinstance(job, Trial)), key=kind)
-    for of_kind, jobs in groupby(tried, kind):
+    tried = sorted(
+        (job for job in missing if job not in costs or isinstance(job, Trial)), key=kind_of
+    )
+    for of_kind, jobs in groupby(tried, kind_of):
         say(f"calibrating {of_kind} ...")
         for job in jobs:
             try:

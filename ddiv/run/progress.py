@@ -20,7 +20,7 @@ import msgspec
 
 from ddiv.common.units import duration
 from ddiv.run.crew import Finished, journal, working
-from ddiv.run.run import Plan
+from ddiv.run.run import PlannedJobs
 
 if TYPE_CHECKING:
     import pytest
@@ -81,7 +81,7 @@ def describe(folder: Path, slots: int) -> str | None:
     None before the plan is there, and when nothing is left to measure.
     """
     try:
-        plan = msgspec.json.decode((folder / "plan.json").read_bytes(), type=Plan)
+        plan = msgspec.json.decode((folder / "plan.json").read_bytes(), type=PlannedJobs)
     except (OSError, msgspec.DecodeError):
         return None
     done, now = {line.key: line for line in journal(folder)}, working(folder)

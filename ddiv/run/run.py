@@ -23,7 +23,7 @@ from ddiv import trial as trials
 from ddiv.common.files import write_atomically
 from ddiv.evidence import MOST_SEEDS
 from ddiv.finding import Asked
-from ddiv.run.crew import kind
+from ddiv.run.crew import kind_of
 from ddiv.treatment import OTHER_SEEDS_BEGIN
 from ddiv.trial import Job
 from ddiv.trial.store import Store
@@ -55,7 +55,7 @@ class Run(msgspec.Struct, frozen=True):
     slots: int = 1
 
 
-class Plan(msgspec.Struct, frozen=True):
+class PlannedJobs(msgspec.Struct, frozen=True):
     """How many jobs a run needs, and the missing ones: their keys, with their kinds.
 
     A job is missing if the store did not have its record when the run started.
@@ -65,7 +65,7 @@ class Plan(msgspec.Struct, frozen=True):
     missing: dict[str, str]
 
 
-def seconds(text: str | None) -> float | None:
+def seconds_of(text: str | None) -> float | None:
     """The seconds of a time such as "90s", "30m", "2h" or "90"; None stays None.
 
     Raises ValueError.
@@ -140,8 +140,8 @@ def save_plan(store: Store, run_id: str, jobs: list[Job]) -> None:
     """Write plan.json unless it is there: the first of the workers writes the plan of all."""
     path = folder(store, run_id) / "plan.json"
     if not path.exists():
-        missing = {trials.key(job): kind(job) for job in jobs if job not in store}
-        write_atomically(path, msgspec.json.encode(Plan(len(jobs), missing)))
+        missing = {trials.key(job): kind_of(job) for job in jobs if job not in store}
+        write_atomically(path, msgspec.json.encode(PlannedJobs(len(jobs), missing)))
 
 
 def save_asked(store: Store, run_id: str, asked: Asked) -> None:

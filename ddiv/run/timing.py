@@ -28,7 +28,7 @@ from ddiv.run.cost import Cost
 from ddiv.study import Backbone, Bert, Clip, Data, Embedder, Recipe, Space
 from ddiv.treatment import Augmentation, Flow, Generator, NGram, Setting
 from ddiv.treatment.augment import augmented
-from ddiv.trial import GeneratorFit, Job, Samples, Trial, View, truncation
+from ddiv.trial import DataView, GeneratorFit, Job, Samples, Trial, truncation
 from ddiv.trial.devices import prepare
 from ddiv.trial.inputs import Examples
 from ddiv.trial.steps import WARM_UP, Steps, own_stream, precision
@@ -61,7 +61,7 @@ def cost(job: Job, device: torch.device) -> Cost:
     match job:
         case Trial():
             return _trial(job, device)
-        case View():
+        case DataView():
             return _view(job, device)
         case GeneratorFit():
             return _fit(job, device)
@@ -203,7 +203,7 @@ def scoring(data: Data, space: Space, embedder: Embedder, n: int, device: torch.
     return made * n / tried + scored * n * min(n, width) / (tried * min(tried, width))
 
 
-def _view(job: View, device: torch.device) -> Cost:
+def _view(job: DataView, device: torch.device) -> Cost:
     inputs = load(job.data).inputs[: min(job.n, SCORED)]
     spaces = spaces_of(inputs)
     seconds = sum(scoring(job.data, space, job.embedder, job.n, device) for space in spaces)
@@ -294,7 +294,7 @@ def peak_memory(jobs: Iterable[Job]) -> int:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
     added = [0]
     for job in jobs:
-        if isinstance(job, View) and job.n > SCORED:
+        if isinstance(job, DataView) and job.n > SCORED:
             inputs = load(job.data).inputs
             if not are_texts(inputs):
                 added.append(int(20 * (job.n - SCORED) * inputs[0].size))

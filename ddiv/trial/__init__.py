@@ -9,11 +9,11 @@ the code's meaning, never of a path, a device or a worker.
 
 from ddiv.trial.job import (
     MEANING,
+    DataView,
     GeneratorFit,
     Job,
     Samples,
     Trial,
-    View,
     canonical,
     decode,
     key,
@@ -24,11 +24,11 @@ from ddiv.trial.job import (
 
 __all__ = [
     "MEANING",
+    "DataView",
     "GeneratorFit",
     "Job",
     "Samples",
     "Trial",
-    "View",
     "canonical",
     "decode",
     "key",

@@ -39,7 +39,7 @@ class Trial(msgspec.Struct, frozen=True, tag="trial"):
         return part.size if part else self.recipe.batch
 
 
-class View(msgspec.Struct, frozen=True, tag="view"):
+class DataView(msgspec.Struct, frozen=True, tag="view"):
     """`n` training examples as a treatment shows them.
 
     The treatment is an augmentation, a synthetic share or a number of classes.
@@ -85,18 +85,18 @@ class Samples(msgspec.Struct, frozen=True, tag="samples"):
         return f"samples ({self.setting.name}), round {self.round}, seed {self.seed}"
 
 
-Job = Trial | View | GeneratorFit | Samples
+Job = Trial | DataView | GeneratorFit | Samples
 
 # The number is part of a job's key. Raise it for a kind of job when training or measuring such a
 # job comes to MEAN something else: records made under the old meaning then stay in the store
 # unread, and new ones are made. A refactoring or a speed-up leaves the number as it is.
-MEANING = {Trial: 3, View: 4, GeneratorFit: 3, Samples: 3}
+MEANING = {Trial: 3, DataView: 4, GeneratorFit: 3, Samples: 3}
 
 
 def requires(job: Job) -> tuple[Job, ...]:
     """The jobs whose records this one reads."""
     match job:
-        case Trial() | View():
+        case Trial() | DataView():
             part = job.treatment.part(Synthetic)
             if part is not None:
                 return (Samples(job.data, part.generator, part.setting, part.round, job.seed),)

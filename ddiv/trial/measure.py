@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ddiv.trial.devices import choose_device, prepare
-from ddiv.trial.job import GeneratorFit, Job, Samples, Trial, View
+from ddiv.trial.job import DataView, GeneratorFit, Job, Samples, Trial
 from ddiv.trial.store import Record
 from ddiv.trial.train import Progress, train
 from ddiv.trial.view import diversity
@@ -24,7 +24,7 @@ def measure(
     match job:
         case Trial():
             return train(job, chosen, progress, records)
-        case View():
+        case DataView():
             return diversity(job, chosen, records)
         case GeneratorFit():
             from ddiv.trial.samples import fit

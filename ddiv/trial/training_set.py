@@ -12,11 +12,11 @@ from ddiv.common.errors import TrialFailed
 from ddiv.data.dataset import Dataset, Shown
 from ddiv.treatment import ShuffledLabels, Synthetic, Treatment
 from ddiv.trial.facts import samples_of
-from ddiv.trial.job import Job, Trial, View, requires
+from ddiv.trial.job import DataView, Job, Trial, requires
 from ddiv.trial.store import Record
 
 
-def synthetic_data(job: Trial | View, records: Mapping[Job, Record]) -> Shown | None:
+def synthetic_data(job: Trial | DataView, records: Mapping[Job, Record]) -> Shown | None:
     """The generated examples that a job reads; None where its treatment has no synthetic share."""
     return next((samples_of(records[required]) for required in requires(job)), None)
 

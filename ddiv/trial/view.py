@@ -1,4 +1,4 @@
-"""From a `View` to a `Record`: the diversity of the training set as a treatment shows it.
+"""From a `DataView` to a `Record`: the diversity of the training set as a treatment shows it.
 
 Nothing is trained.
 """
@@ -27,7 +27,7 @@ from ddiv.study import Data, Embedder, Space
 from ddiv.treatment import Augmentation, Classes
 from ddiv.treatment.augment import augmented
 from ddiv.trial.facts import HELD, VENDI_ORDERS, Alignment, outside_key, vendi_key
-from ddiv.trial.job import Job, View
+from ddiv.trial.job import DataView, Job
 from ddiv.trial.provenance import provenance
 from ddiv.trial.store import Record
 from ddiv.trial.training_set import synthetic_data, training_set
@@ -46,7 +46,7 @@ class Seen(NamedTuple):
 
 
 def diversity(
-    view: View, device: torch.device, records: Mapping[Job, Record] = MappingProxyType({})
+    view: DataView, device: torch.device, records: Mapping[Job, Record] = MappingProxyType({})
 ) -> Record:
     """The diversity of a view, by pixels (of images) and by embeddings.
 
@@ -153,7 +153,7 @@ def _reference(data: Data, space: Space, embedder: Embedder, device: torch.devic
     return Reference(rows, real.labels[half], Span.of(rows))
 
 
-def _seen(view: View, records: Mapping[Job, Record]) -> Seen:
+def _seen(view: DataView, records: Mapping[Job, Record]) -> Seen:
     part, fresh = view.treatment.part(Classes), None
     if part:
         shown = of_classes(view.data, part.count, view.n, view.seed)

@@ -28,13 +28,13 @@ from ddiv.claim import (
     Trend,
     Unmatched,
     cosine,
+    data_view,
     jobs,
-    view,
 )
 from ddiv.evidence import FALLS, RISES
 from ddiv.outcome import Score, Snapshot, Spectral, Vendi, Weighted
 from ddiv.treatment import BASELINE, Augmentation, Classes, Dropout, Treatment, WeightDecay
-from ddiv.trial import Trial, View
+from ddiv.trial import DataView, Trial
 from tests.support.claim_cases import DIGITS, EVERYTHING, PROFILE, WORLD
 
 ALPHA = Spectral("alpha", "classifier")
@@ -210,7 +210,7 @@ def test_another_definition_is_the_same_question(question):
 
 def test_diversity_asks_for_views_and_trains_nothing():
     needed = jobs(Contrast(Vendi("pixel"), (AUTO,), RISES), WORLD, (0, 1, 2))
-    assert all(isinstance(job, View) for job in needed)
+    assert all(isinstance(job, DataView) for job in needed)
     # The plain training set is one view whatever the seed.
     assert len(set(needed)) == 4
 
@@ -266,8 +266,8 @@ def test_parts_of_data_and_of_networks_ask_for_views_and_trials_of_their_own_arm
     question = All((Contrast(Vendi("pixel"), (AUTO,), RISES), Contrast(ALPHA, (NOISE,), RISES)))
     needed = jobs(question, WORLD, (3,))
     assert {(type(job), job.treatment) for job in needed} == {
-        (View, BASELINE),
-        (View, AUTO),
+        (DataView, BASELINE),
+        (DataView, AUTO),
         (Trial, BASELINE),
         (Trial, NOISE),
     }
@@ -412,7 +412,7 @@ def test_correlation_over_arms_is_above_or_below_a_bar():
     assert pearson.answer(bench({}, vendi)) == (0.0,)  # one outcome is the same everywhere
     needed = jobs(pearson, WORLD, (0,))
     assert (
-        {type(job) for job in needed} == {Trial, View}
+        {type(job) for job in needed} == {Trial, DataView}
         and len(needed) == 8
         and not pearson.fit_matters
     )
@@ -465,8 +465,8 @@ def test_another_embedder_is_another_view():
         jobs(Correlation(Weighted(embedder=i), Score("accuracy", "id"), arms, 0.5), WORLD, (0,))
         for i in (0, 1)
     )
-    assert {job.embedder for job in own if isinstance(job, View)} == {WORLD.embedders[0]}
-    assert {job.embedder for job in another if isinstance(job, View)} == {WORLD.embedders[1]}
+    assert {job.embedder for job in own if isinstance(job, DataView)} == {WORLD.embedders[0]}
+    assert {job.embedder for job in another if isinstance(job, DataView)} == {WORLD.embedders[1]}
     alone = msgspec.structs.replace(WORLD, embedders=WORLD.embedders[:1])
     with pytest.raises(NotApplicable, match="no second embedder"):
         jobs(Correlation(Weighted(embedder=1), Score("accuracy", "id"), arms, 0.5), alone, (0,))
@@ -542,6 +542,6 @@ def test_a_mixing_ladder_has_a_start_both_halves_and_an_order(shares):
 
 
 def test_views_of_classes_have_as_many_images_as_the_smallest_count_has():
-    sizes = {view(DIGITS, Treatment.of(Classes(count)), 0).n for count in DIGITS.class_counts}
-    assert sizes == {DIGITS.class_view_size} and view(DIGITS, AUTO, 0).n == DIGITS.view_size
-    assert view(EVERYTHING, Treatment.of(Classes(2)), 0).n == EVERYTHING.view_size
+    sizes = {data_view(DIGITS, Treatment.of(Classes(count)), 0).n for count in DIGITS.class_counts}
+    assert sizes == {DIGITS.class_view_size} and data_view(DIGITS, AUTO, 0).n == DIGITS.view_size
+    assert data_view(EVERYTHING, Treatment.of(Classes(2)), 0).n == EVERYTHING.view_size

@@ -7,7 +7,7 @@ import pytest
 
 from ddiv.common.digests import file_digest
 from ddiv.data.arrays import load_arrays
-from ddiv.data.load import absent, load
+from ddiv.data.load import absent_data, load
 from ddiv.data.root import BadData, NoData
 from ddiv.study import Arrays
 from tests.support.image_files import fresh_root, noise
@@ -102,9 +102,9 @@ def test_a_file_that_is_no_archive_is_told(root):
 def test_a_file_that_is_not_there_is_told_in_one_line(root):
     spec = Arrays("0" * 64)
     assert (
-        absent(written(root)) is None
-        and "none of the 1 NPZ files" in absent(spec)
-        and "\n" not in absent(spec)
+        absent_data(written(root)) is None
+        and "none of the 1 NPZ files" in absent_data(spec)
+        and "\n" not in absent_data(spec)
     )
     with pytest.raises(NoData, match="--data-root"):
         load_arrays(spec)

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from ddiv.data.domainnet import absent, load_domainnet
-from ddiv.data.load import absent as absent_data
+from ddiv.data.domainnet import absent_domainnet, load_domainnet
+from ddiv.data.load import absent_data as absent_data
 from ddiv.data.root import BadData, NoData
 from ddiv.study import DomainNet
 from tests.support.image_files import colours, fresh_root
@@ -127,13 +127,13 @@ def test_the_paper_s_subset_is_the_default():
 
 
 def test_what_is_not_there_says_how_to_get_it(root):
-    assert "no real_train.txt" in absent(spec()) == absent_data(spec())
+    assert "no real_train.txt" in absent_domainnet(spec()) == absent_data(spec())
     folder = written(root)
-    assert absent(spec()) is None
+    assert absent_domainnet(spec()) is None
     shutil.move(folder / "clipart.zip", folder / "elsewhere.zip")
-    assert "no clipart.zip, nor a folder clipart, in" in absent(spec()) and absent(spec()).endswith(
-        "ddiv fetch domainnet"
-    )
+    assert "no clipart.zip, nor a folder clipart, in" in absent_domainnet(
+        spec()
+    ) and absent_domainnet(spec()).endswith("ddiv fetch domainnet")
     with pytest.raises(NoData, match=r"clipart.zip"):
         load_domainnet(spec())
 

@@ -326,7 +326,7 @@ def test_cifar_is_brought_and_checked_by_torchvision(
         assert cli.main(["fetch", "cifar10"]) == status
     told = capsys.readouterr()
     assert said in told.out + told.err and "Licence" in told.err
-    assert (published.absent(Published("cifar10")) is None) == (status == 0)
+    assert (published.absent_published(Published("cifar10")) is None) == (status == 0)
 
 
 def test_the_checksums_are_md5s_and_every_archive_has_its_lists():

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from ddiv import trial as trials
-from ddiv.data.folder import absent, load_images, pinned
-from ddiv.data.load import absent as absent_data
+from ddiv.data.folder import absent_images, load_images, pinned
+from ddiv.data.load import absent_data as absent_data
 from ddiv.data.load import load
 from ddiv.data.root import BadData, NoData
 from ddiv.profiles.choose import profile
@@ -233,16 +233,16 @@ def test_a_trial_of_images_is_stored_and_read_back(root):
 
 
 def test_what_is_not_there_is_told_in_one_line(root):
-    assert "no folder" in absent(Images("pets")) and absent_data(Images("pets")) == absent(
+    assert "no folder" in absent_images(Images("pets")) and absent_data(
         Images("pets")
-    )
+    ) == absent_images(Images("pets"))
     assert pinned(Images("pets")) == Images("pets")
     fill(root / "pets" / "photo", 2)
-    assert absent(Images("pets", domains=("photo",))) is None
+    assert absent_images(Images("pets", domains=("photo",))) is None
     spec = Images("pets", domains=("photo", "sketch"))
-    assert "has no folder sketch: put that domain's images there" in absent(
+    assert "has no folder sketch: put that domain's images there" in absent_images(
         spec
-    ) and "\n" not in absent(spec)
+    ) and "\n" not in absent_images(spec)
     with pytest.raises(NoData, match="sketch"):
         load_images(spec)
 

@@ -9,9 +9,9 @@ import torch
 from PIL import Image
 
 from ddiv.data.dataset import Dataset
-from ddiv.data.load import absent as absent_data
+from ddiv.data.load import absent_data as absent_data
 from ddiv.data.load import load
-from ddiv.data.own import absent, checked, load_own, of_torch, own_data
+from ddiv.data.own import absent_own_data, checked, load_own, of_torch, own_data
 from ddiv.data.root import BadData, NoData
 from ddiv.profiles.choose import profile
 from ddiv.profiles.study_file import of_file
@@ -86,7 +86,7 @@ def test_texts_have_no_pixels(texts, spaces):
 def test_data_that_no_study_file_gives_is_told():
     assert (
         "no study file of this run gives to own_data: run with --study"
-        in absent(SPEC)
+        in absent_own_data(SPEC)
         == absent_data(SPEC)
     )
     with pytest.raises(NoData, match="'mine'"):

@@ -12,8 +12,8 @@ from PIL import Image
 from torchvision import datasets
 
 from ddiv.data import published
-from ddiv.data.load import absent as absent_data
-from ddiv.data.published import LAYOUTS, absent, load_published
+from ddiv.data.load import absent_data as absent_data
+from ddiv.data.published import LAYOUTS, absent_published, load_published
 from ddiv.data.root import BadData, NoData
 from ddiv.study import Published, PublishedName
 from tests.support.image_files import flat, fresh_root, noise
@@ -249,14 +249,14 @@ def test_fewer_images_are_a_part_of_all(root, monkeypatch):
 def test_a_dataset_that_is_not_there_says_how_to_get_it(root, monkeypatch, name):
     spec = Published(name, side=8)
     assert (
-        absent_data(spec) == absent(spec)
-        and absent(spec).endswith(f"ddiv fetch {name}")
-        and "\n" not in absent(spec)
+        absent_data(spec) == absent_published(spec)
+        and absent_published(spec).endswith(f"ddiv fetch {name}")
+        and "\n" not in absent_published(spec)
     )
     with pytest.raises(NoData, match=f"ddiv fetch {name}"):
         load_published(spec)
     WRITE[name](root, monkeypatch)
-    assert absent(spec) is None
+    assert absent_published(spec) is None
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from ddiv.claim import (
     SomewhereOpposed,
     Threshold,
     Trend,
-    view,
+    data_view,
 )
 from ddiv.evidence import FALLS, RISES, judge
 from ddiv.finding import Asked, Reader, answer, cautious, withheld
@@ -273,7 +273,7 @@ def test_diversity_and_other_bases_have_no_fit_matched_verdict():
         job: planted.record(job, STUDY, Levels(pixel=i))
         for i, arm in enumerate((BASELINE, *arms))
         for seed in SEEDS
-        for job in [view(STUDY, arm, seed)]
+        for job in [data_view(STUDY, arm, seed)]
     }
     finding = answer(ask(Largest(Vendi("pixel"), arms[1], (arms[0],))), Reader(None, records))
     assert finding.evidence.verdict == "supported" and finding.effects == ((1.0,),) * 6

@@ -29,7 +29,7 @@ from ddiv.treatment import (
     Treatment,
 )
 from ddiv.treatment.augment import augmented
-from ddiv.trial import GeneratorFit, Samples, View, requires, trial
+from ddiv.trial import DataView, GeneratorFit, Samples, requires, trial
 from ddiv.trial.facts import samples_of
 from ddiv.trial.inputs import tensor
 from ddiv.trial.measure import measure
@@ -183,7 +183,7 @@ def test_a_later_round_is_fitted_to_samples_and_not_to_real_texts(samples):
 
 
 def test_a_view_of_texts_has_embeddings_alone(samples):
-    facts = measured(View(DATA, MIXED, STUDY.embedders[0], 120, 1000), samples).facts
+    facts = measured(DataView(DATA, MIXED, STUDY.embedders[0], 120, 1000), samples).facts
     assert set(facts["settings"]) == {"embedding"} and facts["settings"]["embedding"][
         "embedder"
     ].startswith("bert ")
@@ -191,7 +191,7 @@ def test_a_view_of_texts_has_embeddings_alone(samples):
         Outside("embedding").key in facts["outside"]
         and 0 < Weighted().read(facts) <= facts["vendi"]["embedding"]
     )
-    few = measured(View(DATA, Treatment.of(Classes(2)), STUDY.embedders[0], 120, 1000)).facts
+    few = measured(DataView(DATA, Treatment.of(Classes(2)), STUDY.embedders[0], 120, 1000)).facts
     assert few["alignment"] == {} and few["settings"]["embedding"]["n"] == 120
 
 

@@ -11,7 +11,7 @@ from transformers import BertConfig, BertForPreTraining
 from ddiv.common.digests import folder_digest
 from ddiv.common.errors import NoModel, TrialFailed
 from ddiv.models.bert_files import load_tokenizer
-from ddiv.models.build import absent, build
+from ddiv.models.build import absent_model, build
 from ddiv.models.dropout import add_dropout
 from ddiv.models.from_scratch import ResNetEncoder
 from ddiv.models.network import normalise
@@ -375,16 +375,16 @@ def test_what_is_not_at_hand_is_told_in_a_line(tmp_path, monkeypatch):
         bert,
         Lsa(8),
     ):
-        assert absent(ready) is None
-    assert absent(Bert("nobody/tiny")).startswith(
+        assert absent_model(ready) is None
+    assert absent_model(Bert("nobody/tiny")).startswith(
         "BERT nobody/tiny is not in Hugging Face's cache; "
     )
-    assert "hf download nobody/tiny" in absent(Bert("nobody/tiny"))
-    assert "DDIV_BERT is not set" in absent(Bert("a" * 64))
+    assert "hf download nobody/tiny" in absent_model(Bert("nobody/tiny"))
+    assert "DDIV_BERT is not set" in absent_model(Bert("a" * 64))
     monkeypatch.setenv("DDIV_BERT", str(tmp_path))
-    assert "holds no config.json" in absent(Bert("a" * 64))
+    assert "holds no config.json" in absent_model(Bert("a" * 64))
     (tmp_path / "config.json").write_text("{}")
-    assert absent(Bert("a" * 64)) is None
+    assert absent_model(Bert("a" * 64)) is None
     with pytest.raises(NoModel, match="has the digest"):
         build(Bert("a" * 64), NAMES)
 
@@ -396,6 +396,6 @@ def test_weights_in_the_hub_s_cache_are_at_hand(tmp_path, monkeypatch):
     (folder.parents[1] / "refs").mkdir()
     (folder.parents[1] / "refs" / "main").write_text("1" * 40)
     (folder / "config.json").write_text("{}")
-    assert "not in Hugging Face's cache" in absent(Bert("nobody/tiny"))
+    assert "not in Hugging Face's cache" in absent_model(Bert("nobody/tiny"))
     (folder / "pytorch_model.bin").write_bytes(b"")
-    assert absent(Bert("nobody/tiny")) is None
+    assert absent_model(Bert("nobody/tiny")) is None

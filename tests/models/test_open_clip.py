@@ -25,13 +25,13 @@ from ddiv.data.load import load
 from ddiv.data.worlds.images import FINETUNE_CLASSES, render
 from ddiv.models import build as backbones
 from ddiv.models import open_clip_models as ours
-from ddiv.models.build import absent, build
+from ddiv.models.build import absent_model, build
 from ddiv.models.dropout import add_dropout
 from ddiv.models.embedders import vectors
 from ddiv.spectra.matrices import shapes, skipped, weight_matrices
 from ddiv.study import OpenClip, Recipe, World
 from ddiv.treatment import BASELINE, Dropout, Treatment
-from ddiv.trial import Trial, View, canonical, decode
+from ddiv.trial import DataView, Trial, canonical, decode
 from ddiv.trial.train import train
 
 CPU = torch.device("cpu")
@@ -307,19 +307,19 @@ def test_weights_that_are_not_at_hand_say_how_to_get_them(hub, monkeypatch, tmp_
         (OpenClip("tiny-vit", "elsewhere"), "hf download nobody/tiny.elsewhere"),
         (OpenClip("ViT-B-32", digest), "abababababab... is a local file, and DDIV_CLIP is not set"),
     ]:
-        assert "\n" not in absent(spec)
-        assert re.search(why, absent(spec))
+        assert "\n" not in absent_model(spec)
+        assert re.search(why, absent_model(spec))
         with pytest.raises(NoModel, match=why):
             build(spec, NAMES)
     monkeypatch.setenv("DDIV_CLIP", str(tmp_path / "none"))
-    assert "where no file" in absent(OpenClip("ViT-B-32", digest))
-    assert absent(OpenClip("tiny-vit", "openai")) is None
+    assert "where no file" in absent_model(OpenClip("ViT-B-32", digest))
+    assert absent_model(OpenClip("tiny-vit", "openai")) is None
 
 
 def test_a_folder_without_the_file_that_was_meant_is_an_error_and_not_absent(local):
     local(random_clip("tiny-vit"))
     spec = OpenClip("tiny-vit", "0" * 64)
-    assert absent(spec) is None
+    assert absent_model(spec) is None
     with pytest.raises(
         NoModel, match=r"none of the 1 checkpoints in .* has the SHA-256 0000.*sha256sum"
     ):
@@ -329,7 +329,7 @@ def test_a_folder_without_the_file_that_was_meant_is_an_error_and_not_absent(loc
 def test_ddiv_clip_may_name_the_file_itself(local, monkeypatch, tmp_path):
     spec = local(random_clip("tiny-vit"), file="clip.pt")
     monkeypatch.setenv("DDIV_CLIP", str(tmp_path / "clip.pt"))
-    assert absent(spec) is None and build(spec, NAMES)
+    assert absent_model(spec) is None and build(spec, NAMES)
 
 
 @pytest.mark.parametrize(
@@ -351,7 +351,7 @@ def test_models_of_other_kinds_are_refused(local, name, why):
 def test_a_tag_that_open_clip_does_not_have_is_an_error_that_lists_them():
     for model, tags in [("RN50", "openai, yfcc15m, cc12m"), ("tiny-rn", "none")]:
         spec = OpenClip(model, "laion9b")
-        assert absent(spec) is None
+        assert absent_model(spec) is None
         with pytest.raises(NoModel, match=f"no weights 'laion9b' for '{model}'; its tags: {tags}"):
             build(spec, NAMES)
 
@@ -535,7 +535,7 @@ def test_a_checkpoint_of_the_true_vit_b_32_is_fine_tuned(local, monkeypatch):
 
 
 def test_an_embedder_is_written_down_and_is_at_hand_or_says_how_to_get_it():
-    view = View(WORLD, BASELINE, OpenClip("RN50", "openai"), 10, 0)
+    view = DataView(WORLD, BASELINE, OpenClip("RN50", "openai"), 10, 0)
     assert decode(canonical(view)) == view
-    told = backbones.absent(view.embedder)
+    told = backbones.absent_model(view.embedder)
     assert told is None or "hf download" in told

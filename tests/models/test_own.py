@@ -12,7 +12,7 @@ from torch import nn
 from ddiv.common.digests import source_digest
 from ddiv.common.errors import NoModel, TrialFailed
 from ddiv.models import own
-from ddiv.models.build import absent, build
+from ddiv.models.build import absent_model, build
 from ddiv.models.own import own_model
 from ddiv.profiles.study_file import of_file
 from ddiv.study import Digits, OwnModel, Recipe
@@ -185,8 +185,8 @@ def test_options_are_text_or_numbers():
 
 def test_a_model_that_no_study_file_registered_is_told_so(study):
     stored = OwnModel("encoder", "0" * 64)
-    assert absent(study.backbone) is None
-    assert absent(stored) == (
+    assert absent_model(study.backbone) is None
+    assert absent_model(stored) == (
         "no study file of this run defines the own model 'encoder' (000000000000...): give --study "
         "the file that does, unchanged"
     )

@@ -59,7 +59,7 @@ def levels(arm: Treatment, seed: int) -> Levels:
 
 @pytest.fixture(scope="module")
 def reader(tmp_path_factory) -> Reader:
-    from ddiv.claim import view
+    from ddiv.claim import data_view
 
     store = Store(tmp_path_factory.mktemp("store"))
     for seed in SEEDS:
@@ -67,9 +67,9 @@ def reader(tmp_path_factory) -> Reader:
             if (arm, seed) != MISSING and arm.group not in ("control", "batch size"):
                 store.save(record(trial(STUDY, arm, seed), STUDY, levels(arm, seed)))
                 if arm.group != "synthetic":
-                    store.save(record(view(STUDY, arm, seed), STUDY, levels(arm, seed)))
+                    store.save(record(data_view(STUDY, arm, seed), STUDY, levels(arm, seed)))
         for i, (_, arm) in enumerate(STUDY.by_classes()):
-            store.save(record(view(STUDY, arm, seed), STUDY, Levels(pixel=-abs(i - 2))))
+            store.save(record(data_view(STUDY, arm, seed), STUDY, Levels(pixel=-abs(i - 2))))
     return Reader(store)
 
 

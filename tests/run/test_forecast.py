@@ -32,7 +32,7 @@ from ddiv.treatment import (
     Treatment,
     WeightDecay,
 )
-from ddiv.trial import GeneratorFit, Samples, Trial, View, key, trial
+from ddiv.trial import DataView, GeneratorFit, Samples, Trial, key, trial
 from ddiv.trial.store import Store
 from tests.support.claims_run import claims
 from tests.support.paths import ROOT
@@ -76,7 +76,7 @@ def test_what_costs_something_else_is_not_alike(one, other):
 def test_views_fits_and_samples_are_alike_over_seeds_rounds_and_shares():
     flow, embedder = Flow(8, 8, 1), STUDY.embedders[0]
     views = [
-        View(STUDY.data, Treatment.of(*parts), embedder, 50, seed)
+        DataView(STUDY.data, Treatment.of(*parts), embedder, 50, seed)
         for seed, parts in enumerate(
             (
                 (Synthetic(0.2, flow, Setting("a")),),
@@ -246,8 +246,11 @@ def test_a_plan_touches_nothing_and_counts_what_a_run_then_trains_and_no_more(tm
     assert done.returncode in (0, 1), done.stdout + done.stderr
     jobs = [record.job for record in Store(tmp_path / "store").records()]
     kinds = Counter(map(type, jobs))
-    assert shown == ("3", *(f"0/{kinds[kind]}" for kind in (Trial, View, GeneratorFit, Samples)))
-    assert kinds == {Trial: 3 * 4, View: 4, Samples: 3, GeneratorFit: 1}
+    assert shown == (
+        "3",
+        *(f"0/{kinds[kind]}" for kind in (Trial, DataView, GeneratorFit, Samples)),
+    )
+    assert kinds == {Trial: 3 * 4, DataView: 4, Samples: 3, GeneratorFit: 1}
     trained = {job.treatment.label for job in jobs if isinstance(job, Trial)}
     assert trained == {"baseline", "dropout 0.05", "dropout 0.2", "synthetic 15% (good)"}
     drawn = {(job.setting.name, job.round, job.seed) for job in jobs if isinstance(job, Samples)}

@@ -20,10 +20,10 @@ from ddiv.run import run as runs
     ],
 )
 def test_a_budget_is_read_in_seconds(text, expected):
-    assert runs.seconds(text) == expected
+    assert runs.seconds_of(text) == expected
 
 
 @pytest.mark.parametrize("text", ["", "m", "0", "-1s", "1d", "1h30m", "inf", "1e3"])
 def test_what_is_no_time_is_refused(text):
     with pytest.raises(ValueError, match=re.escape("90s, 30m or 2h")):
-        runs.seconds(text)
+        runs.seconds_of(text)

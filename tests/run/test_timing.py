@@ -14,7 +14,7 @@ from ddiv.run import timing as calibration
 from ddiv.run.forecast import alike, forecast, lines
 from ddiv.run.timing import cost, drawing
 from ddiv.treatment import BASELINE, Augmentation, Treatment
-from ddiv.trial import GeneratorFit, Samples, View, key, trial
+from ddiv.trial import DataView, GeneratorFit, Samples, key, trial
 from ddiv.trial.measure import measure
 from ddiv.trial.store import Store
 from tests.support.plans import NORM, asked, run
@@ -39,12 +39,12 @@ def test_the_calibrated_size_of_a_record_is_that_of_the_record(tmp_path, name):
         assert 0.8 < told.bytes / real < 1.25 and 0 < told.seconds < 600
 
 
-@pytest.mark.parametrize("kind", [View, GeneratorFit, Samples])
+@pytest.mark.parametrize("kind", [DataView, GeneratorFit, Samples])
 @pytest.mark.parametrize("name", ["resnet18-digits", "bert-complaints"])
 def test_every_kind_of_job_is_calibrated(tmp_path, kind, name):
     study = next(one for one in profile("embedded").studies if one.name == name)
     job = {
-        View: View(
+        DataView: DataView(
             study.data,
             Treatment.of(Augmentation(study.augmentations[0])),
             study.embedders[0],
@@ -90,5 +90,5 @@ def test_what_a_gpu_has_no_memory_for_is_left_out_of_the_times(tmp_path):
 def test_a_view_is_calibrated_on_the_processor_where_there_is_a_gpu_too(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     calibration.scoring.cache_clear()
-    job = View(STUDY.data, BASELINE, STUDY.embedders[0], STUDY.view_size, 0)
+    job = DataView(STUDY.data, BASELINE, STUDY.embedders[0], STUDY.view_size, 0)
     assert calibration.cost(alike(job), torch.device("cpu")).seconds > 0

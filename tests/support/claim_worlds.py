@@ -32,7 +32,7 @@ from ddiv.claim import (
     Threshold,
     TracksBetter,
     Trend,
-    view,
+    data_view,
 )
 from ddiv.finding import Finding, answer
 from ddiv.outcome import Trained
@@ -235,7 +235,7 @@ def planted(question: Question, study: Study, world: str) -> PlantedReader:
         for arm, at in turned.items():
             levels |= {
                 trial(study, arm, seed): at,
-                **{view(study, arm, seed, i): at for i in range(len(study.embedders))},
+                **{data_view(study, arm, seed, i): at for i in range(len(study.embedders))},
             }
     return PlantedReader(study, levels)
 

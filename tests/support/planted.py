@@ -18,7 +18,7 @@ from ddiv.finding import Reader
 from ddiv.outcome import Outcome, Outside, Trained, Vendi, Weighted
 from ddiv.study import Study
 from ddiv.treatment import BASELINE
-from ddiv.trial import Job, Trial, View, trial, truncation
+from ddiv.trial import DataView, Job, Trial, trial, truncation
 from ddiv.trial.facts import HELD, Alignment
 from ddiv.trial.store import Record
 
@@ -110,7 +110,7 @@ def record(job: Job, study: Study, levels: Levels) -> Record:
     return Record(job, facts, arrays)
 
 
-def view_record(job: View, levels: Levels) -> Record:
+def view_record(job: DataView, levels: Levels) -> Record:
     """The record of a view: Vendi Scores, energies outside the real span and alignments, under each
     definition.
     """

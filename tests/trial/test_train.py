@@ -22,7 +22,7 @@ from ddiv.treatment import (
     Treatment,
     WeightDecay,
 )
-from ddiv.trial import View, trial
+from ddiv.trial import DataView, trial
 from ddiv.trial.devices import NoSuchDevice, choose_device
 from ddiv.trial.measure import measure
 
@@ -153,7 +153,7 @@ def test_a_loss_that_is_not_finite_is_one_clear_error(checkpoints):
 def test_diversity_rises_with_noise_and_states_its_settings():
     embedder = STUDY.embedders[0]
     plain, noisy = (
-        measure(View(STUDY.data, part, embedder, 100, 0), {}, "cpu", lambda share: None)
+        measure(DataView(STUDY.data, part, embedder, 100, 0), {}, "cpu", lambda share: None)
         for part in (BASELINE, Treatment.of(Augmentation("noise50")))
     )
     assert noisy.facts["vendi"]["pixel"] > plain.facts["vendi"]["pixel"] > 1
@@ -164,7 +164,10 @@ def test_diversity_rises_with_noise_and_states_its_settings():
 def test_a_view_larger_than_the_training_set_is_refused():
     with pytest.raises(TrialFailed, match="training set has 120"):
         measure(
-            View(STUDY.data, BASELINE, STUDY.embedders[0], 121, 0), {}, "cpu", lambda share: None
+            DataView(STUDY.data, BASELINE, STUDY.embedders[0], 121, 0),
+            {},
+            "cpu",
+            lambda share: None,
         )
 
 

@@ -16,7 +16,7 @@ from ddiv.models.embedders import vectors
 from ddiv.outcome import Outside, Vendi, Weighted
 from ddiv.study import Digits, World
 from ddiv.treatment import BASELINE, Augmentation, Classes, Flow, Setting, Synthetic, Treatment
-from ddiv.trial import View, requires
+from ddiv.trial import DataView, requires
 from ddiv.trial.facts import HELD, Alignment
 from ddiv.trial.store import Record
 from ddiv.trial.view import _reference, diversity, fitting_half, of_classes
@@ -29,7 +29,7 @@ SMALL = World(train_per_class=2, test_per_class=1, version=1)
 
 
 def seen(treatment=BASELINE, data=DATA, n=200, seed=1000, records=None):
-    return diversity(View(data, treatment, EMBEDDER, n, seed), CPU, records or {})
+    return diversity(DataView(data, treatment, EMBEDDER, n, seed), CPU, records or {})
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +93,7 @@ def test_noise_leaves_the_span_and_a_copy_of_the_real_images_does_not(plain):
     noisy = seen(Treatment.of(Augmentation("noise50"))).facts["outside"][key]
     part = Synthetic(1.0, Flow(side=8, width=8, steps=1), Setting("good"))
     treatment, data = Treatment.of(part), load(DATA)
-    (samples,) = requires(View(DATA, treatment, EMBEDDER, 200, 1000))
+    (samples,) = requires(DataView(DATA, treatment, EMBEDDER, 200, 1000))
 
     def synthetic(images):
         found = Record(samples, {}, {"images": images, "labels": data.labels})

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ddiv.claim import view
+from ddiv.claim import data_view
 from ddiv.finding import Reader
 from ddiv.report.document import short
 from ddiv.report.figures.changes import group_of
@@ -45,11 +45,11 @@ def diversity(study: Study, seeds: Sequence[int], reader: Reader) -> Diversity |
         return None
     in_table = [arm for arm in arms if arm.table]
     return Diversity(
-        n=view(study, BASELINE, 0).n,
+        n=data_view(study, BASELINE, 0).n,
         classes=tuple(
             ClassCount(
                 count=count,
-                n=view(study, arm, 0).n,
+                n=data_view(study, arm, 0).n,
                 pixel=scores.get("pixel"),
                 embedding=scores.get("embedding"),
             )
@@ -75,7 +75,7 @@ def vendi(
     """
     if not study.embedders:
         return {}
-    views = dict.fromkeys(view(study, arm, seed) for seed in seeds)
+    views = dict.fromkeys(data_view(study, arm, seed) for seed in seeds)
     scores = [reader.record(job).facts["vendi"] for job in views if reader.has(job)]
     if not scores:
         return {}
