@@ -9,17 +9,15 @@ alignment is computed: `ddiv.diversity.weighted` has several definitions by name
 the default.
 """
 
-from typing import get_args
-
 import pytest
 
 from ddiv.claim import Contrast, Correlation, Question, Separated, TracksBetter
 from ddiv.claim.declare import claim
+from ddiv.diversity.weighted import DEFINITIONS, RhoDefinition
 from ddiv.evidence import RISES
 from ddiv.outcome import Score, Vendi, Weighted
 from ddiv.study import Study
 from ddiv.treatment import OtherSeed
-from ddiv.trial.facts import Alignment
 from fixtures.arms import EACH_SETTING, STRONG, augmented, id_and_ood
 
 ARMS = ("augmentations", "settings", "view_size", "embedders")
@@ -64,9 +62,9 @@ def test_weighted_score_tracks_accuracy_better(study: Study, where: str) -> Ques
 @pytest.mark.parametrize(
     "embedding, embedder", [("own embedder", 0), ("another embedder", 1)], ids=["own", "another"]
 )
-@pytest.mark.parametrize("rho", get_args(Alignment))
+@pytest.mark.parametrize("rho", DEFINITIONS)
 def test_weighted_score_is_valid_under_other_definitions(
-    study: Study, rho: Alignment, embedding: str, embedder: int
+    study: Study, rho: RhoDefinition, embedding: str, embedder: int
 ) -> Question:
     return Correlation(Weighted(rho, embedder), Score("accuracy", "id"), study.data_arms, STRONG)
 

@@ -5,18 +5,16 @@ once.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import numpy as np
 
 from ddiv import evidence
 from ddiv.claim.bench import Bench, Effects, Ladder, TooFewArms
 from ddiv.claim.question import Asking, Derived
+from ddiv.common.arrays import Array
 from ddiv.evidence import RISES, Evidence
 from ddiv.outcome import Outcome
 from ddiv.treatment import BASELINE, Treatment
-
-Array = np.ndarray[Any, np.dtype[Any]]
 
 
 class Largest(Asking, frozen=True, tag="largest"):

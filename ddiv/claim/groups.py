@@ -9,7 +9,7 @@ baseline.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
 import msgspec
 import numpy as np
@@ -18,13 +18,12 @@ from ddiv import evidence
 from ddiv.claim.bench import Bench, Effects, Ladder
 from ddiv.claim.question import Asking, OneEffect, mean_effect
 from ddiv.claim.simple import Trend
+from ddiv.common.arrays import Array
 from ddiv.evidence import RISES, Evidence
 from ddiv.outcome import Layers, Metric, Outcome, Spectral
 from ddiv.treatment import BASELINE, Treatment
 
 Group = tuple[Treatment, ...]
-
-Array = np.ndarray[Any, np.dtype[Any]]
 
 
 class Opposite(Asking, frozen=True, tag="opposite"):

@@ -5,20 +5,19 @@ better than that, or tells groups of arms apart.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
 from ddiv import evidence
 from ddiv.claim.bench import Bench, Effects, TooFewArms
 from ddiv.claim.question import OneEffect
+from ddiv.common.arrays import Array
 from ddiv.evidence import RISES, Evidence
 from ddiv.outcome import Outcome
 from ddiv.treatment import Treatment
 
 Kind = Literal["spearman", "pearson"]
-
-Array = np.ndarray[Any, np.dtype[Any]]
 
 
 class _OfStates(OneEffect, frozen=True):

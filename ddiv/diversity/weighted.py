@@ -29,7 +29,7 @@ bandwidth unrelated vectors still have .50, because distances between unit vecto
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal, get_args
 
 import numpy as np
 
@@ -37,15 +37,13 @@ from ddiv.diversity.rbf import median_distance, rbf
 from ddiv.diversity.rows import BLOCK_BYTES, Backend, backend, blocks, scaled_rows
 from ddiv.diversity.vendi import VendiResult, measure
 
-# Each definition, with its authors' k if it has a k.
-DEFINITIONS = {
-    "mmd": None,
-    "centroid": None,
-    "precision": 3,
-    "recall": 3,
-    "density": 5,
-    "coverage": 5,
-}
+# The definitions of rho; the default comes first.
+RhoDefinition = Literal["mmd", "centroid", "precision", "recall", "density", "coverage"]
+
+DEFINITIONS: tuple[RhoDefinition, ...] = get_args(RhoDefinition)
+
+# The k of their authors, for the definitions that have one.
+NEIGHBOURS = {"precision": 3, "recall": 3, "density": 5, "coverage": 5}
 
 # Distances of unit vectors are known to this much: equal vectors are in each other's ball.
 _SLACK = 1e-7
@@ -179,12 +177,11 @@ def alignment(
     """
     if definition not in DEFINITIONS:
         raise ValueError(f"unknown alignment {definition!r}: one of {', '.join(DEFINITIONS)}")
-    neighbours = {name: own_k for name, own_k in DEFINITIONS.items() if own_k}
     for name, value, owners in (
         ("labels", labels, ["centroid"]),
         ("original_labels", original_labels, ["centroid"]),
         ("bandwidth", bandwidth, ["mmd"]),
-        ("k", k, list(neighbours)),
+        ("k", k, list(NEIGHBOURS)),
     ):
         if value is not None and definition not in owners:
             raise ValueError(f"{name} belongs to {', '.join(owners)}, not to {definition}")
@@ -202,7 +199,7 @@ def alignment(
         rho = _centroid(where.numpy(a), where.numpy(b), labels, original_labels)
         name = "centroid" if labels is not None else "centroid (no labels: one class)"
     else:
-        k = neighbours[definition] if k is None else k
+        k = NEIGHBOURS[definition] if k is None else k
         rho = _neighbours(where.numpy(a), where.numpy(b), definition, k)
     return Alignment(float(np.clip(rho, 0.0, 1.0)), name, k, sigma, len(a), len(b))
 

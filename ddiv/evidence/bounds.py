@@ -14,7 +14,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from ddiv.evidence.capital import MOST_SEEDS, Array, Method, log_capital, sign_log_capital
+from ddiv.common.arrays import Array
+from ddiv.evidence.capital import MOST_SEEDS, Method, log_capital, sign_log_capital
 
 # Centres tried at once: few, as most scans end soon.
 CHUNK = 256

@@ -40,16 +40,16 @@ effects of two values.
 
 from __future__ import annotations
 
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import numpy as np
 from scipy.special import bdtr, betaln
 
+from ddiv.common.arrays import Array
+
 Method = Literal["sign", "signed-rank"]
 
 METHODS: tuple[Method, ...] = get_args(Method)
-
-Array = np.ndarray[Any, np.dtype[Any]]
 
 SURE = 0.5
 

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ddiv.evidence.capital import Array
+from ddiv.common.arrays import Array
 from ddiv.evidence.verdicts import Evidence, Verdict, checked_alpha
 
 

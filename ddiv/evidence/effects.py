@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from ddiv.evidence.capital import Array
+from ddiv.common.arrays import Array
 
 RESAMPLES = 2000
 

@@ -12,8 +12,9 @@ from collections.abc import Callable
 
 import numpy as np
 
+from ddiv.common.arrays import Array
 from ddiv.evidence.bounds import lower_bound, upper_bound
-from ddiv.evidence.capital import Array, Method, log_capital
+from ddiv.evidence.capital import Method, log_capital
 from ddiv.evidence.verdicts import (
     Comparisons,
     Evidence,

@@ -17,8 +17,9 @@ from typing import Final, Literal, TypedDict
 import msgspec
 import numpy as np
 
+from ddiv.common.arrays import Array
 from ddiv.evidence.bounds import lower_bound, upper_bound
-from ddiv.evidence.capital import Array, Method, log_capital
+from ddiv.evidence.capital import Method, log_capital
 
 Verdict = Literal["supported", "contradicted", "inconclusive"]
 

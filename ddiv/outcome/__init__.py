@@ -40,7 +40,7 @@ from ddiv.outcome.snapshot import (
     reliability,
     value,
 )
-from ddiv.outcome.trained import METRICS, Trained, read, spectral_table
+from ddiv.outcome.trained import METRICS, Trained, read, spectra_of_record, spectral_table
 from ddiv.trial.facts import VENDI_ORDERS
 
 __all__ = [
@@ -74,6 +74,7 @@ __all__ = [
     "matched",
     "read",
     "reliability",
+    "spectra_of_record",
     "spectral_table",
     "value",
 ]

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import msgspec
 
+from ddiv.diversity.weighted import DEFINITIONS as RHOS
+from ddiv.diversity.weighted import RhoDefinition
 from ddiv.outcome.layers import ONE_LAYER, Layers
+from ddiv.spectra.random_matrix import MarchenkoPasturMetric, TailMetric
 from ddiv.study import Space
-from ddiv.trial.facts import HELD, VENDI_ORDERS, Alignment, outside_key, vendi_key
+from ddiv.trial.facts import HELD, VENDI_ORDERS, outside_key, vendi_key
+from ddiv.trial.truncation import TAILS, Tail
 
 Metric = Literal[
     "alpha",
@@ -26,14 +30,8 @@ Metric = Literal[
     "log_spectral_norm",
     "stable_rank",
     "num_pl_spikes",
-    "mp_ks",
-    "mp_bulk_ks",
-    "mp_departs",
-    "mp_soft_rank",
-    "phase",
-    "regularised",
-    "llr_exponential",
-    "llr_lognormal",
+    MarchenkoPasturMetric,
+    TailMetric,
 ]
 
 Convolution = Literal["pooled", "flat"]
@@ -107,7 +105,7 @@ class Weighted(msgspec.Struct, frozen=True, tag="weighted"):
     (`ddiv.diversity.weighted`). `embedder` as in `Vendi`.
     """
 
-    definition: Alignment = "mmd"
+    definition: RhoDefinition = "mmd"
     embedder: int = 0
 
     @property
@@ -143,7 +141,7 @@ class Truncated(msgspec.Struct, frozen=True, tag="truncated"):
     removed: Literal["tail", "bulk", "random", "tail rather than random"]
     part: Literal["all", "classifier"]
     where: Literal["train", "id"] = "id"
-    tail: Literal["power-law", "mp-edge"] = "power-law"
+    tail: Tail = "power-law"
 
     @property
     def label(self) -> str:
@@ -153,7 +151,7 @@ class Truncated(msgspec.Struct, frozen=True, tag="truncated"):
         }.get(self.removed, f"the {self.removed}")
         kept = f"accuracy above chance kept without {without}"
         place = "all matrices" if self.part == "all" else self.part
-        return f"{kept} ({place}, {self.where}, tail by {TAILS[self.tail]})"
+        return f"{kept} ({place}, {self.where}, tail by {_TAIL_LABELS[self.tail]})"
 
 
 # What figures and findings call a metric whose own name would not tell what it is.
@@ -167,7 +165,7 @@ NAMES = {
     "llr_lognormal": "log-likelihood ratio against a log-normal tail",
 }
 
-TAILS = {"power-law": "power law", "mp-edge": "Marchenko-Pastur edge"}
+_TAIL_LABELS: dict[Tail, str] = {"power-law": "power law", "mp-edge": "Marchenko-Pastur edge"}
 
 # Read off a trained network; the other outcomes are read off a view of the data.
 OfNetwork = Spectral | Score | Truncated
@@ -222,8 +220,7 @@ def definitions(outcome: Outcome, convolutions: bool = False) -> list[Outcome]:
         case Vendi():
             same = [msgspec.structs.replace(outcome, order=order) for order in VENDI_ORDERS]
         case Weighted():
-            rhos = get_args(Alignment)
-            same = [msgspec.structs.replace(outcome, definition=rho) for rho in rhos]
+            same = [msgspec.structs.replace(outcome, definition=rho) for rho in RHOS]
         case Outside():
             shares = dict.fromkeys((outcome.held, *HELD))
             same = [msgspec.structs.replace(outcome, held=held) for held in shares]

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
+from ddiv.common.arrays import Array
 from ddiv.outcome import layers
 from ddiv.outcome.kinds import OfNetwork, Outcome, Score, Spectral, Truncated
 from ddiv.spectra import random_matrix as rmt
 from ddiv.trial import truncation
-
-Array = np.ndarray[Any, np.dtype[Any]]
 
 # Metrics that rest on the search for a tail, which can fail ("reliable" in a snapshot's table).
 FITTED = ("alpha", "num_pl_spikes")

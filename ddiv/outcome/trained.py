@@ -14,10 +14,11 @@ from typing import Any
 
 import numpy as np
 
+from ddiv.common.arrays import Array
 from ddiv.outcome import layers
 from ddiv.outcome.calibration import accuracy, ece
 from ddiv.outcome.matching import Match, matched
-from ddiv.outcome.snapshot import Array, Snapshot
+from ddiv.outcome.snapshot import Snapshot
 from ddiv.spectra import metrics, powerlaw
 from ddiv.spectra import random_matrix as rmt
 from ddiv.trial import truncation
@@ -86,7 +87,7 @@ class Trained:
 
     def _random_matrix_theory(self, row: int, group: str) -> Mapping[str, Array]:
         def compute() -> dict[str, Array]:
-            spectra = _spectra(self.record)
+            spectra = spectra_of_record(self.record)
             return rmt.table(group, ((evals[row], layer["shape"]) for layer, evals in spectra))
 
         return _cached(self.store, f"{group}-{rmt.MEANING}/{self.record.key}-{row}", compute)
@@ -146,15 +147,18 @@ def spectral_table(record: Record) -> dict[str, Array]:
     """Every spectral metric of a record: name -> (states, layers); states are before, after,
     trajectory.
     """
-    columns = [_metrics(evals, layer["shape"][0]) for layer, evals in _spectra(record)]
+    columns = [_metrics(evals, layer["shape"][0]) for layer, evals in spectra_of_record(record)]
     return {
         name: np.ascontiguousarray(np.stack([column[name] for column in columns], axis=1))
         for name in columns[0]
     }
 
 
-def _spectra(record: Record) -> list[tuple[Mapping[str, Any], Array]]:
-    """Each matrix of a record (of its fact "layers") with its eigenvalues (states, M)."""
+def spectra_of_record(record: Record) -> list[tuple[Mapping[str, Any], Array]]:
+    """Each matrix of a record (of its fact "layers") with its eigenvalues (states, M).
+
+    The states are before and after training, then those of the trajectory.
+    """
     arrays, matrices = record.arrays, record.facts["layers"]
     flat = np.stack(
         [

@@ -17,23 +17,7 @@ from ddiv.study import (
     World,
 )
 from ddiv.treatment import Flow, NGram, Setting
-
-AUGMENTATIONS = (
-    "auto",
-    "rand",
-    "augmix",
-    "trivial",
-    "noise10",
-    "noise30",
-    "noise50",
-    "auto-v1",
-    "auto-v2",
-    "auto-v3",
-)
-
-EXTREME = ("auto-v2", "auto-v3")
-
-FURTHER = ("cutout", "cutmix", "mixup")
+from ddiv.treatment.names import AUGMENTATIONS, EXTREME, FURTHER
 
 # The augmentations of texts: Wei and Zou's (2019) four operations, and one of them drawn per text.
 # They are as strong as they can be while the model still learns.

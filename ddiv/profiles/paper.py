@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import msgspec
 
-from ddiv.profiles.embedded import AUGMENTATIONS, EXTREME, TENTHS
+from ddiv.profiles.embedded import TENTHS
 from ddiv.study import Bert, Complaints, DomainNet, OpenClip, Published, Recipe, ResNet18, Study
 from ddiv.treatment import OpenAI, Setting, StableDiffusion
+from ddiv.treatment.names import AUGMENTATIONS, EXTREME
 
 CLIP = {"vit-b32": OpenClip("ViT-B-32", "openai"), "rn50": OpenClip("RN50", "openai")}
 

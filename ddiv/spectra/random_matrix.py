@@ -34,6 +34,7 @@ spectrum below `phase.Criteria.min_evals`, a tail below `powerlaw.MIN_TAIL`), or
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -45,9 +46,15 @@ from ddiv.spectra.metrics import checked_evals
 # Raise when one of these numbers comes to mean something else.
 MEANING = 1
 
+MarchenkoPasturMetric = Literal[
+    "mp_ks", "mp_bulk_ks", "mp_departs", "mp_soft_rank", "phase", "regularised"
+]
+
+TailMetric = Literal["llr_exponential", "llr_lognormal"]
+
 GROUPS: Mapping[str, tuple[str, ...]] = {
-    "mp": ("mp_ks", "mp_bulk_ks", "mp_departs", "mp_soft_rank", "phase", "regularised"),
-    "tail": ("llr_exponential", "llr_lognormal"),
+    "mp": get_args(MarchenkoPasturMetric),
+    "tail": get_args(TailMetric),
 }
 
 GROUP_OF = {metric: group for group, metrics in GROUPS.items() for metric in metrics}

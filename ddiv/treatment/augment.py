@@ -9,9 +9,9 @@ import torch
 from torch import Generator, Tensor
 
 from ddiv.common.texts import are_texts
-from ddiv.treatment.images import AUGMENTATIONS
-from ddiv.treatment.mixing import MIXING, Mixed
+from ddiv.treatment.mixing import Mixed
 from ddiv.treatment.mixing import augmented as augmented_images
+from ddiv.treatment.names import AUGMENTATIONS, FURTHER
 
 
 def augmented(name: str, inputs: np.ndarray, draws: Generator) -> tuple[np.ndarray, Mixed | None]:
@@ -36,7 +36,7 @@ def require_augmentation(name: str, texts: bool) -> None:
         from ddiv.treatment.texts import require
 
         require(name)
-    elif name not in (known := (*AUGMENTATIONS, *MIXING)):
+    elif name not in (known := (*AUGMENTATIONS, *FURTHER)):
         raise ValueError(f"unknown augmentation {name!r}; known: {', '.join(known)}")
 
 

@@ -336,16 +336,10 @@ AUGMENTATIONS: Mapping[str, Augmentation] = MappingProxyType(
     }
 )
 
-"""The paper's ten augmentations in its order, and cutout.
+"""What carries out each augmentation that leaves labels alone, by its name.
 
-Call them through `augment`, which checks its input.
-"""
-
-EXTREME = ("auto-v2", "auto-v3")
-
-"""The two that the paper calls extremely augmented.
-
-Section 3.4 says that they "may harm the model's learning ability".
+The names are those of `ddiv.treatment.names`, in their order. Call them through `augment`, which
+checks its input.
 """
 
 

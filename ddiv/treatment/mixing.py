@@ -9,8 +9,7 @@ from torch import Generator, Tensor
 from torch.nn import functional as F
 
 from ddiv.treatment.images import augment
-
-MIXING = ("cutmix", "mixup")
+from ddiv.treatment.names import MIXING
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from ddiv.common.texts import unpack
 from ddiv.data.dataset import Shown
 from ddiv.study import Space
@@ -12,9 +10,6 @@ from ddiv.trial.store import Record
 # The shares of the fitting half's energy that the span holds; the first is the definition that a
 # verdict rests on.
 HELD = (0.95, 0.9, 0.99)
-
-# The definitions of rho; the default of `ddiv.diversity.weighted` comes first.
-Alignment = Literal["mmd", "centroid", "precision", "recall", "density", "coverage"]
 
 # The orders of the Vendi Score that a view holds; the paper's comes first.
 VENDI_ORDERS = (1.0, 0.5, 2.0)

@@ -19,7 +19,7 @@ or the classification layer alone.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
@@ -30,7 +30,9 @@ if TYPE_CHECKING:
     from ddiv.models.network import Network
     from ddiv.spectra.matrices import WeightMatrix
 
-TAILS = ("power-law", "mp-edge")
+Tail = Literal["power-law", "mp-edge"]
+
+TAILS: tuple[Tail, ...] = get_args(Tail)
 
 REMOVED = ("tail", "bulk", "random")
 

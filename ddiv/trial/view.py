@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from functools import lru_cache
 from types import MappingProxyType
-from typing import NamedTuple, get_args
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -26,7 +26,7 @@ from ddiv.models.embedders import scored_on, spaces_of, vectors
 from ddiv.study import Data, Embedder, Space
 from ddiv.treatment import Augmentation, Classes
 from ddiv.treatment.augment import augmented
-from ddiv.trial.facts import HELD, VENDI_ORDERS, Alignment, outside_key, vendi_key
+from ddiv.trial.facts import HELD, VENDI_ORDERS, outside_key, vendi_key
 from ddiv.trial.job import DataView, Job
 from ddiv.trial.provenance import provenance
 from ddiv.trial.store import Record
@@ -107,10 +107,10 @@ def _alignments(
     rows: np.ndarray, labels: np.ndarray, reference: Reference, where: torch.device | str
 ) -> dict[str, float]:
     """The alignment of vectors (n, d) with the reference, by definition."""
-    from ddiv.diversity import alignment
+    from ddiv.diversity.weighted import DEFINITIONS, alignment
 
-    rho = {}
-    for definition in get_args(Alignment):
+    rho: dict[str, float] = {}
+    for definition in DEFINITIONS:
         by_class = definition == "centroid"  # the others know no classes
         rho[definition] = alignment(
             rows,

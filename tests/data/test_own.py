@@ -23,7 +23,7 @@ import msgspec
 import numpy as np
 from ddiv.data.own import own_data
 from ddiv.data.load import Dataset
-from ddiv.profiles import profile
+from ddiv.profiles.choose import profile
 
 SIDE = 16
 

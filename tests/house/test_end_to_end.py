@@ -185,7 +185,7 @@ def test_a_page_that_cannot_be_written_hides_no_verdict(alone, tmp_path):
 
 def test_the_report_command_writes_the_same_page_without_pytest(alone, tmp_path):
     code = (
-        "import sys; from ddiv.cli import main; status = main(sys.argv[1:]);"
+        "import sys; from ddiv.cli.main import main; status = main(sys.argv[1:]);"
         "assert 'pytest' not in sys.modules and 'torch' not in sys.modules; sys.exit(status)"
     )
     done = subprocess.run(

@@ -14,9 +14,9 @@ import torch
 from open_clip.modified_resnet import ModifiedResNet
 from open_clip.transformer import VisionTransformer
 
-from ddiv import models
 from ddiv.data.worlds.images import FINETUNE_CLASSES, PRETRAIN_CLASSES, WORLD_VERSION, render
 from ddiv.models import clip, pretrain
+from ddiv.models.shipped import embedded_weights, provenance_path, weights_path
 
 CHANCE = 1 / len(FINETUNE_CLASSES)
 LABELS = np.arange(600) % 60
@@ -34,10 +34,10 @@ def model(tower):
 
 @pytest.fixture
 def copy(tower, tmp_path):
-    shipped = models.weights_path(tower)
+    shipped = weights_path(tower)
     path = tmp_path / shipped.name
     shutil.copy(shipped, path)
-    shutil.copy(models.provenance_path(shipped), models.provenance_path(path))
+    shutil.copy(provenance_path(shipped), provenance_path(path))
     return path
 
 
@@ -51,13 +51,13 @@ def test_zero_shot_on_unseen_classes_with_fresh_pictures(model):
 
 
 def test_provenance_describes_the_shipped_file(tower, model):
-    path = models.weights_path(tower)
-    record = json.loads(models.provenance_path(path).read_text())
+    path = weights_path(tower)
+    record = json.loads(provenance_path(path).read_text())
     assert record["world_version"] == WORLD_VERSION
     assert record["bytes"] == path.stat().st_size < 2e6
     assert record["command"].startswith(clip.REBUILD)
     assert record["parameters"]["image"] == sum(p.numel() for p in model.visual.parameters())
-    assert models.embedded_weights(tower) == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert embedded_weights(tower) == hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def test_the_towers_are_what_their_names_say():
@@ -75,7 +75,7 @@ def test_changed_byte_is_noticed(copy, tower):
 
 
 def test_missing_files_are_named_with_the_remedy(copy, tower, tmp_path):
-    models.provenance_path(copy).unlink()
+    provenance_path(copy).unlink()
     for path in (copy, tmp_path / "nothing.safetensors"):
         with pytest.raises(clip.CheckpointError, match="rebuild it with"):
             clip.load_embedded_clip(tower, path)
@@ -83,7 +83,7 @@ def test_missing_files_are_named_with_the_remedy(copy, tower, tmp_path):
 
 @pytest.mark.parametrize("layers", ["three", [1, 1], None])
 def test_sizes_that_make_no_model_are_refused(copy, tower, layers):
-    path = models.provenance_path(copy)
+    path = provenance_path(copy)
     record = json.loads(path.read_text())
     record["config"]["vision_layers"] = layers
     path.write_text(json.dumps(record))

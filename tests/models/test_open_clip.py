@@ -521,7 +521,7 @@ def test_a_checkpoint_of_the_true_vit_b_32_is_fine_tuned(local, monkeypatch):
     small = load(WORLD)
     large = F.interpolate(torch.from_numpy(small.inputs[:2]).float(), 224).to(torch.uint8).numpy()
     data = Dataset(large, small.labels[:2], {"real": (large, small.labels[:2])}, small.classes)
-    monkeypatch.setattr("ddiv.data.load.load", lambda _: data)
+    monkeypatch.setattr("ddiv.trial.train.load", lambda _: data)
     record = train(
         Trial(WORLD, spec, Recipe(epochs=1, batch=2, lr=1e-5), Treatment.of(Dropout(0.1)), 0), CPU
     )

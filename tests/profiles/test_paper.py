@@ -67,7 +67,7 @@ def test_without_data_all_is_skipped_in_one_line_each_that_says_how_to_get_it(tm
     for said in ("ddiv fetch cifar10", "ddiv fetch domainnet", "complaints.csv"):
         assert said in done.stdout
     summary = subprocess.run(
-        [sys.executable, "-m", "ddiv.cli", "ledger", "--changes", "--store", tmp_path / "store"],
+        [sys.executable, "-m", "ddiv", "ledger", "--changes", "--store", tmp_path / "store"],
         cwd=ROOT,
         capture_output=True,
         text=True,

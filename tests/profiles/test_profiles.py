@@ -17,13 +17,3 @@ def test_every_profile_has_distinct_arms_and_a_baseline_first():
 def test_unknown_profile_lists_those_that_there_are():
     with pytest.raises(UnknownProfile, match="embedded"):
         profile("paperr")
-
-
-def test_profiles_name_the_augmentations_that_there_are():
-    from ddiv.profiles.embedded import AUGMENTATIONS, EXTREME, FURTHER
-    from ddiv.treatment import images as augment
-    from ddiv.treatment import mixing
-
-    # Named twice, because profiles must not import torch.
-    assert AUGMENTATIONS == tuple(augment.AUGMENTATIONS)[:10] and EXTREME == augment.EXTREME
-    assert set(FURTHER) == set(augment.AUGMENTATIONS) - set(AUGMENTATIONS) | set(mixing.MIXING)

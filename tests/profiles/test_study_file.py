@@ -11,7 +11,7 @@ from ddiv.trial.store import Store
 from tests.support.claims_run import claims
 from tests.support.paths import ROOT
 
-DEFINING = "from ddiv.profiles import profile\n{name} = profile('smoke').studies{index}\n"
+DEFINING = "from ddiv.profiles.choose import profile\n{name} = profile('smoke').studies{index}\n"
 
 
 @pytest.mark.parametrize("name, index", [("STUDY", "[0]"), ("STUDIES", "")])
@@ -61,7 +61,7 @@ def test_a_toml_file_is_one_study_or_several(tmp_path):
     "text, said",
     [
         (None, "there is no file"),
-        ("STUDY = 3", "neither STUDY, a ddiv.study.study.Study"),
+        ("STUDY = 3", "neither STUDY, a ddiv.study.Study"),
         ("", "neither STUDY"),
         ("STUDIES = ()", "neither"),
         ("1 / 0", "cannot be used: ZeroDivisionError"),
@@ -166,7 +166,7 @@ def test_a_misspelt_field_of_a_table_is_no_default(tmp_path, there, written, sai
 
 SMALL = """
 import msgspec
-from ddiv.profiles import profile
+from ddiv.profiles.choose import profile
 (SMOKE,) = profile("smoke").studies
 STUDY = msgspec.structs.replace(SMOKE, name="small", augmentations=("auto", "noise10"),
                                 extreme_augmentations=(), class_counts=(1, 3),

@@ -270,7 +270,7 @@ def test_a_plan_touches_nothing_and_counts_what_a_run_then_trains_and_no_more(tm
 
 GONE = """
 import msgspec
-from ddiv.profiles import profile
+from ddiv.profiles.choose import profile
 from ddiv.study import Images
 (SMOKE,) = profile("smoke").studies
 GONE = Images("not/there", digest="0" * 64, side=16)

@@ -8,18 +8,18 @@ scores.
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import get_args
 
 import numpy as np
 
 from ddiv import outcome as outcomes
 from ddiv.claim import OfData
+from ddiv.diversity.weighted import DEFINITIONS
 from ddiv.finding import Reader
 from ddiv.outcome import Outcome, Outside, Trained, Vendi, Weighted
 from ddiv.study import Study
 from ddiv.treatment import BASELINE
 from ddiv.trial import DataView, Job, Trial, trial, truncation
-from ddiv.trial.facts import HELD, Alignment
+from ddiv.trial.facts import HELD
 from ddiv.trial.store import Record
 
 # A layer has 60 eigenvalues, more than the 50 from which a fit can be relied on.
@@ -120,7 +120,7 @@ def view_record(job: DataView, levels: Levels) -> Record:
         for space, by in (("pixel", levels.outside_pixel), ("embedding", levels.outside_embedding))
         for held in HELD
     }
-    aligned = dict.fromkeys(get_args(Alignment), 0.5 + 0.1 * levels.alignment)
+    aligned = dict.fromkeys(DEFINITIONS, 0.5 + 0.1 * levels.alignment)
     return Record(job, {"vendi": vendi, "outside": outside, "alignment": aligned}, {})
 
 

@@ -8,7 +8,8 @@ from scipy.stats import chisquare, ks_2samp
 from torchvision.transforms.v2 import functional as F
 
 from ddiv.treatment import images as A
-from ddiv.treatment.images import AUGMENTATIONS, EXTREME, augment
+from ddiv.treatment import names
+from ddiv.treatment.images import AUGMENTATIONS, augment
 
 torch.set_num_threads(1)
 AUTOMATIC = ("auto", "rand", "augmix", "trivial")
@@ -51,21 +52,9 @@ def per_image(name, images, op, magnitude):
     )
 
 
-def test_names_and_order():
-    assert NAMES == [
-        "auto",
-        "rand",
-        "augmix",
-        "trivial",
-        "noise10",
-        "noise30",
-        "noise50",
-        "auto-v1",
-        "auto-v2",
-        "auto-v3",
-        "cutout",
-    ]
-    assert set(EXTREME) <= set(NAMES)
+def test_every_name_has_an_implementation_in_the_order_of_the_names():
+    assert (*NAMES, *names.MIXING) == (*names.AUGMENTATIONS, *names.FURTHER)
+    assert set(names.EXTREME) <= set(NAMES)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -7,7 +7,8 @@ from scipy.stats import kstest
 from torch.nn import functional as F
 
 from ddiv.treatment.images import augment
-from ddiv.treatment.mixing import MIXING, augmented, cross_entropy
+from ddiv.treatment.mixing import augmented, cross_entropy
+from ddiv.treatment.names import MIXING
 
 
 def seeded(seed=0):

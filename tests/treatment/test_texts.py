@@ -349,7 +349,7 @@ def test_stop_words_are_spared(name, one_word_synonyms):
 
 
 def test_the_thesaurus_is_well_formed():
-    lines = files("ddiv.text").joinpath("synonyms.txt").read_text("utf-8").splitlines()
+    lines = files("ddiv.treatment").joinpath("synonyms.txt").read_text("utf-8").splitlines()
     words = [line.split(": ")[0] for line in lines if not line.startswith("#")]
     assert words == sorted(set(words)) and len(words) > 2000
     for word, found in S.thesaurus().items():

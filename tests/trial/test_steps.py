@@ -25,7 +25,7 @@ from ddiv.spectra.matrices import weight_matrices
 from ddiv.study import Bert, Recipe, ResNet18
 from ddiv.treatment import BASELINE, Augmentation, Dropout, Treatment
 from ddiv.treatment.augment import augmented
-from ddiv.treatment.mixing import MIXING
+from ddiv.treatment.names import MIXING
 from ddiv.trial import inputs, steps, train, trial, truncation
 from ddiv.trial.devices import TRIAL_BYTES, trials_at_once
 from ddiv.trial.inputs import RESIDENT_BYTES, Examples, placed

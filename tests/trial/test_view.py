@@ -2,8 +2,6 @@
 images.
 """
 
-from typing import get_args
-
 import numpy as np
 import pytest
 import torch
@@ -12,12 +10,13 @@ from ddiv.common.draws import generator
 from ddiv.common.errors import TrialFailed
 from ddiv.data.load import load
 from ddiv.diversity import alignment, vendi_score
+from ddiv.diversity.weighted import DEFINITIONS
 from ddiv.models.embedders import vectors
 from ddiv.outcome import Outside, Vendi, Weighted
 from ddiv.study import Digits, World
 from ddiv.treatment import BASELINE, Augmentation, Classes, Flow, Setting, Synthetic, Treatment
 from ddiv.trial import DataView, requires
-from ddiv.trial.facts import HELD, Alignment
+from ddiv.trial.facts import HELD
 from ddiv.trial.store import Record
 from ddiv.trial.view import _reference, diversity, fitting_half, of_classes
 from tests.support.claim_cases import WORLD
@@ -71,7 +70,7 @@ def test_alignment_is_of_the_same_half_with_the_reference_and_falls_with_noise(p
     chosen = torch.randperm(200, generator=generator(0, "view")).numpy()
     rows = vectors(data.inputs, "embedding", EMBEDDER, DATA, CPU).rows
     fresh = [place for place in chosen if not half[place]]
-    assert set(plain.facts["alignment"]) == set(get_args(Alignment))
+    assert set(plain.facts["alignment"]) == set(DEFINITIONS)
     for definition, given in (
         ("mmd", {}),
         ("coverage", {}),

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from ddiv.common.arrays import Array
 from ddiv.evidence import trend
 from ddiv.finding import Reader
 from ddiv.outcome import FITTED, MEDIAN, Metric, Snapshot, Spectral, Trained
@@ -23,8 +24,6 @@ from ddiv.spectra import random_matrix as rmt
 from ddiv.study import Study
 from ddiv.treatment import Augmentation, BatchSize, Dropout, Synthetic, Treatment, WeightDecay
 from ddiv.trial import trial
-
-Array = np.ndarray[Any, np.dtype[Any]]
 
 Values = tuple[float | None, ...]
 

@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from ddiv.common.arrays import Array
 from ddiv.finding import Reader
+from ddiv.outcome import spectra_of_record
 from ddiv.report.figures.spectra import figure
 from ddiv.report.schema import DenseLayer, Densities
 from ddiv.spectra.analysis import Layer, fit_all
@@ -17,9 +19,8 @@ from ddiv.treatment import BASELINE
 from ddiv.trial import trial
 from ddiv.trial.store import Record
 
-STATES = ("after", "before")
-
-Spectrum = np.ndarray[Any, np.dtype[Any]]
+# The states that are drawn, each with its row in `spectra_of_record`.
+STATES = {"after": 1, "before": 0}
 
 
 def densities(study: Study, seeds: Sequence[int], reader: Reader) -> Densities | None:
@@ -49,22 +50,19 @@ def _key(layer: Mapping[str, Any], state: str) -> str:
     return f"{state} {layer['name']}"
 
 
-def _spectra(record: Record) -> dict[str, Spectrum]:
+def _spectra(record: Record) -> dict[str, Array]:
     """The ascending eigenvalues of every layer and state but flattened convolutions, by `_key`."""
-    layers = record.facts["layers"]
-    ends = np.cumsum([layer["eigenvalues"] for layer in layers])
-    spectra = {}
-    for state in STATES:
-        flat = record.arrays[f"eigenvalues/{state}"]
-        for layer, end in zip(layers, ends):
-            if layer["kind"] != "conv-flat":
-                evals = flat[end - layer["eigenvalues"] : end]
-                spectra[_key(layer, state)] = np.sort(evals)
-    return spectra
+    layers = spectra_of_record(record)
+    return {
+        _key(layer, state): np.sort(evals[row])
+        for state, row in STATES.items()
+        for layer, evals in layers
+        if layer["kind"] != "conv-flat"
+    }
 
 
 def _layer(
-    layer: Mapping[str, Any], spectra: Mapping[str, Spectrum], fits: Mapping[str, PowerLawFit]
+    layer: Mapping[str, Any], spectra: Mapping[str, Array], fits: Mapping[str, PowerLawFit]
 ) -> DenseLayer:
     name, kind = layer["name"], layer["kind"]
     rows, columns, *slices = layer["shape"]

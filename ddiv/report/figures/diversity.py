@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ddiv.claim import data_view
+from ddiv.claim import data_view, relations
 from ddiv.finding import Reader
 from ddiv.report.document import short
 from ddiv.report.figures.changes import group_of
@@ -99,18 +99,16 @@ def correlation(arms: Sequence[DiverseArm], space: str, place: str) -> Correlati
 
     None below four arms, or where all have the same score or accuracy.
     """
-    from scipy.stats import pearsonr, spearmanr  # half a second, and no other page needs it
-
     pairs = [
         (float(np.mean(getattr(arm, space))), accuracy)
         for arm in arms
         if (accuracy := getattr(arm, place)) is not None
     ]
-    if len(pairs) < 4 or any(len(set(values)) == 1 for values in zip(*pairs)):
+    if len(pairs) < 4:
         return None
-    scores, accuracies = zip(*pairs)
-    return Correlation(
-        pearson=float(pearsonr(scores, accuracies).statistic),
-        spearman=float(spearmanr(scores, accuracies).statistic),
-        arms=len(pairs),
-    )
+    scores, accuracies = np.array(pairs).T
+    pearson = relations.correlation(scores, accuracies, "pearson")
+    spearman = relations.correlation(scores, accuracies, "spearman")
+    if pearson is None or spearman is None:
+        return None
+    return Correlation(pearson=pearson, spearman=spearman, arms=len(pairs))

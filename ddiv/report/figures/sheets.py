@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ddiv.common.arrays import Array
 from ddiv.common.errors import TrialFailed
 from ddiv.common.texts import are_texts
 from ddiv.data.dataset import Dataset, Shown
@@ -24,8 +25,6 @@ from ddiv.treatment import Generator, NGram, OpenAI
 from ddiv.trial import Samples
 from ddiv.trial.facts import samples_of
 from ddiv.trial.store import Record
-
-Array = np.ndarray[Any, np.dtype[Any]]
 
 CLASSES = 10  # columns of a sheet
 

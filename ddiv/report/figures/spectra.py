@@ -14,13 +14,12 @@ from typing import Any
 
 import numpy as np
 
+from ddiv.common.arrays import Array
 from ddiv.report.document import clean, document, short
 from ddiv.report.schema import Curves
 from ddiv.spectra import mp
 from ddiv.spectra.analysis import Analysis, Layer, columns
 from ddiv.spectra.table import medians, size
-
-Array = np.ndarray[Any, np.dtype[Any]]
 
 BINS = (20, 72)  # least and most of the linear histogram
 
@@ -149,7 +148,7 @@ def figure(layer: Layer) -> Curves:
         "beyond": int((evals > high).sum()),
         "largest": evals[-1],
         "n": len(evals),
-        "zeros": int((evals <= ROUND_OFF * evals[-1]).sum()),
+        "zeros": len(evals) - len(_above_round_off(evals)),
         **_logarithmic(evals),
     }
     if layer.mp is not None and math.isfinite(layer.mp.sigma):
@@ -173,22 +172,30 @@ def _frame(layer: Layer) -> tuple[float, float]:
     return (float(evals[0]) * 0.98 if evals[0] > 0.25 * high else 0.0), float(high)
 
 
-def _density(evals: Array, edges: Array) -> Array:
-    density: Array = np.histogram(evals, edges)[0] / (len(evals) * np.diff(edges))
+def _density(evals: Array, edges: Array, of: int | None = None) -> Array:
+    """The density between edges of some of `of` eigenvalues, by default of all that there are."""
+    count = len(evals) if of is None else of
+    density: Array = np.histogram(evals, edges)[0] / (count * np.diff(edges))
     return density
+
+
+def _above_round_off(evals: Array) -> Array:
+    """Those of ascending eigenvalues that are more than round-off of the largest."""
+    above: Array = evals[evals > ROUND_OFF * evals[-1]]
+    return above
 
 
 def _logarithmic(evals: Array) -> dict[str, Any]:
     """Density and complementary distribution function for logarithmic axes, without what is
     round-off.
     """
-    shown = evals[evals > ROUND_OFF * evals[-1]]
+    shown = _above_round_off(evals)
     if len(shown) < 2 or shown[0] == shown[-1]:
         return {"log": {"x": [], "y": []}, "ccdf": {"x": shown[:1], "y": np.ones(len(shown[:1]))}}
     bins = min(LOG_BINS, max(8, len(shown) // 4))
     edges = np.geomspace(shown[0], shown[-1] * (1 + 1e-9), bins + 1)
     edges[0] = shown[0]  # geomspace may round it up
-    y = np.histogram(shown, edges)[0] / (len(evals) * np.diff(edges))
+    y = _density(shown, edges, of=len(evals))
     above = np.unique(np.geomspace(1, len(shown), STEPS).round().astype(int))  # dense in the tail
     return {
         "log": {"x": np.sqrt(edges[1:] * edges[:-1]), "y": [v or None for v in y]},
