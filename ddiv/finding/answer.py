@@ -221,7 +221,7 @@ def _definitions(
     if outcome is None:
         return
     convolutions = isinstance(outcome, Spectral) and any(
-        view.endswith("/flat") for view in benches[0].state(first).views
+        group.endswith("/flat") for group in benches[0].state(first).layer_groups
     )
     definitions = [
         definition

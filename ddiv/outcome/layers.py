@@ -1,9 +1,9 @@
-"""Views of a network: which of its weight matrices an outcome is read over.
+"""Layer groups of a network: which of its weight matrices an outcome is read over.
 
 A matrix is in several: "all", the "classifier" or the "encoder", the kind of layer that it belongs
-to ("attention-q", ..., "feed-forward", "convolution"), and a view of its own, "layer:" and its
+to ("attention-q", ..., "feed-forward", "convolution"), and a group of its own, "layer:" and its
 name. A convolution has two matrices, one for each matricisation (`ddiv.spectra.matrices`); every
-view holds the one that the outcome chooses, so that no convolution counts twice.
+group holds the one that the outcome chooses, so that no convolution counts twice.
 """
 
 from __future__ import annotations
@@ -26,25 +26,25 @@ PARTS = {
     "conv-pooled": "convolution",
 }
 
-VIEWS = ("all", "classifier", "encoder", *dict.fromkeys(PARTS.values()))
+LAYER_GROUPS = ("all", "classifier", "encoder", *dict.fromkeys(PARTS.values()))
 
 ONE_LAYER = "layer:"
 
-# A stored question that names another view is not read.
-Layers = Annotated[str, msgspec.Meta(pattern=f"^({'|'.join(VIEWS)}|{ONE_LAYER}.+)$")]
+# A stored question that names another group is not read.
+Layers = Annotated[str, msgspec.Meta(pattern=f"^({'|'.join(LAYER_GROUPS)}|{ONE_LAYER}.+)$")]
 
 _MATRICISATION = {"conv-flat": "/flat", "conv-pooled": "/pooled"}
 
 
 class NoSuchLayer(ValueError):
-    """A network has no weight matrix in this view; the message lists the views that it has."""
+    """A network has no weight matrix in this group; the message lists the groups that it has."""
 
 
 def memberships(matrices: Sequence[Mapping[str, Any]]) -> tuple[np.ndarray, np.ndarray]:
-    """The views of a record's matrices (its fact "layers"), (n,) and (2, n).
+    """The groups of a record's matrices (its fact "layers"), (n,) and (2, n).
 
     The first array holds "classifier" or "encoder"; the second the part of the network ("" for
-    none) and the layer itself. A convolution's views end in its matricisation, "/flat" or
+    none) and the layer itself. A convolution's groups end in its matricisation, "/flat" or
     "/pooled".
     """
     return _memberships(
@@ -56,25 +56,25 @@ def memberships(matrices: Sequence[Mapping[str, Any]]) -> tuple[np.ndarray, np.n
 def _memberships(matrices: tuple[tuple[str, str, str], ...]) -> tuple[np.ndarray, np.ndarray]:
     """The same arrays for all records of one architecture, so that masks are shared.
 
-    matrices: (name, kind, view) of each.
+    matrices: (name, kind, group) of each.
     """
     main, parts, names = [], [], []
-    for name, kind, view in matrices:
+    for name, kind, group in matrices:
         end = _MATRICISATION.get(kind, "")
         layer = name.removesuffix(f".{end[1:]}") if end else name
-        main.append(view + end)
-        parts.append(PARTS[kind] + end if kind in PARTS and view == "encoder" else "")
+        main.append(group + end)
+        parts.append(PARTS[kind] + end if kind in PARTS and group == "encoder" else "")
         names.append(ONE_LAYER + layer + end)
     return np.array(main), np.array([parts, names])
 
 
-# Masks that were asked for, since a report asks half a million times. The arrays of views are kept
+# Masks that were asked for, since a report asks half a million times. The arrays of groups are kept
 # with them, so that no other array gets the same id.
 _masks: dict[tuple[str, str, int, int], tuple[np.ndarray, np.ndarray, np.ndarray]] = {}
 
 
 def chosen(layers: str, convolution: str, main: np.ndarray, further: np.ndarray) -> np.ndarray:
-    """Which matrices are in a view, (n,) booleans. Raises NoSuchLayer where none is."""
+    """Which matrices are in a group, (n,) booleans. Raises NoSuchLayer where none is."""
     key = layers, convolution, id(main), id(further)
     if key not in _masks:
         _masks[key] = main, further, _mask(layers, convolution, main, further)
@@ -87,15 +87,17 @@ def _mask(layers: str, convolution: str, main: np.ndarray, further: np.ndarray) 
     mask: np.ndarray = np.isin(main, wanted) | np.isin(further, wanted).any(axis=0)
     if not mask.any():
         raise NoSuchLayer(
-            f"this network has no weight matrix in the view {layers!r}; it has: "
+            f"this network has no weight matrix in the layer group {layers!r}; it has: "
             f"{', '.join(available(main, further))}"
         )
     return mask
 
 
 def available(main: np.ndarray, further: np.ndarray) -> list[str]:
-    """The views that hold a matrix: those of `VIEWS` in their order, then the single layers."""
-    views = [str(view) for view in (*main, *further.ravel()) if view]
-    there = dict.fromkeys(view.removesuffix("/flat").removesuffix("/pooled") for view in views)
-    single = [view for view in there if view.startswith(ONE_LAYER)]
-    return [view for view in VIEWS if view == "all" or view in there] + single
+    """The groups that hold a matrix: those of `LAYER_GROUPS` in their order, then the single
+    layers.
+    """
+    groups = [str(group) for group in (*main, *further.ravel()) if group]
+    there = dict.fromkeys(group.removesuffix("/flat").removesuffix("/pooled") for group in groups)
+    single = [group for group in there if group.startswith(ONE_LAYER)]
+    return [group for group in LAYER_GROUPS if group == "all" or group in there] + single

@@ -58,5 +58,9 @@ def _between(a: Snapshot, b: Snapshot, weight: float) -> Snapshot:
     }
     scores = mixed(a.scores, b.scores)
     return Snapshot(
-        table, a.views, scores, a.further, lambda group: mixed(a.lazily(group), b.lazily(group))
+        table,
+        a.layer_groups,
+        scores,
+        a.further,
+        lambda group: mixed(a.lazily(group), b.lazily(group)),
     )

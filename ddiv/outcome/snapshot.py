@@ -35,22 +35,22 @@ class Snapshot:
     """One state of a network.
 
     `table` maps a metric to (layers,) values, with "reliable" (1.0 or 0.0) telling whether a
-    layer's power-law fit can be relied on. `views` names each layer's view, for a convolution with
-    its matricisation ("encoder/flat"), and `further` the other views that it is in
-    (`layers.memberships`). `scores` maps "accuracy/id" and the like. `lazily` gives the tables of
-    `ddiv.spectra.random_matrix` by group, computed when first asked for. `truncated` holds
+    layer's power-law fit can be relied on. `layer_groups` names each layer's group, for a
+    convolution with its matricisation ("encoder/flat"), and `further` the other groups that it is
+    in (`layers.memberships`). `scores` maps "accuracy/id" and the like. `lazily` gives the tables
+    of `ddiv.spectra.random_matrix` by group, computed when first asked for. `truncated` holds
     `truncation.scores`, of a baseline after training only.
     """
 
     table: Mapping[str, Array]
-    views: Array
+    layer_groups: Array
     scores: Mapping[str, float]
     further: Array = field(default_factory=lambda: np.empty((0, 1), dtype=str))
     lazily: Callable[[str], Mapping[str, Array]] = lambda group: {}
     truncated: Mapping[str, float] = field(default_factory=dict)
 
     def layers(self, outcome: Spectral) -> Array:
-        """The values of a spectral outcome, one a layer of its view.
+        """The values of a spectral outcome, one a layer of its group.
 
         Raises layers.NoSuchLayer where no layer is in it.
         """
@@ -73,20 +73,20 @@ class Snapshot:
         return usable
 
     def names(self, outcome: Spectral) -> list[str]:
-        """The names of the layers of an outcome's view, in the order of `layers`."""
-        single_layer_views = map(str, self.further[-1][self._mask(outcome)])
+        """The names of the layers of an outcome's layer group, in the order of `layers`."""
+        single_layers = map(str, self.further[-1][self._mask(outcome)])
         matricisation = f"/{outcome.convolution}"
         return [
-            view.removeprefix(layers.ONE_LAYER).removesuffix(matricisation)
-            for view in single_layer_views
+            group.removeprefix(layers.ONE_LAYER).removesuffix(matricisation)
+            for group in single_layers
         ]
 
     @property
     def available(self) -> list[str]:
-        """The views that this network has: those of `layers.VIEWS`, and "layer:NAME" for each
-        layer.
+        """The layer groups that this network has: those of `layers.LAYER_GROUPS`, and "layer:NAME"
+        for each layer.
         """
-        return layers.available(self.views, self.further)
+        return layers.available(self.layer_groups, self.further)
 
     def _column(self, outcome: Spectral) -> Array:
         metric = outcome.metric
@@ -95,7 +95,7 @@ class Snapshot:
         return table[metric]
 
     def _mask(self, outcome: Spectral) -> Array:
-        return layers.chosen(outcome.layers, outcome.convolution, self.views, self.further)
+        return layers.chosen(outcome.layers, outcome.convolution, self.layer_groups, self.further)
 
 
 def can_fail(outcome: Spectral) -> bool:
@@ -114,7 +114,7 @@ class LayerValue(NamedTuple):
 
 
 def by_layer(outcome: Spectral, state: Snapshot) -> list[LayerValue]:
-    """The outcome layer by layer, over the layers of its view in the network's order.
+    """The outcome layer by layer, over the layers of its group in the network's order.
 
     Raises layers.NoSuchLayer.
     """

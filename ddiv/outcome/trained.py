@@ -48,7 +48,7 @@ class Trained:
     )
 
     @cached_property
-    def views(self) -> tuple[Array, Array]:
+    def layer_groups(self) -> tuple[Array, Array]:
         return layers.memberships(self.record.facts["layers"])
 
     @cached_property
@@ -80,7 +80,7 @@ class Trained:
         return self._matches[loss]
 
     def _snapshot(self, row: int, scores: Mapping[str, float]) -> Snapshot:
-        main, further = self.views
+        main, further = self.layer_groups
         table = {name: column[row] for name, column in self.spectra.items()}
         lazily = cache(partial(self._random_matrix_theory, row))
         return Snapshot(table, main, scores, further, lazily)

@@ -66,7 +66,7 @@ def test_a_resnet_has_convolutions_and_each_counts_once():
     assert members("layer:encoder.layer1.0.conv1", rows, "flat") == ["encoder.layer1.0.conv1.flat"]
     with pytest.raises(
         layers.NoSuchLayer,
-        match="the view 'attention-q'; it has: all, classifier, encoder, convolution, ",
+        match="the layer group 'attention-q'; it has: all, classifier, encoder, convolution, ",
     ):
         members("attention-q", rows)
 

@@ -174,7 +174,7 @@ def _columns(state: Snapshot, layers: str) -> Array:
     """The numbers of a group's layers; of a convolution those of its pooled slices, as
     WeightWatcher takes it.
     """
-    numbered = replace(state, table={"alpha": np.arange(len(state.views))})
+    numbered = replace(state, table={"alpha": np.arange(len(state.layer_groups))})
     return numbered.layers(Spectral("alpha", layers))
 
 
@@ -182,7 +182,7 @@ def _moved(trained: Sequence[Trained], metric: Metric, every: Array) -> tuple[Ar
     """The change of a metric, (trials, layers), and whether it is reliable before and after."""
     if metric in rmt.GROUP_OF:
         outcome = Spectral(metric, "all")
-        moved = np.full((len(trained), len(trained[0].views[0])), np.nan)
+        moved = np.full((len(trained), len(trained[0].layer_groups[0])), np.nan)
         moved[:, every] = [
             record.after.layers(outcome) - record.before.layers(outcome) for record in trained
         ]
