@@ -10,6 +10,7 @@ are.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Generator
 from pathlib import Path
@@ -40,11 +41,19 @@ def pytest_configure(config: pytest.Config) -> None:
         begin(config)
 
 
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Give the options' names free: the conftest.py of a subfolder is read only now."""
+    options.release(session.config._parser)
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Begin a session with claims at the first claim that is collected."""
     if is_claim(metafunc.function) and not metafunc.config.pluginmanager.has_plugin(HOOKS):
-        hooks = begin(metafunc.config)
+        try:
+            hooks = begin(metafunc.config)
+        except pytest.UsageError as error:
+            raise pytest.Collector.CollectError(str(error)) from None
         hooks.start_line(metafunc.config)
         hooks.pytest_generate_tests(metafunc)
 
@@ -64,7 +73,8 @@ def asks_for_claims(config: pytest.Config) -> bool:
         path == claims or claims in path.parents or path in claims.parents for path in chosen
     ):
         return False
-    return any(b"ddiv" in path.read_bytes() for path in claims.rglob("test_*.py"))
+    files = (path for path in claims.rglob("test_*.py") if os.access(path, os.R_OK))
+    return any(b"ddiv.claim" in path.read_bytes() for path in files if path.is_file())
 
 
 def begin(config: pytest.Config) -> ModuleType:

@@ -22,7 +22,7 @@ from ddiv.claim.declare import ClaimTest, parameters, variant
 from ddiv.data.root import BadData
 from ddiv.finding import CONTROL_SHARE, Asked, ledger
 from ddiv.finding.wording import Tally, tally
-from ddiv.plugin import options
+from ddiv.plugin import is_claim, options
 from ddiv.plugin.session import ABSENT, ASKED, SESSION, SKIPPED, VERDICT, Session
 from ddiv.profiles.profile import Profile
 from ddiv.run import absent
@@ -39,8 +39,8 @@ if TYPE_CHECKING:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Put the test of a claim to every study of the run that the claim can be put to."""
-    claim = getattr(metafunc.function, "claim", None)
-    if claim is not None:
+    if is_claim(metafunc.function):
+        claim = metafunc.function.claim
         studies = metafunc.config.stash[SESSION].profile.studies
         names, rows = parameters(metafunc.function, studies)
         ids = ["-".join([claim.id, *map(_in_words, row)]) for row in rows]
@@ -53,7 +53,7 @@ def _in_words(value: Study | str) -> str:
 
 def pytest_itemcollected(item: pytest.Item) -> None:
     """Note what the test of a claim asks, or why it is skipped."""
-    if not isinstance(item, pytest.Function) or not hasattr(item.obj, "claim"):
+    if not isinstance(item, pytest.Function) or not is_claim(item.obj):
         return
     item.add_marker(pytest.mark.claim)
     test: ClaimTest = item.obj

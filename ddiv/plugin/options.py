@@ -116,19 +116,41 @@ def add(parser: pytest.Parser) -> None:
 
     An option whose name another plugin has taken has the name `--ddiv-NAME` alone.
     """
-    group = parser.getgroup(
-        GROUP,
-        "ddiv: claims of papers, checked by training models "
-        "(with pytest's own --strict, every claim that is not supported fails)",
-    )
+    group = _group(parser)
     if group.options:
         return
     taken = set(_names(parser))
     for name, properties in TABLE.items():
         flag = name.replace("_", "-")
         flag = f"--ddiv-{flag}" if f"--{flag}" in taken else f"--{flag}"
-        default = getattr(Options, name)
-        group.addoption(flag, dest=PREFIX + name, default=default, **properties)
+        # The default is None, so that it is seen whether the command line names an option.
+        group.addoption(flag, dest=PREFIX + name, default=None, **properties)
+
+
+def release(parser: pytest.Parser) -> None:
+    """Give the options' names free, once the command line is read.
+
+    The conftest.py of a subfolder is read during collection. pytest ignores the options that it
+    adds, unless their names are taken: then it fails.
+    """
+    for option in _group(parser).options:
+        for flag in option.names():
+            parser.optparser._option_string_actions.pop(flag, None)
+
+
+def flags(parser: pytest.Parser) -> dict[str, str]:
+    """The names that the options have on this command line, by field of `Options`."""
+    return {
+        option.dest.removeprefix(PREFIX): option.names()[0] for option in _group(parser).options
+    }
+
+
+def _group(parser: pytest.Parser) -> pytest.OptionGroup:
+    return parser.getgroup(
+        GROUP,
+        "ddiv: claims of papers, checked by training models "
+        "(with pytest's own --strict, every claim that is not supported fails)",
+    )
 
 
 def _names(parser: pytest.Parser) -> Iterator[str]:
@@ -140,14 +162,16 @@ def _names(parser: pytest.Parser) -> Iterator[str]:
 
 def read(namespace: Namespace) -> Options:
     """Our values among those of all plugins."""
-    values = {
-        field.name: getattr(namespace, PREFIX + field.name)
-        for field in fields(Options)
-        if hasattr(namespace, PREFIX + field.name)
-    }
-    return Options(**values)
+    return Options(**_given(namespace))
 
 
 def given(namespace: Namespace) -> bool:
     """Whether the command line names an option of ddiv's."""
-    return read(namespace) != Options()
+    return bool(_given(namespace))
+
+
+def _given(namespace: Namespace) -> dict[str, Any]:
+    values = {
+        field.name: getattr(namespace, PREFIX + field.name, None) for field in fields(Options)
+    }
+    return {name: value for name, value in values.items() if value is not None}

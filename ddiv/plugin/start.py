@@ -73,7 +73,8 @@ def _run(config: pytest.Config, given: Options, studies: Profile) -> runs.Run:
         return msgspec.json.decode(worker["ddiv_run"], type=runs.Run)
     command = shlex.join(["pytest", *map(str, config.invocation_params.args)])
     strict, workers = bool(config.getini("strict")), len(getattr(config.option, "tx", None) or [""])
-    return started(given, studies, config.rootpath, command, strict, workers)
+    flags = options.flags(config._parser)
+    return started(given, studies, config.rootpath, command, strict, workers, flags)
 
 
 def limit_threads() -> None:
@@ -117,7 +118,13 @@ def chosen(options: Options) -> Profile:
 
 
 def started(
-    options: Options, studies: Profile, root: Path, command: str, strict: bool, workers: int = 1
+    options: Options,
+    studies: Profile,
+    root: Path,
+    command: str,
+    strict: bool,
+    workers: int = 1,
+    flags: Mapping[str, str] | None = None,
 ) -> runs.Run:
     """The run that begins now, of a project in the folder `root`.
 
@@ -140,7 +147,7 @@ def started(
         started=time.time(),
         max_seeds=most,
         budget=runs.seconds_of(options.budget),
-        options=tuple(asking(options, root)),
+        options=tuple(asking(options, root, flags)),
         slots=options.slots or usable_cores(),
     )
 
@@ -161,10 +168,11 @@ def slots(options: Options) -> int:
     return wanted or trials_at_once(device)
 
 
-def asking(options: Options, root: Path) -> Iterator[str]:
+def asking(options: Options, root: Path, flags: Mapping[str, str] | None = None) -> Iterator[str]:
     """The options of `ASKING` that do not have their defaults, as arguments for a rerun.
 
-    Paths are written as they are seen from the folder `root`, in which a rerun works.
+    Paths are written as they are seen from the folder `root`, in which a rerun works. `flags` are
+    the names that options have where other plugins have taken theirs.
     """
     for name in ASKING:
         value = getattr(options, name)
@@ -173,4 +181,4 @@ def asking(options: Options, root: Path) -> Iterator[str]:
         if name in ("study", "data_root", "store"):
             path = Path(value).resolve()
             value = path.relative_to(root) if path.is_relative_to(root) else path
-        yield from (f"--{name.replace('_', '-')}", str(value))
+        yield from ((flags or {}).get(name, f"--{name.replace('_', '-')}"), str(value))

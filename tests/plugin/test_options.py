@@ -2,28 +2,66 @@
 is asked.
 """
 
+import argparse
 import re
 import shlex
-from argparse import Namespace
 
 import pytest
 
 from ddiv.finding.wording import rerun
-from ddiv.plugin.options import asking, chosen, set_data_root, started
+from ddiv.plugin import options
+from ddiv.plugin.options import Options
+from ddiv.plugin.start import asking, chosen, set_data_root, started
+from ddiv.profiles.choose import PROFILES
 from tests.support.claims_run import claims
 
-ASKING = {
-    "profile": "embedded",
-    "study": None,
-    "data_root": None,
-    "store": None,
-    "seeds": None,
-    "max_seeds": None,
-    "first_seed": 0,
-}
+
+@pytest.fixture
+def parser():
+    """Pytest's options without any plugin's but one, which has the name --profile."""
+    parser = pytest.Parser(_ispytest=True)
+    parser.addoption("--profile", default="theirs")
+    options.add(parser)
+    return parser
 
 
-RUNNING = {"device": None, "slots": None}
+@pytest.mark.parametrize(
+    "arguments, fields",
+    [
+        ([], {}),
+        (["--profile", "smoke"], {}),
+        (["--ddiv-profile", "embedded"], {"profile": "embedded"}),
+        (["--first-seed", "0"], {"first_seed": 0}),
+        (["--plan"], {"plan": True}),
+        (["--max-seeds", "9", "--store=a"], {"max_seeds": 9, "store": "a"}),
+    ],
+)
+def test_an_option_with_the_value_of_its_default_is_given_too(parser, arguments, fields):
+    namespace = parser.parse(arguments)
+    assert options.read(namespace) == Options(**fields)
+    assert options.given(namespace) == bool(fields)
+
+
+def test_options_are_added_once_and_their_names_given_free(parser):
+    options.add(parser)
+    with pytest.raises(argparse.ArgumentError, match="conflicting option string: --store"):
+        parser.addoption("--store")
+    options.release(parser)
+    parser.addoption("--store", dest="theirs")
+    assert parser.parse(["--store", "a", "--profile", "b"]).theirs == "a"
+
+
+def test_a_rerun_is_told_the_names_that_options_have_here(parser, tmp_path):
+    given = Options(profile="smoke", seeds=2)
+    words = [*asking(given, tmp_path, options.flags(parser))]
+    assert words == ["--ddiv-profile", "smoke", "--seeds", "2"]
+
+
+def test_the_help_names_every_profile():
+    assert (
+        f"run: {', '.join(PROFILES)} (default: {Options.profile})"
+        in (options.TABLE["profile"]["help"])
+    )
 
 
 @pytest.mark.parametrize(
@@ -47,9 +85,9 @@ def test_a_run_knows_the_options_that_a_rerun_from_the_projects_root_needs(
 ):
     (tmp_path / "sub").mkdir()
     monkeypatch.chdir(tmp_path / "sub")
-    found = [*asking(Namespace(**ASKING | given), tmp_path)]
-    assert found == said
-    again = rerun(Namespace(test="claims/test_x.py::test_y[a-b]"), found)
+    words = [*asking(Options(**given), tmp_path)]
+    assert words == said
+    again = rerun(argparse.Namespace(test="claims/test_x.py::test_y[a-b]"), words)
     assert shlex.split(again) == ["pytest", "claims/test_x.py::test_y[a-b]", *said]
 
 
@@ -71,9 +109,9 @@ def test_a_run_knows_the_options_that_a_rerun_from_the_projects_root_needs(
     ],
 )
 def test_bad_profiles_numbers_of_seeds_and_times_are_refused(tmp_path, option, message):
-    options = Namespace(**ASKING | {"profile": "smoke", "budget": None} | RUNNING | option)
+    given = Options(**{"profile": "smoke"} | option)
     with pytest.raises(ValueError, match=re.escape(message)) as refused:
-        started(options, chosen(options), tmp_path, "pytest claims", strict=False)
+        started(given, chosen(given), tmp_path, "pytest claims", strict=False)
     assert "\n" not in str(refused.value)
 
 
@@ -95,4 +133,4 @@ def test_what_is_wrong_before_the_first_test_is_one_line(tmp_path, arguments, me
 
 def test_a_data_root_that_is_not_there_is_refused(tmp_path):
     with pytest.raises(ValueError, match=r"--data-root: there is no folder .*none"):
-        set_data_root(Namespace(data_root=str(tmp_path / "none")))
+        set_data_root(Options(data_root=str(tmp_path / "none")))
