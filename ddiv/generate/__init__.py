@@ -8,10 +8,11 @@ Some are trained on a study's own images or texts, others are large models that 
 - ``ngram``: a class-conditional n-gram model of texts (``kneser_ney``), trained and sampled here;
 - ``openai_texts``: GPT-4o or any server of its protocol, with ``openai_prompts``, ``_client``,
   ``_cache`` and ``_cost``;
-- ``check``: the checks of every generator's output (of texts: `ddiv.generate.check`);
+- ``check``: the checks of every generator's output;
 - ``quality``, ``text_quality``: how good samples are: a classifier's accuracy on them, their
-  diversity, whether they copy;
-- ``jobs``: from a `GeneratorFit` or `Samples` job to a record.
+  diversity, whether they copy.
+
+From a `GeneratorFit` or `Samples` job to a record: `ddiv.trial.samples`.
 
 Importing this folder imports nothing else: torch, diffusers and openai are imported by the files
 that need them.

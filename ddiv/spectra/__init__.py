@@ -4,7 +4,7 @@ From a model to a table:
 - ``matrices``: which matrices a model or a state dict has; ``load``, ``checkpoint``: models by
   name, weights from files;
 - ``eigen``: their eigenvalues, many at once, on the CPU or a GPU;
-- ``analysis``: all measurements of all matrices; ``command``, ``table``: the same as `ddiv spectra
+- ``analysis``: all measurements of all matrices; ``table``: the same as text, for `ddiv spectra
   MODEL`;
 - ``watcher``: WeightWatcher's own numbers, for comparison.
 
