@@ -59,7 +59,7 @@ def explained(finding: Finding, most: int | None = None) -> str:
         why = caveats[0] if caveats else "The fits behind it cannot be relied on."
         return f"{seeds}. {why}"
     if asked.claim.control:
-        return f"{seeds}: a negative control, of which nothing else was to be expected."
+        return f"{seeds}: a negative control, as expected."
     weighed = (
         f"{seeds}: evidence {evidence.e_for:.3g} for it and {evidence.e_against:.3g} against "
         f"({decides:g} decides)."

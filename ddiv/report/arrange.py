@@ -133,7 +133,7 @@ def _finding(
 ) -> ArrangedFinding:
     """The finding with its marks: what it is besides its verdict.
 
-    A control is to come out anything but supported. `most` is the end of its strip's scale.
+    A control must not come out supported. `most` is the end of its strip's scale.
     """
     verdict, evidence, matched = finding.verdict, finding.evidence, finding.matched
     expected = finding.expected.verdict if finding.expected else None

@@ -64,8 +64,8 @@ def _repeats(repeats: int) -> str:
         return ""
     verb = "puts" if repeats == 1 else "put"
     return (
-        f", for which {count(repeats, 'finding')} that {verb} another claim's very question "
-        "(to the same study) did not count again"
+        f"; {count(repeats, 'finding')} that {verb} another claim's question to the same study "
+        "did not count again"
     )
 
 

@@ -154,8 +154,8 @@ def test_the_list_is_starred_and_counted():
     repeating = msgspec.structs.replace(page.listed, repeats=2)
     again = parse(msgspec.structs.replace(page, listed=repeating)).text
     assert (
-        "for which 2 findings that put another claim's very question (to the same study) "
-        "did not count again." in again
+        "; 2 findings that put another claim's question to the same study did not count again."
+        in again
     )
     assert (
         "1 of the 2 supported, and 1 finding not supported alone, are on the list that keeps "
