@@ -1,0 +1,172 @@
+"""The page as the templates read it: verdicts counted, claims grouped, anchors and plots numbered
+(`ddiv.report.arrange`).
+"""
+
+from __future__ import annotations
+
+from markupsafe import Markup
+from msgspec import Struct
+
+from ddiv.report.schema.findings import Claim, Controls, Finding, FitRow, OverStudies
+from ddiv.report.schema.material import ScoreCell, ScoreRow
+from ddiv.report.schema.pictures import Picture
+from ddiv.report.schema.plots import Plot
+
+# Words and how often each came, in the order of `text.VERDICTS`.
+Counts = tuple[tuple[str, int], ...]
+
+
+class Tally(Struct, frozen=True, kw_only=True):
+    """Findings counted: their verdicts, and their marks."""
+
+    equal: Counts  # verdicts at equal epochs
+    matched: Counts  # verdicts at equal fit
+    known: dict[str, int]  # verdict -> how many of it the ledger expects
+    surprise: int
+    differs: int
+    divided: int
+    starred: int
+    failing: int
+
+
+class ArrangedFinding(Finding, frozen=True, kw_only=True):
+    """A finding with its marks, and its place on the page."""
+
+    anchor: str
+    key: str  # CSS class of the verdict
+    of: str  # id of the claim
+    guards: str  # that of the claim
+    evalue: float | None  # evidence against for a contradicted finding, else that for
+    digits: int | None  # decimals of its effects
+    strip: Markup  # SVG of the effects
+    plot_id: int | None = None  # index among the page's plots
+    holds: int  # definitions under which it is supported
+    matched_verdict: str | None
+    known: bool  # the ledger expects the verdict
+    surprise: bool  # the ledger does not expect the verdict
+    differs: bool  # has another verdict at equal fit
+    divided: bool  # has another verdict under another definition
+    starred: bool  # is on the list
+    failing: bool  # is a negative control that came out supported
+
+
+class Cell(Struct, frozen=True, kw_only=True):
+    """The findings of a claim in one study."""
+
+    tally: Tally
+    verdict: str | None  # where all have the same
+    n: int
+    study: str
+
+
+class ArrangedClaim(Claim, frozen=True, kw_only=True):
+    """A claim with its findings counted, and its place on the page."""
+
+    anchor: str
+    findings: tuple[ArrangedFinding, ...]
+    tally: Tally
+    cells: tuple[Cell | None, ...] = ()  # one a study
+    over: tuple[OverStudies, ...] = ()  # one a variant
+    over_tally: Counts = ()
+
+
+class ArrangedFamily(Struct, frozen=True):
+    """A family with its claims."""
+
+    title: str
+    claims: tuple[ArrangedClaim, ...]
+    controls: Controls | None
+
+
+class Link(Struct, frozen=True):
+    """A claim that a picture is about; without an anchor the run did not ask it."""
+
+    id: str
+    anchor: str | None = None
+    tally: Counts = ()
+
+
+class ArrangedPicture(Picture, frozen=True, kw_only=True):
+    """A picture with links to its claims."""
+
+    links: tuple[Link, ...]
+
+
+class ArrangedCell(ScoreCell, frozen=True):
+    """A cell with the decimals of its column."""
+
+    digits: int | None = None
+    best: bool = False  # of its column
+
+
+class ArrangedRow(ScoreRow, frozen=True, kw_only=True):
+    """A row in which every column has a cell."""
+
+    cells: tuple[ArrangedCell, ...]
+
+
+class Block(Struct, frozen=True):
+    """Rows of a table of scores."""
+
+    rows: tuple[ArrangedRow, ...]
+    deltas: bool  # whether a cell has a difference from the baseline
+
+
+class ScoreTable(Struct, frozen=True, kw_only=True):
+    """A table of scores with its heads in two rows."""
+
+    study: str
+    columns: tuple[str, ...]
+    note: str
+    groups: tuple[tuple[str, int], ...]  # a head and how many columns stand under it
+    subheads: tuple[str, ...]
+    two_levels: bool  # whether there are subheads
+    starts: frozenset[int]  # columns that begin a group
+    better: tuple[str | None, ...]
+    paper_like: Block
+    others: Block
+
+
+class Panel(Struct, frozen=True):
+    """One study's plot in the section "Fit or regularisation?"."""
+
+    title: str
+    plot: int  # index among the page's plots
+    left_out: int  # findings that have no point in it
+
+
+class ArrangedFitRow(FitRow, frozen=True, kw_only=True):
+    """A row with a link to its finding."""
+
+    anchor: str | None
+
+
+class FitSection(Struct, frozen=True):
+    """The section "Fit or regularisation?"."""
+
+    rows: tuple[ArrangedFitRow, ...]
+    panels: tuple[Panel, ...]
+    sentence: str
+
+
+class Arranged(Struct, frozen=True, kw_only=True):
+    """The names that the template knows, beside the page itself."""
+
+    titles: dict[str, str]  # of the studies that have findings, in the order of columns
+    families: tuple[ArrangedFamily, ...]
+    findings: tuple[ArrangedFinding, ...]
+    plots: tuple[Plot, ...]
+    tally: Tally
+    tested: Tally  # without negative controls
+    held: Controls  # of all families
+    over_studies: bool  # whether a claim has a verdict over studies
+    summary: str
+    alarms: tuple[str, ...]
+    open_claims: bool  # whether claims start open
+    tables: tuple[ScoreTable, ...]
+    pictures: tuple[ArrangedPicture, ...]
+    decides: float | None  # evidence at which a verdict falls
+    agreeing: tuple[str, float] | None  # seeds that all agree, in words, and the evidence then
+    fit: FitSection | None
+    saved: int | None  # trials, by adding seeds only where they can decide
+    most_findings: int  # length of the longest bar of seeds

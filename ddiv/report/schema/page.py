@@ -1,0 +1,77 @@
+"""The page as it is gathered from the store (`ddiv.report.gather`)."""
+
+from __future__ import annotations
+
+from msgspec import Struct, field
+
+from ddiv.report.schema.common import Fact
+from ddiv.report.schema.findings import Claim, Controls, Family, FitRow, Listed, OverStudies, Spent
+from ddiv.report.schema.material import Material
+from ddiv.report.schema.pictures import Picture
+from ddiv.report.schema.sheets import ContactSheet, GeneratorSheet
+
+
+class RunFacts(Struct, frozen=True, kw_only=True):
+    """How a run went."""
+
+    seconds: float | None = None
+    trials_trained: int | None = None
+    trials_reused: int | None = None
+    seconds_per_trial: float | None = None
+    workers: int | None = None
+    device: str = ""
+
+
+class Domain(Struct, frozen=True):
+    """A domain of a study's data."""
+
+    id: str
+    role: str  # "in domain" or "out of domain"
+
+
+class Accuracy(Struct, frozen=True):
+    """Accuracy of the baseline in one place, 0 to 1."""
+
+    name: str
+    mean: float | None = None
+    sd: float | None = None  # over seeds
+
+
+class StudyCard(Struct, frozen=True, kw_only=True):
+    """What a study is."""
+
+    id: str = ""
+    title: str = ""
+    description: str = ""
+    facts: tuple[Fact, ...] = ()
+    domains: tuple[Domain, ...] = ()
+    baseline: tuple[Accuracy, ...] = ()
+
+
+class Page(Struct, frozen=True, kw_only=True):
+    """All that a page shows."""
+
+    title: str = ""
+    subtitle: str = ""
+    generated: str = ""  # ISO time
+    profile: str = ""
+    command: str = ""  # how the run was started
+    alpha: float | None = None  # level of each test
+    seeds: tuple[int, ...] = ()  # to start with
+    run: RunFacts | None = None
+    spent: Spent | None = None
+    listed: Listed | None = None
+    over_studies: tuple[OverStudies, ...] = ()
+    controls: dict[str, Controls] = field(default_factory=dict)  # by family
+    fit: tuple[FitRow, ...] = ()
+    studies: tuple[StudyCard, ...] = ()
+    families: tuple[Family, ...] = ()
+    claims: tuple[Claim, ...] = ()
+    materials: tuple[Material, ...] = ()
+    pictures: tuple[Picture, ...] = ()
+    contact_sheets: tuple[ContactSheet, ...] = ()
+    generators: tuple[GeneratorSheet, ...] = ()
+    settings: tuple[Fact, ...] = ()
+    versions: tuple[Fact, ...] = ()
+    hardware: tuple[Fact, ...] = ()
+    warnings: tuple[str, ...] = ()
