@@ -36,9 +36,6 @@ def session(config: pytest.Config) -> None:
     given = options.read(config.option)
     store = Store(given.store or os.environ.get("DDIV_STORE") or config.rootpath / ".ddiv")
     worker = getattr(config, "workerinput", None)
-    if given.plan:
-        # One process counts and calibrates. xdist reads these options later, and starts no workers.
-        config.option.dist, config.option.tx = "no", []
     limit_threads()
     try:
         set_data_root(given)
@@ -50,6 +47,10 @@ def session(config: pytest.Config) -> None:
                 store.check_writable()
     except (StoreError, ValueError) as error:
         raise pytest.UsageError(str(error)) from None
+    if given.plan:
+        # One process counts and calibrates. xdist reads these options later, and starts no workers.
+        # The run has counted the workers by now: the plan says how many trials are in flight.
+        config.option.dist, config.option.tx = "no", []
     name = "main" if worker is None else worker["workerid"]
     crew = Crew(
         store, runs.folder(store, run.id), _measure(given.device), slots=run.slots, worker=name

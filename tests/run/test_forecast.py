@@ -12,6 +12,7 @@ import msgspec
 import pytest
 
 from ddiv.claim import Contrast
+from ddiv.common.machine import usable_cores
 from ddiv.evidence import FALLS, RISES
 from ddiv.finding import CONTROL_SEEDS
 from ddiv.outcome import Vendi
@@ -237,9 +238,11 @@ def test_a_plan_touches_nothing_and_counts_what_a_run_then_trains_and_no_more(tm
         "-k",
         "drop-frobenius and classifier or synth-15-id and good or vendi-aug-pixel and augmix",
     )
-    before = claims(tmp_path, *chosen, "--plan", "-n", "4")
+    before = claims(tmp_path, *chosen, "--plan", "-n", "4", "--device", "cpu")
     assert before.returncode == 0, before.stdout + before.stderr
     assert not (tmp_path / "store").exists() and not (tmp_path / "page.html").exists()
+    in_flight = re.search(r"(\d+) at once", before.stdout)[1]
+    assert int(in_flight) == min(4, usable_cores())  # though no worker is started
     assert "workers" not in before.stdout and re.search(r"=== \d+ deselected in", before.stdout)
     (shown,) = {tuple(planned(before.stdout, name, "3")[:5]) for name in ("resnet18-smoke", "all")}
     done = claims(tmp_path, *chosen, "--max-seeds", "3", "-n", "2")
