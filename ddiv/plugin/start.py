@@ -99,27 +99,27 @@ def _measure(device: str | None) -> Measure:
     return measure
 
 
-def set_data_root(options: Options) -> None:
+def set_data_root(given: Options) -> None:
     """Put the folder of --data-root into the environment, for workers and `ddiv.data.root`.
 
     Raises ValueError where there is no such folder.
     """
-    if options.data_root:
-        if not Path(options.data_root).is_dir():
+    if given.data_root:
+        if not Path(given.data_root).is_dir():
             raise ValueError(
-                f"--data-root: there is no folder {options.data_root}. "
+                f"--data-root: there is no folder {given.data_root}. "
                 "`ddiv fetch` says what may lie in it"
             )
-        os.environ[FOLDER_VARIABLE] = str(Path(options.data_root).resolve())
+        os.environ[FOLDER_VARIABLE] = str(Path(given.data_root).resolve())
 
 
-def chosen(options: Options) -> Profile:
+def chosen(given: Options) -> Profile:
     """The profile that is named, or that of the file of studies. Raises ValueError."""
-    return of_file(Path(options.study)) if options.study else profile(options.profile)
+    return of_file(Path(given.study)) if given.study else profile(given.profile)
 
 
 def started(
-    options: Options,
+    given: Options,
     studies: Profile,
     root: Path,
     command: str,
@@ -132,10 +132,8 @@ def started(
     Raises ValueError on options that are not possible, and on a ledger that cannot be read.
     """
     ledger.entries(root / ledger.FILE)  # raises BadLedger now, not at the first claim
-    count = studies.seeds if options.seeds is None else options.seeds
-    seeds, most = runs.block_of_seeds(
-        options.first_seed, count, options.max_seeds, studies.max_seeds
-    )
+    count = studies.seeds if given.seeds is None else given.seeds
+    seeds, most = runs.block_of_seeds(given.first_seed, count, given.max_seeds, studies.max_seeds)
     return runs.Run(
         id=runs.new_id(),
         command=command,
@@ -143,41 +141,41 @@ def started(
         seeds=seeds,
         alpha=0.05,
         workers=workers,
-        device=options.device or "auto",
+        device=given.device or "auto",
         strict=strict,
         started=time.time(),
         max_seeds=most,
-        budget=runs.seconds_of(options.budget),
-        options=tuple(asking(options, root, flags)),
-        slots=options.slots or usable_cores(),
+        budget=runs.seconds_of(given.budget),
+        options=tuple(asking(given, root, flags)),
+        slots=given.slots or usable_cores(),
     )
 
 
-def slots(options: Options) -> int:
+def slots(given: Options) -> int:
     """How many trials are measured at once: --slots, else one per core, or what the GPU takes.
 
     Raises NoSuchDevice.
     """
-    wanted: int | None = options.slots
+    wanted: int | None = given.slots
     has_gpu = shutil.which("nvidia-smi") or Path("/dev/nvidiactl").exists()
-    if options.device is None and not has_gpu:
+    if given.device is None and not has_gpu:
         # torch would say the same, and takes seconds to import.
         return wanted or usable_cores()
     from ddiv.trial.devices import choose_device, trials_at_once
 
-    device = choose_device(options.device)
+    device = choose_device(given.device)
     return wanted or trials_at_once(device)
 
 
-def asking(options: Options, root: Path, flags: Mapping[str, str] | None = None) -> Iterator[str]:
+def asking(given: Options, root: Path, flags: Mapping[str, str] | None = None) -> Iterator[str]:
     """The options of `ASKING` that do not have their defaults, as arguments for a rerun.
 
     Paths are written as they are seen from the folder `root`, in which a rerun works. `flags` are
     the names that options have where other plugins have taken theirs.
     """
     for name in ASKING:
-        value = getattr(options, name)
-        if value == getattr(Options, name) or (name == "profile" and options.study):
+        value = getattr(given, name)
+        if value == getattr(Options, name) or (name == "profile" and given.study):
             continue
         if name in ("study", "data_root", "store"):
             path = Path(value).resolve()

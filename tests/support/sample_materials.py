@@ -24,20 +24,9 @@ from ddiv.report.schema import (
     Scores,
 )
 from ddiv.spectra.analysis import Layer, fit_all
+from ddiv.treatment.names import AUGMENTATIONS
 
 SEEDS = (0, 1, 2, 3, 4)
-AUGMENTATIONS = [
-    "auto",
-    "rand",
-    "augmix",
-    "trivial",
-    "noise10",
-    "noise30",
-    "noise50",
-    "auto-v1",
-    "auto-v2",
-    "auto-v3",
-]
 # (label, group, dose, push): the push is how far an arm goes, of which each metric takes its own
 # share.
 ARMS = [
