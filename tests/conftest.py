@@ -1,10 +1,42 @@
 """Fixtures that several test files share."""
 
+from collections.abc import Iterator
+from importlib import metadata
+
 import pytest
+from packaging.requirements import Requirement
 
 from ddiv.plugin.start import limit_threads
 
 limit_threads()  # as in a session with claims: tests run side by side, one thread each
+
+
+def pytest_configure() -> None:
+    """Stop with one line where what the tests need is not installed."""
+    if missing := list(_missing("test")):
+        raise pytest.UsageError(
+            f"ddiv's own tests need what the plain installation leaves out ({', '.join(missing)}): "
+            "python -m pip install -e '.[test]'"
+        )
+
+
+def _missing(extra: str) -> Iterator[str]:
+    """What an extra of ddiv's brings and this environment lacks; nothing where ddiv isn't
+    installed, as no extra is known then.
+    """
+    try:
+        needed = metadata.requires("ddiv") or []
+    except metadata.PackageNotFoundError:
+        return
+    for requirement in map(Requirement, needed):
+        if requirement.marker and requirement.marker.evaluate({"extra": extra}):
+            try:
+                version = metadata.version(requirement.name)
+            except metadata.PackageNotFoundError:
+                yield requirement.name
+            else:
+                if version not in requirement.specifier:
+                    yield str(requirement).partition(";")[0]
 
 
 @pytest.fixture(scope="session")

@@ -22,7 +22,7 @@ def usable_cores() -> int:
 def processor_name() -> str:
     """What the processor calls itself."""
     try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        lines = Path("/proc/cpuinfo").read_text("utf-8", "replace").splitlines()
         line = next(line for line in lines if line.startswith("model name"))
         return line.split(":", 1)[1].strip()
     except (OSError, StopIteration):
@@ -45,7 +45,10 @@ PACKAGES = (
     "open_clip_torch",
     "numpy",
     "scipy",
+    "weightwatcher",
     "vendi-score",
+    "transformers",
+    "openai",
     "pytest",
     "pytest-xdist",
 )
@@ -61,7 +64,7 @@ def _version(package: str) -> str | None:
 def available_memory() -> int | None:
     """Bytes of main memory that programs can still take; None where the system doesn't say."""
     try:
-        rows = Path("/proc/meminfo").read_text().splitlines()
+        rows = Path("/proc/meminfo").read_text("utf-8").splitlines()
         return next(int(row.split()[1]) * 1024 for row in rows if row.startswith("MemAvailable:"))
     except (OSError, StopIteration):
         return None

@@ -14,6 +14,7 @@ import importlib
 import io
 import logging
 import sys
+import warnings
 from types import ModuleType
 from typing import Any
 from unittest import mock
@@ -34,6 +35,7 @@ def weightwatcher() -> ModuleType:
         logging.disable(logging.CRITICAL)
         try:
             with (
+                warnings.catch_warnings(action="ignore"),
                 mock.patch.object(torch.cuda, "is_available", return_value=False),
                 contextlib.redirect_stdout(io.StringIO()),
             ):
@@ -66,7 +68,8 @@ def table(model: nn.Module, *, mp: bool = False, randomise: bool = False) -> dic
     home = next((p.device.type for p in model.parameters()), "cpu")
     model = model if home == "cpu" else copy.deepcopy(model).cpu()
     package = weightwatcher()
-    with contextlib.redirect_stdout(io.StringIO()):
+    # Its warnings are about its own use of pandas; a run with -W error would fail by them.
+    with warnings.catch_warnings(action="ignore"), contextlib.redirect_stdout(io.StringIO()):
         details = package.WeightWatcher(model=model).analyze(
             mp_fit=mp, randomize=randomise, vectors=False, plot=False, savefig=False
         )

@@ -73,7 +73,7 @@ def record(job: Job, study: Study, levels: Levels) -> Record:
         {
             "name": name,
             "kind": kind,
-            "shape": [ROWS, EIGENVALUES],
+            "shape": [ROWS, EIGENVALUES, 1],
             "view": view,
             "eigenvalues": EIGENVALUES,
         }

@@ -64,7 +64,15 @@ from ddiv.report.schema.material import (
     ScoreRow,
     Scores,
 )
-from ddiv.report.schema.page import Accuracy, Domain, Page, RunFacts, StudyCard
+from ddiv.report.schema.page import (
+    Accuracy,
+    CrossCheck,
+    CrossChecked,
+    Domain,
+    Page,
+    RunFacts,
+    StudyCard,
+)
 from ddiv.report.schema.pictures import (
     Compared,
     Meaning,
@@ -112,6 +120,8 @@ __all__ = [
     "Controls",
     "Correlation",
     "Counts",
+    "CrossCheck",
+    "CrossChecked",
     "Curves",
     "DenseLayer",
     "Densities",

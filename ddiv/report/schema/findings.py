@@ -44,7 +44,7 @@ class Finding(Struct, frozen=True, kw_only=True):
     statement: str = ""
     direction: str | None = None
     expected: Expected | None = None
-    note: str | None = None  # why it is not applicable, or was not run
+    note: str | None = None  # why it has no verdict
     caveats: tuple[str, ...] = ()
     # name and verdict: the same question by other definitions of its metric
     definitions: tuple[tuple[str, str], ...] = ()

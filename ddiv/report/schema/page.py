@@ -48,12 +48,33 @@ class StudyCard(Struct, frozen=True, kw_only=True):
     baseline: tuple[Accuracy, ...] = ()
 
 
+class CrossChecked(Struct, frozen=True, kw_only=True):
+    """One layer's metrics here and by WeightWatcher."""
+
+    study: str
+    layer: str
+    shape: tuple[int, int]
+    alpha: tuple[float, float]  # ours, WeightWatcher's
+    entropy: tuple[float, float]
+    apart: float  # the largest relative difference of a metric
+    column: str  # the metric that has it, by WeightWatcher's name
+    agrees: bool
+
+
+class CrossCheck(Struct, frozen=True):
+    """Layers drawn from a run, analysed by WeightWatcher too; note: why there is none."""
+
+    version: str | None
+    rows: tuple[CrossChecked, ...]
+    note: str = ""
+
+
 class Page(Struct, frozen=True, kw_only=True):
     """All that a page shows."""
 
     title: str = ""
     subtitle: str = ""
-    generated: str = ""  # ISO time
+    generated: str = ""  # ISO time, in UTC
     profile: str = ""
     command: str = ""  # how the run was started
     alpha: float | None = None  # level of each test
@@ -71,6 +92,7 @@ class Page(Struct, frozen=True, kw_only=True):
     pictures: tuple[Picture, ...] = ()
     contact_sheets: tuple[ContactSheet, ...] = ()
     generators: tuple[GeneratorSheet, ...] = ()
+    crosscheck: CrossCheck | None = None
     settings: tuple[Fact, ...] = ()
     versions: tuple[Fact, ...] = ()
     hardware: tuple[Fact, ...] = ()
