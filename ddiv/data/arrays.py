@@ -7,10 +7,13 @@ are uint8 (n, h, w, 3), (n, 3, h, w), or grey (n, h, w); labels are whole number
 
 from __future__ import annotations
 
+import math
+import zipfile
 from pathlib import Path
 
 import numpy as np
 
+from ddiv.common.machine import available_memory
 from ddiv.data.dataset import Dataset
 from ddiv.data.decoded import Example, dataset, of_array, ranked
 from ddiv.data.root import FOLDER_VARIABLE, BadData, find
@@ -36,14 +39,7 @@ def load_arrays(spec: Arrays) -> Dataset:
     Raises NoData where the file is not at hand, BadData where it cannot be used.
     """
     path = locate(spec)
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            held = {name: file[name] for name in (*WANTED, "classes") if name in file.files}
-    except (OSError, ValueError, EOFError) as error:
-        # ValueError: an array of objects, which would have to be unpickled
-        raise BadData(
-            f"{path} cannot be read ({error}): write it with numpy.savez, of numbers and text only"
-        ) from error
+    held = _held(path)
     if missing := [name for name in WANTED if name not in held]:
         raise BadData(
             f"{path} has no array {missing[0]!r}: write {', '.join(WANTED)} with numpy.savez"
@@ -53,7 +49,14 @@ def load_arrays(spec: Arrays) -> Dataset:
         part: _labels(path, f"y_{part}", held[f"y_{part}"], len(images[part])) for part in images
     }
     count = 1 + max(max(numbers, default=0) for numbers in labels.values())
-    classes = tuple(map(str, held.get("classes", range(count))))
+    if count > len(labels["train"]):
+        raise BadData(
+            f"the labels in {path} go up to {count - 1}, and {len(labels['train'])} images cannot "
+            "be an example of each class from 0 on: number the classes without gaps"
+        )
+    classes = tuple(map(str, range(count)))
+    if "classes" in held:
+        classes = _classes(path, held["classes"])
     if len(classes) < count:
         raise BadData(
             f"{path} names {len(classes)} classes and has labels up to {count - 1}: give each "
@@ -77,6 +80,53 @@ def load_arrays(spec: Arrays) -> Dataset:
     )
 
 
+def _held(path: Path) -> dict[str, np.ndarray]:
+    """The arrays of a file that are known. Raises BadData where it cannot be read."""
+    held = {}
+    try:
+        with zipfile.ZipFile(path) as file:
+            for name in (*WANTED, "classes"):
+                if f"{name}.npy" in file.namelist():
+                    held[name] = _read(file, name)
+    except Exception as error:  # numpy and zipfile raise all sorts of errors on damaged files
+        raise BadData(
+            f"{path} cannot be read ({str(error) or type(error).__name__}): write it with "
+            "numpy.savez, of numbers and text only"
+        ) from error
+    return held
+
+
+def _read(file: zipfile.ZipFile, name: str) -> np.ndarray:
+    member = file.getinfo(f"{name}.npy")
+    free = available_memory()
+    if free is not None and member.file_size > free:
+        raise ValueError(f"{name} takes {member.file_size / 1e9:.1f} GB, more than is free")
+    with file.open(member) as content:
+        version = np.lib.format.read_magic(content)
+        header = np.lib.format.read_array_header_1_0
+        if version != (1, 0):
+            header = np.lib.format.read_array_header_2_0
+        shape, _, dtype = header(content)
+    # Before numpy asks for the memory: a few bytes can name any shape.
+    if math.prod(shape) * dtype.itemsize > member.file_size:
+        raise ValueError(f"{name} was cut short")
+    with file.open(member) as content:
+        array: np.ndarray = np.lib.format.read_array(content, allow_pickle=False)
+    return array
+
+
+def _classes(path: Path, names: np.ndarray) -> tuple[str, ...]:
+    if names.dtype.kind == "S":
+        names = np.char.decode(names, "utf-8", "replace")
+    classes = tuple(map(str, names.ravel()))
+    if names.ndim != 1 or len(set(classes)) < len(classes):
+        raise BadData(
+            f"classes in {path} is {names.dtype} {names.shape}, and it holds one name for each "
+            "class, all of them different: write it anew"
+        )
+    return classes
+
+
 def _images(path: Path, name: str, images: np.ndarray) -> np.ndarray:
     """The images as (n, h, w, 3)."""
     if images.dtype == np.uint8 and images.ndim == 4:
@@ -94,8 +144,7 @@ def _images(path: Path, name: str, images: np.ndarray) -> np.ndarray:
 
 def _labels(path: Path, name: str, labels: np.ndarray, wanted: int) -> list[int]:
     flat = labels[:, 0] if labels.ndim == 2 and labels.shape[1] == 1 else labels
-    whole = np.issubdtype(flat.dtype, np.integer)
-    if flat.shape != (wanted,) or not whole or flat.min(initial=0) < 0:
+    if flat.shape != (wanted,) or flat.dtype.kind not in "iu" or min(flat.tolist(), default=0) < 0:
         raise BadData(
             f"{name} in {path} is {labels.dtype} {labels.shape}, and labels are {wanted} whole "
             "numbers from 0 on: convert it"

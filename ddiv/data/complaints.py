@@ -7,6 +7,7 @@ DDIV_DATA names.
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -62,11 +63,15 @@ def pinned(spec: Complaints) -> Complaints:
     """The spec with a digest.
 
     Where it has none, it gets that of the file complaints.csv in the data root, if there is one.
+    Raises BadTable where that cannot be read.
     """
     path = data_root() / STANDARD
-    if spec.digest or not path.is_file():
+    if spec.digest or not os.path.isfile(path):
         return spec
-    return msgspec.structs.replace(spec, digest=file_digest(path))
+    try:
+        return msgspec.structs.replace(spec, digest=file_digest(path))
+    except OSError as error:
+        raise BadTable(f"{path} cannot be read ({error.strerror}): allow it") from error
 
 
 def load_complaints(spec: Complaints) -> Dataset:
@@ -91,9 +96,13 @@ _STEPS = [
     (re.compile(pattern), replacement)
     for pattern, replacement in [
         (r"[\x00-\x1f\x7f]+", " "),
-        # {$1400.00}, {>= $1,000,000}
-        (r"\{[\s{]*(?:>=\s*)?\$\s*([\d,.]*?\d)(?:\.00)?\s*\}", r"$\1"),
-        (r"[Xx]{2,}/[Xx]{2,}(?:/(?:[Xx]+|\d+|\w+>)?)?", " "),  # XX/XX/XXXX, XX/XX/2023, XX/XX/year>
+        # {$1400.00}, {>= $1,000,000}. Bounded, and below begun where a run begins, so that a long
+        # run is not read once for each of its characters.
+        (r"\{[\s{]{0,40}(?:>=\s*)?\$\s*([\d,.]*?\d)(?:\.00)?\s*\}", r"$\1"),
+        (
+            r"(?<![Xx])[Xx]{2,}/[Xx]{2,}(?:/(?:[Xx]+|\d+|\w+>)?)?",
+            " ",
+        ),  # XX/XX/XXXX, XX/XX/2023, XX/XX/year>
         (r"(?:\{\s*)?(?:\$\s*)?[Xx]{4,}(?:\s*\})?(?: ?'s\b)?", " "),
         (r"''|``", '"'),
         (r"[(\[{]\s*[)\]}]", " "),  # brackets that held nothing but redactions
@@ -165,6 +174,7 @@ def _for_testing(count: int, share: float) -> int:
 def _complaints(
     table: Mapping[str, Sequence[str]], spec: Complaints, names: Sequence[str], lost: Counter[str]
 ) -> Iterator[Complaint]:
+    columns: dict[str, list[str]] = {}  # of each class
     for place, narrative in enumerate(table["narrative"]):
         domain = table[spec.domain][place].strip() if spec.domain else names[0]
         label = [table[column][place].strip() for column in spec.label]
@@ -177,8 +187,14 @@ def _complaints(
         elif domain not in names:
             lost["elsewhere"] += 1
         else:
+            name = ": ".join(label)
+            if columns.setdefault(name, label) != label:
+                raise BadTable(
+                    f"two classes would both be called {name!r}, {columns[name]} and {label}: "
+                    "rename one in the file, or take fewer label columns"
+                )
             rank = hashlib.sha256(f"{spec.split_seed}/{folded}".encode()).digest()
-            yield Complaint(text, ": ".join(label), domain, rank)
+            yield Complaint(text, name, domain, rank)
 
 
 def _distinct(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import re
 from collections.abc import Mapping, Sequence
@@ -59,6 +60,11 @@ def read(path: Path, columns: Mapping[str, Sequence[str]]) -> dict[str, list[str
             header = next(rows, None)
             if header is None:
                 raise BadTable(f"{path} is empty: give the whole CSV file")
+            if any("\0" in name for name in header):
+                raise BadTable(
+                    f"{path} has NUL bytes in its header, so it is no UTF-8 text: convert it, for "
+                    "instance with iconv -f UTF-16LE -t UTF-8"
+                )
             places = _places(path, header, columns)
             table: dict[str, list[str]] = {role: [] for role in columns}
             for row in rows:
@@ -73,11 +79,14 @@ def read(path: Path, columns: Mapping[str, Sequence[str]]) -> dict[str, list[str
                         "export the file anew"
                     )
     except UnicodeDecodeError as error:
+        wide = line == 0 and error.object[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
         raise BadTable(
             f"{path} is not UTF-8 text (a byte 0x{error.object[error.start]:02x} after line "
             f"{line}): unpack it if it is an archive, or convert it, for instance with iconv -f "
-            "WINDOWS-1252 -t UTF-8"
+            f"{'UTF-16' if wide else 'WINDOWS-1252'} -t UTF-8"
         ) from error
+    except OSError as error:
+        raise BadTable(f"{path} cannot be read ({error.strerror}): look at the disk") from error
     except csv.Error as error:
         raise BadTable(
             f"{path} is no whole CSV file ({error}, in the row that begins after line {line}): a "

@@ -1,19 +1,22 @@
 """Images decoded once: from files, archives or arrays into one array on disk, read by mapping it.
 
-    DDIV_CACHE/KEY-SIDE.npy    uint8 (n, 3, side, side); KEY is a hash over the names and stamps of
-                               the n images
+    DDIV_CACHE/KEY-SIDE.npy    uint8 (n, 3, side, side), and a checksum behind it; KEY is a hash
+                               over the names and stamps of the n images
 
-Without DDIV_CACHE the folder is ddiv/decoded in the user's cache folder. Deleted files are decoded
-anew.
+Without DDIV_CACHE the folder is ddiv/decoded in the user's cache folder. Deleted and damaged files
+are decoded anew.
 """
 
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import shutil
+import stat
 import sys
 import time
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
@@ -22,24 +25,30 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from filelock import FileLock
-from PIL import Image, ImageOps
+from PIL import Image
 
-from ddiv.common.files import cache_folder
+from ddiv.common.drafts import draft_of, sweep
+from ddiv.common.files import rename_durably
+from ddiv.common.locks import held
 from ddiv.common.machine import usable_cores
+from ddiv.common.paths import cache_folder
+from ddiv.common.pictures import opened, strictly, upright
+from ddiv.common.printed import is_shown
 from ddiv.common.units import duration
 from ddiv.data.dataset import Dataset
 from ddiv.data.root import BadData
 
 VARIABLE = "DDIV_CACHE"
 
-DECODING = 1  # to be raised when the same image comes to give other pixels
+DECODING = 2  # to be raised when the same image comes to give other pixels
 
 CHUNK = 512
 
 QUIET_SECONDS = 5.0  # work that takes longer says how far it is
 
 GIGABYTE = 1e9
+
+MOST_PIXELS = 2**26  # that an image has after resizing, before its middle is cut out
 
 
 class Source(NamedTuple):
@@ -79,7 +88,13 @@ def ranked(examples: Iterable[Example], seed: int, per_class: int = 0) -> list[E
 
 
 def of_files(folder: Path, names: Iterable[str]) -> Iterable[Source]:
-    """The images in these files below a folder. Raises BadData where one is missing."""
+    """The images in these files below a folder.
+
+    Another file in the place of one has another stamp, even of its size and time of change: the
+    time of its last change of state is the system's own, and folders of equal files elsewhere have
+    other paths. Raises BadData where one is missing, or no file.
+    """
+    place = os.path.realpath(folder)
     for name in names:
         try:
             status = os.stat(folder / name)
@@ -88,8 +103,10 @@ def of_files(folder: Path, names: Iterable[str]) -> Iterable[Source]:
                 f"the image {name} below {folder} cannot be read ({error.strerror}): unpack or "
                 "copy the data anew"
             ) from error
-        stamp = f"{status.st_size} {status.st_mtime_ns}"
-        yield Source(name, stamp, partial(Image.open, folder / name))
+        if not stat.S_ISREG(status.st_mode):  # opening a pipe would wait for ever
+            raise BadData(f"{name} below {folder} is no file: unpack or copy the data anew")
+        stamp = f"{place} {status.st_size} {status.st_mtime_ns} {status.st_ctime_ns}"
+        yield Source(name, stamp, partial(opened, folder / name))
 
 
 def of_array(name: str, images: np.ndarray) -> list[Source]:
@@ -120,12 +137,21 @@ def dataset(
 
 
 def require_all(where: str, labels: Iterable[int], classes: Sequence[str]) -> None:
-    """Raise BadData unless there are two classes or more and each of them is among the labels."""
+    """Raise BadData unless there are two classes or more and each of them is among the labels.
+
+    Their names must be text that can be shown.
+    """
     if len(classes) < 2:
         raise BadData(
             f"the data has {len(classes)} class(es), a classifier needs two: look at its folders "
             "or labels"
         )
+    for name in classes:  # which pages, tables and terminals show
+        if not name.strip() or not all(map(is_shown, name)):
+            raise BadData(
+                f"the name {name!r:.80} of a class is empty, or holds control characters or bytes "
+                "that are no UTF-8: rename it"
+            )
     if empty := sorted({*range(len(classes))} - {*map(int, labels)}):
         more = f" (and {len(empty) - 1} more)" * (len(empty) > 1)
         raise BadData(
@@ -143,25 +169,20 @@ def pixels(image: Image.Image, side: int) -> np.ndarray:
     """The centre of an image as uint8 (3, side, side): upright, in RGB on white.
 
     Its shorter side is resized to `side`, bilinear and antialiased, as torchvision's Resize and
-    CenterCrop do it with an image of PIL's.
+    CenterCrop do it with an image of PIL's. Raises ValueError on pixels without a range, and on an
+    image so long and thin that it would fill the memory.
     """
     from torchvision.transforms import functional as F
 
-    rgb = _in_rgb(ImageOps.exif_transpose(image))
-    return np.asarray(F.center_crop(F.resize(rgb, side), side)).transpose(2, 0, 1)
-
-
-def _in_rgb(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I"):  # 16 bits a pixel, which PIL would cut off at 255
-        high = np.asarray(image).astype(np.int64) >> 8
-        image = Image.fromarray(high.clip(0, 255).astype(np.uint8))
-    if image.mode == "F":
-        raise ValueError("floating-point pixels have no range: save it with 8 bits a channel")
-    if image.has_transparency_data:
-        # The colours under transparent pixels are arbitrary, often black.
-        image = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-    return image.convert("RGB")
+    short, long = sorted(image.size)
+    if not short:
+        raise ValueError("it has no pixels")
+    if side * side * (long / short) > MOST_PIXELS:
+        raise ValueError(
+            f"{image.width} x {image.height} pixels, resized to {side} at the shorter side, are "
+            "too many: crop it"
+        )
+    return np.asarray(F.center_crop(F.resize(upright(image), side), side)).transpose(2, 0, 1)
 
 
 def decoded(sources: Sequence[Source], side: int) -> np.ndarray:
@@ -174,13 +195,14 @@ def decoded(sources: Sequence[Source], side: int) -> np.ndarray:
     total = hashlib.sha256(f"{DECODING} {side}\n".encode())
     for source in sources:
         total.update(os.fsencode(f"{source.name}\n{source.stamp}\n"))
-    folder = cache_folder(VARIABLE, "decoded").expanduser()
+    folder = cache_folder(VARIABLE, "decoded")
+    sweep(folder)
     path, shape = folder / f"{total.hexdigest()[:32]}-{side}.npy", (len(sources), 3, side, side)
     if (images := _whole(path, shape)) is not None:
         return images
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(path.with_suffix(".lock")):
+        with held(path.with_suffix(".lock")):
             if (images := _whole(path, shape)) is None:
                 _require_room(folder, np.prod(shape, dtype=int))
                 _write(path, sources, side)
@@ -198,13 +220,37 @@ def decoded(sources: Sequence[Source], side: int) -> np.ndarray:
 
 
 def _whole(path: Path, shape: tuple[int, ...]) -> np.ndarray | None:
-    """The array of a file, None where there is none, or it was cut short."""
+    """The array of a file, None where there is none, or it is not as it was written."""
+    header = _header(shape)
+    size = len(header) + int(np.prod(shape))
     try:
+        with open(path, "rb") as file:
+            whole = os.fstat(file.fileno()).st_size == size + CHECKSUM
+            if not whole or file.read(len(header)) != header:
+                return None
+            file.seek(size)
+            checksum = file.read()
         # copy on write: torch wants arrays that could be written
-        images: np.ndarray = np.load(path, mmap_mode="c")
-    except (OSError, ValueError, EOFError):
+        images = np.memmap(path, np.uint8, "c", len(header), shape)
+    except (OSError, ValueError):
         return None
-    return images if images.shape == shape and images.dtype == np.uint8 else None
+    return images if checksum == _checksum(zlib.crc32(images.data)) else None
+
+
+CHECKSUM = 4  # bytes
+
+
+def _checksum(crc: int) -> bytes:
+    return crc.to_bytes(CHECKSUM, "big")
+
+
+def _header(shape: tuple[int, ...]) -> bytes:
+    """What a .npy file of this shape begins with."""
+    file = io.BytesIO()
+    np.lib.format.write_array_header_1_0(
+        file, {"descr": "|u1", "fortran_order": False, "shape": shape}
+    )
+    return file.getvalue()
 
 
 def _require_room(folder: Path, needed: int) -> None:
@@ -215,25 +261,30 @@ def _require_room(folder: Path, needed: int) -> None:
 
 def _write(path: Path, sources: Sequence[Source], side: int) -> None:
     # Written, not mapped: on a full disk a mapping kills the process.
-    draft = path.with_suffix(".part")
+    draft = draft_of(path)
+    path.with_suffix(".part").unlink(missing_ok=True)  # what a killed earlier version left
     started = reported = time.monotonic()
-    shape = (len(sources), 3, side, side)
     try:
-        with open(draft, "wb") as file, ThreadPool(usable_cores()) as pool:
-            np.lib.format.write_array_header_1_0(
-                file, {"descr": "|u1", "fortran_order": False, "shape": shape}
-            )
+        with open(draft, "wb") as file, strictly(), ThreadPool(usable_cores()) as pool:
+            file.write(_header((len(sources), 3, side, side)))
+            crc = 0
             for done in range(0, len(sources), CHUNK):
                 if done and time.monotonic() - reported > QUIET_SECONDS:
                     reported = time.monotonic()
                     left = (reported - started) / done * (len(sources) - done)
                     progress = f"images decoded: {done} of {len(sources)}"
                     print(f"{progress}, about {duration(left)} left", file=sys.stderr)
-                images = pool.imap(partial(_pixels_of, side=side), sources[done : done + CHUNK])
-                file.writelines(image.tobytes() for image in images)
+                part = sources[done : done + CHUNK]
+                for image in pool.imap(partial(_pixels_of, side=side), part):
+                    content = image.tobytes()
+                    crc = zlib.crc32(content, crc)
+                    file.write(content)
+            file.write(_checksum(crc))
             file.flush()
             os.fsync(file.fileno())
-        os.replace(draft, path)
+        rename_durably(draft, path)
+        # Of an earlier version that was killed; this process has the lock.
+        path.with_suffix(".part").unlink(missing_ok=True)
     finally:
         draft.unlink(missing_ok=True)
 

@@ -12,7 +12,7 @@ where they are fewer).
 
 from __future__ import annotations
 
-import io
+import os
 import re
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,12 +23,15 @@ from typing import NamedTuple
 
 from PIL import Image
 
+from ddiv.common.pictures import opened
 from ddiv.data.dataset import Dataset
 from ddiv.data.decoded import Example, Source, dataset, of_files, ranked
 from ddiv.data.root import BadData, NoData, data_root
 from ddiv.study import DomainNet
 
 FOLDER = "domainnet"
+
+LARGEST = 2**28  # bytes of a picture once it is unpacked
 
 
 class Line(NamedTuple):
@@ -51,8 +54,9 @@ def absent_domainnet(spec: DomainNet) -> str | None:
     """Why DomainNet is not at hand, and what to do; None where it is."""
     for domain in spec.domains:
         lists = [f"{domain}_train.txt"] * (domain == spec.domains[0]) + [f"{domain}_test.txt"]
-        missing = [name for name in lists if not (folder() / name).is_file()]
-        if not (folder() / domain).is_dir() and not (folder() / f"{domain}.zip").is_file():
+        missing = [name for name in lists if not os.path.isfile(folder() / name)]
+        packed = os.path.isfile(folder() / f"{domain}.zip")
+        if not os.path.isdir(folder() / domain) and not packed:
             missing.append(f"{domain}.zip, nor a folder {domain},")
         if missing:
             return f"there is no {missing[0]} in {folder()}: ddiv fetch domainnet"
@@ -110,11 +114,18 @@ def choose(lists: Sequence[Sequence[Line]], count: int) -> Mapping[int, str]:
 def lines(path: Path, domain: str) -> list[Line]:
     """A list of one domain's images.
 
-    Raises BadData on a line that names no such image, or one outside the folder.
+    Raises BadData on a file that cannot be read, and on a line that names no such image, or one
+    outside the folder.
     """
+    try:
+        content = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadData(
+            f"{path} cannot be read ({error}): get the official list, ddiv fetch domainnet"
+        ) from error
     listed = []
-    for number, text in enumerate(path.read_text(encoding="utf-8").rstrip().splitlines(), start=1):
-        match = re.fullmatch(rf"({domain}/[^/]+/[^/]+) (\d+)", text)
+    for number, text in enumerate(content.rstrip().splitlines(), start=1):
+        match = re.fullmatch(rf"({re.escape(domain)}/[^/]+/[^/]+) ([0-9]{{1,9}})", text)
         if match is None or ".." in match[1].split("/"):
             raise BadData(
                 f'{path}, line {number}: {text[:80]!r} is not "{domain}/CLASS/FILE LABEL": get '
@@ -125,7 +136,7 @@ def lines(path: Path, domain: str) -> list[Line]:
 
 
 def _sources(domain: str, paths: Sequence[str]) -> Iterable[Source]:
-    if (folder() / domain).is_dir():
+    if os.path.isdir(folder() / domain):
         return of_files(data_root(), (f"{FOLDER}/{path}" for path in paths))
     return of_archive(folder() / f"{domain}.zip", paths)
 
@@ -138,7 +149,7 @@ def of_archive(path: Path, names: Iterable[str]) -> list[Source]:
     remedy = "delete it and get it anew, ddiv fetch domainnet"
     try:
         archive = zipfile.ZipFile(path)
-    except (zipfile.BadZipFile, OSError) as error:
+    except Exception as error:  # zipfile raises all sorts of errors on damaged archives
         raise BadData(f"{path} is no whole zip archive ({error}): {remedy}") from error
     members = {member.filename: member for member in archive.infolist()}
     if outside := [name for name in members if _leads_out(name)]:
@@ -150,13 +161,18 @@ def of_archive(path: Path, names: Iterable[str]) -> list[Source]:
     for name in names:
         if (member := members.get(name)) is None:
             raise BadData(f"{path} has no {name}, which its list names: {remedy}")
+        if member.file_size > LARGEST:
+            raise BadData(
+                f"{name} in {path} would take {member.file_size} bytes, as no picture does: "
+                f"{remedy}"
+            )
         stamp = f"{member.CRC} {member.file_size}"
         sources.append(Source(f"{FOLDER}/{name}", stamp, partial(_opened, archive, member)))
     return sources
 
 
 def _opened(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Image.Image:
-    return Image.open(io.BytesIO(archive.read(member)))  # several threads at once may do so
+    return opened(archive.read(member))  # several threads at once may do so
 
 
 def _leads_out(name: str) -> bool:

@@ -6,19 +6,24 @@ right.
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import hashlib
-import http.client
+import os
 import shutil
 import sys
 import time
-import urllib.request
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
+from ddiv.common.files import rename_durably
+from ddiv.common.printed import one_line
 from ddiv.common.units import duration
 
-ATTEMPTS = 5  # a download is given up after this number of attempts in a row without a byte
+if TYPE_CHECKING:
+    import httpx2
+
+ATTEMPTS = 5  # a download is given up after this number of attempts in a row without `LEAST`
 
 PAUSE_SECONDS = 3.0
 
@@ -26,11 +31,21 @@ SILENCE_SECONDS = 60.0
 
 PROGRESS_SECONDS = 5.0
 
-BLOCK = 1 << 20
+LEAST = 1 << 16  # bytes that must come within SILENCE_SECONDS: a kilobyte a second
+
+LARGEST = 20e9  # bytes of a file; the largest on offer has 6 GB
 
 GIGABYTE = 1e9
 
 LATER = (408, 425, 429)  # the 4xx answers that may be another one later
+
+
+class _Refused(Exception):
+    """A server's answer that is none of a file."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(f"{status} {reason}".strip())
+        self.status = status
 
 
 class FetchFailed(Exception):
@@ -52,15 +67,16 @@ def download(remote: Remote, target: Path) -> None:
     Raises FetchFailed where the server refuses or stays silent, the checksum is wrong or the disk
     has no room.
     """
+    part = target.with_name(f"{target.name}.part")
     if target.exists():
         if (present := _md5(target)) != remote.md5:
             raise FetchFailed(
                 f"{target} is there with the MD5 {present}, and {remote.url} has {remote.md5}: "
                 "move it away, and fetch again"
             )
+        part.unlink(missing_ok=True)  # of a process that fetched the same, and was killed
         return
     target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(f"{target.name}.part")
     fruitless, cause, whole = 0, "", False
     while not whole:
         if fruitless == ATTEMPTS:
@@ -70,22 +86,25 @@ def download(remote: Remote, target: Path) -> None:
             )
         before = _size(part)
         try:
-            whole, cause = _receive(remote.url, part), "the connection breaks off"
-        except urllib.error.HTTPError as error:
-            cause = f"{error.code} {error.reason}"
-            if 400 <= error.code < 500 and error.code not in LATER:
+            whole = asyncio.run(_receive(remote.url, part))
+            cause = "the connection breaks off"
+        except FetchFailed:
+            raise
+        except _Refused as error:
+            cause = one_line(error)
+            if error.status < 500 and error.status not in LATER:
                 raise FetchFailed(
                     f"the server refuses {remote.url} ({cause}): look for the file elsewhere and "
                     f"put it into {target.parent}"
                 ) from error
-        except (OSError, http.client.HTTPException) as error:
-            cause = str(error) or type(error).__name__
+        except Exception as error:  # of sockets, of certificates, of what a server says
+            cause = _cause(error)
             if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
                 raise FetchFailed(
                     f"the disk of {target.parent} is full: free some space, and fetch again"
                 ) from error
         if not whole:
-            fruitless = 0 if _size(part) > before else fruitless + 1
+            fruitless = 0 if _size(part) >= before + LEAST else fruitless + 1
             time.sleep(PAUSE_SECONDS)
     if (received := _md5(part)) != remote.md5:
         part.unlink()
@@ -93,7 +112,7 @@ def download(remote: Remote, target: Path) -> None:
             f"the file from {remote.url} has the MD5 {received}, and {remote.md5} is right: fetch "
             "it again; if that repeats, the server has another file"
         )
-    part.replace(target)
+    rename_durably(part, target)
 
 
 def require_room(folder: Path, needed: float) -> None:
@@ -105,46 +124,100 @@ def require_room(folder: Path, needed: float) -> None:
         )
 
 
-def _receive(url: str, part: Path) -> bool:
+async def _receive(url: str, part: Path) -> bool:
     """Ask for the missing rest of a file and append it; returns whether the file is whole now."""
+    import httpx2
+
     have = _size(part)
-    headers = {"User-Agent": "ddiv"}
+    headers = {"User-Agent": "ddiv", "Accept-Encoding": "identity"}
     if have:
         headers["Range"] = f"bytes={have}-"
-    request = urllib.request.Request(url, headers=headers)
-    try:
-        answer = urllib.request.urlopen(request, timeout=SILENCE_SECONDS)
-    except urllib.error.HTTPError as error:
-        if error.code != 416 or not have:
-            raise
+    async with httpx2.AsyncClient(follow_redirects=True, timeout=SILENCE_SECONDS) as client:
+        # From the name of the server to the last line of the answer's head.
+        async with asyncio.timeout(SILENCE_SECONDS):
+            answer = await client.send(
+                client.build_request("GET", url, headers=headers), stream=True
+            )
+        try:
+            return await _kept(answer, part, have)
+        finally:
+            await answer.aclose()
+
+
+async def _kept(answer: httpx2.Response, part: Path, have: int) -> bool:
+    """Write an answer behind the bytes that are here; returns whether the file is whole now."""
+    span = answer.headers.get("Content-Range", "")
+    if answer.status_code == 416 and have:
         # The server has nothing beyond these bytes: they are the whole file, or of another one.
-        whole = bool(error.headers.get("Content-Range") == f"bytes */{have}")
+        whole = bool(span == f"bytes */{have}")
         if not whole:
             part.unlink()
         return whole
-    with answer:
-        span = answer.headers.get("Content-Range", "")
-        if answer.status == 206 and not span.startswith(f"bytes {have}-"):
-            part.unlink()  # not the bytes that were asked for: begin anew
-            return False
-        start = have if answer.status == 206 else 0
-        left = answer.headers.get("Content-Length")
-        total = None if left is None else start + int(left)
-        require_room(part.parent, int(left or 0))
-        with open(part, "ab" if start else "wb") as file:
-            began = reported = time.monotonic()
-            while block := answer.read(BLOCK):
-                file.write(block)
-                if total and (now := time.monotonic()) - reported > PROGRESS_SECONDS:
-                    reported, done = now, file.tell()
-                    speed = (done - start) / (now - began)
-                    print(
-                        f"{part.stem}: {done / total:.0%} of {total / GIGABYTE:.2f} GB, "
-                        f"{speed / 1e6:.1f} MB/s, about {duration((total - done) / speed)} left",
-                        file=sys.stderr,
-                    )
-    # A connection that breaks off ends the reading without an error.
+    if answer.status_code not in (200, 206):
+        raise _Refused(answer.status_code, answer.reason_phrase)
+    if answer.status_code == 206 and not span.startswith(f"bytes {have}-"):
+        part.unlink(missing_ok=True)  # not the bytes that were asked for: begin anew
+        return False
+    start = have if answer.status_code == 206 else 0
+    left = answer.headers.get("Content-Length", "")
+    total = start + int(left) if left.isdecimal() and left.isascii() else None
+    if total is not None:
+        _require_size(part, total)
+        require_room(part.parent, total - start)
+    with open(part, "ab" if start else "wb") as file:
+        await _write(answer, file, part, start, total)
+        file.flush()
+        os.fsync(file.fileno())
+    # Without a length the checksum says whether it is whole.
     return total is None or _size(part) == total
+
+
+async def _write(
+    answer: httpx2.Response, file: BinaryIO, part: Path, start: int, total: int | None
+) -> None:
+    """Write an answer's bytes as they come.
+
+    Raises TimeoutError where they come too slowly, FetchFailed where they are too many.
+    """
+    began = reported = time.monotonic()
+    fresh = 0
+    async with asyncio.timeout(SILENCE_SECONDS) as clock:
+        async for block in answer.aiter_raw():
+            file.write(block)
+            _require_size(part, done := file.tell())
+            fresh += len(block)
+            if fresh >= LEAST:
+                fresh = 0
+                clock.reschedule(asyncio.get_running_loop().time() + SILENCE_SECONDS)
+            if total and (now := time.monotonic()) - reported > PROGRESS_SECONDS:
+                reported, speed = now, (done - start) / (now - began)
+                print(
+                    f"{part.stem}: {done / total:.0%} of {total / GIGABYTE:.2f} GB, "
+                    f"{speed / 1e6:.1f} MB/s, about {duration((total - done) / speed)} left",
+                    file=sys.stderr,
+                )
+
+
+def _require_size(part: Path, size: int) -> None:
+    if size > LARGEST:
+        part.unlink(missing_ok=True)
+        raise FetchFailed(
+            f"the server gives {part.stem} more than {LARGEST / GIGABYTE:.2f} GB, which no dataset "
+            "on offer has: look for the file elsewhere"
+        )
+
+
+def _cause(error: BaseException) -> str:
+    """What an error comes from, in words."""
+    import httpx2
+
+    if isinstance(error, httpx2.RemoteProtocolError) and "peer closed" in str(error):
+        return "the connection breaks off"
+    if isinstance(error, (TimeoutError, httpx2.TimeoutException)):
+        return f"less than {LEAST >> 10} kB in {SILENCE_SECONDS:.0f} s"
+    while (inner := error.__cause__ or error.__context__) is not None:
+        error = inner
+    return one_line(error)[:200] or type(error).__name__
 
 
 def _size(path: Path) -> int:

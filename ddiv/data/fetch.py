@@ -7,13 +7,22 @@ projects check their downloads against.
 
 from __future__ import annotations
 
+import socket
 import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import NamedTuple, cast
 
+from ddiv.common.printed import one_line
 from ddiv.data import domainnet, published
-from ddiv.data.download import GIGABYTE, FetchFailed, Remote, download, require_room
+from ddiv.data.download import (
+    GIGABYTE,
+    SILENCE_SECONDS,
+    FetchFailed,
+    Remote,
+    download,
+    require_room,
+)
 from ddiv.data.root import BadData, data_root
 from ddiv.study import DomainNet, Published, PublishedName
 
@@ -55,6 +64,9 @@ def _by_torchvision(name: str, size: float) -> None:
     from torchvision import datasets
 
     require_room(data_root(), 2.2 * size)  # the archive stays beside its unpacked files
+    # torchvision waits for a silent server for ever.
+    usual = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(SILENCE_SECONDS)
     try:
         getattr(datasets, name)(data_root(), download=True)
     except Exception as error:  # sockets, archives and files raise all sorts of errors
@@ -62,6 +74,8 @@ def _by_torchvision(name: str, size: float) -> None:
             f"torchvision could not bring {name} ({type(error).__name__}: {error}): look at the "
             f"connection and at {data_root()}, and fetch again"
         ) from error
+    finally:
+        socket.setdefaulttimeout(usual)
 
 
 def _domainnet(size: float) -> None:
@@ -147,7 +161,9 @@ def fetch(name: str) -> str:
     if offer.bring is None:
         raise FetchFailed(f"{name} cannot be fetched, {offer.note} in {data_root()}")
     print(
-        f"{name}: {offer.size / GIGABYTE:.2f} GB into {data_root()}. Licence: {offer.licence}",
+        one_line(
+            f"{name}: {offer.size / GIGABYTE:.2f} GB into {data_root()}. Licence: {offer.licence}"
+        ),
         file=sys.stderr,
     )
     try:

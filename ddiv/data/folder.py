@@ -9,35 +9,27 @@ from __future__ import annotations
 
 import hashlib
 import os
+import zlib
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from multiprocessing.pool import ThreadPool
+from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
 
 from ddiv.common.digests import file_digest, is_digest
-from ddiv.common.files import cache_folder, write_atomically
+from ddiv.common.files import write_atomically
 from ddiv.common.machine import usable_cores
+from ddiv.common.paths import cache_folder
 from ddiv.data.dataset import Dataset
 from ddiv.data.decoded import VARIABLE, Example, dataset, of_files, ranked
+from ddiv.data.listing import SUFFIXES, Listed, Listing, listed
 from ddiv.data.root import FOLDER_VARIABLE, BadData, NoData, data_root
 from ddiv.study import Images
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm")
-
 TRAINING, TESTING = ("train", "training"), ("test", "val", "valid", "validation")
-
-DEEPEST = 5  # levels of folders that are searched; no layout has more than three
-
-
-class Listed(NamedTuple):
-    """An image file: its path from the folder on, its size in bytes, when it was last changed."""
-
-    name: str
-    size: int
-    changed: int
 
 
 class Layout(NamedTuple):
@@ -59,12 +51,12 @@ class Layout(NamedTuple):
 def absent_images(spec: Images) -> str | None:
     """Why the folder is not at hand, and what to do; None where it is."""
     folder = data_root() / spec.folder
-    if not folder.is_dir():
+    if not os.path.isdir(folder):  # False also where it may not be looked at
         return (
             f"there is no folder {folder}: put the images there, or let --data-root (or "
             f"{FOLDER_VARIABLE}) name what holds {spec.folder}"
         )
-    missing = [name for name in spec.domains if not (folder / name).is_dir()]
+    missing = [name for name in spec.domains if not os.path.isdir(folder / name)]
     if missing:
         return f"{folder} has no folder {missing[0]}: put that domain's images there, as CLASS/FILE"
     return None
@@ -85,15 +77,21 @@ def digest(spec: Images, present: Layout) -> str:
     """SHA-256 over the paths and contents of all files of a folder.
 
     They are read once: the digest is kept beside the decoded images, under paths, sizes and times
-    of change. Raises BadData on a file that cannot be read.
+    of change, with a checksum. Raises BadData on a file that cannot be read.
     """
     folder, files = data_root() / spec.folder, present.files
-    listing = "".join(f"{part}\n" for part in (folder.absolute(), *files))
+    listing = "".join(f"{part}\n" for part in (os.path.realpath(folder), *files))
     stamps = hashlib.sha256(listing.encode("utf-8", "surrogateescape"))
-    kept = cache_folder(VARIABLE, "decoded").expanduser() / f"{stamps.hexdigest()[:32]}.digest"
-    with suppress(OSError):
-        if is_digest(text := kept.read_text("ascii", "replace")):
-            return text
+    cache = cache_folder(VARIABLE, "decoded")
+
+    def kept(text: str) -> Path:
+        """The file that keeps a digest; its name has a checksum of that."""
+        return cache / f"{stamps.hexdigest()[:32]}-{zlib.crc32(text.encode()):08x}.digest"
+
+    for path in cache.glob(f"{stamps.hexdigest()[:32]}-*.digest"):
+        with suppress(OSError):
+            if is_digest(text := path.read_text("ascii", "replace")) and path == kept(text):
+                return text
     try:
         with ThreadPool(usable_cores()) as pool:
             contents = pool.map(lambda file: file_digest(folder / file.name), files)
@@ -106,7 +104,7 @@ def digest(spec: Images, present: Layout) -> str:
     for file, content in zip(files, contents):
         total.update(os.fsencode(f"{file.name}\n{content}\n"))
     with suppress(OSError):  # a digest that is not kept is computed again
-        write_atomically(kept, total.hexdigest().encode(), durable=False)
+        write_atomically(kept(total.hexdigest()), total.hexdigest().encode(), durable=False)
     return total.hexdigest()
 
 
@@ -166,24 +164,18 @@ def _divided(
 def layout(spec: Images) -> Layout:
     """Which of the layouts a folder has, and the files in it.
 
-    Raises BadData where it has none of them.
+    Raises BadData where it has none of them, and where a part of it cannot be used.
     """
     folder = data_root() / spec.folder
-    files = sorted(_images(str(folder), "", DEEPEST))
-    if not files:
-        raise BadData(
-            f"{folder} holds no image ({', '.join(SUFFIXES)}): put them there as CLASS/FILE or "
-            "DOMAIN/CLASS/FILE"
-        )
+    found = listed(folder)
     if spec.domains:
         first, *others = spec.domains
-        parts = {domain: _by_class(folder, files, domain) for domain in spec.domains}
+        parts = {domain: _by_class(found, domain) for domain in spec.domains}
         return Layout(parts[first], {first: {}, **{domain: parts[domain] for domain in others}})
     (domain,) = spec.test_domains
-    # Folders that hold folders: a class that is called "train" holds images.
-    splits = {file.name.split("/")[0] for file in files if file.name.count("/") > 1}
+    splits = _splits(found)
     training, testing = (
-        [name for word in words for name in sorted(splits) if name.casefold() == word]
+        [name for word in words for name in splits if name.casefold() == word]
         for words in (TRAINING, TESTING)
     )
     if len(training) > 1:
@@ -192,44 +184,67 @@ def layout(spec: Images) -> Layout:
             "one of them away"
         )
     if not training:
-        return Layout(_by_class(folder, files), {domain: {}})
+        return Layout(_by_class(found), {domain: {}})
     return Layout(
-        _by_class(folder, files, training[0]),
-        {domain: _by_class(folder, files, testing[0]) if testing else {}},
+        _by_class(found, training[0]), {domain: _by_class(found, testing[0]) if testing else {}}
     )
 
 
-def _images(folder: str, before: str, levels: int) -> Iterator[Listed]:
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.name.startswith((".", "__MACOSX")):
-                continue
-            if entry.is_dir():
-                if levels > 1:
-                    yield from _images(entry.path, f"{before}{entry.name}/", levels - 1)
-            elif entry.name.lower().endswith(SUFFIXES):
-                status = entry.stat()
-                yield Listed(before + entry.name, status.st_size, status.st_mtime_ns)
+def _splits(found: Listing) -> list[str]:
+    """Folders that hold folders: a class that is called "train" holds images."""
+    deep = {file.name.split("/")[0] for file in found.images if file.name.count("/") > 1}
+    classes = {file.name.split("/")[0] for file in found.images if file.name.count("/") == 1}
+    holding = {name.split("/")[0] for name in found.folders if "/" in name}
+    return sorted(deep | (holding - classes))
 
 
-def _by_class(
-    folder: os.PathLike[str], files: Iterable[Listed], part: str = ""
-) -> dict[str, list[Listed]]:
-    """The files below one folder of a folder ("": itself) by class.
+def _by_class(found: Listing, part: str = "") -> dict[str, list[Listed]]:
+    """The images below one folder of a folder ("": itself) by class.
 
-    Raises BadData where some lie too deep.
+    Raises BadData where something there would have to be left out without a word.
     """
-    by_class: dict[str, list[Listed]] = defaultdict(list)
     start = part and f"{part}/"
-    for file in files:
+    for name, fault in found.faults.items():
+        if name in (".", part) or name.startswith(start):
+            raise BadData(f"{found.folder / name} {fault}: mend it, or take it away")
+    by_class: dict[str, list[Listed]] = defaultdict(list)
+    for file in found.images:
         if file.name.startswith(start):
             name, *rest = file.name.removeprefix(start).split("/")
             if len(rest) > 1:
-                raise BadData(
-                    f"{folder} holds {file.name}, deeper than {start}CLASS/FILE: name its domains "
-                    "in the study if it has some (the first to train on), or move the images of "
-                    "each class into one folder"
-                )
+                raise _too_deep(found, file.name, start)
             if rest:  # a file beside the classes belongs to none
                 by_class[name].append(file)
+    if deep := [name for name in found.deeper if name.startswith(start)]:
+        raise _too_deep(found, deep[0], start)
+    if not by_class and not any(name.startswith(start) for name in found.folders):
+        raise BadData(
+            f"{found.folder / part} holds no image ({', '.join(SUFFIXES)}) in a folder of its "
+            "class: put them there as CLASS/FILE or DOMAIN/CLASS/FILE"
+        )
+    for folder in found.folders:
+        if folder.startswith(start) and "/" not in (name := folder.removeprefix(start)):
+            _require_all_read(found, folder, name in by_class)
     return dict(by_class)
+
+
+def _too_deep(found: Listing, name: str, start: str) -> BadData:
+    return BadData(
+        f"{found.folder} holds {name}, deeper than {start}CLASS/FILE: name its domains in the "
+        "study if it has some (the first to train on), or move the images of each class into one "
+        "folder"
+    )
+
+
+def _require_all_read(found: Listing, folder: str, has_images: bool) -> None:
+    """Raise BadData where a class's folder holds no image, or one that would not be read."""
+    if unread := next(found.unlisted(folder), None):
+        raise BadData(
+            f"{found.folder / unread} is a picture, and its name ends in none of "
+            f"{', '.join(SUFFIXES)}: rename or convert it and those like it, or take them away"
+        )
+    if not has_images:
+        raise BadData(
+            f"the class folder {found.folder / folder} holds no image ({', '.join(SUFFIXES)}): put "
+            "some there, or take it away (a folder whose name begins with a dot is passed over)"
+        )

@@ -14,12 +14,13 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol, SupportsInt
+from typing import Any, Protocol, SupportsInt
 
 import numpy as np
 from PIL import Image
 
 from ddiv.common.digests import source_digest
+from ddiv.common.pictures import in_rgb
 from ddiv.common.texts import are_texts
 from ddiv.data.dataset import Dataset
 from ddiv.data.decoded import require_all
@@ -33,10 +34,11 @@ def own_data(function: Callable[[], Dataset], texts: bool = False) -> Own:
     """The spec of the data, images or `texts`, that a function makes.
 
     Every process that needs the data calls the function, without arguments, so it must make the
-    same each time. Its source (`ddiv.common.digests.source_digest`) names the data: when that
-    changes, trials are made anew. Other files that it reads are no part of the name, so change
-    something in it (a version, say) when they change. Raises ValueError on anything but a function
-    at the top level of a file, and on one that needs arguments.
+    same each time. Its source (`ddiv.common.digests.source_digest`) names the data, and so do the
+    files of yours that it imports: when they change, trials are made anew. Files that it reads are
+    no part of the name (pytest says so), so change something in it (a version, say) when they
+    change. Raises ValueError on anything but a function at the top level of a file, and on one that
+    needs arguments.
     """
     digest = source_digest(function)
     try:
@@ -91,10 +93,19 @@ def checked(made: Dataset, spec: Own) -> Dataset:
         f"the function returned {type(made).__name__}, and a ddiv.data.dataset.Dataset is needed, "
         "which ddiv.data.own.of_torch makes of torch's datasets",
     )
+    require(
+        isinstance(made.classes, Sequence | np.ndarray) and not isinstance(made.classes, str),
+        f"classes are the names of the classes, got {type(made.classes).__name__}",
+    )
     classes = tuple(made.classes)
     require(
         all(isinstance(name, str) for name in classes) and len(set(classes)) == len(classes),
         f"classes are different names, got {classes!r:.200}",
+    )
+    require(
+        isinstance(made.tests, Mapping)
+        and all(isinstance(part, tuple) and len(part) == 2 for part in made.tests.values()),
+        'tests is a dictionary {"name": (inputs, labels)}',
     )
     require(len(made.tests) > 0, 'there is no test set: give tests={"name": (inputs, labels)}')
     parts = {
@@ -120,23 +131,26 @@ Require = Callable[[bool, str], None]  # raises an error with the text unless th
 def _require_arrays(require: Require, name: str, inputs: object, labels: object) -> None:
     for kind, value in (("inputs", inputs), ("labels", labels)):
         require(
-            isinstance(value, np.ndarray),
+            isinstance(value, np.ndarray) and not isinstance(value, np.ma.MaskedArray),
             f"the {kind} of {name} are a numpy array, got {type(value).__name__}",
         )
 
 
 def _require_inputs(require: Require, name: str, inputs: np.ndarray, texts: bool) -> None:
     are = are_texts(inputs)
+    require(
+        not are or (inputs.ndim == 1 and all(isinstance(text, str) for text in inputs)),
+        f"texts are str in an array (n,), and images uint8 (n, 3, h, w); the objects of {name} are "
+        "neither",
+    )
     kind = "texts" if are else "images"
     require(are == texts, f"{name} holds {kind}: give own_data(..., texts={are})")
-    if texts:
+    if not texts:
         require(
-            inputs.ndim == 1 and all(isinstance(text, str) for text in inputs),
-            f"texts are str in an array (n,), those of {name} are not",
-        )
-    else:
-        require(
-            inputs.dtype == np.uint8 and inputs.ndim == 4 and inputs.shape[1] == 3,
+            inputs.dtype == np.uint8
+            and inputs.ndim == 4
+            and inputs.shape[1] == 3
+            and min(inputs.shape[2:]) > 0,
             f"images are uint8 (n, 3, h, w), got {inputs.dtype} {inputs.shape} in {name}",
         )
 
@@ -146,7 +160,7 @@ def _require_labels(
 ) -> None:
     shape = f"{labels.dtype} {labels.shape}"
     require(
-        labels.shape == inputs.shape[:1] and np.issubdtype(labels.dtype, np.integer),
+        labels.shape == inputs.shape[:1] and labels.dtype.kind in "iu",
         f"labels are whole numbers ({len(inputs)},), got {shape} in {name}",
     )
     require(
@@ -166,22 +180,54 @@ def of_torch(train: Pairs, tests: Mapping[str, Pairs], classes: Sequence[str]) -
     """A dataset of torch's map-style datasets, or of any sequences of pairs (image, class number).
 
     Images are PIL's, or arrays or tensors uint8 (3, h, w), all of one size: ddiv normalises and
-    augments them itself. Raises ValueError on others.
+    augments them itself. PIL's become RGB on white, and of 16-bit greys the high bits are taken.
+    Labels are whole numbers. Raises ValueError on others.
     """
-
-    def arrays(pairs: Pairs) -> tuple[np.ndarray, np.ndarray]:
-        images, labels = zip(*(pairs[i] for i in range(len(pairs))))
-        return np.stack(list(map(_pixels, images))), np.array([int(label) for label in labels])
-
-    inputs, labels = arrays(train)
-    domains = {name: arrays(pairs) for name, pairs in tests.items()}
+    inputs, labels = _arrays("the training set", train)
+    domains = {name: _arrays(f"the domain {name!r}", pairs) for name, pairs in tests.items()}
     return Dataset(inputs, labels, domains, tuple(classes))
+
+
+def _arrays(part: str, pairs: Pairs) -> tuple[np.ndarray, np.ndarray]:
+    images, labels = [], []
+    for place in range(len(pairs)):
+        pair = pairs[place]
+        if not isinstance(pair, tuple | list) or len(pair) != 2:
+            raise ValueError(f"{part} holds pairs (image, class number), got {type(pair).__name__}")
+        images.append(_pixels(pair[0]))
+        labels.append(_label(pair[1]))
+    if len(shapes := {image.shape for image in images}) != 1:
+        raise ValueError(
+            f"{part} has images of the shapes {sorted(shapes)}: resize them to one size in the "
+            "dataset"
+            if shapes
+            else f"{part} is empty"
+        )
+    return np.stack(images), np.array(labels)
+
+
+def _label(label: object) -> int:
+    try:
+        plain: Any = label.item() if hasattr(label, "item") else label  # also a row of one number
+        number = int(plain)
+        if number == plain and number >= 0:  # `int` would cut 1.5 off and read "1"
+            return number
+    except (TypeError, ValueError, OverflowError, RuntimeError):
+        pass
+    raise ValueError(
+        f"a label is the number of a class, a whole number from 0 on, got {label!r:.80}"
+    )
 
 
 def _pixels(image: object) -> np.ndarray:
     if isinstance(image, Image.Image):
-        return np.asarray(image.convert("RGB")).transpose(2, 0, 1)
-    pixels = np.asarray(image)
+        return np.asarray(in_rgb(image)).transpose(2, 0, 1)
+    try:
+        pixels = np.asarray(image.cpu() if hasattr(image, "cpu") else image)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ValueError(f"an image cannot become an array: {error}") from error
+    if isinstance(image, np.ma.MaskedArray):
+        raise ValueError("an image has a mask: fill it (image.filled(0))")
     if pixels.dtype != np.uint8 or pixels.ndim != 3 or len(pixels) != 3:
         raise ValueError(
             f"an image is PIL's or uint8 (3, h, w), got {pixels.dtype} {pixels.shape}: leave "

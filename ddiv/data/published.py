@@ -8,6 +8,7 @@ lists; this module checks the number of images of all datasets.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -56,7 +57,7 @@ class Layout(NamedTuple):
 def absent_published(spec: Published) -> str | None:
     """Why the dataset is not at hand, and what to do; None where it is."""
     folder = data_root() / LAYOUTS[spec.name].folder
-    missing = [name for name in LAYOUTS[spec.name].holding if not (folder / name).exists()]
+    missing = [name for name in LAYOUTS[spec.name].holding if not os.path.exists(folder / name)]
     return f"there is no {folder / missing[0]}: ddiv fetch {spec.name}" if missing else None
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ddiv.common.digests import file_digest
 from ddiv.common.errors import TrialFailed
-from ddiv.common.files import cache_folder
+from ddiv.common.paths import cache_folder
 
 FOLDER_VARIABLE = "DDIV_DATA"
 
@@ -23,7 +23,7 @@ class BadData(TrialFailed):
 
 def data_root() -> Path:
     """The folder that DDIV_DATA names (--data-root sets it), or ddiv/data in the cache folder."""
-    return cache_folder(FOLDER_VARIABLE, "data").expanduser()
+    return cache_folder(FOLDER_VARIABLE, "data")
 
 
 def find(wanted: str, suffix: str, kind: str, remedy: str) -> Path:
@@ -33,7 +33,7 @@ def find(wanted: str, suffix: str, kind: str, remedy: str) -> Path:
     such files, and what to do.
     """
     root = data_root()
-    if not root.is_dir():
+    if not os.path.isdir(root):
         set_to = "names" if os.environ.get(FOLDER_VARIABLE) else "is not set, which stands for"
         raise NoData(
             f"the study reads the {kind} with SHA-256 {wanted}, and {FOLDER_VARIABLE} {set_to} "
@@ -43,7 +43,7 @@ def find(wanted: str, suffix: str, kind: str, remedy: str) -> Path:
         path
         for folder, _, names in os.walk(root)
         for name in names
-        if name.lower().endswith(suffix) and (path := Path(folder, name)).is_file()
+        if name.lower().endswith(suffix) and os.path.isfile(path := Path(folder, name))
     )
     for path in files:
         try:

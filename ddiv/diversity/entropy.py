@@ -17,13 +17,15 @@ import math
 
 import numpy as np
 
+from ddiv.diversity.rows import is_number
+
 _EPS = float(np.finfo(np.float64).eps)
 
 
 def checked_order(q: float) -> float:
     """The order q as a float; ValueError unless 0 <= q <= infinity."""
-    if not q >= 0:
-        raise ValueError(f"the order q must be 0 or more, got {q}")
+    if not is_number(q) or not q >= 0:
+        raise ValueError(f"the order q must be a number, 0 or more, got {q!r:.80}")
     return float(q)
 
 

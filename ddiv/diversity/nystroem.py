@@ -35,7 +35,16 @@ import numpy as np
 
 from ddiv.diversity.entropy import checked_order, clean, mixture_bound, renyi_entropy, score_of
 from ddiv.diversity.rbf import chosen_bandwidth, draw, rbf
-from ddiv.diversity.rows import Backend, backend, blocks, probabilities, roots, scaled_rows
+from ddiv.diversity.rows import (
+    Backend,
+    backend,
+    blocks,
+    is_array,
+    is_number,
+    probabilities,
+    roots,
+    scaled_rows,
+)
 from ddiv.diversity.spectrum import RBF_TOLERANCE, check_count, check_kernel, described
 from ddiv.diversity.vendi import VendiResult
 
@@ -116,8 +125,8 @@ def approximate(
     """
     q, where, p = checked_order(q), backend(device), probabilities(weights)
     check_kernel(kernel, bandwidth)
-    if rank < 1:
-        raise ValueError(f"the rank must be 1 or more, got {rank}")
+    if not is_number(rank, whole=True) or rank < 1:
+        raise ValueError(f"the rank must be 1 or more, a whole number, got {rank!r:.80}")
     rng = np.random.default_rng(seed)
     if kernel == "rbf":
         made = _landmarks(X, rank, q, bandwidth, p, rng, where)
@@ -237,7 +246,7 @@ def _landmarks(
     where: Backend,
 ) -> Approximation:
     """The approximation of the RBF kernel from `rank` landmarks, samples drawn at random."""
-    if not hasattr(X, "shape") and isinstance(X, Iterator):
+    if not is_array(X) and isinstance(X, Iterator):
         raise ValueError(
             "the rbf kernel reads X more than once: give an array or a list of batches, not a "
             "generator"

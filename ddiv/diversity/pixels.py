@@ -7,12 +7,14 @@ from typing import Any
 import numpy as np
 
 from ddiv.diversity.embed import Embedder
+from ddiv.diversity.rows import plain
 
 
 def pixels(size: int | None = None, black: str = "error", batch: int = 256) -> Embedder:
     """Raw pixels, flattened, of images (n, 3, h, w) of uint8 or of PIL images.
 
-    Their cosine is the paper's pixel-wise similarity.
+    Their cosine is the paper's pixel-wise similarity. PIL images become RGB on white, and of 16-bit
+    greys the high bits are taken.
 
     size: side that images are resized to first, bilinearly with antialiasing (None: as they are,
     all of one size). black: what black images are, whose cosine is undefined: an "error" when
@@ -39,7 +41,7 @@ def pixels(size: int | None = None, black: str = "error", batch: int = 256) -> E
                 )
             images = np.concatenate(parts)
         else:
-            images = _resized(np.asarray(images.cpu() if hasattr(images, "cpu") else images), size)
+            images = _resized(_array(images), size)
         vectors = pixel_vectors(images)
         return black_apart(vectors) if black == "apart" else vectors
 
@@ -55,7 +57,7 @@ def pixel_vectors(images: np.ndarray) -> np.ndarray:
     Scale and order of pixels do not change a cosine. A resize does, so it is left to the caller,
     who names it in ``preprocessing``. ValueError on another type or shape, or no images.
     """
-    images = np.asarray(images)
+    images = _array(images)
     if images.dtype != np.uint8 or images.ndim != 4 or images.shape[1] != 3 or images.size == 0:
         raise ValueError(
             f"images must be uint8 (n, 3, h, w) with n >= 1, got {images.dtype} {images.shape}"
@@ -70,16 +72,21 @@ def black_apart(X: np.ndarray) -> np.ndarray:
     shifts an image out of sight makes some. By this convention black images are equal to each other
     and unlike all others.
     """
-    return np.column_stack([X, np.linalg.norm(X, axis=1) == 0])
+    X = _on_cpu(plain(X))
+    if X.ndim != 2:
+        raise ValueError(f"X must have shape (n, d), got {X.shape}")
+    return np.column_stack([X, ~X.any(axis=1)])
 
 
 def rgb(image: Any) -> Any:
     """A PIL image in RGB, of one or of uint8 (3, h, w); ValueError on anything else."""
     from PIL import Image
 
-    if hasattr(image, "convert"):
-        return image.convert("RGB")
-    array = np.asarray(image.cpu() if hasattr(image, "cpu") else image)
+    from ddiv.common.pictures import in_rgb
+
+    if isinstance(image, Image.Image):
+        return in_rgb(image)
+    array = _array(image)
     if array.dtype != np.uint8 or array.ndim != 3 or array.shape[0] != 3:
         raise ValueError(
             f"an image must be a PIL image or uint8 (3, h, w), got {array.dtype} {array.shape}"
@@ -89,8 +96,20 @@ def rgb(image: Any) -> Any:
 
 def _channels_first(image: Any) -> np.ndarray:
     if hasattr(image, "convert"):
-        return np.asarray(image.convert("RGB")).transpose(2, 0, 1)
-    return np.asarray(image.cpu() if hasattr(image, "cpu") else image)
+        return np.asarray(rgb(image)).transpose(2, 0, 1)
+    return _array(image)
+
+
+def _array(images: Any) -> np.ndarray:
+    """Images as an array on the CPU; ValueError where they are sparse, masked or no numbers."""
+    try:
+        return _on_cpu(plain(images, "it"))
+    except ValueError as error:
+        raise ValueError(f"images are PIL's or uint8 (n, 3, h, w): {error}") from error
+
+
+def _on_cpu(values: Any) -> np.ndarray:
+    return np.asarray(values.detach().cpu() if hasattr(values, "detach") else values)
 
 
 def _resized(images: np.ndarray, size: int | None) -> np.ndarray:

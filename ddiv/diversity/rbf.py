@@ -6,10 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from ddiv.diversity.rows import Backend, blocks, roots
+from ddiv.diversity.rows import Backend, blocks, is_number, roots
 
 # Distances between this many samples, drawn with a fixed seed, estimate the median distance.
 MEDIAN_ROWS = 1000
+
+# Larger numbers have squares that are infinite once they are summed; so have the bandwidths'
+# inverses.
+LARGEST = 1e150
 
 
 def rbf(where: Backend, A: Any, B: Any, sigma: float) -> Any:
@@ -76,6 +80,17 @@ def draw(
 
 
 def check_finite(where: Backend, rows: Any) -> None:
-    """ValueError on NaN or infinity."""
+    """ValueError on NaN or infinity, and on numbers whose squares are infinite."""
     if not bool(where.xp.isfinite(rows).all()):
         raise ValueError("X holds NaN or infinity: leave those samples out")
+    if float(abs(rows).max()) > LARGEST:
+        raise ValueError(f"X holds numbers above {LARGEST:g}, whose squares are infinite: scale it")
+
+
+def check_bandwidth(bandwidth: Any, words: str) -> None:
+    """ValueError unless a bandwidth is a positive number; `words` name what else it may be."""
+    if not is_number(bandwidth) or not 1 / LARGEST < float(bandwidth) < LARGEST:
+        raise ValueError(
+            f"the bandwidth of the RBF kernel must be {words} or a positive number, got "
+            f"{bandwidth!r:.80}"
+        )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator
+from numbers import Integral, Real
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -27,6 +28,10 @@ class Backend(NamedTuple):
     def float64(self, rows: Any) -> Any:
         """Rows of any real type, of numpy or torch, as float64 here."""
         if self.device is not None:
+            if isinstance(rows, np.ndarray):
+                # torch takes no other order of bytes or of rows, and no wider floats
+                kind = rows.dtype.newbyteorder("=") if rows.dtype.itemsize <= 8 else np.float64
+                rows = rows.astype(kind, order="C", copy=False)
             return self.xp.as_tensor(rows).detach().to(self.device, self.xp.float64)
         if hasattr(rows, "detach"):
             return rows.detach().cpu().double().numpy()
@@ -67,6 +72,52 @@ def backend(device: Any = "auto") -> Backend:
     return Backend(torch, chosen)
 
 
+def is_number(value: Any, whole: bool = False) -> bool:
+    """Whether a value is a real number (a whole one), of Python's or numpy's; bools are none."""
+    return isinstance(value, Integral if whole else Real) and not isinstance(value, bool)
+
+
+def plain(values: Any, name: str = "X") -> Any:
+    """Real numbers as a plain array of numpy's, or as a dense tensor of torch's, in their own type.
+
+    Data frames, lists and the like become arrays. ValueError on anything else: on sparse values,
+    all of which are needed, on masked ones, and on numbers that are not real.
+    """
+    require_dense(values, name)
+    if hasattr(values, "detach"):
+        if values.is_complex() or values.device.type == "meta":
+            raise ValueError(f"{name} must hold real numbers, got {values.dtype}")
+        return values
+    if np.ma.isMaskedArray(values):
+        if np.ma.is_masked(values):
+            raise ValueError(
+                f"{name} has masked values: leave those samples out, or fill them "
+                f"({name}.filled(0))"
+            )
+        values = values.data
+    try:
+        array = np.asarray(values)
+    except Exception as error:  # ragged lists and foreign arrays raise all sorts of errors
+        raise ValueError(f"{name} cannot become an array of numbers: {error}") from error
+    if array.dtype.kind not in "biuf":
+        raise ValueError(
+            f"{name} must hold real numbers, got {array.dtype}: convert it, for instance with "
+            f"{name}.astype(float)"
+        )
+    return array
+
+
+def require_dense(values: Any, name: str) -> None:
+    """ValueError on a sparse array or tensor of any library."""
+    ways = [way for way in ("toarray", "todense") if hasattr(values, way)]
+    if hasattr(values, "detach") and (
+        str(values.layout) != "torch.strided" or values.is_nested or values.is_quantized
+    ):
+        ways = ["dequantize" if values.is_quantized else "to_dense"]
+    if ways:
+        raise ValueError(f"{name} is sparse: pass {name}.{ways[0]}(), as all its values are needed")
+
+
 def blocks(X: Any, beside: int = 1) -> Iterator[Any]:
     """X as blocks of rows (b, d), each in its own type; b * max(d, beside) float64 fit BLOCK_BYTES.
 
@@ -76,7 +127,8 @@ def blocks(X: Any, beside: int = 1) -> Iterator[Any]:
     """
     width, count = 0, 0
     waiting: list[Any] = []
-    for batch in [X] if hasattr(X, "shape") else _batches(X):
+    for batch in [X] if is_array(X) else _batches(X):
+        batch = plain(batch) if is_array(batch) else batch
         shape = tuple(getattr(batch, "shape", ()))
         if len(shape) != 2 or shape[1] == 0 or (width and shape[1] != width):
             wanted = f"(b, {width})" if width else "(n, d) with n, d >= 1"
@@ -84,9 +136,6 @@ def blocks(X: Any, beside: int = 1) -> Iterator[Any]:
                 f"X must have shape {wanted}, or be batches of such, "
                 f"got {shape or type(batch).__name__}"
             )
-        dtype = batch.dtype  # numpy's has a kind, torch's says whether it is complex
-        if getattr(dtype, "kind", "f") not in "biuf" or getattr(dtype, "is_complex", False):
-            raise ValueError(f"X must hold real numbers, got {dtype}")
         width = shape[1]
         step = max(1, BLOCK_BYTES // (8 * max(width, beside)))
         for start in range(0, shape[0], step):
@@ -94,11 +143,20 @@ def blocks(X: Any, beside: int = 1) -> Iterator[Any]:
             if count + len(part) > step:
                 yield _joined(waiting)
                 waiting, count = [], 0
+            if waiting and _home(part) != _home(waiting[0]):
+                raise ValueError(
+                    f"batches of X lie in {_home(waiting[0])} and {_home(part)}: bring them to one"
+                )
             waiting.append(part)
             count += len(part)
     if not waiting:
         raise ValueError("X must have shape (n, d) with n, d >= 1, got no samples")
     yield _joined(waiting)
+
+
+def is_array(X: Any) -> bool:
+    """Whether X is one array or tensor, and not batches of such."""
+    return hasattr(X, "detach") or hasattr(X, "shape")  # a nested tensor has no shape
 
 
 def _batches(X: Any) -> Iterable[Any]:
@@ -108,6 +166,10 @@ def _batches(X: Any) -> Iterable[Any]:
             f"got {type(X).__name__}"
         )
     return X
+
+
+def _home(part: Any) -> str:
+    return f"torch on {part.device}" if hasattr(part, "detach") else "numpy"
 
 
 def _joined(parts: list[Any]) -> Any:
@@ -123,7 +185,7 @@ def probabilities(weights: Any) -> np.ndarray | None:
     """
     if weights is None:
         return None
-    weights = Backend(np).float64(weights)
+    weights = Backend(np).float64(plain(weights, "weights"))
     if weights.ndim != 1:
         raise ValueError(f"weights must be one number a sample, got shape {weights.shape}")
     finite = len(weights) and np.isfinite(weights).all()

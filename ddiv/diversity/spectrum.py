@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ddiv.diversity.entropy import clean, rounding_noise
-from ddiv.diversity.rbf import check_finite, chosen_bandwidth, rbf
+from ddiv.diversity.rbf import check_bandwidth, check_finite, chosen_bandwidth, rbf
 from ddiv.diversity.rows import KERNELS, Backend, blocks, probabilities, scaled_rows
 
 # An RBF kernel has no negative eigenvalues: any that comes out is cancellation in distances far
@@ -110,11 +110,8 @@ def check_kernel(kernel: str, bandwidth: float | str | None) -> None:
         if bandwidth is not None:
             raise ValueError(f'the {kernel} kernel has no bandwidth; kernel="rbf" has one')
         return
-    positive = isinstance(bandwidth, (int, float)) and 0 < bandwidth < np.inf
-    if bandwidth != "median" and not positive:
-        raise ValueError(
-            f'the RBF kernel needs bandwidth="median" or a positive number, got {bandwidth!r}'
-        )
+    if not (isinstance(bandwidth, str) and bandwidth == "median"):
+        check_bandwidth(bandwidth, '"median"')
 
 
 def check_count(p: np.ndarray | None, n: int) -> None:
@@ -137,4 +134,9 @@ def described(
 
 
 def _eigvalsh(matrix: Any, where: Backend) -> np.ndarray:
-    return where.numpy(where.xp.linalg.eigvalsh(matrix))
+    try:
+        return where.numpy(where.xp.linalg.eigvalsh(matrix))
+    except (np.linalg.LinAlgError, RuntimeError) as error:  # torch's is a RuntimeError
+        if bool(where.xp.isfinite(matrix).all()):
+            raise
+        raise ValueError("the kernel holds NaN or infinity: scale X, or mend the kernel") from error

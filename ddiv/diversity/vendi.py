@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -9,7 +10,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ddiv.diversity.entropy import checked_order, score_of
-from ddiv.diversity.rows import backend, probabilities
+from ddiv.diversity.rbf import LARGEST
+from ddiv.diversity.rows import backend, is_number, plain, probabilities
 from ddiv.diversity.spectrum import check_count, kernel_spectrum, spectrum
 
 
@@ -102,17 +104,19 @@ def vendi_from_kernel(
     sparse matrix, unfit weights or q.
     """
     q = checked_order(q)
-    if hasattr(K, "toarray"):
-        raise ValueError("K is sparse: pass K.toarray(), as all its eigenvalues are needed")
     where = backend(device)
-    K = K if hasattr(K, "dtype") else np.asarray(K)
+    K = plain(K, "K")
     if K.ndim != 2 or K.shape[0] != K.shape[1] or K.shape[0] == 0:
         raise ValueError(f"K must have shape (n, n) with n >= 1, got {tuple(K.shape)}")
     exact = str(K.dtype).rpartition(".")[2] in ("float64", "int64", "int32", "bool")
     tolerance = (1e-8 if exact else 1e-4) if tolerance is None else tolerance
+    if not is_number(tolerance) or not 0 <= tolerance < math.inf:
+        raise ValueError(f"the tolerance must be a number, 0 or more, got {tolerance!r:.80}")
     own = where.float64(K)
     if not bool(where.xp.isfinite(own).all()):
         raise ValueError("K holds NaN or infinity")
+    if float(abs(own).max()) > LARGEST:
+        raise ValueError(f"K is not positive semi-definite: it holds numbers above {LARGEST:g}")
     asymmetry = float(abs(own - own.T).max())
     if asymmetry > tolerance:
         raise ValueError(

@@ -33,8 +33,8 @@ from typing import Any, ClassVar, Literal, get_args
 
 import numpy as np
 
-from ddiv.diversity.rbf import median_distance, rbf
-from ddiv.diversity.rows import BLOCK_BYTES, Backend, backend, blocks, scaled_rows
+from ddiv.diversity.rbf import check_bandwidth, median_distance, rbf
+from ddiv.diversity.rows import BLOCK_BYTES, Backend, backend, blocks, is_number, scaled_rows
 from ddiv.diversity.vendi import VendiResult, measure
 
 # The definitions of rho; the default comes first.
@@ -217,14 +217,11 @@ def _mmd(new: Any, original: Any, bandwidth: float | str, where: Backend) -> tup
     """The alignment and the bandwidth that it was computed with."""
     if min(len(new), len(original)) < 2:
         raise ValueError("mmd needs at least 2 new and 2 original samples")
-    if bandwidth in ("median", "half-median"):
+    if isinstance(bandwidth, str) and bandwidth in ("median", "half-median"):
         sigma = median_distance(original, where) * (1.0 if bandwidth == "median" else 0.5)
-    elif isinstance(bandwidth, (int, float)) and 0 < bandwidth < np.inf:
-        sigma = float(bandwidth)
     else:
-        raise ValueError(
-            f'bandwidth must be a positive number, "median" or "half-median", got {bandwidth!r}'
-        )
+        check_bandwidth(bandwidth, '"median", "half-median"')
+        sigma = float(bandwidth)
 
     def mean(A: Any, B: Any, same: bool) -> float:
         step = max(1, BLOCK_BYTES // (8 * len(B)))
@@ -244,13 +241,10 @@ def _mmd(new: Any, original: Any, bandwidth: float | str, where: Backend) -> tup
 def _centroid(new: np.ndarray, original: np.ndarray, labels: Any, original_labels: Any) -> float:
     if (labels is None) != (original_labels is None):
         raise ValueError("give labels and original_labels, or neither")
-    new_labels = np.zeros(len(new)) if labels is None else np.asarray(labels)
-    old_labels = np.zeros(len(original)) if labels is None else np.asarray(original_labels)
-    if new_labels.shape != (len(new),) or old_labels.shape != (len(original),):
-        raise ValueError(
-            f"labels must be one a sample: {new_labels.shape} and {old_labels.shape} "
-            f"for {len(new)} new and {len(original)} original samples"
-        )
+    if labels is None:
+        labels, original_labels = np.zeros(len(new)), np.zeros(len(original))
+    new_labels = _labels("labels", labels, len(new))
+    old_labels = _labels("original_labels", original_labels, len(original))
     classes, counts = np.unique(new_labels, return_counts=True)
     if strange := sorted(set(classes.tolist()) - set(old_labels.tolist())):
         raise ValueError(f"classes of the new data that the original data lacks: {strange}")
@@ -264,11 +258,29 @@ def _centroid(new: np.ndarray, original: np.ndarray, labels: Any, original_label
     return float(np.average(cosines, weights=counts))
 
 
+def _labels(name: str, labels: Any, count: int) -> np.ndarray:
+    """Labels (count,) that can be told apart and ordered; ValueError on others."""
+    try:
+        array = np.asarray(labels.cpu() if hasattr(labels, "cpu") else labels)
+        np.unique(array)  # raises on texts among numbers
+        missing = np.ma.is_masked(labels) or bool((array != array).any())  # NaN is unlike itself
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ValueError(f"{name} must be numbers or texts in an array (n,): {error}") from error
+    if missing or array.shape != (count,):
+        raise ValueError(
+            f"{name} must be one a sample, got shape {array.shape}{', some missing' * missing} for "
+            f"{count} samples"
+        )
+    return array
+
+
 def _neighbours(new: np.ndarray, original: np.ndarray, definition: str, k: int) -> float:
     from sklearn.metrics import pairwise_distances_chunked
     from sklearn.neighbors import NearestNeighbors
 
     centres, points = (new, original) if definition == "recall" else (original, new)
+    if not is_number(k, whole=True):
+        raise ValueError(f"k must be a whole number, got {k!r:.80}")
     if k < 1 or len(centres) <= k:
         raise ValueError(
             f"{definition} needs k >= 1 and more than k samples to find neighbours among: "

@@ -1,5 +1,9 @@
 """Files of numpy arrays: their layouts, what is refused; and the shared subset of CIFAR-10."""
 
+import io
+import pickle
+import zipfile
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -95,6 +99,82 @@ def test_what_cannot_be_used_is_one_clear_error(root, changes, said):
 
 def test_a_file_that_is_no_archive_is_told(root):
     (root / "mine.npz").write_bytes(b"no archive")
+    with pytest.raises(BadData, match="cannot be read"):
+        load_arrays(Arrays(file_digest(root / "mine.npz")))
+
+
+@pytest.mark.parametrize(
+    "changes, said",
+    [
+        ({"y_test": np.array([0, 1, 10**12])}, "go up to 1000000000000, and 9 images cannot"),
+        ({"y_train": np.full(9, 2**64 - 1, np.uint64)}, "go up to 18446744073709551615"),
+        ({"y_train": np.arange(9) - np.int8(1)}, "whole numbers from 0 on"),
+        ({"y_train": np.full(9, np.nan)}, "y_train in .* is float64"),
+        ({"y_train": LABELS[:9].astype(str)}, "y_train in .* is <U"),
+        ({"y_train": LABELS[:9].astype("m8[s]")}, "y_train in .* is timedelta64"),
+        ({"y_train": np.eye(9, dtype=int)}, "y_train in .* labels are 9 whole numbers"),
+        ({"y_train": np.array(0)}, "y_train in .* labels are 9 whole numbers"),
+        ({"classes": np.array("cat")}, "classes in .* one name for each class"),
+        ({"classes": np.array(["a", "b", "b"])}, "all of them different"),
+        ({"classes": np.array(["a", "b", "\x1b[2J"])}, "control characters"),
+        ({"classes": np.array(["a", "b", None])}, "numbers and text only"),
+        ({"x_train": np.array(5, np.uint8)}, "x_train in .* is uint8"),
+        ({"x_train": np.zeros((9, 0, 0, 3), np.uint8)}, "no pixels"),
+    ],
+)
+def test_absurd_arrays_are_one_clear_error(root, changes, said):
+    with pytest.raises(BadData, match=said) as caught:
+        load_arrays(Arrays(written(root, **changes).digest, side=8))
+    assert "\n" not in str(caught.value)
+
+
+def test_names_of_classes_in_bytes_are_text(root):
+    assert load_arrays(written(root, classes=np.array([b"a", b"b", "\xe9".encode()]))).classes == (
+        "a",
+        "b",
+        "\xe9",
+    )
+
+
+def test_a_file_cut_anywhere_is_told(root):
+    written(root)
+    path = root / "deep" / "mine.npz"
+    whole = path.read_bytes()
+    for left in range(0, len(whole), len(whole) // 40):
+        path.write_bytes(whole[:left])
+        with pytest.raises(BadData, match=r"mine.npz cannot be read|has no array"):
+            load_arrays(Arrays(file_digest(path)))
+
+
+def test_a_flipped_bit_is_told_or_harmless(root):
+    wanted = load_arrays(written(root))
+    path = root / "deep" / "mine.npz"
+    whole = path.read_bytes()
+    for place in range(0, len(whole), 23):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        with suppress(BadData):
+            found = load_arrays(Arrays(file_digest(path)))
+            assert (found.inputs == wanted.inputs).all() and (found.labels == wanted.labels).all()
+
+
+@pytest.mark.parametrize("shape", [(2**40, 8, 8, 3), (10, 8, 8, 3), (2**62, 2**62, 1, 1)])
+def test_a_shape_that_its_file_does_not_hold_takes_no_memory(root, shape):
+    header, body = io.BytesIO(), io.BytesIO()
+    np.lib.format.write_array_header_1_0(
+        header, {"descr": "|u1", "fortran_order": False, "shape": shape}
+    )
+    np.savez(body, **{name: array for name, array in GOOD.items() if name != "x_train"})
+    with zipfile.ZipFile(body, "a") as file:
+        file.writestr("x_train.npy", header.getvalue() + GOOD["x_train"].tobytes())
+    (root / "mine.npz").write_bytes(body.getvalue())
+    with pytest.raises(BadData, match="x_train was cut short"):
+        load_arrays(Arrays(file_digest(root / "mine.npz")))
+
+
+@pytest.mark.parametrize("save", [np.save, lambda file, x: pickle.dump([x], file)])
+def test_another_kind_of_file_under_the_name_is_told(root, save):
+    with open(root / "mine.npz", "wb") as file:
+        save(file, IMAGES)
     with pytest.raises(BadData, match="cannot be read"):
         load_arrays(Arrays(file_digest(root / "mine.npz")))
 

@@ -113,6 +113,10 @@ def test_names_of_columns_are_compared_loosely(tmp_path, name):
         (b"narrative,product,sub_product\nna\xefve,b,c\n", "not UTF-8 text .a byte 0xef"),
         (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "not UTF-8 text"),
         (b"PK\x03\x04\x14\0\0\0\x08\0\xd5\xff", "unpack it"),
+        ("narrative,product\n".encode("utf-16"), "iconv -f UTF-16 -t"),
+        ("narrative,product\n".encode("utf-16-le"), "NUL bytes in its header.*iconv -f UTF-16LE"),
+        (b"narrative\tproduct\tsub_product\na\tb\tc\n", "convert the file to commas"),
+        (b"\n\n\n", "no single column"),
         (b"<!DOCTYPE html>\n<html><body>404</body></html>\n", "its columns are '<!DOCTYPE html>'"),
     ],
 )
@@ -157,6 +161,12 @@ def test_what_is_no_such_csv_file_is_one_clear_error(tmp_path, content, message)
 def test_narratives_are_cleaned_as_stated(raw, wanted):
     assert clean(raw) == wanted
     assert clean(wanted) == wanted
+
+
+@pytest.mark.parametrize("character", "xX{ $'([,\t")
+def test_a_long_run_of_one_character_is_cleaned_in_a_moment(character):
+    # Read once for each of its characters, it would take hours.
+    assert len(clean("a " + character * 500_000)) <= 500_002
 
 
 # --- what is kept ---------------------------------------------------------------------------------
@@ -229,6 +239,15 @@ def test_rows_sum_up_whatever_the_table():
     )
     assert min(facts[1:6]) > 0
     assert set(data.classes) <= {"p: x", "p: y", "q: x", "q: y"}
+
+
+def test_labels_that_would_make_one_class_of_two_are_refused():
+    columns = [("a: b", "c"), ("a", "b: c")]
+    rows = [(f"words {place} {pair}", *pair) for pair in columns for place in range(9)]
+    texts, product, issue = map(list, zip(*rows))
+    spec = Complaints("0" * 64, label=("product", "issue"), min_per_class=2)
+    with pytest.raises(BadTable, match="two classes would both be called 'a: b: c'"):
+        select({"narrative": texts, "product": product, "issue": issue}, spec)
 
 
 def test_equal_texts_are_recognised_after_the_cut():

@@ -13,13 +13,14 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import EpsImagePlugin, Image, ImageFile
 from torchvision.transforms.v2 import functional as F
 
 from ddiv.data import decoded as cache
 from ddiv.data.decoded import Example, Source, dataset, decoded, of_array, of_files, pixels, ranked
 from ddiv.data.root import BadData
-from tests.support.image_files import colours, flat, fresh_root, noise
+from tests.support.drafts import dead_draft
+from tests.support.image_files import EPS, colours, flat, fresh_root, noise
 
 
 @pytest.fixture
@@ -158,6 +159,83 @@ def test_a_file_that_changed_is_decoded_anew(root):
     assert colours(decoded([*of_files(root, ["0.png", "1.png"])], 4)) == [(0, 0, 0), (9, 9, 9)]
 
 
+def test_equal_names_sizes_and_times_in_two_places_are_two_images(root, tmp_path):
+    other = tmp_path / "other"
+    for place, colour in ((root, (1, 0, 0)), (other, (2, 0, 0))):
+        os.utime(flat(place / "a" / "x.bmp", colour), ns=(5, 5))
+    for place, colour in ((root, (1, 0, 0)), (other, (2, 0, 0)), (root, (1, 0, 0))):
+        assert colours(decoded([*of_files(place, ["a/x.bmp"])], 4)) == [colour]
+
+
+def test_a_link_to_another_place_is_followed(root, tmp_path):
+    link = tmp_path / "link"
+    for number in range(3):
+        os.utime(flat(tmp_path / f"{number}" / "x.bmp", (number, 0, 0)), ns=(5, 5))
+        link.unlink(missing_ok=True)
+        link.symlink_to(tmp_path / f"{number}")
+        assert colours(decoded([*of_files(link, ["x.bmp"])], 4)) == [(number, 0, 0)]
+
+
+def test_an_image_replaced_with_its_size_and_time_kept_is_decoded_anew(root):
+    for colour in ((1, 0, 0), (2, 0, 0)):
+        os.utime(flat(root / "x.bmp", colour), ns=(5, 5))
+        assert colours(decoded([*of_files(root, ["x.bmp"])], 4)) == [colour]
+
+
+def test_every_flipped_bit_of_the_cache_is_noticed(root):
+    sources, opened = counted(files(root, 2))
+    wanted = decoded(sources, 4).copy()
+    (path,) = stored(root)
+    whole = path.read_bytes()
+    places = [*range(0, len(whole), 9), len(whole) - 1]
+    for place in places:
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 4]) + whole[place + 1 :])
+        assert (decoded(sources, 4) == wanted).all(), place
+    assert set(opened.values()) == {1 + len(places)} and path.read_bytes() == whole
+
+
+def test_what_lies_behind_the_images_in_the_cache_is_noticed(root):
+    sources, opened = counted(files(root))
+    decoded(sources, 4)
+    (path,) = stored(root)
+    path.write_bytes(path.read_bytes() + b"x")
+    assert colours(decoded(sources, 4))[3] == (3, 0, 0) and set(opened.values()) == {2}
+
+
+def test_a_library_that_lets_pillow_fill_torn_images_changes_nothing(root, monkeypatch):
+    Image.fromarray(noise(0, 64, 64)).save(root / "x.jpg")
+    (root / "x.jpg").write_bytes((root / "x.jpg").read_bytes()[:-200])
+    monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", True)
+    with pytest.raises(BadData, match=r"x\.jpg cannot be decoded"):
+        decoded([*of_files(root, ["x.jpg"])], 4)
+
+
+def test_no_program_is_started_for_an_image(root, tmp_path, monkeypatch):
+    ran = tmp_path / "ran"
+    (tmp_path / "gs").write_text(f"#!/bin/sh\ntouch {ran}\n")
+    (tmp_path / "gs").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    monkeypatch.setattr(EpsImagePlugin, "gs_binary", None)
+    (root / "x.png").write_bytes(EPS)
+    with pytest.raises(BadData, match=r"x\.png cannot be decoded .*no picture of the formats JPEG"):
+        decoded([*of_files(root, ["x.png"])], 4)
+    assert not ran.exists()
+
+
+def test_a_pipe_in_the_place_of_an_image_is_told_at_once(root):
+    os.mkfifo(root / "x.png")
+    with pytest.raises(BadData, match=r"x.png below .* is no file"):
+        [*of_files(root, ["x.png"])]
+
+
+@pytest.mark.parametrize("size", [(1, 2_000_000), (2_000_000, 1)])
+def test_a_long_and_thin_image_does_not_fill_the_memory(size):
+    with pytest.raises(ValueError, match="too many: crop it"):
+        pixels(Image.new("1", size), 24)
+    with pytest.raises(ValueError, match="no pixels"):
+        pixels(Image.new("RGB", (0, 5)), 24)
+
+
 @pytest.mark.parametrize("left", [0, 40, 150])
 def test_a_cache_file_that_was_cut_short_is_made_anew(root, left):
     sources = files(root)
@@ -173,6 +251,15 @@ def test_what_a_killed_process_left_is_no_obstacle(root):
     (path,) = stored(root)
     path.rename(path.with_suffix(".part"))
     assert colours(decoded(sources, 4))[3] == (3, 0, 0) and stored(root) == [path]
+
+
+def test_what_a_killed_process_left_is_swept_also_where_it_is_of_other_images(root):
+    sources = files(root)
+    decoded(sources, 4)
+    (path,) = stored(root)
+    left = [dead_draft(path), dead_draft(path.with_stem("0123456789abcdef0123456789abcdef-9"))]
+    decoded(sources, 4)
+    assert not any(draft.exists() for draft in left) and stored(root) == [path]
 
 
 @pytest.mark.parametrize("content", [b"no image", b"", None])

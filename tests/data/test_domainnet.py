@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from ddiv.data.domainnet import absent_domainnet, load_domainnet
+from ddiv.data.domainnet import absent_domainnet, load_domainnet, of_archive
 from ddiv.data.load import absent_data as absent_data
 from ddiv.data.root import BadData, NoData
 from ddiv.study import DomainNet
@@ -208,3 +208,29 @@ def test_more_classes_than_there_are_is_told(root):
     written(root)
     with pytest.raises(BadData, match=r"4 classes of DomainNet are in all lists .* asks for 5"):
         load_domainnet(spec(classes=5))
+
+
+@pytest.mark.parametrize(
+    "content, said",
+    [
+        (b"real/a/\xff.png 1\n", "cannot be read"),
+        ("real/a/x.png 1\n".encode("utf-16"), "cannot be read"),
+        (b"real/a/x.png " + b"9" * 5000, 'is not "real/CLASS/FILE LABEL"'),
+        ("real/a/x.png \u0661".encode(), 'is not "real/CLASS/FILE LABEL"'),
+    ],
+)
+def test_a_damaged_list_is_one_clear_error(root, content, said):
+    (written(root) / "real_train.txt").write_bytes(content)
+    with pytest.raises(BadData, match=said):
+        load_domainnet(DomainNet(DOMAINS, side=8, classes=4, train=5))
+
+
+def test_a_member_that_would_fill_the_memory_is_refused(tmp_path):
+    with (
+        zipfile.ZipFile(tmp_path / "real.zip", "w", zipfile.ZIP_DEFLATED) as archive,
+        archive.open("real/a/x.png", "w") as member,
+    ):
+        for _ in range(257):
+            member.write(bytes(2**20))
+    with pytest.raises(BadData, match="would take 269484032 bytes"):
+        of_archive(tmp_path / "real.zip", ["real/a/x.png"])

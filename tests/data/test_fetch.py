@@ -1,11 +1,14 @@
 """Downloads from a loopback server that breaks off, lies and refuses; and `ddiv fetch`."""
 
+import contextlib
 import hashlib
 import io
 import pickle
 import re
+import socket
 import tarfile
 import threading
+import time
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import SimpleNamespace
@@ -21,6 +24,7 @@ from ddiv.data import published
 from ddiv.data.download import FetchFailed, Remote, download
 from ddiv.data.fetch import DOMAINNET, OFFERS
 from ddiv.study import Published
+from tests.support.flushes import watch_flushes
 from tests.support.image_files import fresh_root
 
 CONTENT = bytes(np.random.default_rng(0).integers(0, 256, 300_000, dtype=np.uint8))
@@ -134,6 +138,14 @@ def test_what_an_earlier_run_left_is_taken_up(tmp_path, left, ranges):
         assert bring(tmp_path, server) == CONTENT and server.ranges == ranges
 
 
+def test_a_beginning_beside_the_whole_file_is_deleted(tmp_path):
+    with Server({"a.zip": CONTENT}) as server:
+        assert bring(tmp_path, server) == CONTENT
+        (tmp_path / "deep" / "a.zip.part").write_bytes(CONTENT[:100])
+        assert bring(tmp_path, server) == CONTENT
+    assert [path.name for path in (tmp_path / "deep").iterdir()] == ["a.zip"]
+
+
 def test_a_wrong_checksum_leaves_nothing(tmp_path):
     told = f"has the MD5 {MD5}, and {'0' * 32} is right"
     with Server({"a.zip": CONTENT}) as server, pytest.raises(FetchFailed, match=told):
@@ -183,7 +195,7 @@ def test_a_file_that_the_server_has_not_is_told_at_once(tmp_path):
 def test_a_server_that_is_not_there_is_told(tmp_path):
     with Server({}) as server:
         pass
-    with pytest.raises(FetchFailed, match=r"does not come .*refused"):
+    with pytest.raises(FetchFailed, match=r"does not come .*Connect call failed"):
         bring(tmp_path, server)
 
 
@@ -205,15 +217,131 @@ def test_a_disk_without_room_is_told_before_anything_comes(tmp_path, monkeypatch
 
 def test_progress_is_told(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(downloads, "PROGRESS_SECONDS", 0.0)
-    monkeypatch.setattr(downloads, "BLOCK", 100_000)
     with Server({"a.zip": CONTENT}) as server:
         bring(tmp_path, server)
     said = capsys.readouterr().err.splitlines()
-    assert [line.split(" of ")[0] for line in said] == [
-        "a.zip: 33%",
-        "a.zip: 67%",
-        "a.zip: 100%",
-    ] and "MB/s" in said[0]
+    assert said[-1].startswith("a.zip: 100% of 0.00 GB, ") and "MB/s" in said[0]
+    assert all(line.startswith("a.zip: ") for line in said)
+
+
+# --- servers that are no friends ------------------------------------------------------------------
+
+
+def listening(answer: Callable[[socket.socket], None]):
+    """A server on the loopback that does this with every connection; its address."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve():
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = listener.accept()
+                with connection, contextlib.suppress(OSError):
+                    connection.recv(65536)
+                    answer(connection)
+
+    threading.Thread(target=serve, daemon=True).start()
+    return listener
+
+
+def redirecting(where: str) -> Callable[[socket.socket], None]:
+    return lambda connection: connection.sendall(
+        f"HTTP/1.1 302 Found\r\nLocation: {where}\r\nContent-Length: 0\r\n\r\n".encode()
+    )
+
+
+def saying(head: bytes, then: Callable[[socket.socket], None] = lambda connection: None):
+    def answer(connection):
+        connection.sendall(head)
+        then(connection)
+
+    return answer
+
+
+def forever(block: bytes, pause: float = 0.0):
+    def send(connection):
+        while True:
+            connection.sendall(block)
+            time.sleep(pause)
+
+    return send
+
+
+OK = b"HTTP/1.1 200 OK\r\n"
+
+
+@pytest.mark.parametrize(
+    "answer, said",
+    [
+        (redirecting("file:///etc/passwd"), "does not come .*protocol"),
+        (redirecting("ftp://127.0.0.1/a.zip"), "does not come .*protocol"),
+        (redirecting("http://[::1/a.zip"), "does not come"),
+        (redirecting("http://host:port/a.zip"), "does not come"),
+        (redirecting("/again"), "does not come .*redirects"),
+        (saying(b"HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\n"), "does not come"),
+        (saying(b"HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\n"), "does not come"),
+        (saying(OK + b"Content-Length: 99999999999999999999\r\n\r\n"), "more than 0.00 GB"),
+        (saying(OK + b"\r\n", forever(b"x" * 65536)), "more than 0.00 GB"),
+        (
+            saying(
+                OK + b"Transfer-Encoding: chunked\r\n\r\n",
+                forever(b"4000\r\n" + b"x" * 16384 + b"\r\n"),
+            ),
+            "more than 0.00 GB",
+        ),
+        (saying(OK + b"Content-Length: 300000\r\n\r\n", forever(b"x", 0.01)), "less than 64 kB"),
+        (saying(OK, forever(b"X-Slow: 1\r\n", 0.05)), "less than 64 kB"),
+        (saying(b"", lambda connection: time.sleep(1)), "less than 64 kB"),
+        (saying(b"\x16\x03\x01 not HTTP at all\r\n\r\n"), "does not come"),
+        (saying(b"HTTP/1.1 204 No Content\r\n\r\n"), "refuses .*204 No Content"),
+    ],
+)
+def test_a_hostile_server_is_one_clear_error_and_leaves_nothing_behind_the_name(
+    tmp_path, monkeypatch, answer, said
+):
+    monkeypatch.setattr(downloads, "SILENCE_SECONDS", 0.2)
+    monkeypatch.setattr(downloads, "ATTEMPTS", 1)
+    monkeypatch.setattr(downloads, "LARGEST", 1e6)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    with listening(answer) as listener:
+        remote = Remote(f"http://127.0.0.1:{listener.getsockname()[1]}/a.zip", MD5)
+        with pytest.raises(FetchFailed, match=said):
+            download(remote, tmp_path / "a.zip")
+    assert not (tmp_path / "a.zip").exists()
+
+
+@pytest.mark.parametrize("url", ["http://[::1/a", "http://host:port/a", "http://a\x01/a", "a.zip"])
+def test_an_address_that_is_none_is_told(tmp_path, monkeypatch, url):
+    monkeypatch.setattr(downloads, "ATTEMPTS", 1)
+    with pytest.raises(FetchFailed, match="does not come"):
+        download(Remote(url, MD5), tmp_path / "a.zip")
+
+
+def test_a_file_without_a_length_is_brought(tmp_path):
+    def whole(connection):
+        connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n" + CONTENT)
+
+    with listening(whole) as listener:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/a.zip"
+        download(Remote(url, MD5), tmp_path / "a.zip")
+    assert (tmp_path / "a.zip").read_bytes() == CONTENT
+
+
+def test_a_file_is_on_the_disk_under_its_name(tmp_path, monkeypatch):
+    flushed = watch_flushes(monkeypatch)
+    with Server({"a.zip": CONTENT}) as server:
+        bring(tmp_path, server)
+    assert flushed[-2:] == [tmp_path / "deep" / "a.zip", tmp_path / "deep"]
+
+
+def test_torchvision_waits_for_a_silent_server_no_longer_than_others(root, monkeypatch, capsys):
+    monkeypatch.setattr(fetching, "SILENCE_SECONDS", 0.2)
+    usual = socket.getdefaulttimeout()
+    with listening(lambda connection: time.sleep(2)) as listener:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/cifar-10-python.tar.gz"
+        monkeypatch.setattr(datasets.CIFAR10, "url", url)
+        assert cli.main(["fetch", "cifar10"]) == 1
+    assert "torchvision could not bring CIFAR10 (TimeoutError" in capsys.readouterr().err
+    assert socket.getdefaulttimeout() == usual
 
 
 # --- the command ----------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """Folders of images: layouts, splits, digests, what is refused; and the shared copy of PACS."""
 
+import errno
 import hashlib
 import os
 import shutil
@@ -9,6 +10,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
+from PIL import Image
 
 from ddiv import trial as trials
 from ddiv.data.folder import absent_images, load_images, pinned
@@ -301,6 +303,158 @@ def test_an_image_that_does_not_decode_is_named(root):
     (root / "pets" / "dog" / "1.png").write_bytes(b"no image")
     with pytest.raises(BadData, match=r"pets/dog/1.png cannot be decoded"):
         made(Images("pets", side=8))
+
+
+@pytest.mark.parametrize(
+    "name", ["x.heic", "x.AVIF", "x.jfif", "x.jpg_large", "x", "x.eps", "x.svg", "x.jpg.bak"]
+)
+@pytest.mark.parametrize("alone", [False, True])
+def test_a_picture_that_would_not_be_read_is_named(root, name, alone):
+    fill(root / "pets", 3)
+    content = (root / "pets" / "cat" / "0.png").read_bytes()
+    if alone:
+        shutil.rmtree(root / "pets" / "cat")
+        (root / "pets" / "cat").mkdir()
+    (root / "pets" / "cat" / name).write_bytes(content)
+    with pytest.raises(BadData, match=f"cat/{name} is a picture, and its name ends in none of"):
+        pinned(Images("pets"))
+
+
+@pytest.mark.parametrize("split", ["", "train", "test", "photo"])
+@pytest.mark.parametrize("file", [None, "notes.txt", "x.npy", "deeper/notes.txt", ".hidden.png"])
+def test_a_class_folder_without_an_image_is_named(root, split, file):
+    domains = ("photo", "sketch") if split == "photo" else ()
+    for part in {"": [""], "photo": domains}.get(split, ["train", "test"]):
+        fill(root / "pets" / part, 3)
+    empty = root / "pets" / split / "fox"
+    empty.mkdir()
+    if file:
+        (empty / file).parent.mkdir(exist_ok=True)
+        (empty / file).write_bytes(b"none")
+    with pytest.raises(BadData, match=r"fox holds no image \(.*take it away"):
+        pinned(Images("pets", domains=domains))
+
+
+def test_a_folder_to_test_on_without_images_is_not_passed_over(root):
+    fill(root / "pets" / "train", 3)
+    (root / "pets" / "test" / "cat").mkdir(parents=True)
+    with pytest.raises(BadData, match="test/cat holds no image"):
+        pinned(Images("pets"))
+
+
+def test_files_of_other_systems_and_notes_are_passed_over(root):
+    fill(root / "pets", 4)
+    before = pinned(Images("pets"))
+    for name in ("._0.png", ".DS_Store", "Thumbs.db", "desktop.ini", "labels.csv", "README", "BM"):
+        (root / "pets" / "cat" / name).write_bytes(b"BM, no picture")
+    assert pinned(Images("pets")) == before
+
+
+def test_endings_in_capitals_count(root):
+    fill(root / "pets", 4)
+    for path in (root / "pets").rglob("*.png"):
+        path.rename(path.with_suffix(".PNG"))
+    assert len(made(Images("pets", side=8))[1]) == 9
+
+
+@pytest.mark.parametrize(
+    "put, said",
+    [
+        (lambda path: os.mkfifo(path), "is a pipe, a socket or a device"),
+        (lambda path: path.symlink_to("/nowhere/x.png"), "is a link that leads nowhere"),
+        (lambda path: path.symlink_to(path), "is a link that leads nowhere"),
+        (lambda path: path.symlink_to(path.parent), "is a link to a folder that it lies in"),
+        (lambda path: path.symlink_to(path.parent.parent), "is a link to a folder that it lies in"),
+    ],
+)
+@pytest.mark.parametrize("where", ["fox", "cat/x.png", "cat/x"])
+def test_what_is_no_file_is_told_and_hangs_nothing(root, where, put, said):
+    fill(root / "pets", 3)
+    put(root / "pets" / where)
+    with pytest.raises(BadData, match=f"{where}.* {said}"):
+        pinned(Images("pets"))
+
+
+def test_a_part_that_the_study_does_not_read_may_hold_anything(root):
+    fill(root / "pets" / "train", 3)
+    fill(root / "pets" / "test", 3)
+    (root / "pets" / "raw" / "empty").mkdir(parents=True)
+    os.mkfifo(root / "pets" / "raw" / "x.png")
+    (root / "pets" / "raw" / "lost").symlink_to("/nowhere")
+    assert len(made(Images("pets", side=8))[1]) == 9
+
+
+def test_a_linked_class_folder_is_a_class(root, tmp_path):
+    fill(tmp_path / "elsewhere", 4)
+    (root / "pets").mkdir()
+    for name in CLASSES:
+        (root / "pets" / name).symlink_to(tmp_path / "elsewhere" / name)
+    assert len(made(Images("pets", side=8))[1]) == 9
+
+
+def test_images_far_below_their_class_are_not_passed_over(root):
+    fill(root / "pets", 3)
+    flat(root / "pets" / "cat" / "a" / "b" / "c" / "d" / "e" / "x.png", (0, 0, 0))
+    with pytest.raises(BadData, match="deeper than CLASS/FILE"):
+        pinned(Images("pets"))
+
+
+def test_a_folder_that_cannot_be_read_is_told(root, monkeypatch):
+    fill(root / "pets", 3)
+    whole = os.scandir
+
+    def scandir(folder):
+        if str(folder).endswith("dog"):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), folder)
+        return whole(folder)
+
+    monkeypatch.setattr(os, "scandir", scandir)  # root may read everything
+    with pytest.raises(BadData, match=r"pets/dog cannot be read \(Permission denied\)"):
+        pinned(Images("pets"))
+
+
+@pytest.mark.parametrize("name", [b"\xff", b"a\x1b[2J", b"a\nb", b" "])
+def test_names_of_classes_that_cannot_be_shown_are_refused(root, name):
+    fill(root / "pets", 4)
+    os.rename(root / "pets" / "cat", os.fsencode(root / "pets") + b"/" + name)
+    with pytest.raises(BadData, match="of a class is empty, or holds control characters"):
+        load_images(pinned(Images("pets", side=8)))
+
+
+@pytest.mark.parametrize(
+    "name", ["\u732b", "a b", "'; rm -rf $HOME", "<b>", "\U0001f408\u200d\u2b1b"]
+)
+def test_names_of_classes_may_be_strange(root, name):
+    fill(root / "pets", 4)
+    os.rename(root / "pets" / "cat", root / "pets" / name)
+    assert name in load_images(pinned(Images("pets", side=8))).classes
+
+
+def test_32_bit_images_are_refused_and_not_black(root):
+    fill(root / "pets", 3)
+    Image.fromarray(np.full((8, 8), 200, np.int32)).save(root / "pets" / "cat" / "x.tif")
+    with pytest.raises(BadData, match=r"cat/x.tif cannot be decoded \(32-bit pixels have no range"):
+        made(Images("pets", side=8))
+
+
+def test_equal_folders_in_two_roots_are_not_mixed_up(root, tmp_path, monkeypatch):
+    for place, part in ((root, 1), (tmp_path / "other", 2)):
+        for label, name in enumerate(CLASSES):
+            for number in range(4):
+                path = flat(place / "pets" / name / f"{number}.bmp", (label, number, part))
+                os.utime(path, ns=(5, 5))
+    for place, part in ((root, 1), (tmp_path / "other", 2), (root, 1)):
+        monkeypatch.setenv("DDIV_DATA", str(place))
+        _, train, tests = made(Images("pets", side=8))
+        assert {seen for *_, seen in (*train, *tests["pets"])} == {part}
+
+
+def test_a_digest_that_was_damaged_is_computed_anew(root):
+    fill(root / "pets", 3)
+    before = pinned(Images("pets"))
+    (kept,) = Path(os.environ["DDIV_CACHE"]).glob("*.digest")
+    kept.write_text("0" * 64)
+    assert pinned(Images("pets")) == before
 
 
 # --- PACS -----------------------------------------------------------------------------------------

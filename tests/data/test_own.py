@@ -154,6 +154,18 @@ def test_good_data_passes():
         (dataset(classes=("a", "b", "a")), "different names"),
         (dataset(classes=(0, 1, 2)), "different names"),
         (dataset(inputs=np.array(["x"] * 6, dtype=object)), "texts=True"),
+        (dataset(inputs=np.array([IMAGES[0]] * 6 + [0], dtype=object)[:6]), "images uint8"),
+        (dataset(inputs=np.ma.masked_equal(IMAGES, 1)), "a numpy array, got MaskedArray"),
+        (dataset(inputs=IMAGES[..., :0]), "images are uint8"),
+        (dataset(labels=LABELS.astype("m8[s]")), "got timedelta64"),
+        (dataset(labels=np.array([0, 1, np.nan] * 2)), "got float64"),
+        (dataset(labels=np.array([0, 1, 2**64 - 1] * 2, dtype=np.uint64)), r"0\.\.2"),
+        (dataset(labels=LABELS.astype(object)), "got object"),
+        (dataset(tests=[(IMAGES, LABELS)]), "tests is a dictionary"),
+        (dataset(tests={"d": IMAGES}), "tests is a dictionary"),
+        (dataset(classes=None), "got NoneType"),
+        (dataset(classes="abc"), "got str"),
+        (dataset(classes=("a", "b", "\x1b[2J")), "control characters"),
     ],
 )
 def test_what_is_no_such_dataset_is_told(made, said):
@@ -206,6 +218,63 @@ def test_images_that_others_normalised_are_refused(kind):
         of_torch(Squares(kind), {}, ("a", "b", "c"))
 
 
+GREYS = np.arange(64, dtype=np.uint16).reshape(8, 8) * 1000
+
+
+@pytest.mark.parametrize(
+    "image, wanted",
+    [
+        (Image.fromarray(GREYS), GREYS >> 8),
+        (Image.fromarray(np.dstack([GREYS.astype(np.uint8)] * 3 + [GREYS * 0]).astype("u1")), 255),
+        (Image.fromarray((GREYS > 9000) * np.uint8(255)).convert("1"), (GREYS > 9000) * 255),
+    ],
+)
+def test_pil_images_of_any_mode_become_8_bits_on_white(image, wanted):
+    made = of_torch([(image, 0)], {}, ("a", "b"))
+    assert (made.inputs == np.broadcast_to(wanted, (1, 3, 8, 8))).all()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.int32])
+def test_pil_images_without_a_range_are_refused(dtype):
+    with pytest.raises(ValueError, match="pixels have no range: save it with 8"):
+        of_torch([(Image.fromarray(GREYS.astype(dtype)), 0)], {}, ("a", "b"))
+
+
+@pytest.mark.parametrize(
+    "image", [GREYS, IMAGES[0].astype(np.uint16), torch.zeros(3, 8, 8).to_sparse(), "x.png", None]
+)
+def test_what_is_no_image_is_one_clear_error(image):
+    with pytest.raises(ValueError, match="an image"):
+        of_torch([(image, 0)], {}, ("a", "b"))
+
+
+@pytest.mark.parametrize(
+    "label", [-1, 0.5, float("nan"), float("inf"), "1", None, [1], np.array([1, 2]), torch.ones(2)]
+)
+def test_absurd_labels_are_refused(label):
+    with pytest.raises(ValueError, match="a whole number from 0 on, got"):
+        of_torch([(IMAGES[0], label)], {}, ("a", "b"))
+
+
+@pytest.mark.parametrize("label", [1, 1.0, np.uint8(1), np.array([1]), torch.tensor(1), True])
+def test_labels_may_be_numbers_of_any_kind(label):
+    assert of_torch([(IMAGES[0], label)], {}, ("a", "b")).labels.tolist() == [1]
+
+
+@pytest.mark.parametrize(
+    "pairs, said",
+    [
+        ([], "the training set is empty"),
+        ([IMAGES[0]], "holds pairs"),
+        ([(IMAGES[0], 0, 1)], "holds pairs"),
+        ([(IMAGES[0], 0), (IMAGES[0, :, :4], 0)], "resize them to one size"),
+    ],
+)
+def test_what_are_no_pairs_is_one_clear_error(pairs, said):
+    with pytest.raises(ValueError, match=said):
+        of_torch(pairs, {}, ("a", "b"))
+
+
 ONE_CLAIM = ("-k", "drop-frobenius and classifier and not scratch")
 
 
@@ -229,8 +298,11 @@ def test_a_plan_and_a_run_say_that_the_domains_are_others(tmp_path):
 
 
 def test_a_plan_of_data_that_cannot_be_made_is_an_error(tmp_path):
-    (tmp_path / "mine.py").write_text(FILE.replace("return Dataset", "return list"))
+    (tmp_path / "mine.py").write_text(FILE.replace("return Dataset", "return eval('list')"))
     done = claims(tmp_path, "--study", str(tmp_path / "mine.py"), "-q", "--plan", *ONE_CLAIM)
     assert (
         done.returncode != 0 and "of the study file failed: TypeError" in done.stderr + done.stdout
     )
+    # What the key cannot follow is said once, in one line.
+    told = [line for line in done.stdout.splitlines() if line.startswith("stripes: its trials")]
+    assert len(told) == 1 and "eval (mine.py, line 15)" in told[0]

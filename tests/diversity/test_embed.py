@@ -22,7 +22,7 @@ from ddiv.diversity import (
     vendi_score,
 )
 from ddiv.diversity.encoders import clip, minilm, texts
-from ddiv.diversity.pixels import pixels
+from ddiv.diversity.pixels import pixels, rgb
 from ddiv.models.clip import build_clip
 
 WORDS = [
@@ -111,6 +111,17 @@ def test_unknown_choices():
         pixels(black="white")
     with pytest.raises(ValueError, match="1 pixel or more"):
         pixels(size=0)
+
+
+def test_pil_images_of_any_depth_are_scaled_and_not_cut_off():
+    greys = np.arange(64, dtype=np.uint16).reshape(8, 8) * 1000 + 255
+    deep, flat = Image.fromarray(greys), Image.fromarray((greys >> 8).astype(np.uint8))
+    (found,), (wanted,) = pixels().batches([deep]), pixels().batches([flat])
+    assert (found == wanted).all() and len(np.unique(found)) == 64
+    assert (np.asarray(rgb(deep)) == np.asarray(flat)[..., None]).all()  # what encoders see
+    for kind in (np.int32, np.float32):
+        with pytest.raises(ValueError, match="pixels have no range"):
+            score([Image.fromarray(greys.astype(kind))], pixels())
 
 
 def test_wrong_images():

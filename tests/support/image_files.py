@@ -9,6 +9,13 @@ from PIL import Image
 
 SIZE = (9, 7)
 
+# Pillow alone starts Ghostscript for it, whatever the file's name is.
+EPS = b"""%!PS-Adobe-3.0 EPSF-3.0
+%%BoundingBox: 0 0 9 7
+%%EndComments
+showpage
+"""
+
 
 def fresh_root(folder: Path, monkeypatch) -> Path:
     """An empty data root and an empty cache of decoded images below a folder."""
