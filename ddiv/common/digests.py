@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import inspect
-import linecache
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 from ddiv.common.errors import NoModel
+from ddiv.common.paths import named
+from ddiv.common.sources import Source, source_of
 
 
 def is_digest(name: str) -> bool:
@@ -41,66 +40,57 @@ def local_folder(digest: str, variable: str, holding: str, wanted: str, remedy: 
     It must hold the file `holding` and have this digest; NoModel is raised otherwise. In its
     message `wanted` names the missing model, and `remedy` says what to do.
     """
-    folder = os.environ.get(variable)
-    if not folder or not Path(folder, holding).is_file():
+    folder = named(variable)
+    if not folder or not (folder / holding).is_file():
         state = f"names {folder}, which holds no {holding}" if folder else "is not set"
         raise NoModel(f"{wanted}, and {variable} {state}: {remedy}")
-    if (present := folder_digest(Path(folder))) != digest:
+    if (present := folder_digest(folder)) != digest:
         raise NoModel(
             f"{folder} has the digest {present}, the study asks for {digest}: name the folder that "
             "was meant, or take the new digest into the study"
         )
-    return folder
+    return str(folder)
 
 
 def source_digest(function: Callable[..., object]) -> str:
-    """SHA-256 of the statements that define a function, and of those that they use of its file.
+    """SHA-256 of the statements that define a function, and of those that may change what it does.
 
-    Use may be direct or through others. A change to a class or a constant that the function uses
-    changes the digest, and a change elsewhere in the file does not. Definitions in other files do
-    not count. Raises ValueError on anything but a function at the top level of a file.
+    These are the statements that it uses, directly or through others, in its own file and in the
+    user's other files that it imports; and in each of these files whatever is done at the top level
+    besides binding a name: a container that is filled, an attribute that is set, a decorator or a
+    call that may register something. A change elsewhere does not change the digest, nor does where
+    the files lie. Python's library, installed packages and ddiv do not count. What no source tells
+    is in `unseen`. Raises ValueError on anything but a function at the top level of a file.
     """
     inner = inspect.unwrap(function)  # without what decorators put around it
     path = getattr(getattr(inner, "__code__", None), "co_filename", "")
-    name = getattr(inner, "__qualname__", "")
-    linecache.checkcache(path)
-    lines = linecache.getlines(path)
-    statements = ast.parse("".join(lines)).body
-    if not any(name in _defined(statement) for statement in statements):
+    try:
+        source = source_of(Path(path), getattr(inner, "__qualname__", ""))
+    except KeyError:
         raise ValueError(
             f"{function!r} is no function that a file defines by `def` at its top level: its "
             "source is a part of the store's keys, so define one"
-        )
-    names: set[str] = {name}
-    used: set[ast.stmt] = set()
-    while new := {each for each in statements if names & set(_defined(each))} - used:
-        used |= new
-        names |= {node.id for each in new for node in ast.walk(each) if isinstance(node, ast.Name)}
-    text = "".join(
-        line
-        for statement in statements
-        if statement in used
-        for line in lines[_first_line(statement) - 1 : statement.end_lineno]
+        ) from None
+    _sources[source.digest] = source
+    return source.digest
+
+
+def unseen(name: str, digest: str) -> str | None:
+    """In one line what the source of a function with this digest does not tell.
+
+    None where all is told, or this process has not made the digest.
+    """
+    source = _sources.get(digest)
+    if source is None or not source.unseen:
+        return None
+    first, more = source.unseen[:UNSEEN_SHOWN], len(source.unseen) - UNSEEN_SHOWN
+    return (
+        f"{name}: its trials are known by its source, which does not tell what comes from "
+        f"{', '.join(first)}{f' and {more} more places' if more > 0 else ''}. When that changes, "
+        "change something in the function, too (a version, say), or old trials are taken for new"
     )
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _defined(statement: ast.stmt) -> Iterator[str]:
-    """The names that a statement at the top level of a file binds, also within `if` or `with`."""
-    if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-        yield statement.name
-        return
-    for node in ast.walk(statement):
-        match node:
-            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
-                yield node.name
-            case ast.Name(ctx=ast.Store()):
-                yield node.id
-            case ast.alias():
-                yield node.asname or node.name.partition(".")[0]
+UNSEEN_SHOWN = 4
 
-
-def _first_line(statement: ast.stmt) -> int:
-    """The number of a statement's first line, that of its first decorator where it has some."""
-    decorators: list[ast.expr] = getattr(statement, "decorator_list", [])
-    return min([statement.lineno, *(decorator.lineno for decorator in decorators)])
+_sources: dict[str, Source] = {}  # of this process, by digest

@@ -11,7 +11,10 @@ import msgspec
 import numpy as np
 from PIL import Image
 
-from ddiv.common.files import cache_folder, write_atomically
+from ddiv.common.drafts import sweep
+from ddiv.common.files import write_atomically
+from ddiv.common.paths import cache_folder
+from ddiv.common.pictures import opened
 
 FLAGGED = b"flagged by the safety checker\n"
 
@@ -36,15 +39,26 @@ class ImageCache:
         return self.folder / digest[:2] / f"{digest}.png"
 
     def get(self, path: Path) -> np.ndarray | bytes | None:
-        """The image uint8 (h, w, 3), FLAGGED, or None where there is none that can be read."""
+        """The image uint8 (h, w, 3), FLAGGED, or None where there is none that can be read.
+
+        The checksums in a PNG file tell whether it is as it was written: torn ones may decode, to
+        other pixels.
+        """
         try:
+            if not path.is_file():  # opening a pipe would wait for ever
+                return None
             content = path.read_bytes()
             if content == FLAGGED:
                 return FLAGGED
-            return np.asarray(Image.open(io.BytesIO(content)).convert("RGB"))
-        except OSError:
-            # The file is absent or damaged. Drawing the image again gives the same one.
+            image = opened(content)
+            return np.asarray(image.convert("RGB")) if image.format == "PNG" else None
+        except Exception:  # decoders raise all sorts of errors on damaged files
+            # Drawing the image again gives the same one.
             return None
+
+    def tidy(self) -> None:
+        """Delete what killed processes left half-written."""
+        sweep(*self.folder.glob("*/"))
 
     def put(self, path: Path, image: np.ndarray | bytes) -> None:
         """Keep an image uint8 (h, w, 3), or FLAGGED.

@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import hashlib
-import uuid
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from ddiv.common.drafts import draft_of, sweep
 from ddiv.common.errors import TrialFailed
-from ddiv.common.files import cache_folder, write_atomically
+from ddiv.common.files import write_atomically
+from ddiv.common.paths import cache_folder
+from ddiv.generate.openai_answers import verdict
 
 
 def default_folder() -> Path:
-    """$DDIV_TEXTS, or ddiv/texts in the user's cache folder."""
-    return cache_folder("DDIV_TEXTS", "texts")
+    """$DDIV_TEXTS, or ddiv/texts in the user's cache folder. Raises NoHome without either."""
+    return cache_folder("DDIV_TEXTS", "texts", lasting=True)
 
 
 class _Kept(msgspec.Struct):
     request: dict[str, Any]
     answer: str
+    sum: str = ""  # SHA-256 of the answer; earlier versions wrote none
 
 
 @dataclass(frozen=True)
@@ -41,23 +44,38 @@ class AnswerCache:
         return self.folder / digest[:2] / f"{digest}.json"
 
     def get(self, path: Path) -> str | None:
-        """The server's answer as it came, or None where there is none that can be read."""
+        """The server's answer as it came, or None where there is none that can be used."""
         try:
-            return msgspec.json.decode(path.read_bytes(), type=_Kept).answer
-        except (OSError, msgspec.DecodeError):
+            kept = msgspec.json.decode(path.read_bytes(), type=_Kept)
+        except (OSError, ValueError, RecursionError):
             # The file is absent or damaged, so the answer is asked for again.
             return None
+        whole = not kept.sum or kept.sum == _sum(kept.answer)
+        return kept.answer if whole and _is_worth_keeping(kept.answer) else None
 
     def put(self, path: Path, body: dict[str, Any], answer: str) -> None:
-        """Keep an answer. Raises TrialFailed where the folder cannot be written."""
+        """Keep an answer, unless there is nothing in it: then the next run asks again.
+
+        Raises TrialFailed where the folder cannot be written.
+        """
+        if not _is_worth_keeping(answer):
+            return
         try:
-            write_atomically(path, msgspec.json.encode(_Kept(body, answer)))
+            write_atomically(path, msgspec.json.encode(_Kept(body, answer, _sum(answer))))
+        except OSError as error:
+            raise self._unwritable(error) from error
+
+    def forget(self, path: Path) -> None:
+        """Delete an answer, where it is kept."""
+        try:
+            path.unlink(missing_ok=True)
         except OSError as error:
             raise self._unwritable(error) from error
 
     def check_writable(self) -> None:
         """Raise TrialFailed where the folder cannot be written, before anything is paid for."""
-        probe = self.folder / f"probe.{uuid.uuid4().hex[:8]}"
+        sweep(self.folder, *self.folder.glob("*/"))
+        probe = draft_of(self.folder / "probe")
         try:
             write_atomically(probe, b"x")
             probe.unlink()
@@ -69,3 +87,12 @@ class AnswerCache:
             f"the folder of paid answers {self.folder} cannot be written: "
             f"{error.strerror or error}. Free some space, or name another folder in DDIV_TEXTS"
         )
+
+
+def _sum(answer: str) -> str:
+    return hashlib.sha256(answer.encode()).hexdigest()
+
+
+def _is_worth_keeping(answer: str) -> bool:
+    """Whether this is an answer that was paid for, or a server's refusal of the prompt."""
+    return verdict(answer) in ("answer", "refused")

@@ -16,7 +16,10 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from ddiv.common.errors import TrialFailed
+from ddiv.common.printed import one_line
+from ddiv.generate.openai_answers import refusal
+from ddiv.generate.openai_http import UNSENDABLE, transport
+from ddiv.generate.openai_http import NoAccess as NoAccess
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
@@ -29,16 +32,15 @@ OPENAI = "https://api.openai.com/v1"
 
 GRACE_SECONDS = 10.0  # time for requests under way to end when a run is broken off
 
+# Statuses with which servers refuse a prompt: bad request, forbidden, too large, unprocessable.
+REFUSING = (400, 403, 413, 422)
+
 # A shorter key is a local server's dummy ("none", "EMPTY"), and texts may hold it as a word.
 SECRET_LENGTH = 16
 
 _Body = dict[str, Any]
 
 _Keep = Callable[[int, str], None]
-
-
-class NoAccess(TrialFailed):
-    """A server of texts cannot be used: key, address, model, quota. The message says what to do."""
 
 
 def _base_url() -> str:
@@ -55,6 +57,13 @@ def _number(variable: str, default: float) -> float:
         ) from None
 
 
+def _whole_number(variable: str, default: int) -> int:
+    number = _number(variable, default)
+    if not number.is_integer():
+        raise NoAccess(f"{variable} is {number:g}: set it to a whole number, or leave it out")
+    return int(number)
+
+
 @dataclass(frozen=True)
 class Client:
     """How a server is reached. Requests do not depend on it.
@@ -66,15 +75,13 @@ class Client:
     """
 
     base_url: str = field(default_factory=_base_url)
-    concurrency: int = field(default_factory=lambda: int(_number(CONCURRENCY, 8)))
+    concurrency: int = field(default_factory=lambda: _whole_number(CONCURRENCY, 8))
     timeout: float = field(default_factory=lambda: _number(TIMEOUT, 300))
     retries: int = 6
 
     def __post_init__(self) -> None:
         # The URL goes into logs and records. One that may hold a password is refused and not shown.
-        parts = urlsplit(self.base_url)
-        secret = "@" in parts.netloc or parts.query or parts.fragment
-        if parts.scheme not in ("http", "https") or not parts.hostname or secret:
+        if not _is_address(self.base_url):
             raise NoAccess(
                 f"{BASE_URL} must be like http://host:port/v1, without user, password or query; "
                 f"the key goes into {KEY}"
@@ -90,10 +97,11 @@ class Client:
         """Send these bodies of chat completions.
 
         As each answer comes, `keep` gets its number and its JSON text, and then `arrived` gets the
-        number. `arrived` may raise. Then, as on a failure or on Ctrl-C, nothing more is sent;
-        requests under way have GRACE_SECONDS to end, and their answers are kept, because they are
-        paid for. Returns how many attempts brought no answer; those that ran into the timeout may
-        have been charged.
+        number. The answer to a prompt that the server refuses is its error
+        (`openai_answers.refusal`). `arrived` may raise. Then, as on a failure or on Ctrl-C, nothing
+        more is sent; requests under way have GRACE_SECONDS to end, and their answers are kept,
+        because they are paid for. Returns how many attempts brought no answer; those that ran into
+        the timeout may have been charged.
 
         Raises NoAccess (no key, no connection, refused), and the errors of `keep` and `arrived`.
         """
@@ -132,19 +140,29 @@ class Client:
         self, api: AsyncOpenAI, number: int, body: _Body, keep: _Keep
     ) -> tuple[int, int]:
         """Send one body and keep its answer. Returns its number, and how often it was retried."""
-        from openai import OpenAIError
+        import openai
 
-        failure = None
+        failure, text, retries = None, "", 0
         try:
             response = await api.chat.completions.with_raw_response.create(**body)
-        except OpenAIError as error:
+            text, retries = response.text, response.retries_taken
+        except NoAccess:
+            raise
+        except openai.APIStatusError as error:
+            text = error.response.text
+            if error.status_code not in REFUSING or not refusal(text):
+                failure = self._explained(error, body["model"])
+        except openai.OpenAIError as error:
             failure = self._explained(error, body["model"])
+        except Exception as error:
+            # Resolvers and encoders raise all sorts of errors on strange addresses and headers.
+            failure = NoAccess(f"{UNSENDABLE} ({_message(error)})")
         # Raised here and not above, so that the library's error is not attached to it: that error
         # holds the request, and with it the key.
         if failure is not None:
             raise failure
-        keep(number, _without_key(response.text))
-        return number, response.retries_taken
+        keep(number, _without_key(text))
+        return number, retries
 
     def _api(self) -> AsyncOpenAI:
         try:
@@ -153,40 +171,29 @@ class Client:
         except ImportError as error:
             raise NoAccess(
                 f"texts from OpenAI's models need the package openai, 3 or later ({error}): "
-                "pip install 'ddiv[openai]'"
+                "pip install 'openai>=3'"
             ) from None
-
-        timeout = self.timeout
-
-        class WholeAnswers(httpx2.AsyncClient):
-            """A client whose timeout is for the whole answer.
-
-            httpx2's own timeouts are for the time between two bytes, so a server that sends a byte
-            now and then never reaches them.
-            """
-
-            async def send(self, request: httpx2.Request, **options: Any) -> httpx2.Response:
-                try:
-                    async with asyncio.timeout(timeout):
-                        return await super().send(request, **options)
-                except TimeoutError:
-                    raise httpx2.ReadTimeout(
-                        "the answer was not whole in time", request=request
-                    ) from None
-
-        return AsyncOpenAI(
-            api_key=_key(),
-            base_url=self.base_url,
-            max_retries=self.retries,
-            timeout=httpx2.Timeout(timeout, connect=min(10, timeout)),
-            http_client=WholeAnswers(),
-        )
+        try:
+            return AsyncOpenAI(
+                api_key=_key(),
+                base_url=self.base_url,
+                max_retries=self.retries,
+                timeout=httpx2.Timeout(self.timeout, connect=min(10, self.timeout)),
+                http_client=transport(self.timeout),
+            )
+        except httpx2.InvalidURL as error:
+            cause = _message(error)
+        raise NoAccess(f"{self.base_url} is no address ({cause}): correct {BASE_URL}")
 
     def _explained(self, error: Exception, model: str) -> NoAccess:
         """The error of the openai package as one that says what the user can do."""
         import openai
 
         tries = f"{self.retries + 1} attempts"
+        asked = error.response.headers if isinstance(error, openai.APIStatusError) else {}
+        if wait := asked.get("retry-after", "")[:40]:
+            # The package waits two minutes at most, and gives up where more is asked for.
+            tries = f"{tries} at most, and asks to wait (Retry-After: {wait!r})"
         kept = "What was answered is kept: the next run asks only for the rest."
         match error:
             case openai.AuthenticationError() | openai.PermissionDeniedError():
@@ -223,11 +230,35 @@ class Client:
                 return NoAccess(
                     f"{self.base_url} fails ({_message(error)}) in {tries}: try again later. {kept}"
                 )
+            case openai.APIStatusError() if error.status_code < 400:
+                # Not followed: it would take the key to wherever it leads.
+                return NoAccess(
+                    f"{self.base_url} answers with a redirection (HTTP {error.status_code}): put "
+                    f"the address where it leads into {BASE_URL}, with https and /v1 if it has them"
+                )
         return NoAccess(
             f"{self.base_url} does not take the request ({_message(error)}): take a model that "
             "knows structured output (json_schema), or other values of the study's generator and "
             "setting"
         )
+
+
+def _is_address(url: str) -> bool:
+    """Whether this is the address of a server, with nothing in it that may be a secret."""
+    try:
+        parts = urlsplit(url)
+        secret = "@" in parts.netloc or parts.query or parts.fragment
+        (parts.hostname or "").encode("idna")
+        return (
+            parts.scheme in ("http", "https")
+            and bool(parts.hostname)
+            and parts.port != 0
+            and not secret
+            and url.isprintable()
+            and " " not in url
+        )
+    except ValueError:  # no such port, brackets that do not close, labels that are too long
+        return False
 
 
 def _key() -> str:
@@ -249,4 +280,4 @@ def _without_key(text: str) -> str:
 
 def _message(error: BaseException) -> str:
     """The first 200 characters of an error's message on one line."""
-    return _without_key(" ".join(str(error).split()))[:200] or type(error).__name__
+    return _without_key(one_line(error))[:200] or type(error).__name__

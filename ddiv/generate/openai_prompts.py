@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 
 from ddiv.common.draws import stream
+from ddiv.generate.openai_answers import completion, refusal
 from ddiv.generate.openai_cost import CHARACTERS_PER_TOKEN
 from ddiv.treatment import OpenAI, Setting
 
@@ -118,52 +119,26 @@ def request(
 
 
 def read(answer: str, asked: Request, classes: Sequence[str]) -> Reading:
-    """Read a server's answer, the body of a chat completion, to the request `asked`."""
-    try:
-        completion = msgspec.json.decode(answer, type=_Completion)
-        choice = completion.choices[0]
-    except (msgspec.DecodeError, IndexError):
+    """Read a server's answer to the request `asked`: a chat completion, or a refusal."""
+    if refusal(answer):
+        return Reading("refused", tokens=(0, 0))
+    found = completion(answer)
+    if found is None:
         return Reading("malformed")
-    usage = completion.usage
-    reading = Reading(
-        "usable",
-        tokens=(usage.prompt_tokens, usage.completion_tokens) if usage else None,
-        model=completion.model or "",
-    )
-    if choice.message.refusal or choice.finish_reason == "content_filter":
+    reading = Reading("usable", tokens=found.tokens, model=found.model)
+    if found.refusal or found.ended == "content_filter":
         return reading._replace(kind="refused")
-    if choice.finish_reason == "length":
+    if found.ended == "length":
         return reading._replace(kind="truncated")
     try:
-        content = msgspec.json.decode(choice.message.content or "", type=_Content)
-    except msgspec.DecodeError:
+        content = msgspec.json.decode(found.content, type=_Content)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
         return reading._replace(kind="malformed")
     items = content.texts[: asked.count]
     if any(item.category not in classes for item in items):
         return reading._replace(kind="malformed")
     texts = tuple(item.text.strip() for item in items if item.category == classes[asked.label])
     return reading._replace(texts=texts, misclassed=len(items) - len(texts))
-
-
-class _Usage(msgspec.Struct):
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-
-
-class _Message(msgspec.Struct):
-    content: str | None = None
-    refusal: str | None = None
-
-
-class _Choice(msgspec.Struct):
-    message: _Message
-    finish_reason: str | None = None
-
-
-class _Completion(msgspec.Struct):
-    choices: list[_Choice]
-    usage: _Usage | None = None
-    model: str | None = None
 
 
 class _Item(msgspec.Struct):

@@ -2,8 +2,9 @@
 
 Few-shot prompts show real training texts of a class (`openai_prompts`). Answers are structured and
 are checked against the classes; texts that repeat a real text or another new one are dropped. Every
-answer, usable or not, is kept on disk by the hash of its request (`openai_cache`), so a run that
-was interrupted, or is repeated, pays only for the answers that are missing.
+answer that was paid for, usable or not, is kept on disk by the hash of its request
+(`openai_cache`), so a run that was interrupted, or is repeated, pays only for the answers that are
+missing. A prompt that the server refuses is noted there, too, and the next one is asked.
 """
 
 from __future__ import annotations
@@ -11,8 +12,8 @@ from __future__ import annotations
 import logging
 import re
 import unicodedata
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -22,6 +23,7 @@ import msgspec
 import numpy as np
 
 from ddiv.generate.check import BadSamples
+from ddiv.generate.openai_answers import refusal
 from ddiv.generate.openai_cache import AnswerCache, default_folder
 from ddiv.generate.openai_client import Client
 from ddiv.generate.openai_cost import PRICES_OF, Cost, expected
@@ -93,6 +95,7 @@ def sample(
     if before.requests:
         log.info("%s at %s: about %s", spec.model, desk.client.base_url, before.label)
     asked = retried = 0
+    refused: defaultdict[int, list[tuple[Request, str]]] = defaultdict(list)
     for wave in _waves(desk, wanted, harvest):
         answers, sent, failed = desk.answers(
             wave, partial(_tell, progress, harvest.size, len(labels))
@@ -102,8 +105,13 @@ def sample(
         # equal texts came first.
         for query, answer in zip(wave, answers):
             harvest.take(query.label, read(answer, query, classes))
+            if why := refusal(answer):
+                refused[query.label].append((query, why))
             if harvest.barren[query.label] >= GIVE_UP:
-                raise BadSamples(_why(spec, classes[query.label], harvest.tally))
+                # A server that is set up anew may take these prompts, so the next run asks again.
+                desk.forget(query for query, _ in refused[query.label])
+                said = "".join(why for _, why in refused[query.label][-1:])
+                raise BadSamples(_why(spec, classes[query.label], harvest.tally, said))
     queues = {label: iter(texts) for label, texts in harvest.texts.items()}
     texts = np.array([next(queues[int(label)]) for label in labels], dtype=object)
     facts = _facts(desk, harvest, before, asked, retried)
@@ -263,6 +271,11 @@ class _Desk:
         failed = self.client.ask([requests[place].body for place in missing], keep, arrived)
         return [answers[place] for place in range(len(requests))], len(missing), failed
 
+    def forget(self, requests: Iterable[Request]) -> None:
+        """Delete what the cache has to these requests."""
+        for query in requests:
+            self.cache.forget(self._path(query))
+
     def _path(self, query: Request) -> Path:
         return self.cache.path(self.client.base_url, query.body)
 
@@ -331,11 +344,13 @@ def _normal(text: str) -> str:
     return " ".join(re.findall(r"\w+", unicodedata.normalize("NFKC", text).casefold()))
 
 
-def _why(spec: OpenAI, name: str, tally: Counter[str]) -> str:
+def _why(spec: OpenAI, name: str, tally: Counter[str], said: str) -> str:
     faults = ", ".join(f"{tally[fault]} {fault}" for fault in FAULTS if tally[fault])
+    said = f"; the server says: {said}" if said else ""
     return (
         f"{spec.model} gave no new text of the class {name!r} in {GIVE_UP} requests in a row (met "
-        f"so far: {faults or 'empty answers'}): if truncated, raise max_tokens or lower "
-        "per_request; if refused, leave the class out; if repeated or copied, raise the "
-        "temperature or the number of examples; if misclassed or malformed, take another model"
+        f"so far: {faults or 'empty answers'}{said}): if truncated, raise max_tokens or lower "
+        "per_request; if refused, leave the class out, or show fewer examples where they are too "
+        "long; if repeated or copied, raise the temperature or the number of examples; if "
+        "misclassed or malformed, take another model"
     )

@@ -20,6 +20,8 @@ from PIL import Image
 
 from ddiv.common.digests import is_digest, local_folder
 from ddiv.common.errors import NoModel
+from ddiv.common.printed import command
+from ddiv.common.trust import running_nothing, why
 from ddiv.generate.cache import FLAGGED, ImageCache, default_folder
 from ddiv.generate.check import BadSamples
 from ddiv.generate.prompts import Request, request
@@ -66,6 +68,7 @@ def sample(
     """
     pipeline = pipeline if pipeline is not None else load_pipeline(spec.model, device)
     cache = cache or ImageCache(default_folder())
+    cache.tidy()
     seen: dict[int, int] = {}
     waiting: list[tuple[int, Request]] = []
     for place, label in enumerate(map(int, labels)):
@@ -205,11 +208,12 @@ def load_pipeline(model: str, device: torch.device) -> _Pipeline:
     loader: _Pipeline = StableDiffusionPipeline
     where = _local_folder(model) if is_digest(model) else model
     try:
-        pipeline = loader.from_pretrained(where)
-    except (OSError, ValueError) as error:  # huggingface_hub's errors are among them
+        with running_nothing():
+            pipeline = loader.from_pretrained(where, trust_remote_code=False)
+    except Exception as error:  # a damaged file can make its readers raise anything
         raise NoModel(
-            f"Stable Diffusion {model} cannot be loaded ({str(error).splitlines()[0]}). Once, with "
-            f"a network and without HF_HUB_OFFLINE: hf download {model}; or put a copy into a "
+            f"Stable Diffusion {model} cannot be loaded ({why(error)}). Once, with a network and "
+            f"without HF_HUB_OFFLINE: {command('hf', 'download', model)}; or put a copy into a "
             f"folder, name it in {FOLDER_VARIABLE}, and give its digest as the generator's model"
         ) from error
     pipeline.set_progress_bar_config(disable=True)

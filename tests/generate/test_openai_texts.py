@@ -2,8 +2,10 @@
 misbehaves.
 """
 
+import gzip
 import json
 import logging
+import re
 import socket
 import traceback
 from collections import Counter
@@ -13,6 +15,7 @@ import numpy as np
 import pytest
 
 from ddiv.common.errors import TrialFailed
+from ddiv.generate import openai_http
 from ddiv.generate.check import BadSamples
 from ddiv.generate.openai_cache import AnswerCache
 from ddiv.generate.openai_client import Client, NoAccess
@@ -20,7 +23,10 @@ from ddiv.generate.openai_cost import Cost
 from ddiv.generate.openai_prompts import read, request
 from ddiv.generate.openai_texts import GIVE_UP, estimate, sample
 from ddiv.treatment import OpenAI, Setting
+from tests.support.drafts import dead_draft
+from tests.support.flushes import watch_flushes
 from tests.support.openai_server import (
+    REFUSED,
     REPEATED,
     UNANSWERED,
     UNUSABLE,
@@ -90,6 +96,13 @@ def first(fault):
     return lambda digest, attempt: fault if attempt == 0 else ""
 
 
+def test_what_a_killed_process_left_among_the_answers_is_swept(tmp_path):
+    cache = AnswerCache(tmp_path)
+    left = dead_draft(cache.path("http://x", {"x": 1}))
+    cache.check_writable()
+    assert not left.exists() and not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
 # --- what must hold in spite of faults ------------------------------------------------------------
 
 
@@ -133,9 +146,9 @@ def test_what_was_paid_for_is_known_and_paid_for_once(stormy):
         facts["refused"] == met["refusal"] + met["filtered"]
         and facts["truncated"] == met["truncated"]
     )
-    assert facts["malformed"] == met["malformed"] + met["page"] + met["unknown class"]
+    assert facts["malformed"] == met["malformed"] + met["unknown class"]
     assert facts["misclassed"] == met["other class"] and facts["copied"] == met["copy"]
-    assert facts["untold"] == met["page"]
+    assert facts["untold"] == 0
     assert facts["tokens"] == {
         "prompt": server.tokens["prompt_tokens"],
         "completion": server.tokens["completion_tokens"],
@@ -278,6 +291,12 @@ def test_a_server_that_refuses_connections():
     [
         "localhost:8000/v1",
         "http://",
+        "http://[::1/v1",
+        "http://host:port/v1",
+        "http://host:99999/v1",
+        "http://two hosts/v1",
+        "http://host/v1\x01",
+        f"http://{'a' * 70}.com/v1",
         "ftp://host/v1",
         "http://me:hunter2@host/v1",
         "https://host/v1?token=hunter2",
@@ -315,6 +334,12 @@ def test_the_environment_names_server_and_limits(monkeypatch):
         ("400", "does not take the request"),
         ("429", "DDIV_OPENAI_CONCURRENCY"),
         ("500", "try again later"),
+        ("page", "fails .*no chat completion: <html>Proxy"),
+        ("error", "fails .*no chat completion: upstream is busy"),
+        ("nothing", "fails .*an empty body"),
+        ("escapes", "no chat completion: \N{REPLACEMENT CHARACTER}\\[2J"),
+        ("null", "fails .*no chat completion: null"),
+        ("redirect", "redirection .*OPENAI_BASE_URL"),
         ("cut", "cannot be reached"),
         ("slow", "no whole answer within 0.5 s"),
         ("trickle", "no whole answer within 0.5 s"),
@@ -324,7 +349,139 @@ def test_what_a_server_does_always_is_one_clear_error(fault, told):
     with Server(always(fault)) as server, pytest.raises(NoAccess, match=told):
         drawn(server, 4, retries=1, timeout=0.5, concurrency=1)
     # What no repetition can mend is not repeated.
-    assert len(server.arrivals) == (1 if fault in ("400", "401", "404") else 2)
+    assert len(server.arrivals) == (1 if fault in ("400", "401", "404", "redirect") else 2)
+
+
+def test_an_answer_without_an_end_or_packed_as_a_bomb_is_given_up_and_not_asked_for_twice(
+    monkeypatch,
+):
+    monkeypatch.setattr(openai_http, "LARGEST", 1 << 20)
+    for fault, times in (("endless", 1), ("bomb", 1), ("bomb", 2)):
+        with Server(always(fault)) as server:
+            server.bomb = b" " * (1 << 26)
+            for _ in range(times):
+                server.bomb = gzip.compress(server.bomb)
+            server.packed = ", ".join(["gzip"] * times)
+            with pytest.raises(NoAccess, match="more than 1 MiB"):
+                drawn(server, 1, retries=1 if times == 1 else 0, timeout=20)
+        assert len(server.arrivals) == 1
+
+
+@pytest.mark.parametrize(
+    "wait", ["1e99", "nan", "-5", "soon", "Fri, 31 Dec 9999 23:59:59 GMT", "Fri, 99 Foo 99999"]
+)
+def test_a_pause_that_nobody_can_wait_for_is_not_waited_for(wait):
+    with (
+        Server(always("429"), pause=wait) as server,
+        pytest.raises(NoAccess, match=f"Retry-After: '{re.escape(wait)}'"),
+    ):
+        drawn(server, 1, retries=1)
+    assert len(server.arrivals) <= 2
+
+
+@pytest.mark.parametrize(
+    "variable, value",
+    [
+        ("OPENAI_ORG_ID", "one\ntwo"),
+        ("OPENAI_PROJECT_ID", "проект"),
+        ("OPENAI_CUSTOM_HEADERS", "X-A: b\rc"),
+        ("OPENAI_CUSTOM_HEADERS", "X A: b"),
+        ("HTTP_PROXY", "http://[::1"),
+        ("SSL_CERT_FILE", "/nowhere/ca.pem"),
+    ],
+)
+def test_headers_and_proxies_that_cannot_be_used_are_one_clear_error(monkeypatch, variable, value):
+    monkeypatch.setenv(variable, value)
+    with Server() as server, pytest.raises(NoAccess, match=variable) as caught:
+        drawn(server, 1)
+    assert not server.arrivals and not [
+        error for error in chain(caught.value) if hasattr(error, "request")
+    ]
+
+
+@pytest.mark.parametrize("text", ["nan", "inf", "2.5", "1e400"])
+def test_a_number_of_requests_that_is_none(monkeypatch, text):
+    monkeypatch.setenv("DDIV_OPENAI_CONCURRENCY", text)
+    with pytest.raises(NoAccess, match=r"DDIV_OPENAI_CONCURRENCY is .*whole number"):
+        Client("http://host/v1")
+
+
+# --- prompts that are refused, and successes that are none ---------------------------------------
+
+
+@pytest.mark.parametrize("fault", REFUSED)
+def test_a_refused_prompt_is_noted_and_the_others_are_asked(tmp_path, fault):
+    refused = []
+
+    def plan(digest, attempt):
+        refused.append(digest)
+        return fault if len(refused) == 2 else ""
+
+    with Server(plan) as server:
+        found = drawn(server, 8, folder=tmp_path)
+        assert len(set(found.texts)) == 8 and found.facts["refused"] == 1
+        assert (found.facts["asked"], found.facts["untold"]) == (9, 0) and len(refused) == 9
+        again = drawn(server, 8, folder=tmp_path)
+    assert again.facts["asked"] == 0 and list(again.texts) == list(found.texts)
+
+
+def test_a_class_whose_prompts_are_all_refused_is_given_up_and_asked_for_again(tmp_path):
+    with Server(always("vllm")) as server:
+        with pytest.raises(BadSamples, match=f"{GIVE_UP} refused; the server says: .*context"):
+            drawn(server, 1, folder=tmp_path)
+        assert not [*tmp_path.rglob("*.json")]
+        server.plan = always("")  # started anew, with a longer context
+        assert drawn(server, 1, folder=tmp_path).facts["refused"] == 0
+
+
+@pytest.mark.parametrize("fault", ["empty", "no choice"])
+def test_an_empty_answer_is_not_kept_and_another_prompt_is_tried(tmp_path, fault):
+    def plan(digest, attempt):
+        return fault if not server.arrivals else ""
+
+    with Server(plan) as server:
+        found = drawn(server, 4, folder=tmp_path, concurrency=1)
+        assert found.facts["malformed"] == 1 and found.facts["asked"] == 5
+        assert len([*tmp_path.rglob("*.json")]) == 4
+        assert drawn(server, 4, folder=tmp_path).facts["asked"] == 1
+
+
+@pytest.mark.parametrize(
+    "poison",
+    [
+        "<html>Proxy</html>",
+        '{"error": {"message": "busy", "code": 502}}',
+        '{"choices": []}',
+        '{"choices": [{"message": {"content": ""}, "finish_reason": "stop"}]}',
+        '{"choices": [{"message": {"content": "{}"}, "finish_reason": "error"}]}',
+        "",
+        "[" * 100_000,
+    ],
+)
+def test_what_an_earlier_version_kept_and_is_no_answer_is_asked_for_again(tmp_path, poison):
+    with Server() as server:
+        once = drawn(server, 4, folder=tmp_path).texts
+        for victim in tmp_path.rglob("*.json"):
+            kept = json.loads(victim.read_text())
+            victim.write_text(json.dumps(kept | {"answer": poison}))
+        again = drawn(server, 4, folder=tmp_path)
+    assert list(again.texts) == list(once) and again.facts["asked"] == 4
+
+
+@pytest.mark.parametrize("damage", ["a word of the text", "no UTF-8"])
+def test_a_kept_answer_that_was_damaged_is_asked_for_again(tmp_path, damage):
+    with Server() as server:
+        once = drawn(server, 4, folder=tmp_path).texts
+        for victim in tmp_path.rglob("*.json"):
+            kept = json.loads(victim.read_bytes())
+            content = json.loads(kept["answer"])["choices"][0]["message"]["content"]
+            bit = content[:3] + chr(ord(content[3]) ^ 1) + content[4:]
+            flipped = kept["answer"].replace(json.dumps(content), json.dumps(bit))
+            whole = json.dumps(kept | {"answer": flipped}).encode()
+            assert flipped != kept["answer"]
+            victim.write_bytes(whole if damage != "no UTF-8" else whole.replace(b"a", b"\xff", 1))
+        again = drawn(server, 4, folder=tmp_path)
+    assert list(again.texts) == list(once) and again.facts["asked"] == 4
 
 
 def test_retry_after_is_obeyed():
@@ -444,6 +601,55 @@ def test_answers_are_read_for_what_they_are(text, kind, texts, misclassed):
     assert found.tokens == ((7, 5) if "usage" in text else None)
 
 
+GOOD = json.loads(answer({"texts": [{"text": "a", "category": CLASSES[1]}]}))
+
+
+@pytest.mark.parametrize(
+    "beside, tokens",
+    [
+        ({"usage": {"prompt_tokens": None, "completion_tokens": None}}, None),
+        ({"usage": {"prompt_tokens": 7.0, "completion_tokens": "5"}}, (7, 5)),
+        ({"usage": {"prompt_tokens": "many", "completion_tokens": 5}}, None),
+        ({"usage": {"prompt_tokens": -1, "completion_tokens": float("inf")}}, None),
+        ({"usage": {"prompt_tokens": float("nan"), "completion_tokens": 10**400}}, None),
+        ({"usage": {"prompt_tokens": True, "completion_tokens": [5]}}, None),
+        ({"usage": None}, None),
+        ({"usage": "free"}, None),
+        ({"usage": {}}, None),
+        ({"model": None}, (7, 5)),
+        ({"model": 4}, (7, 5)),
+        ({"id": "\ud800", "logprobs": float("nan"), "error": None}, (7, 5)),
+        ({"choices": [GOOD["choices"][0] | {"finish_reason": 3}]}, (7, 5)),
+        ({"choices": [GOOD["choices"][0], "another"]}, (7, 5)),
+        *(
+            ({"choices": [{"message": GOOD["choices"][0]["message"] | {"refusal": none}}]}, (7, 5))
+            for none in ("", False, None, {})
+        ),
+        (
+            {
+                "choices": [
+                    {
+                        "message": {
+                            "content": [
+                                {"type": "text", "text": GOOD["choices"][0]["message"]["content"]}
+                            ]
+                        }
+                    }
+                ]
+            },
+            (7, 5),
+        ),
+    ],
+)
+def test_a_good_answer_is_good_whatever_stands_beside_it(tmp_path, beside, tokens):
+    text = json.dumps(GOOD | beside)
+    found = read(text, ASKED, CLASSES)
+    assert (found.kind, found.texts, found.tokens) == ("usable", ("a",), tokens)
+    cache = AnswerCache(tmp_path)
+    cache.put(tmp_path / "a.json", {}, text)
+    assert cache.get(tmp_path / "a.json") == text
+
+
 # --- requests -------------------------------------------------------------------------------------
 
 
@@ -525,6 +731,17 @@ def test_another_servers_answers_are_not_taken(tmp_path):
     with Server() as one, Server() as other:
         drawn(one, 4, folder=tmp_path)
         assert drawn(other, 4, folder=tmp_path).facts["asked"] == 4 == len(other.arrivals)
+
+
+def test_an_answer_is_on_the_disk_under_its_name_before_the_next_is_asked_for(
+    tmp_path, monkeypatch
+):
+    flushed = watch_flushes(monkeypatch)
+    with Server() as server:
+        drawn(server, 1, folder=tmp_path / "new" / "texts")
+    (path,) = tmp_path.rglob("*.json")
+    assert {path, path.parent, path.parent.parent, tmp_path / "new", tmp_path} <= {*flushed}
+    assert flushed.index(path) < len(flushed) - 1 - flushed[::-1].index(path.parent)
 
 
 def test_a_folder_that_cannot_be_written_costs_nothing(tmp_path):

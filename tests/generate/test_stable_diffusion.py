@@ -2,6 +2,8 @@
 NaN, no network.
 """
 
+import os
+
 import diffusers
 import numpy as np
 import pytest
@@ -15,6 +17,8 @@ from ddiv.generate.check import BadSamples
 from ddiv.generate.prompts import FORMATS, request
 from ddiv.generate.stable_diffusion import REDRAWS, load_pipeline, sample
 from ddiv.treatment import Setting, StableDiffusion
+from tests.support.drafts import dead_draft
+from tests.support.image_files import noise
 from tests.support.tiny_stable_diffusion import pipeline
 
 CPU = torch.device("cpu")
@@ -139,11 +143,40 @@ def test_an_interrupted_run_goes_on_where_it_was(counted, tmp_path):
     assert not calls
 
 
+def test_what_a_killed_process_left_in_the_cache_is_swept(tiny, tmp_path):
+    left = dead_draft(ImageCache(tmp_path).path("x"))
+    drawn(tiny, tmp_path)
+    assert not left.exists()
+
+
 def test_a_torn_cached_image_is_drawn_anew(tiny, tmp_path):
     whole = drawn(tiny, tmp_path).images
     for path in tmp_path.rglob("*.png"):
         path.write_bytes(path.read_bytes()[:40])
     assert np.array_equal(drawn(tiny, tmp_path).images, whole)
+
+
+def test_a_cached_image_is_never_decoded_to_other_pixels(tmp_path):
+    cache, image = ImageCache(tmp_path), noise(0, 512, 512)
+    path = cache.path("x")
+    cache.put(path, image)
+    whole = path.read_bytes()
+    for place in range(1000, len(whole), 7000):  # a block that the disk never got
+        path.write_bytes(whole[:place] + bytes(4096) + whole[place + 4096 :])
+        assert cache.get(path) is None
+    path.write_bytes(whole)
+    assert np.array_equal(cache.get(path), image)
+
+
+@pytest.mark.parametrize("content", [b"", b"flagged", b"%!PS-Adobe-3.0 EPSF-3.0\n", b"\x89PNG\r\n"])
+def test_what_is_no_image_in_the_cache_is_none(tmp_path, content):
+    (tmp_path / "x").write_bytes(content)
+    assert ImageCache(tmp_path).get(tmp_path / "x") is None
+
+
+def test_a_pipe_in_the_cache_hangs_nothing(tmp_path):
+    os.mkfifo(tmp_path / "x")
+    assert ImageCache(tmp_path).get(tmp_path / "x") is None
 
 
 def test_cached_images_are_those_of_their_request_only(tmp_path):
