@@ -9,27 +9,22 @@ from typing import Any, get_args
 
 import msgspec
 
+from ddiv.common.values import require_name
 from ddiv.study import Backbone, Data, Recipe, Study
 
 LADDERS = ("dropout_rates", "single_placement_rates", "decays", "class_counts", "batches")
 
 
 def checked(study: Study) -> Study:
-    """The study with lists made tuples.
+    """The study.
 
-    Raises ValueError on a field of another type, a dose that is not possible, a ladder of doses
+    Raises ValueError on a name that cannot be typed, a dose that is not possible, a ladder of doses
     that does not rise, and an unknown augmentation.
     """
-    # Making an object checks no types, reading one does.
-    study = msgspec.convert(msgspec.to_builtins(study), Study)
+    require_name("a study's name", study.name)
     for name, ladder in _ladders(study):
         if any(low >= high for low, high in pairwise((0, *ladder))):
             raise ValueError(f"`{name}` has to rise from above 0 (0 is the baseline), got {ladder}")
-    if len(study.shares) != len(study.settings):
-        raise ValueError(
-            "`shares` holds a ladder for each of the generator's `settings`, "
-            f"got {len(study.shares)} for {len(study.settings)}"
-        )
     if unlisted := {*study.extreme_augmentations} - {*study.augmentations}:
         raise ValueError(
             "`extreme_augmentations` are some of the `augmentations`, "

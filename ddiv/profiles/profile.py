@@ -6,6 +6,9 @@ import msgspec
 
 from ddiv.study import Study
 
+# Their names; a user's own profile is called as its file is.
+BUILT_IN = ("embedded", "smoke", "paper")
+
 
 class Profile(msgspec.Struct, frozen=True):
     """The studies of a run.

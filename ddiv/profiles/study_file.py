@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-import runpy
 import tomllib
+import unicodedata
 from pathlib import Path
 
 import msgspec
 
+from ddiv.profiles import python_file
 from ddiv.profiles.checks import checked, closest, require_known, types_hint
-from ddiv.profiles.profile import Profile
+from ddiv.profiles.profile import BUILT_IN, Profile
 from ddiv.study import Complaints, Images, Study
 
 
@@ -30,10 +31,20 @@ def of_file(path: Path) -> Profile:
             "give --study a Python file that defines STUDY = ddiv.study.Study(...)"
         )
     try:
-        studies = _of_toml(path.read_text()) if path.suffix == ".toml" else _of_python(path)
+        studies = _of_toml(path) if path.suffix == ".toml" else _of_python(path)
         studies = tuple(_pinned(checked(study)) for study in studies)
-        if len({study.name for study in studies}) < len(studies):
-            raise ValueError("two of its studies have the same name")
+        if not studies:
+            raise ValueError("it describes no study")
+        names = {unicodedata.normalize("NFKC", study.name).casefold() for study in studies}
+        if len(names) < len(studies):
+            raise ValueError(
+                "two of its studies have the same name, or names that -k takes for one"
+            )
+        if path.stem in BUILT_IN:
+            raise ValueError(
+                f"the ledger and the report know the profile {path.stem!r} of ddiv's own by this "
+                "name, so rename the file"
+            )
     except Exception as error:
         unknown = re.search(r"Unexpected keyword argument '(\w+)'", str(error))
         hint = closest(unknown[1]) if unknown else ""
@@ -60,7 +71,10 @@ def _pinned(study: Study) -> Study:
 
 
 def _of_python(path: Path) -> tuple[Study, ...]:
-    names = runpy.run_path(str(path))
+    try:
+        names = python_file.run(path)
+    except SystemExit as error:
+        raise ValueError("it ends the program by sys.exit") from error
     studies = names.get("STUDIES", names.get("STUDY"))
     if isinstance(studies, Study):
         return (studies,)
@@ -75,8 +89,11 @@ def _of_python(path: Path) -> tuple[Study, ...]:
     return tuple(studies)
 
 
-def _of_toml(text: str) -> tuple[Study, ...]:
-    content = tomllib.loads(text)
+def _of_toml(path: Path) -> tuple[Study, ...]:
+    try:
+        content = tomllib.loads(path.read_text("utf-8-sig"))  # some editors begin files with a mark
+    except UnicodeDecodeError as error:
+        raise ValueError(f"TOML is UTF-8, and its byte {error.start} is not: save it so") from error
     studies = []
     for table in content.get("studies", [content]):
         try:

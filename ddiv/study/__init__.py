@@ -29,7 +29,7 @@ from ddiv.study.datasets import (
     PublishedName,
     World,
 )
-from ddiv.study.study import TABLE_SHARES, Recipe, Space, Study
+from ddiv.study.study import TABLE_SHARES, Recipe, Space, Study, require_domain_names
 
 __all__ = [
     "TABLE_SHARES",
@@ -57,4 +57,5 @@ __all__ = [
     "Study",
     "TorchvisionModel",
     "World",
+    "require_domain_names",
 ]

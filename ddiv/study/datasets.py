@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import Literal, get_args
+from typing import Literal
 
-import msgspec
+from ddiv.common.values import Value, require_name
+
+DIGITS = 1797  # in scikit-learn
 
 
-class World(msgspec.Struct, frozen=True, tag="world"):
+class World(Value, frozen=True, tag="world"):
     """The embedded image world (`ddiv.data.worlds.images`): 60 classes at 32 x 32, five domains."""
 
     train_per_class: int
@@ -16,16 +18,31 @@ class World(msgspec.Struct, frozen=True, tag="world"):
     version: int
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.at_least(1, "train_per_class", "test_per_class", "version")
+        self.at_least(0, "seed")
 
-class Digits(msgspec.Struct, frozen=True, tag="digits"):
+
+class Digits(Value, frozen=True, tag="digits"):
     """scikit-learn's handwritten digits, enlarged from 8 x 8 to `side` x `side`; 10 classes."""
 
     train: int
     side: int = 16
     split_seed: int = 0
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.at_least(1, "side")
+        self.at_least(0, "split_seed")
+        if not 0 < self.train < DIGITS:
+            raise ValueError(
+                f"digits has {DIGITS} images: train must lie between 1 and {DIGITS - 1}, got "
+                f"{self.train}"
+            )
 
-class ComplaintsWorld(msgspec.Struct, frozen=True, tag="complaints-world"):
+
+class ComplaintsWorld(Value, frozen=True, tag="complaints-world"):
     """The embedded world of consumer complaints (`ddiv.data.worlds.complaints`).
 
     Its texts are short, its domains four registers.
@@ -36,8 +53,13 @@ class ComplaintsWorld(msgspec.Struct, frozen=True, tag="complaints-world"):
     version: int
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.at_least(1, "train_per_class", "test_per_class", "version")
+        self.at_least(0, "seed")
 
-class Complaints(msgspec.Struct, frozen=True, tag="complaints"):
+
+class Complaints(Value, frozen=True, tag="complaints"):
     """Consumer complaints from a CSV file of the CFPB's database (`ddiv.data.complaints`).
 
     The file is named by its SHA-256. Without a digest it is the file complaints.csv of the data
@@ -68,12 +90,14 @@ class Complaints(msgspec.Struct, frozen=True, tag="complaints"):
     split_seed: int = 0
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.digest and not re.fullmatch("[0-9a-f]{64}", self.digest):
             raise ValueError(
                 "a file of complaints is named by its SHA-256, 64 hexadecimal digits, got "
                 f"{self.digest!r}"
             )
         different = len(set(self.domains)) == len(self.domains)
+        self.at_least(0, "split_seed")
         if not self.label or not different or bool(self.domain) != bool(self.domains):
             raise ValueError(
                 "complaints need a label column, and a domain column with different domains or "
@@ -86,8 +110,13 @@ class Complaints(msgspec.Struct, frozen=True, tag="complaints"):
                 f"are at least 0, got {self}"
             )
 
+    @property
+    def test_domains(self) -> tuple[str, ...]:
+        """The names of the test sets in `Study.domains`."""
+        return self.domains or ("complaints",)
 
-class Images(msgspec.Struct, frozen=True, tag="images"):
+
+class Images(Value, frozen=True, tag="images"):
     """A folder of images below the data root (`ddiv.data.folder`).
 
     It holds CLASS/FILE, SPLIT/CLASS/FILE or DOMAIN/CLASS/FILE. `folder` is its name there
@@ -109,6 +138,7 @@ class Images(msgspec.Struct, frozen=True, tag="images"):
     split_seed: int = 0
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         _require_sizes(self, self.per_class, self.test_per_class)
         if self.folder.startswith("/") or {"", ".", ".."} & {*self.folder.split("/")}:
             raise ValueError(
@@ -132,7 +162,7 @@ class Images(msgspec.Struct, frozen=True, tag="images"):
         return self.domains or (self.folder.rsplit("/", 1)[-1],)
 
 
-class Arrays(msgspec.Struct, frozen=True, tag="arrays"):
+class Arrays(Value, frozen=True, tag="arrays"):
     """Images in a file of numpy arrays (`ddiv.data.arrays`), named by its SHA-256.
 
     Its test set is the domain "arrays". Resized to `side` as `Images` are (0: left as they are);
@@ -146,6 +176,7 @@ class Arrays(msgspec.Struct, frozen=True, tag="arrays"):
     split_seed: int = 0
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not re.fullmatch("[0-9a-f]{64}", self.digest):
             raise ValueError(
                 "a file of arrays is named by its SHA-256, 64 hexadecimal digits, got "
@@ -162,7 +193,7 @@ class Arrays(msgspec.Struct, frozen=True, tag="arrays"):
 PublishedName = Literal["cifar10", "cifar100", "imagenette", "flowers102", "stanford-cars"]
 
 
-class Published(msgspec.Struct, frozen=True, tag="published"):
+class Published(Value, frozen=True, tag="published"):
     """One of the paper's datasets that torchvision reads (`ddiv.data.published`).
 
     Its split is the official one; sizes as in `Images`.
@@ -175,11 +206,7 @@ class Published(msgspec.Struct, frozen=True, tag="published"):
     split_seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.name not in get_args(PublishedName):
-            raise ValueError(
-                f"a published dataset is one of {', '.join(get_args(PublishedName))}, got "
-                f"{self.name!r}"
-            )
+        super().__post_init__()
         _require_sizes(self, self.per_class, self.test_per_class)
 
     @property
@@ -188,7 +215,7 @@ class Published(msgspec.Struct, frozen=True, tag="published"):
         return (self.name,)
 
 
-class DomainNet(msgspec.Struct, frozen=True, tag="domainnet"):
+class DomainNet(Value, frozen=True, tag="domainnet"):
     """DomainNet, cleaned version (`ddiv.data.domainnet`).
 
     `train` images of `classes` classes of the first domain are for training. The test sets are the
@@ -203,6 +230,7 @@ class DomainNet(msgspec.Struct, frozen=True, tag="domainnet"):
     split_seed: int = 0
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         known = {"real", "clipart", "infograph", "painting", "sketch", "quickdraw"}
         different = len(set(self.domains)) == len(self.domains)
         if not self.domains or not different or not known.issuperset(self.domains):
@@ -222,7 +250,7 @@ class DomainNet(msgspec.Struct, frozen=True, tag="domainnet"):
         return self.domains
 
 
-class Own(msgspec.Struct, frozen=True, tag="own-data"):
+class Own(Value, frozen=True, tag="own-data"):
     """Data that a function in a study file makes (`ddiv.data.own.own_data`).
 
     It is named by the digest of the function's source.
@@ -232,10 +260,15 @@ class Own(msgspec.Struct, frozen=True, tag="own-data"):
     source: str
     texts: bool = False
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_name("the name of a function that makes data", self.name)
+
 
 def _require_sizes(
     spec: Images | Arrays | Published | DomainNet, *counts: int, least: int = 1
 ) -> None:
+    spec.at_least(0, "split_seed")
     if spec.side < least or min(counts) < 0:
         raise ValueError(
             f"side is at least {least} and numbers of images are at least 0, got {spec}"

@@ -6,10 +6,11 @@ Everything here is frozen data without torch. Datasets are in `ddiv.study.datase
 
 from __future__ import annotations
 
+import unicodedata
+from collections.abc import Sequence
 from typing import Literal
 
-import msgspec
-
+from ddiv.common.values import Value, require_name
 from ddiv.study.backbones import Backbone, Embedder
 from ddiv.study.datasets import Complaints, ComplaintsWorld, Data, Own
 from ddiv.treatment import (
@@ -33,8 +34,28 @@ from ddiv.treatment import (
 
 Space = Literal["pixel", "embedding"]
 
+# What outcomes and tables call the training set, the first domain, and the others together.
+TAKEN_DOMAINS = ("train", "id", "ood", "training set", "in domain", "mean out of domain")
 
-class Recipe(msgspec.Struct, frozen=True):
+
+def require_domain_names(domains: Sequence[str]) -> None:
+    """Raise ValueError on names of domains that could not be told apart, or told from others.
+
+    An outcome in the domain "id" would be read as that in the first domain.
+    """
+    for domain in domains:
+        require_name("the name of a domain", domain)
+        if domain in TAKEN_DOMAINS:
+            raise ValueError(
+                f"a domain cannot be called {domain!r}, which means something else in ddiv (so do "
+                f"{', '.join(name for name in TAKEN_DOMAINS if name != domain)}): rename it, or "
+                "the folder that it is named after"
+            )
+    if not domains or len({unicodedata.normalize("NFC", name) for name in domains}) < len(domains):
+        raise ValueError(f"a study has one or more domains of different names, got {domains}")
+
+
+class Recipe(Value, frozen=True):
     """How a trial is trained: cross-entropy, Adam (SGD where `momentum` is given), and a learning
     rate that falls to 0 as a cosine.
 
@@ -52,6 +73,7 @@ class Recipe(msgspec.Struct, frozen=True):
     momentum: float | None = None
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.epochs < 1 or self.batch < 1:
             raise ValueError(
                 "a recipe has 1 epoch or more, of batches of 1 or more, got "
@@ -62,6 +84,8 @@ class Recipe(msgspec.Struct, frozen=True):
             raise ValueError(
                 f"a learning rate is above 0, got lr={self.lr}, head_lr={self.head_lr}"
             )
+        if self.momentum is not None and not 0 <= self.momentum < 1:
+            raise ValueError(f"a momentum lies in [0, 1), or is None for Adam, got {self.momentum}")
         if outside := [epoch for epoch in self.checkpoints if not 0 <= epoch <= self.epochs]:
             raise ValueError(
                 f"checkpoints lie between 0 and the {self.epochs} epochs, got {outside[0]:g}"
@@ -72,7 +96,7 @@ class Recipe(msgspec.Struct, frozen=True):
 TABLE_SHARES = (0.15, 0.25, 0.35)
 
 
-class Study(msgspec.Struct, frozen=True):
+class Study(Value, frozen=True):
     """The population of a claim, and the doses and augmentations that its arms use.
 
     An empty field means that the study has no such arms.
@@ -116,11 +140,30 @@ class Study(msgspec.Struct, frozen=True):
     embedders: tuple[Embedder, ...] = ()
 
     def __post_init__(self) -> None:
+        super().__post_init__()
+        self.at_least(0, "view_size", "rounds", "class_view_size")
+        if not 0 <= self.early_stop <= 1:
+            raise ValueError(
+                f"`early_stop` is a fraction of epochs, from 0 to 1, got {self.early_stop}"
+            )
+        if not 0 <= self.very_large_dropout < 1:
+            raise ValueError(f"a dropout rate lies in [0, 1), got {self.very_large_dropout}")
         of_data = getattr(self.data, "test_domains", self.domains)
         if self.domains != of_data:
             raise ValueError(
                 f"the domains of the study {self.name} are its data's, {of_data}, got "
                 f"{self.domains}"
+            )
+        require_domain_names(self.domains)
+        names = tuple(setting.name for setting in self.settings)
+        augmentations = (*self.augmentations, *self.further_augmentations)
+        for what, given in (("`settings`", names), ("augmentations", augmentations)):
+            if len({*given}) < len(given):
+                raise ValueError(f"the {what} of a study have different names, got {given}")
+        if len(self.shares) != len(self.settings):
+            raise ValueError(
+                "`shares` holds a ladder for each of the generator's `settings`, "
+                f"got {len(self.shares)} for {len(self.settings)}"
             )
 
     @property
@@ -170,7 +213,10 @@ class Study(msgspec.Struct, frozen=True):
         return ((0.0, BASELINE), *((share, self.synthetic(share, setting)) for share in shares))
 
     def _setting(self, name: str) -> Setting:
-        return next(setting for setting in self.settings if name in ("", setting.name))
+        for setting in self.settings:
+            if name in ("", setting.name):
+                return setting
+        raise ValueError(f"the study {self.name} has no setting {name!r} of its generator")
 
     def by_classes(self) -> tuple[tuple[float, Treatment], ...]:
         """The ladder of (number of classes, treatment), all at an equal number of examples."""

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-import msgspec
+from ddiv.common.values import Value, require_name
 
 
-class Flow(msgspec.Struct, frozen=True, tag="flow"):
+class Flow(Value, frozen=True, tag="flow"):
     """A small class-conditional flow-matching model, trained on a study's own real training images.
 
     The model works on images of `side` pixels: images are resized to it and back. It has `width`
@@ -26,17 +26,18 @@ class Flow(msgspec.Struct, frozen=True, tag="flow"):
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if min(self.side, self.width, self.steps, self.batch) < 1:
-            raise ValueError(
-                f"side, width, steps and batch of a generator are at least 1, got {self}"
-            )
+        super().__post_init__()
+        self.at_least(1, "side", "width", "steps", "batch")
+        self.at_least(0, "seed")
+        if self.lr <= 0:
+            raise ValueError(f"a learning rate is above 0, got {self}")
 
     @property
     def label(self) -> str:
         return f"flow matching, width {self.width}, {self.steps} steps"
 
 
-class StableDiffusion(msgspec.Struct, frozen=True, tag="stable-diffusion"):
+class StableDiffusion(Value, frozen=True, tag="stable-diffusion"):
     """Stable Diffusion through diffusers (v1 section 3.4).
 
     `model` is a hub id, or the SHA-256 of a local folder (`ddiv.common.digests.folder_digest`),
@@ -51,6 +52,9 @@ class StableDiffusion(msgspec.Struct, frozen=True, tag="stable-diffusion"):
     widths: tuple[int, int] = (240, 720)
 
     def __post_init__(self) -> None:
+        super().__post_init__()
+        require_name("the model of a generator", self.model)
+        self.at_least(1, "steps")
         for low, high in (self.heights, self.widths):
             if not 0 < low <= high or high // 8 < -(-low // 8):
                 raise ValueError(
@@ -63,7 +67,7 @@ class StableDiffusion(msgspec.Struct, frozen=True, tag="stable-diffusion"):
         return self.model
 
 
-class NGram(msgspec.Struct, frozen=True, tag="ngram"):
+class NGram(Value, frozen=True, tag="ngram"):
     """A class-conditional n-gram language model over words, trained on a study's own real texts.
 
     `order` is the length of the longest n-grams. The model is in `ddiv.generate.ngram`.
@@ -73,6 +77,8 @@ class NGram(msgspec.Struct, frozen=True, tag="ngram"):
     seed: int = 0
 
     def __post_init__(self) -> None:
+        super().__post_init__()
+        self.at_least(0, "seed")
         if self.order < 1:
             raise ValueError(f"an n-gram has at least 1 word, got {self.order}")
 
@@ -81,7 +87,7 @@ class NGram(msgspec.Struct, frozen=True, tag="ngram"):
         return f"{self.order}-gram language model"
 
 
-class OpenAI(msgspec.Struct, frozen=True, tag="openai"):
+class OpenAI(Value, frozen=True, tag="openai"):
     """A chat model behind OpenAI's API (v2: GPT-4o), asked for texts like the real ones.
 
     Each request shows it `examples` real training texts of a class and asks for `per_request` new
@@ -99,8 +105,9 @@ class OpenAI(msgspec.Struct, frozen=True, tag="openai"):
     reasoning_effort: str | None = None
 
     def __post_init__(self) -> None:
-        if min(self.examples, self.per_request, self.max_tokens) < 1:
-            raise ValueError(f"examples, per_request and max_tokens are at least 1, got {self}")
+        super().__post_init__()
+        require_name("the model of a generator", self.model)
+        self.at_least(1, "examples", "per_request", "max_tokens")
 
     @property
     def label(self) -> str:
@@ -110,7 +117,7 @@ class OpenAI(msgspec.Struct, frozen=True, tag="openai"):
 Generator = Flow | StableDiffusion | NGram | OpenAI
 
 
-class Setting(msgspec.Struct, frozen=True):
+class Setting(Value, frozen=True):
     """How samples are drawn from a generator.
 
     - `guidance`: how much classes are exaggerated, 1 is not at all. For images it is
@@ -130,6 +137,9 @@ class Setting(msgspec.Struct, frozen=True):
     variant: Literal["additional", "variations"] = "additional"
 
     def __post_init__(self) -> None:
+        super().__post_init__()
+        require_name("a setting's name", self.name)
+        self.at_least(0, "guidance")
         if self.steps < 1:
             raise ValueError(f"samples are drawn in at least 1 step, got {self.steps}")
         if self.temperature < 0:

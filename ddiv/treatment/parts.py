@@ -14,12 +14,13 @@ from typing import Literal, TypeVar
 
 import msgspec
 
+from ddiv.common.values import Value, require_name
 from ddiv.treatment.generators import Flow, Generator, NGram, Setting
 
 Placement = Literal["all", "head", "encoder"]
 
 
-class Dropout(msgspec.Struct, frozen=True, tag="dropout"):
+class Dropout(Value, frozen=True, tag="dropout"):
     """Dropout with `rate` in [0, 1), as v1 section 3.2 places it.
 
     `where="all"`: after the norm of the attention and of the feed-forward part of every transformer
@@ -31,6 +32,7 @@ class Dropout(msgspec.Struct, frozen=True, tag="dropout"):
     where: Placement = "all"
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not 0 <= self.rate < 1:
             raise ValueError(f"a dropout rate lies in [0, 1), got {self.rate}")
 
@@ -39,7 +41,7 @@ class Dropout(msgspec.Struct, frozen=True, tag="dropout"):
         return f"dropout {self.rate:g}" + ("" if self.where == "all" else f" {self.where}")
 
 
-class WeightDecay(msgspec.Struct, frozen=True, tag="decay"):
+class WeightDecay(Value, frozen=True, tag="decay"):
     """L2 regularisation: `value / 2 * |w|^2` is added to the loss of every trained parameter.
 
     The paper says "weight decay (L_2 regularization)" and describes a penalty in the loss, so its
@@ -50,6 +52,7 @@ class WeightDecay(msgspec.Struct, frozen=True, tag="decay"):
     value: float
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.value < 0:
             raise ValueError(f"a weight decay is at least 0, got {self.value}")
 
@@ -58,7 +61,7 @@ class WeightDecay(msgspec.Struct, frozen=True, tag="decay"):
         return f"decay {self.value:g}"
 
 
-class Augmentation(msgspec.Struct, frozen=True, tag="augmentation"):
+class Augmentation(Value, frozen=True, tag="augmentation"):
     """An augmentation by name, drawn anew for each sample and epoch.
 
     Images have the ten of v1 section 3.3 and further ones (`ddiv.treatment.images`), texts those of
@@ -67,12 +70,16 @@ class Augmentation(msgspec.Struct, frozen=True, tag="augmentation"):
 
     name: str
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_name("the name of an augmentation", self.name)
+
     @property
     def label(self) -> str:
         return self.name
 
 
-class Synthetic(msgspec.Struct, frozen=True, tag="synthetic"):
+class Synthetic(Value, frozen=True, tag="synthetic"):
     """A `share` in (0, 1] of the training examples, the same in every class, replaced by a
     generator's (v1 section 3.4).
 
@@ -86,6 +93,7 @@ class Synthetic(msgspec.Struct, frozen=True, tag="synthetic"):
     round: int = 1
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not 0 <= self.share <= 1:
             raise ValueError(f"a share of synthetic examples lies in [0, 1], got {self.share}")
         if self.round < 1:
@@ -102,12 +110,13 @@ class Synthetic(msgspec.Struct, frozen=True, tag="synthetic"):
         return f"synthetic {self.share:.0%} ({self.setting.name}{later})"
 
 
-class BatchSize(msgspec.Struct, frozen=True, tag="batch-size"):
+class BatchSize(Value, frozen=True, tag="batch-size"):
     """Batches of this many examples in place of the recipe's; the learning rate stays."""
 
     size: int
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.size < 1:
             raise ValueError(f"a batch holds at least 1 image, got {self.size}")
 
@@ -116,7 +125,7 @@ class BatchSize(msgspec.Struct, frozen=True, tag="batch-size"):
         return f"batch {self.size}"
 
 
-class Classes(msgspec.Struct, frozen=True, tag="classes"):
+class Classes(Value, frozen=True, tag="classes"):
     """Only `count` of the classes, drawn by the seed, at an unchanged number of examples.
 
     For the diversity of data: nothing is trained on it.
@@ -125,6 +134,7 @@ class Classes(msgspec.Struct, frozen=True, tag="classes"):
     count: int
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.count < 1:
             raise ValueError(f"a training set has at least 1 class, got {self.count}")
 
@@ -133,7 +143,7 @@ class Classes(msgspec.Struct, frozen=True, tag="classes"):
         return f"{self.count} class{'es' * (self.count > 1)}"
 
 
-class EarlyStop(msgspec.Struct, frozen=True, tag="early-stop"):
+class EarlyStop(Value, frozen=True, tag="early-stop"):
     """Stop after this `fraction` of the epochs, the learning-rate schedule unchanged.
 
     This arm tells regularisation from mere under-fitting: it fits less, and nothing regularises it.
@@ -142,6 +152,7 @@ class EarlyStop(msgspec.Struct, frozen=True, tag="early-stop"):
     fraction: float
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not 0 < self.fraction <= 1:
             raise ValueError(f"the fraction of epochs lies in (0, 1], got {self.fraction}")
 
@@ -150,7 +161,7 @@ class EarlyStop(msgspec.Struct, frozen=True, tag="early-stop"):
         return f"stopped at {self.fraction:.0%}"
 
 
-class NoOp(msgspec.Struct, frozen=True, tag="no-op"):
+class NoOp(Value, frozen=True, tag="no-op"):
     """A treatment that does nothing: the baseline with its batches drawn in another random order.
 
     The negative control. Copying the baseline bit for bit would make every effect exactly zero and
@@ -163,7 +174,7 @@ class NoOp(msgspec.Struct, frozen=True, tag="no-op"):
         return "no-op"
 
 
-class OtherSeed(msgspec.Struct, frozen=True, tag="other-seed"):
+class OtherSeed(Value, frozen=True, tag="other-seed"):
     """The same treatment with every random draw from a seed of its own, so the pairing is broken.
 
     A negative control: an effect of this arm is the difference of two independent replicates.
@@ -174,7 +185,7 @@ class OtherSeed(msgspec.Struct, frozen=True, tag="other-seed"):
         return "another seed"
 
 
-class EvaluationDropout(msgspec.Struct, frozen=True, tag="evaluation-dropout"):
+class EvaluationDropout(Value, frozen=True, tag="evaluation-dropout"):
     """Dropout of this `rate` in evaluation only, at the places of `Dropout`.
 
     Training never sees it.
@@ -185,6 +196,7 @@ class EvaluationDropout(msgspec.Struct, frozen=True, tag="evaluation-dropout"):
     rate: float
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not 0 < self.rate < 1:
             raise ValueError(f"a dropout rate that is to act lies in (0, 1), got {self.rate}")
 
@@ -193,7 +205,7 @@ class EvaluationDropout(msgspec.Struct, frozen=True, tag="evaluation-dropout"):
         return f"dropout {self.rate:g} at evaluation only"
 
 
-class ShuffledLabels(msgspec.Struct, frozen=True, tag="shuffled-labels"):
+class ShuffledLabels(Value, frozen=True, tag="shuffled-labels"):
     """The training labels in random order, so a network can only learn its training set by heart.
 
     A negative control: nothing can then improve accuracy beyond chance.
@@ -233,7 +245,7 @@ _GROUPS: dict[type, str] = {
 OTHER_SEEDS_BEGIN = 1_000_000
 
 
-class Treatment(msgspec.Struct, frozen=True):
+class Treatment(Value, frozen=True):
     """A set of parts, at most one of each kind, kept in one canonical order.
 
     Empty: the baseline.
@@ -242,6 +254,7 @@ class Treatment(msgspec.Struct, frozen=True):
     parts: tuple[Part, ...] = ()
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         kinds = [type(part) for part in self.parts]
         if len(set(kinds)) < len(kinds):
             raise ValueError(f"a treatment holds one part of a kind, got {self.label}")

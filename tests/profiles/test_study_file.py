@@ -3,7 +3,7 @@
 import pytest
 
 from ddiv.finding import Reader
-from ddiv.profiles.choose import profile
+from ddiv.profiles.choose import PROFILES, profile
 from ddiv.profiles.study_file import BadStudyFile, of_file
 from ddiv.report.gather import _study
 from ddiv.study import Digits, Recipe, ResNet18, Study
@@ -100,8 +100,8 @@ STUDY = Study(**GIVEN | dict({given}), recipe=Recipe(**RECIPE | dict({recipe})))
     [
         ("augmentation=('auto',)", "", "did you mean 'augmentations'?"),
         ("augmentations=('autoo',)", "", "unknown augmentation 'autoo'; known: auto,.*mixup"),
-        ("augmentations='auto'", "", "Expected `array`, got `str` - at `.*augmentations"),
-        ("dropout_rates=0.1", "", "got `float` - at .*dropout_rates"),
+        ("augmentations='auto'", "", "`augmentations` of Study is a tuple, got 'auto'"),
+        ("dropout_rates=0.1", "", "`dropout_rates` of Study is a tuple, got 0.1"),
         ("dropout_rates=(0.1, 1.5)", "", "a dropout rate lies in"),
         ("dropout_rates=(0.3, 0.1)", "", "`dropout_rates` has to rise"),
         ("decays=(0.0, 0.1)", "", "`decays` has to rise from above 0"),
@@ -162,6 +162,49 @@ def test_a_misspelt_field_of_a_table_is_no_default(tmp_path, there, written, sai
     (tmp_path / "mine.toml").write_text(TABLE.replace(there, written))
     with pytest.raises(BadStudyFile, match=said):
         of_file(tmp_path / "mine.toml")
+
+
+@pytest.mark.parametrize(
+    "there, written, said",
+    [
+        ("lr =", "momentum = nan, lr =", "`momentum` of Recipe is a finite number"),
+        ("lr =", "head_lr = inf, lr =", "`head_lr` of Recipe is a finite number"),
+        ("width = 4", "width = -4", "`width` of ResNet18 is at least 1"),
+        ("width = 4", "width = true", "Expected `int`, got `bool`"),
+        ('domains = ["digits"]', 'domains = ["id"]', "a domain cannot be called 'id'"),
+        ('name = "', 'name = "\\u001b[2J', "a study's name has 1 to 200 characters"),
+    ],
+)
+def test_values_that_would_crash_later_or_share_a_key_are_refused(tmp_path, there, written, said):
+    assert TABLE.count(there) == 1
+    (tmp_path / "mine.toml").write_text(TABLE.replace(there, written))
+    with pytest.raises(BadStudyFile, match=said):
+        of_file(tmp_path / "mine.toml")
+
+
+@pytest.mark.parametrize("name", PROFILES)
+def test_a_file_is_not_called_as_one_of_ddiv_s_own_profiles(tmp_path, name):
+    """Its findings would be held against the ledger's entries of that profile, on its page."""
+    (tmp_path / f"{name}.toml").write_text(TABLE)
+    with pytest.raises(BadStudyFile, match="rename the file"):
+        of_file(tmp_path / f"{name}.toml")
+
+
+def test_a_table_is_read_as_utf_8_and_names_a_study(tmp_path):
+    (tmp_path / "mine.toml").write_text(TABLE.replace('title = "', 'title = "写真 '), "utf-8")
+    assert of_file(tmp_path / "mine.toml").studies[0].title.startswith("写真")
+    (tmp_path / "mine.toml").write_text("studies = []")
+    with pytest.raises(BadStudyFile, match="describes no study"):
+        of_file(tmp_path / "mine.toml")
+
+
+def test_names_that_k_takes_for_one_are_no_two_names(tmp_path):
+    text = STATED.format(given="", recipe="") + (
+        "import msgspec\nSTUDIES = [STUDY, msgspec.structs.replace(STUDY, name='Mine')]"
+    )
+    (tmp_path / "mine.py").write_text(text)
+    with pytest.raises(BadStudyFile, match="names that -k takes for one"):
+        of_file(tmp_path / "mine.py")
 
 
 SMALL = """

@@ -1,0 +1,82 @@
+"""Whether a network takes the smallest batches of a trial, found out before it is trained.
+
+Batch norm cannot normalise one example's features by their own spread, and group norm has the like
+on maps of one pixel. torch says so at the last batch of the first epoch, or after all training at
+the last batch of a test set.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from ddiv.common.errors import TrialFailed
+from ddiv.models.network import Network
+from ddiv.trial.inputs import brought
+from ddiv.trial.steps import computing, precision
+
+# Inputs that are evaluated at once.
+EVALUATED = {"cpu": 250, "cuda": 1024}
+
+
+def last_batch(examples: int, batch: int) -> int:
+    """The size of the last of the batches that an epoch is cut into."""
+    return examples % batch or min(examples, batch)
+
+
+def require_batches(
+    network: Network, inputs: Tensor, batch: int, tests: Mapping[str, Tensor], device: torch.device
+) -> None:
+    """Raise TrialFailed where a last batch has one input and the network takes only more.
+
+    `inputs` (n, ...) are trained on in batches of `batch`; these and the `tests` are evaluated. The
+    network lies on the device, and stays as it is; nothing is drawn.
+    """
+    examples = len(inputs)
+    if last_batch(examples, batch) == 1 and _needs_two(network, inputs, True, device):
+        fitting = nearest_batch(examples, batch)
+        remedy = f"take a batch of {fitting}, say, in place of {batch}" if fitting else "add some"
+        raise TrialFailed(
+            f"the last batch of an epoch has 1 of the {examples} training examples, and the "
+            f"network's normalisation needs 2 or more to train on: {remedy}"
+        )
+    at_once = EVALUATED.get(device.type, EVALUATED["cpu"])
+    for name, evaluated in {"the training set": inputs, **tests}.items():
+        single = last_batch(len(evaluated), at_once) == 1
+        if single and _needs_two(network, evaluated, False, device):
+            raise TrialFailed(
+                f"the network cannot be evaluated on one input, and {name} has {len(evaluated)}, "
+                f"which leave one over in batches of {at_once}: let its normalisation keep running "
+                "averages (track_running_stats), or change the number by one"
+            )
+
+
+def nearest_batch(examples: int, batch: int) -> int | None:
+    """The batch size nearest to `batch` whose last batch has two examples or more, if any."""
+    fitting = (size for size in range(2, examples + 1) if last_batch(examples, size) > 1)
+    return min(fitting, key=lambda size: abs(size - batch), default=None)
+
+
+def _needs_two(network: Network, inputs: Tensor, training: bool, device: torch.device) -> bool:
+    """Whether a network fails on one input and takes two."""
+    one = brought(inputs[-1:], device)
+    return not _takes(network, one, training, device) and _takes(
+        network, torch.cat([one, one]), training, device
+    )
+
+
+@torch.no_grad()
+def _takes(network: Network, inputs: Tensor, training: bool, device: torch.device) -> bool:
+    devices = [device] if device.type == "cuda" else []
+    try:
+        tried = copy.deepcopy(network).train(training)
+        with torch.random.fork_rng(devices=devices), computing(device, precision(device)):
+            tried(inputs)
+    except torch.OutOfMemoryError:
+        return True
+    except Exception:  # a user's network raises anything
+        return False
+    return True
