@@ -17,13 +17,14 @@ import numpy as np
 from ddiv import evidence as judged
 from ddiv.claim import NotApplicable
 from ddiv.common.digests import is_digest
-from ddiv.common.files import write_atomically
 from ddiv.common.machine import PACKAGES, _version, processor_name, usable_cores
-from ddiv.finding import Asked, Reader, answer, require_domains
+from ddiv.common.outputs import write_output
+from ddiv.finding import Asked, Reader, Unanswered, require_domains, settled
 from ddiv.finding import Finding as Answer
-from ddiv.finding.wording import explained, rerun, with_options
+from ddiv.finding.wording import explained, rerun, rerun_claim
 from ddiv.outcome import Spectral
 from ddiv.report import summary
+from ddiv.report.crosscheck import crosscheck
 from ddiv.report.document import short
 from ddiv.report.figures import accuracy, sheets
 from ddiv.report.figures.changes import changes
@@ -47,7 +48,7 @@ from ddiv.report.schema import (
     StudyCard,
 )
 from ddiv.run import run as runs
-from ddiv.run.crew import journal
+from ddiv.run.notes import damage, journal
 from ddiv.spectra import random_matrix as rmt
 from ddiv.study import Clip, OpenClip, Study
 from ddiv.treatment import BASELINE, Augmentation, Treatment
@@ -65,18 +66,40 @@ FAMILIES = (
 )
 
 
-def write(store: Store, run_id: str, path: Path) -> Path:
-    """Write the page of a run. Raises OSError, FileNotFoundError for an unknown run."""
-    write_atomically(path, render(page(store, runs.load(store, run_id))).encode())
-    return path
+def write(store: Store, run_id: str, path: Path) -> Page:
+    """Write the page of a run, and return its data.
+
+    Raises NotWritten, StoreError where the run cannot be read, FileNotFoundError where there is no
+    such run.
+    """
+    shown = page(store, runs.load(store, run_id))
+    write_output(path, render(shown).encode())
+    return shown
+
+
+def errors(shown: Page) -> str:
+    """How many findings of a page are errors, in words; "" for none."""
+    count = sum(one.verdict == "error" for claim in shown.claims for one in claim.findings)
+    if not count:
+        return ""
+    return (
+        f"{count} finding{'s' * (count > 1)} of the report ended in an error and not in a verdict"
+    )
 
 
 def page(store: Store, run: runs.Run) -> Page:
     """The data of a run's page."""
-    reader, asked = Reader(store), sorted(runs.load_asked(store, run.id), key=_family_order)
-    answers = {one.test: _answer(one, reader) for one in asked}
+    questions, reader = runs.questions(store, run.id), Reader(store)
+    asked = sorted(questions.asked, key=_family_order)
+    lost = questions.lost and (
+        f"{questions.lost}. Until then nothing is said of all findings together: there is no list "
+        "(★), and no verdict over all studies"
+    )
+    journal_lost = damage(runs.folder(store, run.id), run.measured)
+    answers = {one.test: settled(one, reader) for one in asked}
     answered = [one for one in answers.values() if isinstance(one, Answer)]
-    jobs = dict.fromkeys(job for one in asked for job in _jobs(one))
+    lacking = [(one, no) for one in asked if isinstance(no := answers[one.test], Unanswered)]
+    jobs = {job: one.study.name for one in asked for job in _jobs(one)}
     records = [reader.record(job) for job in jobs if reader.has(job)]
     devices = ", ".join(sorted({one.facts["provenance"]["device_name"] for one in records}))
     studies = {one.study.name: one.study for one in asked}
@@ -86,15 +109,15 @@ def page(store: Store, run: runs.Run) -> Page:
         title="ddiv: which claims hold",
         subtitle="Ba, Mancenido and Pan, Data Diversity as Implicit Regularization "
         "(arXiv 2410.14602)",
-        generated=time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        generated=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         profile=run.profile,
         command=run.command,
         alpha=run.alpha,
         seeds=run.seeds,
         run=_run(store, run, records, devices),
         spent=summary.spent(run, answered),
-        listed=summary.listed(answered, run.alpha),
-        over_studies=summary.over_studies(answered, run.alpha),
+        listed=None if questions.lost else summary.listed(answered, run.alpha),
+        over_studies=() if questions.lost else summary.over_studies(answered, run.alpha, lacking),
         controls=summary.controls(answered),
         fit=summary.fit(answered),
         studies=tuple(_study(study, seeds, reader) for study, seeds in at_hand),
@@ -111,6 +134,7 @@ def page(store: Store, run: runs.Run) -> Page:
             for study, seeds in at_hand
             if (sheet := sheets.of_generator(study, seeds, reader))
         ),
+        crosscheck=crosscheck(jobs, reader),
         settings=tuple(_settings(run, studies.values())),
         versions=tuple((name, version) for name in PACKAGES if (version := _version(name))),
         hardware=(
@@ -119,7 +143,7 @@ def page(store: Store, run: runs.Run) -> Page:
             ("system", platform.platform()),
             ("records made on", devices or None),
         ),
-        warnings=tuple(reader.damaged.values()),
+        warnings=tuple(filter(None, (lost, journal_lost, *reader.damaged.values()))),
     )
 
 
@@ -151,21 +175,9 @@ def _jobs(asked: Asked) -> list[Job]:
         return []
 
 
-def _answer(asked: Asked, reader: Reader) -> Answer | tuple[str, str]:
-    """The finding; or, where there is none, a verdict's word and a note of the reason."""
-    if asked.not_applicable:
-        return "not applicable", asked.not_applicable
-    try:
-        return answer(asked, reader)
-    except KeyError:
-        return "not run", asked.error or "a trial that it needs is not in the store"
-    except StoreError as error:
-        return "not run", str(error)
-
-
 def _claims(
     asked: Iterable[Asked],
-    answers: Mapping[str, Answer | tuple[str, str]],
+    answers: Mapping[str, Answer | Unanswered],
     reader: Reader,
     run: runs.Run,
 ) -> Iterator[Claim]:
@@ -182,14 +194,12 @@ def _claims(
             source=claim.source,
             guards=claim.guards,
             direction=_direction(group),
-            command=with_options(f"pytest claims -k {name}", run.options),
+            command=rerun_claim(group[0], run.options),
             findings=tuple(_finding(one, answers[one.test], reader, run) for one in group),
         )
 
 
-def _finding(
-    asked: Asked, answered: Answer | tuple[str, str], reader: Reader, run: runs.Run
-) -> Finding:
+def _finding(asked: Asked, answered: Answer | Unanswered, reader: Reader, run: runs.Run) -> Finding:
     finding = Finding(
         test=asked.test,
         study=asked.study.name,
@@ -199,9 +209,8 @@ def _finding(
         expected=_expected(asked),
         command=rerun(asked, run.options),
     )
-    if not isinstance(answered, Answer):
-        verdict, note = answered
-        return msgspec.structs.replace(finding, verdict=verdict, note=note)
+    if isinstance(answered, Unanswered):
+        return msgspec.structs.replace(finding, verdict=answered.word, note=answered.reason)
     matched = None
     if answered.matched:
         matched = _evidence(answered.matched, asked, answered.matched_seeds)

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from ddiv.report.schema import ArrangedClaim, ArrangedFamily, ArrangedFinding, Listed, Page
-from ddiv.report.text import count, in_a_row, percent
+from ddiv.report.text import VERDICTS, count, in_a_row, percent
 
 
 def summary(
@@ -31,12 +31,13 @@ def _verdicts(findings: Sequence[ArrangedFinding]) -> list[str]:
     counts = Counter(f.verdict for f in findings)
     known = Counter(f.verdict for f in findings if f.known)
     parts: list[str] = []
-    for word in ("supported", "contradicted", "inconclusive", "not applicable", "not run", *counts):
+    for word in (*VERDICTS, *counts):
         if n := counts.pop(word, 0):
             verb = "" if parts else "are " if n != 1 else "is "
             some = "all" if known[word] == n else f"{known[word]:,}" if known[word] else "none"
             note = f" ({some} of them expected)" if known[word] or word == "contradicted" else ""
-            parts.append(f"{n:,} {verb}{word}{note}")
+            said = "errors" if word == "error" and n != 1 else word
+            parts.append(f"{n:,} {verb}{said}{note}")
     return parts
 
 
@@ -83,8 +84,17 @@ def _kept(findings: Sequence[ArrangedFinding]) -> str:
 def alarms(
     findings: Sequence[ArrangedFinding], families: Sequence[ArrangedFamily]
 ) -> tuple[str, ...]:
-    """Negative controls that came out supported, and verdicts that are not what the ledger says."""
-    return (*_failing(families), *_surprises(findings))
+    """Errors, negative controls that came out supported, and verdicts that are not what the ledger
+    says.
+    """
+    return (*_errors(findings), *_failing(families), *_surprises(findings))
+
+
+def _errors(findings: Sequence[ArrangedFinding]) -> Iterator[str]:
+    failed = [f for f in findings if f.verdict == "error"]
+    if failed:
+        are = "is an error and has" if len(failed) == 1 else "are errors and have"
+        yield f"{count(len(failed), 'finding')} {are} no verdict. The first: {failed[0].note}"
 
 
 def _failing(families: Sequence[ArrangedFamily]) -> Iterator[str]:

@@ -19,23 +19,25 @@ def job_summary(
 ) -> str:
     """The counts of a run's verdicts, and a table of those that are not what the ledger says.
 
-    `answered`: every question of the run with its finding, None where the run came to none. Listed
-    are verdicts other than the ledger's, contradicted claims that it does not list, and controls
-    that came out supported.
+    `answered`: every question of the run with its finding, None where the run came to none, with
+    its `error` then. Listed are verdicts other than the ledger's, contradicted claims that it does
+    not list, and controls that came out supported; errors are counted first.
     """
     verdicts = [
         (asked, finding, _expected(run, asked, known)) for asked, finding in answered if finding
     ]
     rows = [row for verdict in verdicts if (row := _change(run, *verdict))]
     unanswered = [asked for asked, finding in answered if not finding and not asked.not_applicable]
+    failed = [asked for asked in unanswered if asked.failed]
+    errors = "1 error, " if len(failed) == 1 else f"{len(failed)} errors, " if failed else ""
     differ = "verdict differs" if len(rows) == 1 else "verdicts differ"
-    title = f"{len(rows) or 'no'} {differ} from the ledger"
-    began = time.strftime("%Y-%m-%d %H:%M", time.localtime(run.started))
+    title = f"{errors}{len(rows) or 'no'} {differ} from the ledger"
+    began = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(run.started))
     lines = [
         f"## ddiv: {title if answered else 'no claim could be asked'}",
         "",
         f"Profile {escaped(run.profile)}, run {run.id} of {began}, "
-        f"{len(run.seeds)} to {run.max_seeds} seeds: {_counts(verdicts)}.",
+        f"{len(run.seeds)} to {run.max_seeds} seeds: {_counts(verdicts, len(failed))}.",
         "",
     ]
     if not answered:
@@ -46,7 +48,7 @@ def job_summary(
             "",
         ]
     if unanswered:
-        first = escaped(unanswered[0].error or "the run ended before")
+        first = escaped((failed or unanswered)[0].error or "the run ended before")
         claims = f"{len(unanswered)} claim{'s' * (len(unanswered) > 1)}"
         lines += [f"{claims} came to no verdict; the first: {first}", ""]
     if rows:
@@ -54,14 +56,15 @@ def job_summary(
     return "\n".join(lines)
 
 
-def _counts(verdicts: Iterable[tuple[Asked, Finding, Entry | None]]) -> Tally:
-    return tally(
+def _counts(verdicts: Iterable[tuple[Asked, Finding, Entry | None]], errors: int) -> Tally:
+    words = (
         (
             "control " * asked.claim.control + finding.evidence.verdict,
             expected is not None and expected.verdict == finding.evidence.verdict,
         )
         for asked, finding, expected in verdicts
     )
+    return tally(words, errors)
 
 
 def _expected(run: Run, asked: Asked, known: Mapping[Place, Entry]) -> Entry | None:

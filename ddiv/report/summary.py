@@ -11,7 +11,7 @@ from statistics import stdev
 import msgspec
 
 from ddiv import evidence
-from ddiv.finding import Finding
+from ddiv.finding import Asked, Finding, Unanswered
 from ddiv.outcome import Score
 from ddiv.report.schema import Controls, FitRow, Listed, OverStudies, Spent
 from ddiv.run import run as runs
@@ -65,12 +65,20 @@ def _by_question(findings: Iterable[Finding]) -> list[list[Finding]]:
     return list(groups.values())
 
 
-def over_studies(findings: Iterable[Finding], alpha: float) -> tuple[OverStudies, ...]:
+def over_studies(
+    findings: Iterable[Finding], alpha: float, lacking: Iterable[tuple[Asked, Unanswered]] = ()
+) -> tuple[OverStudies, ...]:
     """One verdict over the studies of the run for every claim and variant: that it holds on all of
     them, or somewhere.
 
-    What a study withheld as unreliable is evidence of nothing: it counts 0 for and 0 against.
+    What a study withheld as unreliable is evidence of nothing: it counts 0 for and 0 against. Where
+    a study is among the `lacking`, by an error or because the run ended before, there is no verdict
+    over all.
     """
+    without: dict[tuple[str, str], dict[str, str]] = defaultdict(dict)
+    for asked, no in lacking:
+        if no.word != "not applicable":
+            without[asked.claim.id, asked.variant][asked.study.name] = no.word
     grouped: dict[tuple[str, str], list[Finding]] = defaultdict(list)
     for finding in findings:
         if not finding.asked.claim.control:
@@ -78,6 +86,14 @@ def over_studies(findings: Iterable[Finding], alpha: float) -> tuple[OverStudies
     rows = []
     for (claim, variant), group in grouped.items():
         somewhere = group[0].asked.claim.somewhere
+        words: dict[str, str] = {
+            finding.asked.study.name: finding.evidence.verdict for finding in group
+        }
+        if missing := without[claim, variant]:
+            word = "error" if "error" in missing.values() else "not run"
+            place = OverStudies(claim=claim, variant=variant, somewhere=somewhere)
+            rows.append(msgspec.structs.replace(place, verdict=word, studies=words | missing))
+            continue
         verdict, e_for, e_against = evidence.over_studies(
             [_reliable(finding) for finding in group], alpha, somewhere
         )
@@ -89,7 +105,7 @@ def over_studies(findings: Iterable[Finding], alpha: float) -> tuple[OverStudies
                 e_for=e_for,
                 e_against=e_against,
                 somewhere=somewhere,
-                studies={finding.asked.study.name: finding.evidence.verdict for finding in group},
+                studies=words,
             )
         )
     return tuple(rows)

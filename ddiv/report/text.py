@@ -6,11 +6,12 @@ import re
 from collections.abc import Sequence
 from typing import Any, TypeGuard
 
-# word: (CSS class, glyph), in the order in which verdicts are counted
+# word: (CSS class, glyph), in the order in which verdicts are counted; the last three are none
 VERDICTS = {
     "supported": ("sup", "✓"),
     "contradicted": ("con", "✗"),
     "inconclusive": ("inc", "?"),
+    "error": ("err", "!"),
     "not applicable": ("na", "–"),
     "not run": ("run", "○"),
 }

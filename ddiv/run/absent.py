@@ -11,6 +11,7 @@ from functools import lru_cache
 from importlib.util import find_spec
 
 from ddiv.common.digests import is_digest
+from ddiv.common.printed import command
 from ddiv.data import load as datasets
 from ddiv.models.shipped import embedded_weights
 from ddiv.study import Backbone, Bert, Embedder, OpenClip, OwnModel, Study
@@ -76,9 +77,11 @@ def _generator(generator: Generator) -> str | None:
             from ddiv.models.hub import cached
 
             if not cached(model, "model_index.json"):
-                return f"Stable Diffusion is not on this machine: hf download {model}"
+                return "Stable Diffusion is not on this machine: " + command(
+                    "hf", "download", model
+                )
         case OpenAI() if find_spec("openai") is None:
-            return "texts from OpenAI's models need the package openai: pip install -e '.[openai]'"
+            return "texts from OpenAI's models need the package openai: pip install 'openai>=3'"
         case OpenAI(model=model):
             from ddiv.generate.openai_client import KEY
 

@@ -11,47 +11,31 @@ of the machine, because more runnable threads than cores slow each other down.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import msgspec
-from filelock import FileLock, Timeout
+from filelock import FileLock
 
 from ddiv import trial as trials
+from ddiv.common import locks
+from ddiv.common.drafts import signature
+from ddiv.common.errors import cause, remedy
 from ddiv.common.files import write_atomically
+from ddiv.run.files import append, sealed, text_of
+from ddiv.run.notes import Finished, Working, journal, working
+from ddiv.run.waiting import Patience, at_tests
 from ddiv.trial import Job
-from ddiv.trial.store import Record, Store
+from ddiv.trial.store import Record, Store, StoreError
+
+__all__ = ["Crew", "Finished", "JobFailed", "Measure", "Working", "journal", "kind_of", "working"]
 
 POLL_SECONDS = 0.1
 
 
 class JobFailed(Exception):
     """A job could not be measured in this run; the message is that of the first failure."""
-
-
-class Finished(msgspec.Struct):
-    """One line of a run's journal: a job that was measured."""
-
-    key: str
-    kind: str
-    label: str
-    seconds: float
-    worker: str
-
-
-class Working(msgspec.Struct):
-    """The job that one worker is measuring now, for the progress line.
-
-    `share` of it is done, from 0 to 1; `since` is when it began, in seconds since the epoch.
-    """
-
-    worker: str
-    key: str
-    label: str
-    share: float
-    since: float
 
 
 Measure = Callable[[Job, Mapping[Job, Record], Callable[[float], None]], Record]
@@ -75,9 +59,29 @@ class Crew:
     _failures: dict[str, str] = field(default_factory=dict, repr=False)
     _noted: dict[str, Job] = field(default_factory=dict, repr=False)
     _at_tests: FileLock | None = field(default=None, repr=False)
+    _unsaved: dict[str, Record] = field(default_factory=dict, repr=False)
+    _unwritten: list[bytes] = field(default_factory=list, repr=False)
+
+    def __post_init__(self) -> None:
+        self._patience = Patience(self.folder, self.worker)
 
     def obtain(self, wanted: Iterable[Job]) -> dict[Job, Record]:
-        """The records of the wanted jobs. Raises JobFailed where one of them failed in this run."""
+        """The records of the wanted jobs.
+
+        Raises JobFailed where one of them failed in this run, StoreError where the store can be
+        neither read nor written.
+        """
+        with self._store_errors():
+            return self._obtain(wanted)
+
+    @contextmanager
+    def _store_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise self.store.unwritable(error) from error
+
+    def _obtain(self, wanted: Iterable[Job]) -> dict[Job, Record]:
         wanted = list(dict.fromkeys(wanted))
         self._sign_in()
         self._note_wanted(job for job in wanted if not self._have(job))
@@ -86,20 +90,38 @@ class Crew:
                 if failure := self._failure(job):
                     raise JobFailed(failure)
             own = [*trials.with_requirements(missing), *self.plan]
-            if not (self._take_one(own) or self._take_one(self._wanted())):
-                time.sleep(POLL_SECONDS)
+            if self._take_one(own) or self._take_one(self._wanted()):
+                self._patience.over()
+            else:
+                self._wait(lambda: map(self._lock_of, trials.with_requirements(missing)))
+        self._patience.over()
         return {job: self._record(job) for job in wanted}
 
     def drain(self) -> None:
         """Measure missing jobs until no worker has tests any more.
 
-        For a worker that has no tests left itself.
+        For a worker that has no tests left itself. Raises StoreError where the store can be neither
+        read nor written.
         """
-        if self._at_tests is not None:
-            self._at_tests.release()
-        while self._to_do(jobs := [*self.plan, *self._wanted()]) or self._others_at_tests():
-            if not self._take_one(jobs):
-                time.sleep(POLL_SECONDS)
+        with self._store_errors():
+            if self._at_tests is not None:
+                self._at_tests.release()
+            while self._to_do(jobs := [*self.plan, *self._wanted()]) or self._others_at_tests():
+                if self._take_one(jobs):
+                    self._patience.over()
+                else:
+                    self._wait(lambda: ((path, path.name) for path in at_tests(self.folder)))
+            self._patience.over()
+
+    def _wait(self, needed: Callable[[], Iterable[tuple[Path, str]]]) -> None:
+        """Wait a moment for one of these locks or for a slot; after a while, say who has them."""
+        if self._patience.is_tried():
+            files = map(self.store.lock_file, map(slot, range(self.slots)))
+            self._patience.tell(dict([*needed(), *((file, "a slot for trials") for file in files)]))
+        time.sleep(POLL_SECONDS)
+
+    def _lock_of(self, job: Job) -> tuple[Path, str]:
+        return self.store.lock_file(trials.key(job)), f"the trial {job.label}"
 
     def _to_do(self, jobs: Sequence[Job]) -> bool:
         return any(not self._have(job) and not self._failure(job) for job in jobs)
@@ -111,34 +133,38 @@ class Crew:
         """
         if self._at_tests is None:
             folder = self.folder / "at-tests"
-            folder.mkdir(parents=True, exist_ok=True)
-            self._at_tests = FileLock(folder / self.worker, thread_local=False)
-            # Waiting a moment, because another worker may hold the lock while it tests whether it
-            # is free. It stays taken only where another crew of this process with the same worker
-            # name holds it, and that tells the others the same.
-            with suppress(Timeout):
-                self._at_tests.acquire(timeout=POLL_SECONDS)
+            # On a full disk nobody knows of this worker, and it still answers what the store has
+            # records for.
+            with suppress(OSError):
+                folder.mkdir(parents=True, exist_ok=True)
+                self._at_tests = locks.lock(folder / self.worker)
+                # Another worker may hold the lock for a moment to see whether it is free. It stays
+                # taken only where another crew of this process with the same worker name holds it,
+                # and that tells the others the same.
+                if not locks.take(self._at_tests):
+                    time.sleep(POLL_SECONDS)
+                    locks.take(self._at_tests)
 
     def _others_at_tests(self) -> bool:
-        for path in self.folder.glob("at-tests/*"):
-            try:
-                FileLock(path).acquire(blocking=False).lock.release()
-            except Timeout:
-                return True
-        return False
+        return any(map(locks.is_taken, at_tests(self.folder)))
 
     def _note_wanted(self, jobs: Iterable[Job]) -> None:
         planned = set(self.plan)
         for job in jobs:
             if job not in planned:
                 note = self.folder / "wanted" / trials.key(job)
-                write_atomically(note, trials.canonical(job), durable=False)
+                with suppress(OSError):  # on a full disk nobody could help
+                    write_atomically(note, trials.canonical(job), durable=False)
 
     def _wanted(self) -> list[Job]:
         """The jobs that all workers asked for beyond the plan, with all that these read."""
         for path in self.folder.glob("wanted/[!.]*"):
             if path.name not in self._noted:
-                self._noted[path.name] = trials.decode(path.read_bytes())
+                # Who wants a job measures it too, so what cannot be read only gets no help.
+                with suppress(OSError, ValueError):
+                    job = trials.decode(path.read_bytes())
+                    if trials.key(job) == path.name:
+                        self._noted[path.name] = job
         return trials.with_requirements(self._noted.values())
 
     def _have(self, job: Job) -> bool:
@@ -171,9 +197,7 @@ class Crew:
     def _try(self, job: Job) -> bool:
         """Measure a job. False where another worker is at it, or has just finished it."""
         lock = self.store.lock(trials.key(job))
-        try:
-            lock.acquire(blocking=False)
-        except Timeout:
+        if not locks.take(lock):
             return False
         try:
             if self._have(job):
@@ -184,37 +208,61 @@ class Crew:
             lock.release()
 
     def _measure(self, job: Job) -> None:
-        key, started = trials.key(job), time.time()
+        key, started, clock = trials.key(job), time.time(), time.monotonic()
         note = self.folder / "working" / f"{self.worker}.json"
 
         def report(share: float) -> None:
-            state = Working(self.worker, key, job.label, share, started)
+            state = Working(self.worker, key, job.label, share, started, signature())
             with suppress(OSError):  # a progress line is not worth a trial
-                write_atomically(note, msgspec.json.encode(state), durable=False)
+                write_atomically(note, sealed(state), durable=False)
 
         report(0.0)
         try:
+            self.save_again()  # what cannot be saved is not worth measuring
             records = {needed: self._record(needed) for needed in trials.requires(job)}
-            self.store.save(self.measure(job, records, report))
+            self._save(self.measure(job, records, report))
         except Exception as error:
             # This may be another test's job, so its failure must not fail the present test: it is
             # noted for the tests that need the job.
-            self._note_failure(job, str(error) or f"{type(error).__name__}: {error}")
+            self._note_failure(job, _words(error))
             return
         finally:
-            note.unlink(missing_ok=True)
-        line = Finished(key, kind_of(job), job.label, time.time() - started, self.worker)
-        with open(self.folder / "journal.jsonl", "ab") as journal:
-            journal.write(msgspec.json.encode(line) + b"\n")
+            with suppress(OSError):
+                note.unlink(missing_ok=True)
+        self._note_finished(
+            Finished(key, kind_of(job), job.label, time.monotonic() - clock, self.worker)
+        )
+
+    def _save(self, record: Record) -> None:
+        try:
+            self.store.save(record)
+        except StoreError:
+            self._unsaved[record.key] = record
+            raise
+
+    def save_again(self) -> None:
+        """Save the records that could not be saved when they were made.
+
+        Raises StoreError where the store still cannot be written.
+        """
+        for key, record in list(self._unsaved.items()):
+            self.store.save(record)
+            del self._unsaved[key]
+            self._failures.pop(key, None)
+            with suppress(OSError):
+                self._failure_note(record.job).unlink(missing_ok=True)
+
+    def _note_finished(self, line: Finished) -> None:
+        self._unwritten.append(sealed(line))
+        with suppress(OSError):  # the record is there, and the next line takes this one along
+            while self._unwritten:
+                append(self.folder / "journal.jsonl", self._unwritten[0])
+                del self._unwritten[0]
 
     def _free_slot(self) -> FileLock | None:
         for i in range(self.slots):
-            lock = self.store.lock(f"slot-{i}")
-            try:
-                lock.acquire(blocking=False)
+            if locks.take(lock := self.store.lock(slot(i))):
                 return lock
-            except Timeout:
-                continue
         return None
 
     def _note_failure(self, job: Job, text: str) -> None:
@@ -227,32 +275,24 @@ class Crew:
 
     def _failure(self, job: Job) -> str | None:
         """Why this job, or a job that it reads, failed in any worker of this run; or None."""
-        note = self._failure_note(job)
-        own = self._failures.get(trials.key(job)) or (note.read_text() if note.exists() else None)
+        own = self._failures.get(trials.key(job)) or text_of(self._failure_note(job))
         return own or next(filter(None, map(self._failure, trials.requires(job))), None)
+
+
+def _words(error: Exception) -> str:
+    """An error in one sentence; the system's own say neither where nor what helps."""
+    if isinstance(error, OSError) and error.strerror:
+        place = f"{error.filename}: " if error.filename else ""
+        return f"{place}{cause(error)}. {remedy(error)}"
+    return str(error) or type(error).__name__
+
+
+def slot(number: int) -> str:
+    """The name of the lock for one of the jobs that are measured at once."""
+    return f"slot-{number}"
 
 
 def kind_of(job: Job) -> str:
     """The types of a job, its backbone and its data: jobs of one kind take about the same time."""
     parts = (job, getattr(job, "backbone", None), job.data)
     return "/".join(type(part).__name__ for part in parts if part is not None)
-
-
-def journal(folder: Path) -> list[Finished]:
-    """The jobs that a run has measured until now, in the order of their completion."""
-    path = folder / "journal.jsonl"
-    if not path.exists():
-        return []
-    lines = path.read_bytes().split(b"\n")[:-1]
-    return [msgspec.json.decode(line, type=Finished) for line in lines]
-
-
-def working(folder: Path) -> list[Working]:
-    """The jobs that the workers of a run are measuring now."""
-    states = []
-    for path in sorted(folder.glob("working/*.json")):
-        try:
-            states.append(msgspec.json.decode(path.read_bytes(), type=Working))
-        except (OSError, msgspec.DecodeError):
-            continue  # the job was finished between the listing and the reading
-    return states

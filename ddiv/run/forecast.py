@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, groupby
 from statistics import mean
-from typing import Any, TypedDict
+from typing import TypedDict
 
 import msgspec
 
@@ -78,11 +78,16 @@ def _costly(treatment: Treatment, *kinds: type[Part]) -> Treatment:
     return Treatment.of(*(part for part in kept if part is not None)) + NoOp()
 
 
+class _Provenance(msgspec.Struct):
+    device_name: str
+    seconds: float
+
+
 class _Made(msgspec.Struct):
     """The fields of a stored record that a forecast reads."""
 
     job: Job
-    provenance: dict[str, Any]
+    provenance: _Provenance
 
 
 def recorded(store: Store, wanted: Iterable[Job], device: str) -> dict[Job, Cost]:
@@ -97,13 +102,14 @@ def recorded(store: Store, wanted: Iterable[Job], device: str) -> dict[Job, Cost
     for key in store.keys() if wanted else ():
         try:
             made = msgspec.json.decode((store.path(key) / "record.json").read_bytes(), type=_Made)
-        except (OSError, msgspec.MsgspecError):
+            bytes_of = sum(path.stat().st_size for path in store.path(key).iterdir())
+        except (OSError, ValueError, RecursionError):
             continue  # of another version, or damaged: the run will say so where it matters
         job = alike(made.job)
         if job in wanted:
-            sizes[job].append(sum(path.stat().st_size for path in store.path(key).iterdir()))
-            if made.provenance["device_name"] == device:
-                seconds[job].append(made.provenance["seconds"])
+            sizes[job].append(bytes_of)
+            if made.provenance.device_name == device:
+                seconds[job].append(made.provenance.seconds)
     return {
         job: Cost(mean(seconds[job]) if seconds[job] else None, mean(bytes_each))
         for job, bytes_each in sizes.items()
@@ -157,6 +163,7 @@ class Forecast:
 
     `known` and `calibrated`: for how many kinds of missing jobs the store and the calibration tell
     the cost. `unknown`: where neither does, why, and the number of such jobs at the most seeds.
+    `failing`: why jobs will fail, as the calibration showed, and the number of such jobs.
     `memory` and `card`: peak bytes of main memory and of the GPU's memory in the process that
     calibrated (None: nothing was calibrated).
     """
@@ -169,6 +176,7 @@ class Forecast:
     calibrated: int = 0
     calibration_seconds: float = 0.0
     unknown: Mapping[str, int] = field(default_factory=dict)
+    failing: Mapping[str, int] = field(default_factory=dict)
     memory: int | None = None
     card: int | None = None
 
@@ -181,6 +189,7 @@ class _Sources(TypedDict, total=False):
     calibrated: int
     calibration_seconds: float
     unknown: Mapping[str, int]
+    failing: Mapping[str, int]
     memory: int | None
     card: int | None
 
@@ -243,11 +252,12 @@ def _costs(
     from ddiv.trial.devices import choose_device
 
     device = choose_device(None if run.device == "auto" else run.device)
-    name, started = device_name(device), time.time()
+    name, started = device_name(device), time.monotonic()
     records = recorded(store, missing, name)
     costs = {job: cost for job, cost in records.items() if cost.seconds is not None}
     known = len(costs)
     unknown: Counter[str] = Counter()
+    failing: Counter[str] = Counter()
     tried = sorted(
         (job for job in missing if job not in costs or isinstance(job, Trial)), key=kind_of
     )
@@ -264,8 +274,10 @@ def _costs(
                     calibration.pace_of(job, device)
             except BadData:
                 raise
+            except TrialFailed as error:
+                failing[f"{KINDS[type(job)]}: {error}"] += missing[job]
             # RuntimeError is torch's, also where there is not enough memory.
-            except (TrialFailed, ValueError, ImportError, RuntimeError) as error:
+            except (ValueError, ImportError, RuntimeError) as error:
                 if job not in costs:
                     cause, *_ = str(error).splitlines() or [type(error).__name__]
                     unknown[f"{KINDS[type(job)]}: {cause}"] += missing[job]
@@ -274,7 +286,8 @@ def _costs(
         "known": known,
         "calibrated": len(costs) - known,
         "unknown": unknown,
-        "calibration_seconds": time.time() - started,
+        "failing": failing,
+        "calibration_seconds": time.monotonic() - started,
         "memory": calibration.peak_memory(costs),
         "card": calibration.peak_on_card(device),
     }
@@ -310,6 +323,8 @@ def lines(estimate: Forecast, run: Run, store: Store) -> Iterator[str]:
             f"{estimate.calibrated} by a calibration of {spent}, alone; side by side each is "
             "slower."
         )
+    for reason, jobs in estimate.failing.items():
+        yield f"Will fail: {jobs} {reason}"
     for reason, jobs in estimate.unknown.items():
         yield f"Not known, and not in the times: {jobs} {reason}"
     yield from _memory(estimate)

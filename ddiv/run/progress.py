@@ -12,15 +12,17 @@ import sys
 import threading
 from collections import defaultdict
 from collections.abc import Collection, Iterable
+from contextlib import suppress
 from pathlib import Path
 from statistics import mean
 from typing import TYPE_CHECKING, TextIO
 
-import msgspec
-
+from ddiv.common.printed import one_line
 from ddiv.common.units import duration
-from ddiv.run.crew import Finished, journal, working
+from ddiv.run.files import Unreadable, read
+from ddiv.run.notes import Finished, journal, working
 from ddiv.run.run import PlannedJobs
+from ddiv.run.waiting import told
 
 if TYPE_CHECKING:
     import pytest
@@ -43,7 +45,7 @@ class ProgressLine:
             return
         try:
             copy = os.dup(sys.__stdout__.fileno())
-            out = os.fdopen(copy, "w", encoding="utf-8", errors="replace")
+            out = os.fdopen(copy, "w", encoding=sys.__stdout__.encoding, errors="replace")
         except (OSError, AttributeError, ValueError):
             return  # no standard output: nobody to tell
         self._thread = threading.Thread(target=self._watch, args=(out, reporter), daemon=True)
@@ -56,14 +58,14 @@ class ProgressLine:
 
     def _watch(self, out: TextIO, reporter: pytest.TerminalReporter) -> None:
         last, column = None, 0
-        with out:
+        with suppress(OSError), out:  # nobody reads it any more: nobody to tell
             while not self._stop.wait(1.0 if last is None else self.period):
                 text = describe(self.folder, self.slots)
                 if text and text != last:
                     # pytest may have written more dots on its line since the last time. Then a new
                     # line is begun.
                     before, column = column, _column(reporter)
-                    out.write(("\n" if column not in (0, before) else "") + text + "\n")
+                    out.write(("\n" if column not in (0, before) else "") + one_line(text) + "\n")
                     out.flush()
                     last = text
 
@@ -76,13 +78,17 @@ def _column(reporter: pytest.TerminalReporter) -> int:
 
 
 def describe(folder: Path, slots: int) -> str | None:
-    """One line on a run's trials.
+    """One line on a run's trials, and on what they wait for.
 
-    None before the plan is there, and when nothing is left to measure.
+    None before the plan is there, and when nothing is left to measure or to wait for.
     """
+    return " · ".join(filter(None, [_trials(folder, slots), *told(folder)])) or None
+
+
+def _trials(folder: Path, slots: int) -> str | None:
     try:
-        plan = msgspec.json.decode((folder / "plan.json").read_bytes(), type=PlannedJobs)
-    except (OSError, msgspec.DecodeError):
+        plan = read(folder / "plan.json", PlannedJobs)
+    except Unreadable:
         return None
     done, now = {line.key: line for line in journal(folder)}, working(folder)
     # Seeds that undecided claims asked for later are not in the plan.

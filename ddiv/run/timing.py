@@ -29,10 +29,12 @@ from ddiv.study import Backbone, Bert, Clip, Data, Embedder, Recipe, Space
 from ddiv.treatment import Augmentation, Flow, Generator, NGram, Setting
 from ddiv.treatment.augment import augmented
 from ddiv.trial import DataView, GeneratorFit, Job, Samples, Trial, truncation
+from ddiv.trial.batches import require_batches
 from ddiv.trial.devices import prepare
-from ddiv.trial.inputs import Examples
+from ddiv.trial.inputs import Examples, tensor
 from ddiv.trial.steps import WARM_UP, Steps, own_stream, precision
 from ddiv.trial.train import log_probabilities, schedule, spectra_of
+from ddiv.trial.view import require_examples
 
 # A piece of work is repeated until it took this long in all.
 ENOUGH_SECONDS = 0.15
@@ -121,6 +123,10 @@ def pace(data: Data, backbone: Backbone, recipe: Recipe, device: torch.device) -
         batch = next(examples.epoch(order, recipe.batch, None, draws))
         capture = on_gpu and not are_texts(loaded.inputs)
         take_step = Steps(network, recipe, 0.0, 1_000_000, device, precision(device), capture)
+        if not are_texts(loaded.inputs):
+            tests = {name: tensor(inputs, backbone) for name, (inputs, _) in loaded.tests.items()}
+            inputs = tensor(loaded.inputs, backbone)
+            require_batches(network, inputs, recipe.batch, tests, device)
         network.train()
         for _ in range(WARM_UP + 2 if on_gpu else 0):
             take_step(*batch)
@@ -204,6 +210,7 @@ def scoring(data: Data, space: Space, embedder: Embedder, n: int, device: torch.
 
 
 def _view(job: DataView, device: torch.device) -> Cost:
+    require_examples(job)
     inputs = load(job.data).inputs[: min(job.n, SCORED)]
     spaces = spaces_of(inputs)
     seconds = sum(scoring(job.data, space, job.embedder, job.n, device) for space in spaces)

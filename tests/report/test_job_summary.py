@@ -1,5 +1,6 @@
 """The summary of a run that a workflow shows."""
 
+import time
 from datetime import date
 from itertools import pairwise
 
@@ -97,3 +98,13 @@ def test_text_from_outside_is_shown_as_it_is():
         assert {child.type for child in cell.children} <= {"text", "text_special"}
         assert "".join(child.content for child in cell.children) == shown
     assert escaped("plain-text 1.5 (x)") == "plain-text 1.5 (x)"
+
+
+def test_the_start_is_told_in_utc_wherever_it_is_read(monkeypatch):
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        assert "of 1970-01-01 00:00 UTC" in summarised((found(FALLING).asked, found(FALLING)))
+    finally:
+        monkeypatch.undo()
+        time.tzset()

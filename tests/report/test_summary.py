@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from ddiv.evidence import FALLS, judge
+from ddiv.finding import Unanswered
 from ddiv.outcome import Score, Vendi
 from ddiv.report import summary
 from ddiv.report.schema import Controls, Listed, Spent
@@ -29,6 +30,28 @@ def test_what_a_study_withheld_decides_nothing_over_studies():
         [found(FALLING), found(rising, study="two", unreliable=True)], 0.05
     )
     assert (row.verdict, row.e_for) == ("inconclusive", 0) and row.e_against < 1
+
+
+@pytest.mark.parametrize("somewhere", [False, True])
+@pytest.mark.parametrize(
+    "words, verdict",
+    [
+        (["error"], "error"),
+        (["not run"], "not run"),
+        (["not run", "error"], "error"),
+        (["not applicable"], "supported"),
+    ],
+)
+def test_trouble_on_one_study_leaves_no_verdict_over_studies(somewhere, words, verdict):
+    """Not that of the other studies: the claim is about all of them."""
+    lacking = [
+        (found(FALLING, study=f"study {i}").asked, Unanswered(word, "why"))
+        for i, word in enumerate(words)
+    ]
+    (row,) = summary.over_studies([found(FALLING, somewhere=somewhere)], 0.05, lacking)
+    assert row.verdict == verdict and row.studies["one"] == "supported"
+    if verdict != "supported":
+        assert row.e_for is None and list(row.studies.values())[1:] == words
 
 
 def test_variants_and_claims_are_kept_apart_and_controls_left_out():

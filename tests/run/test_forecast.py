@@ -18,6 +18,7 @@ from ddiv.finding import CONTROL_SEEDS
 from ddiv.outcome import Vendi
 from ddiv.run.cost import Cost
 from ddiv.run.forecast import Row, alike, at_most, forecast, lines, recorded
+from ddiv.study import Digits
 from ddiv.treatment import (
     BASELINE,
     Augmentation,
@@ -211,6 +212,24 @@ def test_times_are_shared_by_what_is_in_flight_and_what_cannot_be_told_is_said(
         calibration.pace_of(trial(study, BASELINE, 0), calibration.torch.device("cpu")).eigenvalues
         > 100
     )
+
+
+def test_trials_and_views_that_cannot_be_measured_are_told_beforehand(tmp_path):
+    """41 images in batches of 40 leave one over, which batch norm cannot take."""
+    study = msgspec.structs.replace(STUDY, name="odd", data=Digits(train=41, side=16))
+    questions = [
+        asked(Contrast(NORM, (STUDY.no_op,), RISES), study=study),
+        asked(Contrast(Vendi("pixel"), (STUDY.augmentation("auto"),), FALLS), study=study),
+    ]
+    text = "\n".join(lines(forecast(questions, {}, run(), Store(tmp_path)), run(), Store(tmp_path)))
+    assert re.search(
+        "^Will fail: 14 trials: the last batch of an epoch has 1 of the 41 training examples.*: "
+        r"take a batch of \d+",
+        text,
+        re.MULTILINE,
+    )
+    assert re.search(r"^Will fail: \d+ views: a view of 120 .* has 41", text, re.MULTILINE)
+    assert "Not known" not in text
 
 
 def test_a_device_that_is_not_there_is_an_error(tmp_path):
