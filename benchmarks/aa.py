@@ -130,8 +130,8 @@ def main() -> None:
         **false_verdicts(claims, Reader(store), jobs, options.repetitions),
         "seconds": time.time() - started,
     }
-    OUT.write_text(json.dumps(results, indent=2) + "\n")
-    print(OUT.read_text())
+    OUT.write_text(json.dumps(results, indent=2) + "\n", "utf-8")
+    print(OUT.read_text("utf-8"))
 
 
 def train_side_by_side(store: Path) -> None:

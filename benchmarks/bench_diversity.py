@@ -94,6 +94,7 @@ def test_pixel_score_of_50000_x_3072(versus):
         cwd=Path(__file__).parent,
         capture_output=True,
         text=True,
+        encoding="utf-8",
         check=True,
     ).stdout
     score, peak = json.loads(output.splitlines()[-1])

@@ -58,8 +58,8 @@ def main() -> None:
         "same verdict again": same[True],
         "rows": rows,
     }
-    (OUT / "catalogue.json").write_text(json.dumps(results, indent=1) + "\n")
-    (OUT / "catalogue.md").write_text(table(rows, counts, same))
+    (OUT / "catalogue.json").write_text(json.dumps(results, indent=1) + "\n", "utf-8")
+    (OUT / "catalogue.md").write_text(table(rows, counts, same), "utf-8")
     print(dict(counts), "rechecked:", same.total(), "same again:", same[True])
 
 

@@ -19,13 +19,13 @@ def _megabytes(field: str) -> float | None:
     """VmRSS (now) or VmHWM (the most since `_reset_peak`) of this process, if the system tells."""
     if not STATUS.exists():
         return None
-    line = next(line for line in STATUS.read_text().splitlines() if line.startswith(field))
+    line = next(line for line in STATUS.read_text("utf-8").splitlines() if line.startswith(field))
     return int(line.split()[1]) / 1024
 
 
 def _reset_peak() -> None:
     with suppress(OSError):  # not Linux, or not allowed
-        CLEAR.write_text("5")
+        CLEAR.write_text("5", "utf-8")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -32,7 +32,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         clone = keep or Path(folder) / "ddiv"
         subprocess.run(["git", "clone", "--quiet", HERE.parent, clone], check=True)
-        first = re.search(r"```sh\n(.*?)\n```", (clone / "README.md").read_text(), re.DOTALL)[1]
+        readme = (clone / "README.md").read_text("utf-8")
+        first = re.search(r"```sh\n(.*?)\n```", readme, re.DOTALL)[1]
         again = ".venv/bin/python -m pytest claims -n 4"
         runs = {
             name: timed(command, clone, Path(folder) / f"{name}.log")
@@ -54,7 +55,7 @@ def main() -> None:
         "trials": trials,
         "store_megabytes": round(size / 1e6, 1),
     }
-    (HERE / "results" / "embedded.json").write_text(json.dumps(result, indent=2) + "\n")
+    (HERE / "results" / "embedded.json").write_text(json.dumps(result, indent=2) + "\n", "utf-8")
     print(json.dumps(result, indent=2))
 
 
@@ -62,7 +63,7 @@ def trials_by_kind(store: Path) -> dict[str, dict]:
     """How many trials the runs of a store measured, and the mean seconds of each, by kind."""
     seconds = defaultdict(list)
     for path in store.glob("runs/*/journal.jsonl"):
-        for line in map(json.loads, path.read_text().splitlines()):
+        for line in map(json.loads, path.read_text("utf-8").splitlines()):
             seconds[line["kind"]].append(line["seconds"])
     return {
         kind: {"number": len(each), "seconds_each": round(sum(each) / len(each), 2)}
@@ -76,7 +77,7 @@ def timed(command: str, folder: Path, log: Path) -> dict:
     The memory is the proportional set size of all its processes together.
     """
     started, peak = time.perf_counter(), 0
-    with open(log, "w") as out:
+    with open(log, "w", encoding="utf-8") as out:
         process = subprocess.Popen(
             ["bash", "-c", command], cwd=folder, stdout=out, stderr=subprocess.STDOUT
         )
@@ -88,14 +89,14 @@ def timed(command: str, folder: Path, log: Path) -> dict:
         "seconds": round(time.perf_counter() - started, 1),
         "exit_status": process.returncode,
         "peak_gigabytes": round(peak / 1e6, 2),
-        "ended": log.read_text().splitlines()[-1].strip("= "),
+        "ended": log.read_text("utf-8").splitlines()[-1].strip("= "),
     }
 
 
 def family(pid: int) -> list[int]:
     """A process and all its descendants."""
     try:
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text("utf-8").split()
     except OSError:
         return [pid]
     return [pid, *(member for child in children for member in family(int(child)))]
@@ -109,7 +110,7 @@ def memory(pid: int) -> int:
     try:
         return int(
             re.search(
-                r"^Pss:\s+(\d+)", Path(f"/proc/{pid}/smaps_rollup").read_text(), re.MULTILINE
+                r"^Pss:\s+(\d+)", Path(f"/proc/{pid}/smaps_rollup").read_text("utf-8"), re.MULTILINE
             )[1]
         )
     except (OSError, TypeError):

@@ -271,7 +271,7 @@ def main() -> None:
         started = time.perf_counter()
         result[part.__name__] = part(options.sequences)
         print(f"{part.__name__}: {time.perf_counter() - started:.0f} s", flush=True)
-    options.out.write_text(json.dumps(result, indent=1) + "\n")
+    options.out.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
     for noise, sizes in result["power"].items():
         print(
             f"\nmean seeds to a verdict, {noise}\nsize    "

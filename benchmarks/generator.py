@@ -219,7 +219,7 @@ def main() -> None:
         "images": len(data.inputs),
         "rows": rows,
     }
-    OUT.write_text(json.dumps(results, indent=2) + "\n")
+    OUT.write_text(json.dumps(results, indent=2) + "\n", "utf-8")
 
 
 if __name__ == "__main__":

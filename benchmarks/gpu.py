@@ -98,7 +98,7 @@ def planned(out: Path, work: Path, tiny: bool) -> list[Step]:
 def gpu_tests() -> list[Path]:
     """The files of tests/ that have a test which is skipped without a GPU."""
     files = sorted((ROOT / "tests").rglob("test_*.py"))
-    return [path.relative_to(ROOT) for path in files if GPU_TEST.search(path.read_text())]
+    return [path.relative_to(ROOT) for path in files if GPU_TEST.search(path.read_text("utf-8"))]
 
 
 def run(step: Step, limit: float, log: Path, environment: dict[str, str]) -> dict:
@@ -107,7 +107,7 @@ def run(step: Step, limit: float, log: Path, environment: dict[str, str]) -> dic
     `GRACE` before the limit it is interrupted, as by Ctrl-C; at the limit it is killed.
     """
     started, stopped = time.monotonic(), False
-    with log.open("w") as output:
+    with log.open("w", encoding="utf-8") as output:
         process = subprocess.Popen(
             step.command,
             cwd=ROOT,
@@ -126,7 +126,7 @@ def run(step: Step, limit: float, log: Path, environment: dict[str, str]) -> dic
                 process.wait(GRACE)
         finally:
             kill(process)
-    lines = log.read_text(errors="replace").rstrip().splitlines()
+    lines = log.read_text("utf-8", "replace").rstrip().splitlines()
     return {
         "command": shlex.join(step.command),
         "rc": process.returncode,
@@ -148,7 +148,7 @@ def figures(name: str, work: Path) -> Any:
     """What a step has measured, as far as it came; None where it has measured nothing."""
     try:
         if (work / f"{name}.json").exists():
-            return json.loads((work / f"{name}.json").read_text())
+            return json.loads((work / f"{name}.json").read_text("utf-8"))
         counts = junit(work / f"{name}.xml")
     except (OSError, ValueError, ElementTree.ParseError):  # it was stopped while it wrote
         return None
@@ -176,7 +176,7 @@ def card() -> str | None:
     """
     code = "import torch; print(torch.cuda.is_available() and torch.cuda.get_device_name() or '')"
     asked = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+        [sys.executable, "-c", code], capture_output=True, text=True, encoding="utf-8", check=False
     )
     if asked.returncode:
         sys.exit(f"{sys.executable} cannot load torch: {last(asked.stderr.splitlines())}")
@@ -196,7 +196,7 @@ def environment_with(site: Path, tiny: bool) -> tuple[dict[str, str], str]:
     if wheels:
         options = "--no-index --no-deps --no-compile --no-cache-dir --upgrade --quiet --target"
         pip = [sys.executable, "-m", "pip", "install", *options.split(), str(site), *wheels]
-        installed = subprocess.run(pip, capture_output=True, text=True, check=False)
+        installed = subprocess.run(pip, capture_output=True, encoding="utf-8", check=False)
         error = last(installed.stderr.splitlines())
         outcome = f"not installed: {error}" if installed.returncode else f"{len(wheels)} installed"
         print(f"wheels of {WHEELS}: {outcome}", flush=True)
@@ -281,7 +281,7 @@ def main() -> None:
                 "steps": results,
                 "not_reached": not_reached,
             }
-            (out / "gpu.json").write_text(json.dumps(record, indent=2) + "\n")
+            (out / "gpu.json").write_text(json.dumps(record, indent=2) + "\n", "utf-8")
     print(f"\n{out / 'gpu.json'}\n{table(results, not_reached)}")
     passed = results and all(verdict(step) == "passed" for step in results.values())
     sys.exit(0 if passed else 1)

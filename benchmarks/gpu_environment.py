@@ -32,6 +32,7 @@ def driver() -> str:
             ["nvidia-smi", fields, "--format=csv,noheader"],
             capture_output=True,
             text=True,
+            encoding="utf-8",
             check=False,
         ).stdout.strip()
     except OSError:
@@ -102,7 +103,7 @@ def main() -> None:
     machine["errors"] = errors
     text = json.dumps(machine, indent=2)
     if out:
-        out.write_text(text + "\n")
+        out.write_text(text + "\n", "utf-8")
     print(text)
     for name, error in errors.items():
         print(f"MISSING {name}: {error}")

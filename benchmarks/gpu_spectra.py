@@ -66,7 +66,7 @@ def main() -> None:
         "largest_difference": apart,
     }
     if options.out:
-        options.out.write_text(json.dumps(figures, indent=2) + "\n")
+        options.out.write_text(json.dumps(figures, indent=2) + "\n", "utf-8")
     print(
         f"{len(expected)} matrices: cpu {on_cpu:.2f} s, {device.type} {on_device:.2f} s, "
         f"auto {chosen:.2f} s, ratio {on_cpu / on_device:.1f}, largest difference {apart:.1e}"

@@ -32,7 +32,7 @@ TICKS = [5, 6, 7, 10, 20, 50, 100, 200, 400]
 
 
 def main() -> None:
-    figures = json.loads((RESULTS / "eprocess.json").read_text())["power"]["normal"]
+    figures = json.loads((RESULTS / "eprocess.json").read_text("utf-8"))["power"]["normal"]
     sizes = sorted(figures, key=float)
     x = [float(size) for size in sizes]
     figure, axes = plt.subplots(figsize=(7, 4.2), layout="constrained")

@@ -200,7 +200,7 @@ def main() -> None:
         },
     }
     text = json.dumps(results, indent=2) + "\n"
-    (RESULTS / f"stacked-{device.type}.json").write_text(text)
+    (RESULTS / f"stacked-{device.type}.json").write_text(text, "utf-8")
     print(text)
 
 

@@ -44,7 +44,7 @@ def table(folder: Path = HERE / "results") -> str:
     """A part for each file of results that pytest-benchmark wrote, with its command and machine."""
     parts = []
     for path in sorted(folder.glob("*.json")):
-        kept = json.loads(path.read_text())
+        kept = json.loads(path.read_text("utf-8"))
         if "benchmarks" not in kept:
             continue
         machine, versions = kept["machine_info"], kept["versions"]
@@ -63,14 +63,14 @@ def table(folder: Path = HERE / "results") -> str:
 
 def rewrite(readme: Path = HERE / "README.md") -> None:
     """Put the table between its marks. ValueError where the marks are missing."""
-    text = readme.read_text()
+    text = readme.read_text("utf-8")
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not (begin and end):
         raise ValueError(
             f"{readme} has lost the lines {BEGIN} and {END} between which the table goes"
         )
-    readme.write_text(f"{before}{BEGIN}\n\n{table()}\n{END}{after}")
+    readme.write_text(f"{before}{BEGIN}\n\n{table()}\n{END}{after}", "utf-8")
 
 
 if __name__ == "__main__":

@@ -117,7 +117,7 @@ def main() -> None:
         "fit": mean(fits),
         "rows": rows,
     }
-    OUT.write_text(json.dumps(results, indent=2) + "\n")
+    OUT.write_text(json.dumps(results, indent=2) + "\n", "utf-8")
     print(json.dumps(mean(fits)))
 
 

@@ -316,7 +316,7 @@ def main() -> None:
     }
     text = json.dumps(results, indent=2) + "\n"
     if options.out or not options.tiny:
-        (options.out or RESULTS / f"training-{part}.json").write_text(text)
+        (options.out or RESULTS / f"training-{part}.json").write_text(text, "utf-8")
     print(text)
     print(f"the plain loop takes {results['ratio']:.2f} times as long as ddiv")
 

@@ -351,7 +351,7 @@ def main() -> None:
 
     def keep(figures: dict) -> None:
         if options.out:
-            options.out.write_text(json.dumps(figures, indent=2) + "\n")
+            options.out.write_text(json.dumps(figures, indent=2) + "\n", "utf-8")
 
     device = torch.device(options.device)
     figures = speeds(scale, scale.data(), device, options.peak, keep)

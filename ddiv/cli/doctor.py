@@ -11,12 +11,15 @@ from dataclasses import dataclass
 from importlib import metadata
 
 from ddiv.common.machine import PACKAGES, usable_cores
+from ddiv.common.paths import cache_folder, is_temporary
 from ddiv.trial.store import Store, StoreError
 
 GIGABYTE = 1024**3
 
 # A full embedded run keeps about 0.2 GB of records; a worker needs about 1 GB of memory.
 STORE_GIGABYTES, WORKER_GIGABYTES = 0.5, 1.0
+
+CACHES = {"DDIV_CACHE": "decoded", "DDIV_IMAGES": "images", "DDIV_DATA": "data"}
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,12 @@ def examine(store: Store) -> Iterator[Check]:
     cores = usable_cores()
     yield Check("ok", "cores", f"{cores}; one trial a core at once, so -n {cores} is a good choice")
     yield _memory()
-    for name, look in (("torch", _device), ("pre-trained CLIP", _clip), ("browser", _browser)):
+    for name, look in (
+        ("torch", _device),
+        ("pre-trained CLIP", _clip),
+        ("browser", _browser),
+        ("caches", _caches),
+    ):
         yield _guarded(name, look)
     yield _store(store)
 
@@ -98,6 +106,19 @@ def _browser() -> Check:
         "browser",
         browser or "no Chromium: the tests that open the report in one are skipped",
     )
+
+
+def _caches() -> Check:
+    folders = {cache_folder(variable, name) for variable, name in CACHES.items()}
+    lost = sorted(folder.parent for folder in folders if is_temporary(folder))
+    if lost:
+        return Check(
+            "note",
+            "caches",
+            f"there is no home folder to write into: they are below {lost[0]}, which a restart may "
+            f"empty; {', '.join(CACHES)} name other folders",
+        )
+    return Check("ok", "caches", ", ".join(map(str, sorted(folders))))
 
 
 def _store(store: Store) -> Check:

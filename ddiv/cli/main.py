@@ -9,13 +9,19 @@ import argparse
 import os
 import sys
 import textwrap
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from datetime import date
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from ddiv.cli import spectra
+from ddiv.common.errors import NotWritten, cause, remedy
+from ddiv.common.outputs import write_output
+from ddiv.common.paths import expanded, named, of_text
+from ddiv.common.printed import command, one_line, printable
 from ddiv.finding import ledger
 from ddiv.trial import Trial
 from ddiv.trial.store import Store, StoreError
@@ -44,16 +50,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Errors of use or of the store are one line on stderr.
     """
     options = _parser().parse_args(arguments)
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="replace")  # a terminal without ± still gets its answer
     inputs = (Store(options.store), options) if "store" in options else (options,)
     try:
         status: int = options.run(*inputs)
+        sys.stdout.flush()  # here a full disk can still be told in a line
         return status
     except BrokenPipeError:  # the reader of `ddiv trials | head` has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _print_no_more()
         return 0
-    except (StoreError, OSError) as error:
+    except (StoreError, NotWritten) as error:
         _complain(error)
         return 1
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        _complain(f"{place}{cause(error)}. {remedy(error)}")
+        if not error.filename:  # the standard output, most likely: nothing is left to write there
+            _print_no_more()
+        return 1
+
+
+def _print_no_more() -> None:
+    with suppress(OSError, ValueError):  # not a real file, in tests
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -64,14 +84,14 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    default = os.environ.get("DDIV_STORE", ".ddiv")
+    default = named("DDIV_STORE") or Path(".ddiv")
 
     def command(name: str, run: Command, text: str) -> argparse.ArgumentParser:
         sub = commands.add_parser(name, help=text, description=text)
         sub.add_argument(
             "--store",
             default=default,
-            type=Path,
+            type=expanded,
             metavar="FOLDER",
             help="the store of records (default: .ddiv, or $DDIV_STORE)",
         )
@@ -85,7 +105,7 @@ def _parser() -> argparse.ArgumentParser:
         "--run", dest="run_id", metavar="ID", help="which run (default: the newest)"
     )
     report.add_argument(
-        "--out", type=Path, metavar="FILE", help="the page (default: reports/PROFILE.html)"
+        "--out", type=expanded, metavar="FILE", help="the page (default: reports/PROFILE.html)"
     )
     known = command(
         "ledger",
@@ -116,7 +136,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_ledger_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--file", type=Path, default=ledger.FILE, help=f"the ledger (default: {ledger.FILE})"
+        "--file", type=expanded, default=ledger.FILE, help=f"the ledger (default: {ledger.FILE})"
     )
     parser.add_argument(
         "--grep", metavar="TEXT", default="", help="only entries that contain this text"
@@ -150,34 +170,52 @@ def _add_ledger_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _report(store: Store, options: argparse.Namespace) -> int:
-    from ddiv.report.gather import write
+    from ddiv.report.gather import errors, write
+    from ddiv.run import run as runs
 
     if (run := _run(store, options.run_id)) is None:
         return 2
-    print(write(store, run.id, options.out or Path("reports") / f"{run.profile}.html"))
-    return 0
+    path = options.out or Path("reports") / of_text(f"{run.profile}.html")
+    shown = write(store, run.id, path)
+    _say(path)
+    for line in filter(None, (errors(shown), *shown.warnings)):
+        _complain(line)
+    return 1 if errors(shown) or runs.questions(store, run.id).lost else 0
 
 
 def _run(store: Store, run_id: str | None, asked: bool = True) -> Run | None:
     """The run of this id, or where that is None the latest (`ddiv.run.run.latest`).
 
-    None where there is no such run, and a line on stderr says so.
+    None where there is no such run, and a line on stderr says so. There is a line for every run
+    that had to be passed over, too.
     """
     from ddiv.run import run as runs
 
-    try:
-        run = runs.load(store, run_id) if run_id else runs.latest(store, asked)
-    except FileNotFoundError:
-        names = ", ".join(sorted(path.name for path in store.root.glob("runs/*"))) or "none"
-        _complain(f"there is no run {run_id!r} in {store.root}; there are: {names}")
-        return None
-    if run is None:
-        _complain(f"the store {store.root} holds no run yet. Make one: pytest claims -n 2")
+    if run_id:
+        try:
+            return runs.load(store, run_id)
+        except FileNotFoundError:
+            names = ", ".join(run.id for run in runs.stored(store).runs) or "none"
+            _complain(f"there is no run {run_id!r} in {store.root}; there are: {names}")
+            return None
+    for line in runs.stored(store).damaged:
+        _complain(line)
+    if (run := runs.latest(store, asked)) is None:
+        make = command("pytest", "claims", "-n", "2", "--store", store.root.absolute())
+        _complain(f"the store {store.root} holds no run yet. Make one: {make}")
     return run
 
 
 def _complain(text: object) -> None:
-    print(f"ddiv: {text}", file=sys.stderr)
+    print(f"ddiv: {one_line(text)}", file=sys.stderr)
+
+
+def _say(line: object) -> None:
+    print(one_line(line))
+
+
+def _say_lines(text: str) -> None:
+    print(printable(text))
 
 
 def _ledger(store: Store, options: argparse.Namespace) -> int:
@@ -192,12 +230,13 @@ def _ledger(store: Store, options: argparse.Namespace) -> int:
         return _changes(store, options, known)
     rows = [row for row in known.values() if options.grep in ledger.as_toml(row)]
     for row in rows:
-        print(
+        _say(
             f"{row.profile}  {row.study}  {_named(row.claim, row.variant)}: {row.verdict} since "
             f"{row.since}"
         )
-        print(textwrap.fill(row.reason, 100, initial_indent="    ", subsequent_indent="    "))
-    print(f"{len(rows)} of {len(known)} entries in {options.file}")
+        reason = one_line(row.reason)
+        _say_lines(textwrap.fill(reason, 100, initial_indent="    ", subsequent_indent="    "))
+    _say(f"{len(rows)} of {len(known)} entries in {options.file}")
     return 0
 
 
@@ -211,29 +250,35 @@ def _propose(store: Store, options: argparse.Namespace, known: Known) -> int:
         return 2
     if (run := _run(store, options.run_id)) is None:
         return 2
+    answers, status = _answers(store, run)
     answered = {
         (run.profile, asked.claim.id, asked.study.name, asked.variant): finding.evidence.verdict
-        for asked, finding in _answered(store, run)
+        for asked, finding in answers
         if finding and not asked.claim.control
     }
-    new, changed = ledger.proposals(answered, known, options.reason, date.today())
+    new, changed = ledger.proposals(answered, known, options.reason, datetime.now(UTC).date())
     for entry, verdict in changed:
-        print(
+        _say(
             f"# {entry.claim} on {_named(entry.study, entry.variant)} was {entry.verdict} since "
             f"{entry.since} and is {verdict} in run {run.id}: change or remove its entry."
         )
     text = "\n".join(map(ledger.as_toml, new))
-    print(text or f"# run {run.id} calls for no new entry")
+    _say_lines(text or f"# run {run.id} calls for no new entry")
+    for asked, _ in answers:
+        if asked.error:
+            word = "error" if asked.failed else "not run"
+            place = _named(asked.study.name, asked.variant)
+            _say(f"# {asked.claim.id} on {place} has no verdict ({word}): {asked.error}")
     if new and options.write:
-        with open(options.file, "a", encoding="utf-8") as file:
-            file.write("\n" + text)
-        print(f"# appended to {options.file}")
+        before = options.file.read_bytes() if options.file.exists() else b""
+        write_output(options.file, before + f"\n{text}".encode())
+        _say(f"# appended to {options.file}")
     elif new:
-        print(
+        _say(
             f"# {len(new)} new entries. Not written: say why under `reason`, and append them to "
             f"{options.file}"
         )
-    return 0
+    return status
 
 
 def _changes(store: Store, options: argparse.Namespace, known: Known) -> int:
@@ -241,31 +286,46 @@ def _changes(store: Store, options: argparse.Namespace, known: Known) -> int:
 
     if (run := _run(store, options.run_id, asked=False)) is None:
         return 2
-    print(job_summary(run, list(_answered(store, run)), known))
-    return 0
+    answers, status = _answers(store, run)
+    _say_lines(job_summary(run, answers, known))
+    return status
 
 
-def _answered(store: Store, run: Run) -> Iterator[tuple[Asked, Finding | None]]:
-    """Every question of a run with its finding.
+def _answers(store: Store, run: Run) -> tuple[list[tuple[Asked, Finding | None]], int]:
+    """Every question of a run with its finding, and the exit status: 1 where there was an error.
 
-    The finding is None where the question is not applicable, or the run came to no verdict.
+    The finding is None where the question is not applicable, and where the run came to no verdict:
+    then the question's `error` says why.
     """
-    from ddiv.finding import Reader, answer
+    from ddiv.finding import Reader, Unanswered, settled
     from ddiv.run import run as runs
 
-    reader = Reader(store)
-    for asked in runs.load_asked(store, run.id):
-        finding = None
-        if not asked.not_applicable:
-            with suppress(KeyError, StoreError):
-                finding = answer(asked, reader)
-        yield asked, finding
+    reader, questions = Reader(store), runs.questions(store, run.id)
+    if questions.lost:
+        _complain(questions.lost)
+    answers: list[tuple[Asked, Finding | None]] = []
+    for asked in questions.asked:
+        answer = settled(asked, reader)
+        if not isinstance(answer, Unanswered):
+            answers.append((asked, answer))
+        elif asked.not_applicable:
+            answers.append((asked, None))
+        else:
+            answers.append((msgspec.structs.replace(asked, error=answer.reason), None))
+    failed = questions.lost or any(asked.failed for asked, _ in answers)
+    return answers, 1 if failed else 0
 
 
 def _trials(store: Store, options: argparse.Namespace) -> int:
-    shown = total = 0
-    for record in store.records():
-        total += 1
+    shown = failed = 0
+    keys = store.keys()
+    for key in keys:
+        try:
+            record = store.read(key)
+        except StoreError as error:  # the others are listed all the same
+            failed = 1
+            _complain(error)
+            continue
         made, where = record.facts["provenance"], type(record.job.data).__name__
         if isinstance(record.job, Trial):
             where = f"{type(record.job.backbone).__name__} on {where}"
@@ -275,9 +335,9 @@ def _trials(store: Store, options: argparse.Namespace) -> int:
         )
         if not options.grep or options.grep in line:
             shown += 1
-            print(line)
-    print(f"{shown} of {total} records in {store.root}")
-    return 0
+            _say(line)
+    _say(f"{shown} of {len(keys)} records in {store.root}")
+    return failed
 
 
 def _fetch(options: argparse.Namespace) -> int:
@@ -286,9 +346,9 @@ def _fetch(options: argparse.Namespace) -> int:
     from ddiv.data.root import FOLDER_VARIABLE
 
     if options.data_root:
-        os.environ[FOLDER_VARIABLE] = options.data_root
+        os.environ[FOLDER_VARIABLE] = str(expanded(options.data_root))
     try:
-        print(fetch(options.name) if options.name else "\n".join(listing()))
+        _say_lines(fetch(options.name) if options.name else "\n".join(listing()))
     except FetchFailed as error:
         _complain(error)
         return 1
@@ -300,7 +360,7 @@ def _doctor(store: Store, options: argparse.Namespace) -> int:
 
     checks = list(examine(store))
     for check in checks:
-        print(f"{check.mark:<4} {check.what}: {check.found}")
+        _say(f"{check.mark:<4} {check.what}: {check.found}")
     return 1 if any(check.mark == "NO" for check in checks) else 0
 
 

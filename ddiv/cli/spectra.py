@@ -5,15 +5,20 @@ from __future__ import annotations
 import argparse
 import csv
 import fnmatch
+import io
 import json
 import math
 import shutil
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
+
+from ddiv.common.outputs import write_output
+from ddiv.common.paths import expanded
+from ddiv.common.printed import cell, one_line
 
 if TYPE_CHECKING:
     from ddiv.spectra.load import Loaded
@@ -118,11 +123,11 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
 def _add_files(parser: argparse.ArgumentParser) -> None:
     """The options that say what is written."""
     add = parser.add_argument
-    add("--html", type=Path, metavar="FILE", help="write a page with plots of every spectrum")
-    add("--csv", type=Path, metavar="FILE", help="write every column")
+    add("--html", type=expanded, metavar="FILE", help="write a page with plots of every spectrum")
+    add("--csv", type=expanded, metavar="FILE", help="write every column")
     add(
         "--json",
-        type=Path,
+        type=expanded,
         metavar="FILE",
         help="write every column, what was skipped, and the settings",
     )
@@ -181,11 +186,8 @@ def run(options: argparse.Namespace) -> int:
 
     Returns the exit status: 0, 1 where it cannot be done, 2 for a wrong use.
     """
-    from ddiv.spectra.load import UnknownModel
-    from ddiv.spectra.table import plain
+    from ddiv.spectra.libraries import UnknownModel
 
-    if hasattr(sys.stdout, "reconfigure"):
-        sys.stdout.reconfigure(errors="replace")  # a terminal that has no ± still gets its table
     try:
         _check(options)
         if options.backend == "weightwatcher":
@@ -193,10 +195,13 @@ def run(options: argparse.Namespace) -> int:
         else:
             _ddiv(options)
     except (UsageError, UnknownModel) as error:
-        print(f"ddiv: {plain(error)}", file=sys.stderr)
+        print(f"ddiv: {one_line(error)}", file=sys.stderr)
         return 2
+    except MemoryError:
+        print("ddiv: there is not enough memory: name fewer --layers", file=sys.stderr)
+        return 1
     except (ValueError, ImportError, RuntimeError) as error:
-        print(f"ddiv: {plain(' '.join(str(error).split()))}", file=sys.stderr)
+        print(f"ddiv: {one_line(' '.join(str(error).split()))}", file=sys.stderr)
         return 1
     return 0
 
@@ -206,8 +211,12 @@ def _check(options: argparse.Namespace) -> None:
     for path in filter(None, (options.html, options.csv, options.json)):
         if not path.absolute().parent.is_dir():
             raise UsageError(f"the folder of {path} does not exist")
+        if path.is_dir():
+            raise UsageError(f"{path} is a folder: name a file")
     if options.bootstrap and options.bootstrap < FEWEST_RESAMPLES:
         raise UsageError(f"--bootstrap takes a number of resamples, at least {FEWEST_RESAMPLES}")
+    if not 0 <= options.seed < 2**63:
+        raise UsageError(f"--seed lies between 0 and 2**63 - 1, got {options.seed}")
     if options.backend == "weightwatcher":
         values = {name: getattr(options, name) for name in OURS_ONLY}
         if ours := [name for name, value in values.items() if value and value != "pooled"]:
@@ -223,13 +232,15 @@ def _load(options: argparse.Namespace) -> Loaded:
     loaded = load(options.model, random=options.random, library=options.library, seed=options.seed)
     if not loaded.matrices:
         left = plural(len(loaded.skipped), "parameter")
-        raise ValueError(f"{options.model} holds no weight matrix; skipped: {left}")
+        reasons = Counter(reason for _, reason in loaded.skipped).most_common(2)
+        why = "; ".join(reason for reason, _ in reasons)
+        raise ValueError(f"{options.model} holds no weight matrix; skipped: {left} ({why})")
     return loaded
 
 
 def _ddiv(options: argparse.Namespace) -> None:
     from ddiv.spectra.analysis import analyse, columns
-    from ddiv.spectra.table import plain, text
+    from ddiv.spectra.table import text
 
     loaded = _load(options)
     matrices, note = _chosen(loaded, options)
@@ -250,10 +261,10 @@ def _ddiv(options: argparse.Namespace) -> None:
         raise ValueError(
             f"nothing of {options.model} could be measured: {' '.join(analysis.skipped[-1])}"
         )
-    print(plain(f"{loaded.name}: {loaded.source}"))
+    print(one_line(f"{loaded.name}: {loaded.source}"))
     print(text(analysis, width=_width(), verbose=options.verbose))
     if note:
-        print(note)
+        print(one_line(note))
     chosen = {
         "model": loaded.name,
         "source": loaded.source,
@@ -267,8 +278,8 @@ def _ddiv(options: argparse.Namespace) -> None:
         from ddiv.report.figures.spectra import render
 
         page = render(analysis, title=loaded.name, source=loaded.source, settings=chosen, note=note)
-        options.html.write_text(page, "utf-8")
-        print(options.html)
+        write_output(options.html, page.encode())
+        print(one_line(options.html))
 
 
 def _chosen(loaded: Loaded, options: argparse.Namespace) -> tuple[list[WeightMatrix], str]:
@@ -307,7 +318,7 @@ def _chosen(loaded: Loaded, options: argparse.Namespace) -> tuple[list[WeightMat
 
 def _weightwatcher(options: argparse.Namespace) -> None:
     from ddiv.spectra import watcher
-    from ddiv.spectra.table import Column, number, plain, table
+    from ddiv.spectra.table import Column, number, table
 
     loaded = _load(options)
     if loaded.model is None:
@@ -320,13 +331,13 @@ def _weightwatcher(options: argparse.Namespace) -> None:
     columns = [
         Column(
             name,
-            [number(v) if isinstance(v, float) else plain(v) for v in watched[name]],
+            [number(v) if isinstance(v, float) else one_line(v) for v in watched[name]],
             keep=len(shown) - i,
             right=i > 1,
         )
         for i, name in enumerate(shown)
     ]
-    print(plain(f"{loaded.name}: {loaded.source}; measured by WeightWatcher on the CPU"))
+    print(one_line(f"{loaded.name}: {loaded.source}; measured by WeightWatcher on the CPU"))
     print("\n".join(table(columns, _width())))
     settings = {
         "model": loaded.name,
@@ -346,10 +357,11 @@ def _write(
     """Write the CSV and JSON files that were asked for, and print their names."""
     rows = [dict(zip(columns, row)) for row in zip(*columns.values())]
     if options.csv:
-        with options.csv.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, list(columns))
-            writer.writeheader()
-            writer.writerows(rows)
+        table = io.StringIO(newline="")
+        writer = csv.DictWriter(table, list(columns))
+        writer.writeheader()
+        writer.writerows({name: cell(value) for name, value in row.items()} for row in rows)
+        write_output(options.csv, table.getvalue().encode())
     if options.json:
         rows = [
             {
@@ -364,9 +376,9 @@ def _write(
             "skipped": [{"parameter": name, "reason": reason} for name, reason in skipped],
         }
         text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False, default=str)
-        options.json.write_text(text + "\n", "utf-8")
+        write_output(options.json, f"{text}\n".encode())
     for path in filter(None, (options.csv, options.json)):
-        print(path)
+        print(one_line(path))
 
 
 def _width() -> int | None:
@@ -384,7 +396,6 @@ def _progress(
     Nothing is written in the first `after` seconds.
     """
     from ddiv.common.units import duration
-    from ddiv.spectra.table import plain
 
     begun, told, in_place = time.monotonic(), 0.0, out.isatty()
     pause = 0.2 if in_place else period
@@ -398,7 +409,7 @@ def _progress(
         left = ""
         if done > total / 20:
             left = f"about {duration((now - begun) * (total - done) / done)} left · "
-        line = f"spectra: {done} of {total} · {left}{plain(name)}"
+        line = f"spectra: {done} of {total} · {left}{one_line(name)}"
         columns = shutil.get_terminal_size().columns - 1
         out.write(f"\r{line[:columns]:<{columns}}" if in_place else line + "\n")
         out.flush()

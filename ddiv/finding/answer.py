@@ -5,7 +5,7 @@ The same code answers inside pytest and for `ddiv report`; it never trains.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from statistics import mean
 
 import msgspec
@@ -27,14 +27,15 @@ from ddiv.finding.finding import Finding, withheld
 from ddiv.finding.reader import MATCHES, Reader, SeedBench, require_domains
 from ddiv.outcome import Outcome, Score, Spectral, Truncated
 from ddiv.treatment import BASELINE, EvaluationDropout, ShuffledLabels, Treatment
-from ddiv.trial import Trial, key, trial, truncation
+from ddiv.trial import Job, Trial, key, trial, truncation
+from ddiv.trial.store import NoRecord
 
 
 def answer(asked: Asked, reader: Reader) -> Finding:
     """Answer a question from the store.
 
-    Raises KeyError where a record is missing, StoreError where one is damaged or not of the study's
-    domains.
+    Raises NoRecord, a KeyError, where a record is missing, StoreError where one cannot be read or
+    is not of the study's domains.
     """
     needed = asked.jobs()
     for job in needed:
@@ -57,7 +58,7 @@ def answer(asked: Asked, reader: Reader) -> Finding:
         matched, seeds, note = _fit_matched(narrowed, seats)
     if unreliable(shares) and matched:
         matched = withheld(matched)
-    accuracies = _training_accuracies(asked, reader)
+    accuracies = _training_accuracies(asked, set(needed), reader)
     untrained = hardly_trained(accuracies, _chance(asked, reader)) if accuracies else []
     deciding = () if unreliable(shares) else tuple(question.outcomes())
     caveats = (
@@ -82,8 +83,11 @@ def answer(asked: Asked, reader: Reader) -> Finding:
     )
 
 
-def _training_accuracies(asked: Asked, reader: Reader) -> dict[Treatment, float]:
-    """Mean accuracy on the clean training set of each arm, without arms that are not to fit it.
+def _training_accuracies(
+    asked: Asked, needed: Collection[Job], reader: Reader
+) -> dict[Treatment, float]:
+    """Mean accuracy on the clean training set of each arm that the question has trained, without
+    arms that are not to fit it.
 
     Empty where nothing is trained for the question, or the baseline is not among the arms.
     """
@@ -98,7 +102,7 @@ def _training_accuracies(asked: Asked, reader: Reader) -> dict[Treatment, float]
     accuracies = {
         arm: mean(reader.record(job).facts["clean"]["accuracy"] for job in jobs)
         for arm, jobs in trials.items()
-        if all(map(reader.has, jobs))
+        if all(job in needed for job in jobs)
     }
     return accuracies if BASELINE in accuracies else {}
 
@@ -247,5 +251,7 @@ def _measured(outcome: Outcome, bench: Bench, arm: Treatment) -> bool:
         return True
     try:
         return bool(np.isfinite(bench.of_data(outcome, arm)))
+    except NoRecord:
+        raise
     except KeyError:
         return False

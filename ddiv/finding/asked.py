@@ -9,12 +9,17 @@ from ddiv.finding.ledger import Entry
 from ddiv.study import Study
 from ddiv.trial import Job
 
+# Why a question has no answer, where nothing went wrong: the first is the `error` of a question
+# until its test has come to an answer or to an error of its own.
+ENDED = "the run ended before an answer"
+GONE = "a trial that it needs is not in the store"
+
 
 class Asked(msgspec.Struct, frozen=True):
     """A question as one test of one run asked it, with all that answers it again.
 
     `seeds` are those spent on it, `order` is the test's place in the run, `expected` is the
-    ledger's entry on it.
+    ledger's entry on it, `error` why the run came to no answer.
     """
 
     claim: Claim
@@ -28,6 +33,11 @@ class Asked(msgspec.Struct, frozen=True):
     expected: Entry | None = None
     not_applicable: str | None = None
     error: str | None = None
+
+    @property
+    def failed(self) -> bool:
+        """Whether an error kept the run from an answer."""
+        return self.error not in (None, ENDED, GONE)
 
     def jobs(self) -> list[Job]:
         """Every trial or view that the answer rests on."""

@@ -17,10 +17,17 @@ from typing import Literal
 
 import msgspec
 
+from ddiv.common.errors import cause
+from ddiv.common.printed import is_shown
+
 # profile, claim, study, variant
 Place = tuple[str, str, str, str]
 
 FILE = Path("claims") / "ledger.toml"
+
+# Raise this when a ledger comes to say what a reader of today would misunderstand; the file then
+# says so in a line `format = 2` before the first entry.
+FORMAT = 1
 
 
 class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -43,6 +50,7 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class _File(msgspec.Struct, forbid_unknown_fields=True):
+    format: int = 1
     entry: list[Entry] = []
 
 
@@ -58,12 +66,25 @@ def entries(path: Path) -> dict[Place, Entry]:
     """
     if not path.exists():
         return {}
+    if not path.is_file():  # reading a pipe would wait for ever
+        raise BadLedger(f"{path} cannot be read: it is no regular file")
     try:
-        rows = msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), _File).entry
-    except (tomllib.TOMLDecodeError, msgspec.ValidationError, UnicodeDecodeError) as error:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        if (made := content.get("format", 1)) != FORMAT:
+            raise BadLedger(
+                f"{path} is of format {made}, and this ddiv reads format {FORMAT}: a newer one "
+                "wrote it, so update ddiv"
+            )
+        rows = msgspec.convert(content, _File).entry
+    except BadLedger:
+        raise
+    except OSError as error:
+        raise BadLedger(f"{path} cannot be read: {cause(error)}") from error
+    except (ValueError, RecursionError) as error:  # no TOML, other fields, no UTF-8, too deep
         raise BadLedger(
             f"{path} cannot be read: {error}. Each [[entry]] needs profile, claim, study, verdict "
-            "(contradicted or inconclusive), since (a date) and reason, and may have a variant."
+            "(contradicted or inconclusive), since (a date) and reason, and may have a variant. "
+            "If a newer ddiv wrote the file, update ddiv."
         ) from error
     known: dict[Place, Entry] = {}
     for row in rows:
@@ -101,8 +122,9 @@ def as_toml(row: Entry) -> str:
 
 
 def _quoted(text: str) -> str:
-    """JSON strings are TOML strings, but for DEL, which only TOML wants escaped."""
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+    """JSON strings are TOML strings; what a terminal would obey is escaped in them too."""
+    written = json.dumps(text, ensure_ascii=False)
+    return "".join(c if is_shown(c) else f"\\U{ord(c):08x}" for c in written)
 
 
 def proposals(

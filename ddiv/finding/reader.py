@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 from ddiv import outcome as outcomes
@@ -12,7 +12,7 @@ from ddiv.outcome import Match, Snapshot, Trained
 from ddiv.study import Study
 from ddiv.treatment import BASELINE, Treatment
 from ddiv.trial import Job, key, trial
-from ddiv.trial.store import Record, Store, StoreError
+from ddiv.trial.store import NoRecord, Record, Store, StoreError
 
 # The states of `outcome.Match` that a fit-matched effect is taken at.
 At = Literal["early", "between", "late"]
@@ -35,7 +35,7 @@ class Reader:
     def record(self, job: Job) -> Record:
         """The record of a job.
 
-        Raises KeyError where the store has none, CorruptRecord where it is damaged.
+        Raises NoRecord, a KeyError, where the store has none, StoreError where it cannot be read.
         """
         if job not in self._records:
             self._records[job] = self.store.load(job)
@@ -45,7 +45,7 @@ class Reader:
         """Whether the store has this record whole; damaged ones are noted in `damaged`, by key."""
         try:
             return self.record(job) is not None
-        except KeyError:
+        except NoRecord:
             return False
         except StoreError as error:
             self.damaged[key(job)] = str(error)
@@ -64,9 +64,15 @@ class SeedBench:
     reader: Reader
     study: Study
     seed: int
+    # Dozens of outcomes are read off an arm, and making its trial checks all values of it.
+    _trained: dict[Treatment, Trained] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def trained(self, arm: Treatment) -> Trained:
-        return self.reader.trained(trial(self.study, arm, self.seed))
+        if arm not in self._trained:
+            self._trained[arm] = self.reader.trained(trial(self.study, arm, self.seed))
+        return self._trained[arm]
 
     def state(self, arm: Treatment) -> Snapshot:
         return self.trained(arm).after

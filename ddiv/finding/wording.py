@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-import shlex
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import get_args
 
+from ddiv.common.printed import command, one_line
 from ddiv.evidence import Evidence, Verdict
 from ddiv.finding.asked import Asked
 from ddiv.finding.finding import Finding
 from ddiv.finding.seeds import undecided
+
+# A single name for pytest's -k; other names would be an expression, or none that it can read.
+_EXPRESSION = re.compile(r"(?!-)[\w:+.\[\]\\/-]+")
 
 
 def in_three_lines(finding: Finding, options: Sequence[str] = ()) -> str:
@@ -20,8 +24,9 @@ def in_three_lines(finding: Finding, options: Sequence[str] = ()) -> str:
     where = asked.study.name + (f", {asked.variant}" if asked.variant else "")
     beside = f"; fit-matched: {finding.matched.verdict}" if finding.matched else ""
     return (
-        f"{asked.claim.id} is {finding.evidence.verdict} on {where}: {asked.claim.statement}\n"
-        f"measured: {measured(finding)}{beside}\n"
+        f"{one_line(asked.claim.id)} is {finding.evidence.verdict} on {one_line(where)}: "
+        f"{one_line(asked.claim.statement)}\n"
+        f"measured: {one_line(measured(finding))}{beside}\n"
         f"rerun just this: {rerun(asked, options)}"
     )
 
@@ -116,26 +121,32 @@ def properties(finding: Finding) -> dict[str, object]:
 
 def rerun(asked: Asked, options: Sequence[str] = ()) -> str:
     """The command that asks this again from the project's root, under the run's `options`."""
-    return with_options(f'pytest "{asked.test}"', options)
+    return command("pytest", asked.test, *options)
 
 
-def with_options(command: str, options: Sequence[str]) -> str:
-    """A shell command with options after it."""
-    return " ".join([command, *map(shlex.quote, options)])
+def rerun_claim(asked: Asked, options: Sequence[str] = ()) -> str:
+    """The command that asks every question of a claim again, one of which is `asked`."""
+    name = asked.claim.id
+    if _EXPRESSION.fullmatch(name) and name not in ("and", "or", "not"):
+        return command("pytest", "claims", "-k", name, *options)
+    return command("pytest", asked.test.partition("[")[0], *options)
 
 
 @dataclass(frozen=True)
 class Tally:
-    """Counts of claims by verdict, of those that the ledger expects, and of controls that held."""
+    """Counts of claims by verdict, of those that the ledger expects, of controls that held, and of
+    errors, which are no verdicts.
+    """
 
     verdicts: Mapping[str, int]
     expected: Mapping[str, int]
     controls: int
     held: int
+    errors: int = 0
 
     @property
     def claims(self) -> int:
-        return sum(self.verdicts.values()) + self.controls
+        return sum(self.verdicts.values()) + self.controls + self.errors
 
     @property
     def counts(self) -> dict[str, int]:
@@ -150,10 +161,12 @@ class Tally:
             if name != "supported"
         }
         controls = {"controls held": self.held, "controls supported": self.controls - self.held}
-        return unexpected | expected | controls
+        return unexpected | expected | controls | {"errors": self.errors}
 
     def __str__(self) -> str:
         parts = [f"{count} {name}{self._expected(name)}" for name, count in self.verdicts.items()]
+        if self.errors:
+            parts.append(f"{self.errors} error{'s' * (self.errors > 1)}")
         controls = f"; {self.held} of {self.controls} controls held" if self.controls else ""
         return ", ".join(parts) + controls
 
@@ -162,7 +175,7 @@ class Tally:
         return f" ({expected} of them expected)" if expected else ""
 
 
-def tally(verdicts: Iterable[tuple[str, bool]]) -> Tally:
+def tally(verdicts: Iterable[tuple[str, bool]], errors: int = 0) -> Tally:
     """Count (verdict, whether the ledger expects it), with controls under "control VERDICT"."""
     counted = Counter(verdicts)
 
@@ -177,4 +190,5 @@ def tally(verdicts: Iterable[tuple[str, bool]]) -> Tally:
         {name: counted[name, True] for name in get_args(Verdict)},
         controls,
         controls - total("control supported"),
+        errors,
     )

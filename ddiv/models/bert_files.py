@@ -8,7 +8,6 @@ since that takes seconds.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +20,9 @@ import torch
 
 from ddiv.common.digests import is_digest, local_folder
 from ddiv.common.errors import NoModel
+from ddiv.common.paths import named
+from ddiv.common.printed import command
+from ddiv.common.trust import running_nothing, why
 from ddiv.models import checkpoint
 from ddiv.models.hub import cached
 from ddiv.models.shipped import embedded_weights, weights_path
@@ -144,7 +146,7 @@ def load_model(weights: str) -> BertModel:
 
     where, remedy = _place(weights)
     with _loading(weights, remedy):
-        config = AutoConfig.from_pretrained(where)
+        config = AutoConfig.from_pretrained(where, trust_remote_code=False)
         if config.model_type != "bert":
             raise ValueError(f"its model type is {config.model_type!r}, not 'bert'")
         # Its type in transformers leaves out output_loading_info, which gives a pair.
@@ -154,6 +156,7 @@ def load_model(weights: str) -> BertModel:
             output_loading_info=True,
             hidden_dropout_prob=0.0,
             attention_probs_dropout_prob=0.0,
+            trust_remote_code=False,
         )
         model: BertModel = pair[0]
         # transformers would go on with random weights in place of missing ones.
@@ -177,9 +180,10 @@ def load_tokenizer(weights: str) -> PreTrainedTokenizerBase:
 
     where, remedy = _place(weights)
     with _loading(weights, remedy):
-        tokenizer = AutoTokenizer.from_pretrained(where)
+        tokenizer = AutoTokenizer.from_pretrained(where, trust_remote_code=False)
         if tokenizer.pad_token_id is None:
             raise ValueError("its tokenizer has no padding token")
+        tokenizer(["a text", "b"])  # some damage to its settings shows only in use
     tokenizer.padding_side = tokenizer.truncation_side = "right"
     return tokenizer
 
@@ -189,8 +193,8 @@ def absent_bert(weights: str) -> str | None:
 
     Reads no weights.
     """
-    folder = os.environ.get(FOLDER_VARIABLE)
-    if is_digest(weights) and folder and Path(folder, "config.json").is_file():
+    folder = named(FOLDER_VARIABLE)
+    if is_digest(weights) and folder and (folder / "config.json").is_file():
         return None  # Loading it tells whether it is the folder that was meant.
     try:
         if _is_shipped(weights):
@@ -228,7 +232,8 @@ def _place(weights: str) -> tuple[str, str]:
         remedy = f"let {FOLDER_VARIABLE} name a folder that `BertModel.save_pretrained` wrote"
         return _local_folder(weights), remedy
     return weights, (
-        f"once, with a network and without HF_HUB_OFFLINE: hf download {weights}; or put a copy "
+        f"once, with a network and without HF_HUB_OFFLINE: "
+        f"{command('hf', 'download', weights)}; or put a copy "
         f"into a folder, name it in {FOLDER_VARIABLE}, and give its digest as the backbone's "
         "weights"
     )
@@ -258,11 +263,10 @@ def _loading(weights: str, remedy: str) -> Iterator[None]:
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     try:
-        with offline_if_unreachable(), torch.random.fork_rng(devices=[]):
+        with offline_if_unreachable(), running_nothing(), torch.random.fork_rng(devices=[]):
             yield
-    except (OSError, ValueError, RuntimeError, KeyError) as error:
-        why = (str(error).splitlines() or [type(error).__name__])[0]
-        raise NoModel(f"BERT {weights} cannot be loaded ({why}); {remedy}") from error
+    except Exception as error:  # a damaged file can make its readers raise anything
+        raise NoModel(f"BERT {weights} cannot be loaded ({why(error)}); {remedy}") from error
     finally:
         logging.set_verbosity(verbosity)
         if bars:

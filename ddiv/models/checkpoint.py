@@ -12,6 +12,7 @@ import msgspec
 from safetensors.torch import load, save
 from torch import Tensor
 
+from ddiv.common.files import write_atomically
 from ddiv.models.shipped import provenance_path
 
 if TYPE_CHECKING:
@@ -33,9 +34,8 @@ def write(
         "bytes": len(data),
         "sha256": hashlib.sha256(data).hexdigest(),
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(data)
-    provenance_path(path).write_text(json.dumps(record, indent=2) + "\n")
+    write_atomically(path, data)
+    write_atomically(provenance_path(path), (json.dumps(record, indent=2) + "\n").encode())
     return record
 
 
@@ -48,7 +48,7 @@ def read(
     model `name` and ends in `remedy`.
     """
     try:
-        data, record = path.read_bytes(), json.loads(provenance_path(path).read_text())
+        data, record = path.read_bytes(), json.loads(provenance_path(path).read_text("utf-8"))
         sizes, expected = msgspec.convert(record["config"], config), record["sha256"]
     except (OSError, ValueError, KeyError, TypeError, msgspec.ValidationError) as cause:
         raise error(f"cannot read the embedded {name} at {path}: {cause}; {remedy}") from cause

@@ -10,10 +10,7 @@ from __future__ import annotations
 import difflib
 import json
 import os
-import pickle
 import textwrap
-import warnings
-import zipfile
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -28,17 +25,24 @@ from open_clip.constants import (
     OPENAI_DATASET_MEAN,
     OPENAI_DATASET_STD,
 )
+from open_clip.convert import convert_state_dict
+from open_clip.model import resize_pos_embed, resize_text_pos_embed
 from open_clip.modified_resnet import ModifiedResNet
 from torch import Tensor
 
 from ddiv.common.digests import file_digest, is_digest
 from ddiv.common.errors import NoModel
+from ddiv.common.paths import named
+from ddiv.common.trust import running_nothing
 from ddiv.models.hub import NotAtHand, cached
+from ddiv.spectra import checkpoint, torchscript
 from ddiv.study import OpenClip
 
 PLACE_VARIABLE = "DDIV_CLIP"
 
 SUFFIXES = (".safetensors", ".pt", ".pth", ".bin")
+
+_SIZES = ("input_resolution", "context_length", "vocab_size")  # integers in OpenAI's archives
 
 # CLIP's default prompt (Radford et al. 2021, section 3.1.4).
 TEMPLATE = "a photo of a {}."
@@ -80,17 +84,12 @@ def load_open_clip(model: str, pretrained: str) -> CLIP:
         # open_clip's own function (3.3) warns, and gives OpenAI's weights another activation than
         # they were trained with.
         clip = architecture(model, bool(tag.get("quick_gelu")) if tag else _quick_gelu(model, path))
-        with warnings.catch_warnings():
-            # torch warns that OpenAI's own files are TorchScript archives
-            warnings.simplefilter("ignore")
-            open_clip.load_checkpoint(clip, str(path), weights_only=not _is_torchscript(path))
+        clip.load_state_dict(_state(clip, path))
     except NoModel:
         raise
     except Exception as error:  # A damaged file can make its readers raise anything.
-        cause = textwrap.shorten(str(error), 200, placeholder=" ..") or type(error).__name__
-        # torch's message advises to run the code in the file
-        if isinstance(error, pickle.UnpicklingError):
-            cause = "it is damaged, or holds more than tensors"
+        cause = textwrap.shorten(str(error).removeprefix(f"{path} "), 200, placeholder=" ..")
+        cause = cause or type(error).__name__
         raise NoModel(
             f"{path} cannot be loaded as {model} ({cause}): name the model that it belongs to, or "
             "get the file again"
@@ -104,6 +103,22 @@ def load_open_clip(model: str, pretrained: str) -> CLIP:
     return clip.eval()
 
 
+def _state(clip: CLIP, path: Path) -> dict[str, Tensor]:
+    """The weights in a checkpoint file, as open_clip names and shapes them.
+
+    open_clip's own reader runs code in TorchScript archives, as OpenAI's own files are.
+    """
+    weights, _ = checkpoint.read(path)
+    if torchscript.is_archive(path):
+        weights = {name: value for name, value in weights.items() if name not in _SIZES}
+    state: dict[str, Tensor] = convert_state_dict(clip, weights)
+    if "logit_scale" in state:  # a number, or a vector of one
+        state["logit_scale"] = state["logit_scale"].reshape(clip.logit_scale.shape)
+    resize_pos_embed(state, clip)
+    resize_text_pos_embed(state, clip)
+    return state
+
+
 @lru_cache(maxsize=4)
 @torch.no_grad()
 def zero_shot_weights(model: str, pretrained: str, classes: tuple[str, ...]) -> Tensor:
@@ -114,7 +129,8 @@ def zero_shot_weights(model: str, pretrained: str, classes: tuple[str, ...]) -> 
     """
     clip = load_open_clip(model, pretrained)
     prompts = [TEMPLATE.format(name.replace("_", " ")) for name in classes]
-    tokens = open_clip.get_tokenizer(model)(prompts)
+    with running_nothing():  # some models have a tokenizer of the hub's
+        tokens = open_clip.get_tokenizer(model)(prompts)
     parts = [clip.encode_text(part, normalize=True) for part in tokens.split(64)]
     weights: Tensor = torch.cat(parts) * clip.logit_scale.exp()
     return weights
@@ -143,7 +159,7 @@ def checkpoint_file(spec: OpenClip) -> Path:
     Raises NotAtHand, or NoModel where open_clip knows no such weights.
     """
     if is_digest(spec.pretrained):
-        return _local_file(spec.pretrained, os.environ.get(PLACE_VARIABLE))
+        return _local_file(spec.pretrained, named(PLACE_VARIABLE))
     if not (tag := _tag(spec.model, spec.pretrained)):
         tags = open_clip.list_pretrained_tags_by_model(spec.model)
         raise NoModel(
@@ -167,7 +183,7 @@ def _tag(model: str, pretrained: str) -> Mapping[str, Any]:
 
 
 @lru_cache(maxsize=4)  # Otherwise every trial would read a whole checkpoint for its digest.
-def _local_file(digest: str, place: str | None) -> Path:
+def _local_file(digest: str, place: Path | None) -> Path:
     files = _candidates(digest)
     for path in files:
         if file_digest(path) == digest:
@@ -181,11 +197,10 @@ def _local_file(digest: str, place: str | None) -> Path:
 
 def _candidates(digest: str) -> list[Path]:
     """The files in which the checkpoint with this digest may be. Raises NotAtHand on none."""
-    place = os.environ.get(PLACE_VARIABLE)
+    place = named(PLACE_VARIABLE)
     paths: list[Path] = []
     if place:
-        root = Path(place).expanduser()
-        paths = [root] if root.is_file() else sorted(root.rglob("*"))
+        paths = [place] if place.is_file() else sorted(place.rglob("*"))
     if not (files := [path for path in paths if path.suffix in SUFFIXES]):
         why = f"names {place}, where no file {'/'.join(SUFFIXES)} is" if place else "is not set"
         raise NotAtHand(
@@ -202,21 +217,12 @@ def _quick_gelu(model: str, path: Path) -> bool:
     QuickGELU; in a folder from open_clip a file beside the weights says whether they do.
     """
     named = bool((open_clip.get_model_config(model) or {}).get("quick_gelu"))
-    trained = _is_torchscript(path) or named
+    trained = torchscript.is_archive(path) or named
     if (beside := path.with_name("open_clip_config.json")).is_file():
-        trained = bool(json.loads(beside.read_text()).get("model_cfg", {}).get("quick_gelu"))
+        trained = bool(json.loads(beside.read_text("utf-8")).get("model_cfg", {}).get("quick_gelu"))
     if trained != named:
         right = f"{model}-quickgelu" if trained else model.removesuffix("-quickgelu")
         raise NoModel(
             f"{path} was trained with{'' if trained else 'out'} QuickGELU: name its model {right}"
         )
     return named
-
-
-def _is_torchscript(path: Path) -> bool:
-    """Whether a file is a TorchScript archive, as OpenAI's own are."""
-    # torch reads such an archive in another way, without pickle.
-    if not zipfile.is_zipfile(path):
-        return False
-    with zipfile.ZipFile(path) as archive:
-        return any(name.endswith("/constants.pkl") for name in archive.namelist())

@@ -31,8 +31,9 @@ def own_model(factory: Callable[..., nn.Module], **options: str | int | float | 
     - `side`: the only side of images that it takes.
 
     A trial's key has the options and the digest of the factory's source
-    (`ddiv.common.digests.source_digest`). Where something outside the file can change, above all
-    weights that the factory reads, give its version as an option. Raises ValueError on a factory
+    (`ddiv.common.digests.source_digest`), of which the files of yours that it imports are a part.
+    Where something else can change, above all weights that the factory reads, pytest says so: give
+    its version as an option. Raises ValueError on a factory
     that is no function at the top level of a file, and on options that are neither text nor number.
     """
     for name, value in options.items():

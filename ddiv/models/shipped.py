@@ -29,5 +29,5 @@ def provenance_path(weights: Path) -> Path:
 
 def embedded_weights(model: Shipped = "vit") -> str:
     """The SHA-256 of the shipped checkpoint by its provenance; specs name weights by it."""
-    digest: str = json.loads(provenance_path(weights_path(model)).read_text())["sha256"]
+    digest: str = json.loads(provenance_path(weights_path(model)).read_text("utf-8"))["sha256"]
     return digest

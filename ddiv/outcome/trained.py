@@ -1,13 +1,12 @@
 """From a trained record to the states that outcomes are read off.
 
-Spectral metrics are derived from stored eigenvalues, so they are computed once for each record and
-kept beside it in the store.
+Spectral metrics are derived from stored eigenvalues, so they are computed once for each record
+(`ddiv.outcome.derived`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property, partial
 from typing import Any
@@ -15,12 +14,13 @@ from typing import Any
 import numpy as np
 
 from ddiv.common.arrays import Array
-from ddiv.outcome import layers
+from ddiv.outcome import derived, layers
 from ddiv.outcome.calibration import accuracy, ece
 from ddiv.outcome.matching import Match, matched
 from ddiv.outcome.snapshot import Snapshot
 from ddiv.spectra import metrics, powerlaw
 from ddiv.spectra import random_matrix as rmt
+from ddiv.study import require_domain_names
 from ddiv.trial import truncation
 from ddiv.trial.store import Record, Store
 
@@ -90,7 +90,8 @@ class Trained:
             spectra = spectra_of_record(self.record)
             return rmt.table(group, ((evals[row], layer["shape"]) for layer, evals in spectra))
 
-        return _cached(self.store, f"{group}-{rmt.MEANING}/{self.record.key}-{row}", compute)
+        name = f"{group}-{rmt.MEANING}/{self.record.key}-{row}"
+        return derived.kept(self.store, name, self.record, compute)
 
     def _at_checkpoint(self, i: int, name: str) -> Array:
         """The array of this name at the i-th checkpoint."""
@@ -100,8 +101,12 @@ class Trained:
     def _scores(
         self, clean: Mapping[str, float], array: Callable[[str], Array]
     ) -> dict[str, float]:
-        """A state's scores: `clean` of the training set, and those read off the arrays by name."""
+        """A state's scores: `clean` of the training set, and those read off the arrays by name.
+
+        Raises ValueError where a domain has the name of another score.
+        """
         domains = self.record.facts["domains"]
+        require_domain_names(domains)
         scores = {"accuracy/train": clean["accuracy"], "loss/train": clean["loss"]}
         for domain in domains:
             outputs = array(f"log_probabilities/{domain}")
@@ -118,29 +123,8 @@ class Trained:
 
 def read(record: Record, store: Store | None = None) -> Trained:
     """Read a trained record; its spectral table comes from the store's cache where that has it."""
-    table = _cached(store, f"metrics-{METRICS}/{record.key}", partial(spectral_table, record))
-    return Trained(record, table, store)
-
-
-def _cached(
-    store: Store | None, name: str, compute: Callable[[], dict[str, Array]]
-) -> Mapping[str, Array]:
-    """A table from the store's file of this name, or computed and left there."""
-    if store is None:
-        return compute()
-    from safetensors.numpy import load, save
-
-    from ddiv.common.files import write_atomically
-
-    path = store.root / f"{name}.safetensors"
-    table: dict[str, Array]
-    try:
-        table = load(path.read_bytes())
-    except Exception:  # absent or damaged: it is derived, so it is made again
-        table = compute()
-        with suppress(OSError):  # a store that cannot be written costs time, not results
-            write_atomically(path, save(table), durable=False)
-    return table
+    name, compute = f"metrics-{METRICS}/{record.key}", partial(spectral_table, record)
+    return Trained(record, derived.kept(store, name, record, compute), store)
 
 
 def spectral_table(record: Record) -> dict[str, Array]:

@@ -80,8 +80,10 @@ def asks_for_claims(config: pytest.Config) -> bool:
 def begin(config: pytest.Config) -> ModuleType:
     """Register the hooks and fixtures and make the session's values. Raises pytest.UsageError."""
     from ddiv.plugin import fixtures, hooks, start
+    from ddiv.plugin.session import SESSION
 
     start.session(config)
     config.pluginmanager.register(hooks, HOOKS)
     config.pluginmanager.register(fixtures, "ddiv-fixtures")
+    config.pluginmanager.register(config.stash[SESSION].answers, "ddiv-answers")
     return hooks

@@ -7,11 +7,12 @@ They delegate: claims and their questions are in `ddiv.claim`, planning and coop
 
 from __future__ import annotations
 
-import time
+import inspect
 import traceback
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Mapping
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
@@ -19,18 +20,24 @@ import pytest
 from ddiv import trial as trials
 from ddiv.claim import NotApplicable
 from ddiv.claim.declare import ClaimTest, parameters, variant
+from ddiv.common.digests import unseen
+from ddiv.common.errors import cause, remedy
+from ddiv.common.paths import as_text
+from ddiv.common.printed import one_line, printable
 from ddiv.data.root import BadData
 from ddiv.finding import CONTROL_SHARE, Asked, ledger
-from ddiv.finding.wording import Tally, tally
 from ddiv.plugin import is_claim, options
-from ddiv.plugin.session import ABSENT, ASKED, SESSION, SKIPPED, VERDICT, Session
+from ddiv.plugin.answers import ERROR, QUESTION
+from ddiv.plugin.answers import verdict as verdict_of
+from ddiv.plugin.session import ABSENT, ASKED, BROKEN, LOST, SESSION, SKIPPED, Session
 from ddiv.profiles.profile import Profile
 from ddiv.run import absent
 from ddiv.run import run as runs
-from ddiv.study import Study
+from ddiv.study import Own, OwnModel, Study
 from ddiv.trial.store import StoreError
 
 if TYPE_CHECKING:
+    from xdist.scheduler.protocol import Scheduling
     from xdist.workermanage import WorkerController
 
 
@@ -70,6 +77,13 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     except NotApplicable as error:
         item.stash[SKIPPED] = f"not applicable: {study.name}: {error}"
         return
+    except Exception as error:  # the body of the test is its author's
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        item.stash[BROKEN] = (
+            f"{test.claim.id} cannot be put to {study.name}: {type(error).__name__}: {error} "
+            f"({where.filename}:{where.lineno})"
+        )
+        return
     try:
         jobs = asked.jobs()
         if study.generator and (reason := absent.samples(jobs, session.store)):
@@ -97,7 +111,7 @@ def _asked(item: pytest.Function, test: ClaimTest, study: Study) -> Asked:
 
     Raises NotApplicable where the study cannot be asked it.
     """
-    arguments = dict(item.callspec.params)
+    arguments = _own_parameters(item, test)
     run, profile = item.config.stash[SESSION].run, item.config.stash[SESSION].profile
     claim, named = test.claim, variant(test, arguments)
     question = test.ask(**arguments)
@@ -110,17 +124,35 @@ def _asked(item: pytest.Function, test: ClaimTest, study: Study) -> Asked:
         variant=named,
         question=question,
         seeds=run.seeds,
-        test=item.nodeid,
+        test=as_text(_own_id(item, test)),
         alpha=run.alpha / (CONTROL_SHARE if claim.control else 1),
         expected=known,
     )
 
 
+def _own_parameters(item: pytest.Function, test: ClaimTest) -> dict[str, Any]:
+    """The values of a claim's own parameters, without those of plugins that repeat tests."""
+    own = inspect.signature(test.ask).parameters
+    return {name: value for name, value in item.callspec.params.items() if name in own}
+
+
+def _own_id(item: pytest.Function, test: ClaimTest) -> str:
+    """The id under which a test is found without the plugins that repeat tests."""
+    own = _own_parameters(item, test)
+    if len(own) == len(item.callspec.params):
+        return item.nodeid
+    first = {name: own.pop(name) for name in ("study", *test.each)}
+    words = [test.claim.id, *map(_in_words, [*first.values(), *own.values()])]
+    return f"{item.nodeid.partition('[')[0]}[{'-'.join(words)}]"
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Skip the tests for which collection found a reason to."""
+    """Skip the tests for which collection found a reason to, and fail those that ask nothing."""
+    if BROKEN in item.stash:
+        pytest.fail(one_line(item.stash[BROKEN]), pytrace=False)
     if SKIPPED in item.stash:
-        pytest.skip(item.stash[SKIPPED])
+        pytest.skip(one_line(item.stash[SKIPPED]))
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -135,14 +167,18 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         _save_plan(config.stash[SESSION], [item.stash[ASKED] for item in claims])
     elif any(ABSENT in item.stash for item in session.items):
         # The run is saved, so that nobody takes the run before it for this one.
-        runs.save(config.stash[SESSION].store, config.stash[SESSION].run)
+        with suppress(StoreError):
+            runs.save(config.stash[SESSION].store, config.stash[SESSION].run)
 
 
 def _save_plan(session: Session, questions: Iterable[Asked]) -> None:
     needed = [job for asked in questions if not asked.not_applicable for job in asked.jobs()]
     session.crew.plan = plan = trials.with_requirements(needed)
-    runs.save(session.store, session.run)
-    runs.save_plan(session.store, session.run.id, plan)
+    # On a full disk claims are still answered from the records that there are; the end of the run
+    # tells what could not be saved.
+    with suppress(StoreError):
+        runs.save(session.store, session.run)
+        runs.save_plan(session.store, session.run.id, plan)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -152,8 +188,16 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
     if not options.read(config.option).plan or session.testsfailed:
         return None
     reporter = config.pluginmanager.get_plugin("terminalreporter")
-    say = reporter.write_line if reporter else print
-    asked = [item.stash[ASKED] for item in session.items if ASKED in item.stash]
+    write = reporter.write_line if reporter else print
+
+    def say(line: str) -> None:
+        write(one_line(line))
+
+    questions = [item.stash[ASKED] for item in session.items if ASKED in item.stash]
+    asked = list({question.test: question for question in questions}.values())
+    for item in session.items:
+        if BROKEN in item.stash:
+            say(item.stash[BROKEN])
     left_out = Counter(item.stash[ABSENT] for item in session.items if ABSENT in item.stash)
     if asked or left_out:
         _forecast(config.stash[SESSION], asked, left_out, say)
@@ -173,7 +217,13 @@ def _forecast(
     try:
         estimate = forecast.forecast(asked, left_out, session.run, session.store, say)
     except (ValueError, BadData, StoreError) as error:
-        raise pytest.UsageError(str(error)) from None
+        raise pytest.UsageError(one_line(error)) from None
+    except OSError as error:
+        # The store, the data or a folder for temporary files; the system's error names it, if any.
+        place = f" ({error.filename})" if error.filename else ""
+        raise pytest.UsageError(
+            one_line(f"no plan can be made: {cause(error)}{place}. {remedy(error)}")
+        ) from None
     for line in forecast.lines(estimate, session.run, session.store):
         say(line)
 
@@ -187,17 +237,39 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Note the error of a test that fails without a verdict, for the page."""
     report = yield
-    if ASKED in item.stash and report.failed and _verdict(report) is None:
+    if ASKED in item.stash:
+        setattr(report, QUESTION, item.stash[ASKED].test)
+    if ASKED in item.stash and report.failed and verdict_of(report) is None:
         session = item.config.stash[SESSION]
-        text = str(call.excinfo.value) if call.excinfo else "failed"
-        asked = msgspec.structs.replace(item.stash[ASKED], error=text)
-        runs.save_asked(session.store, session.run.id, asked)
+        text = printable(call.excinfo.value) if call.excinfo else "failed"
+        session.note(msgspec.structs.replace(item.stash[ASKED], error=text))
+        report.user_properties.append((ERROR, one_line(text)))
     return report
 
 
-def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, str] | None:
-    """A verdict as the category, the letter and the word that pytest counts and prints."""
-    if report.when != "call" or (verdict := _verdict(report)) is None:
+@pytest.hookimpl(optionalhook=True)
+def pytest_handlecrashitem(crashitem: str, report: pytest.TestReport, sched: Scheduling) -> None:
+    """xdist: note that a question has no answer because the worker that was at it died."""
+    session, text = sched.config.stash[SESSION], str(report.longrepr)
+    for asked in runs.load_asked(session.store, session.run.id):
+        if asked.test == crashitem:
+            session.note(msgspec.structs.replace(asked, error=text))
+            report.user_properties.append((ERROR, one_line(text)))
+            setattr(report, QUESTION, asked.test)
+
+
+def pytest_report_teststatus(
+    report: pytest.TestReport | pytest.CollectReport,
+) -> tuple[str, str, str] | None:
+    """A verdict as the category, the letter and the word that pytest counts and prints.
+
+    A claim that failed without a verdict is an error, wherever in its test that was.
+    """
+    if not isinstance(report, pytest.TestReport):  # a file that cannot be collected
+        return None
+    if report.failed and ERROR in dict(report.user_properties):
+        return "error", "E", "ERROR"
+    if report.when != "call" or (verdict := verdict_of(report)) is None:
         return None
     if hasattr(report, "wasxfail"):
         return f"expected-{verdict}", "x", f"EXPECTED {verdict.upper()}"
@@ -208,33 +280,10 @@ def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, str] 
     return None  # a failing test keeps pytest's own word, so that it is shown as a failure
 
 
-def _verdict(report: pytest.TestReport) -> str | None:
-    verdict = dict(report.user_properties).get(VERDICT)
-    return None if verdict is None else str(verdict)
-
-
-def _tally(config: pytest.Config) -> Tally:
-    verdicts = ((_verdict(report), hasattr(report, "wasxfail")) for report in _reports(config))
-    return tally((verdict, expected) for verdict, expected in verdicts if verdict is not None)
-
-
-def _reports(config: pytest.Config) -> list[pytest.TestReport]:
-    """The reports of tests that came to a verdict."""
-    terminal = config.pluginmanager.get_plugin("terminalreporter")
-    if terminal is None:
-        return []
-    return [
-        report
-        for group in terminal.stats.values()
-        for report in group
-        if isinstance(report, pytest.TestReport) and report.when == "call" and _verdict(report)
-    ]
-
-
 @pytest.hookimpl(tryfirst=True, specname="pytest_sessionfinish")
 def pytest_junit_counts(session: pytest.Session) -> None:
     """Put the counts of verdicts into JUnit XML, before pytest writes that file."""
-    counted = _tally(session.config)
+    counted = session.config.stash[SESSION].answers.tally()
     for plugin in session.config.pluginmanager.get_plugins():
         if counted.claims and hasattr(plugin, "add_global_property"):
             for name, count in counted.counts.items():
@@ -245,27 +294,37 @@ def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
     """Print how many claims have which verdict, and where the report is."""
-    session, counted = config.stash[SESSION], _tally(config)
-    if not counted.claims:
+    session = config.stash[SESSION]
+    counted, hardly = session.answers.tally(), session.answers.hardly_trained()
+    if not (counted.claims or session.unwritten or session.lost):
         return
     say = terminalreporter.write_line
     terminalreporter.section("claims")
-    say(str(counted))
-    hardly = sum(
-        "ddiv hardly trained" in dict(report.user_properties) for report in _reports(config)
-    )
+    if counted.claims:
+        say(str(counted))
     if hardly:
         say(
             f"{hardly} of these rest, at least in part, on arms that hardly fit their training "
             "set: their effects may be those of not learning (see the caveats in the report)"
         )
-    if session.unwritten:
+    if session.lost:
         say(
-            f"The report was not written, the verdicts and all records stand: {session.unwritten}",
+            f"Not all of this run could be saved: {one_line(session.lost)} Then run the same "
+            "command again: what is stored is not trained again",
             red=True,
         )
-    elif session.report.exists() and session.report.stat().st_mtime >= session.run.started:
-        say(f"report: {session.report}")
+    if session.unwritten and session.unwritten == session.lost:
+        say("The report was not written, for the same reason", red=True)
+    elif session.unwritten:
+        say(
+            f"The report was not written, the verdicts and all records stand: "
+            f"{printable(session.unwritten)}",
+            red=True,
+        )
+    if session.errors:
+        say(printable(session.errors), red=True)
+    if session.written:
+        say(f"report: {one_line(session.report)}")
 
 
 # --- the session's frame ------------------------------------------------------------------------
@@ -278,8 +337,21 @@ def pytest_configure_node(node: WorkerController) -> None:
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Begin the line of progress."""
+    """Tell what the keys of a user's own code cannot follow, and begin the line of progress."""
+    _tell_unseen(session.config)
     start_line(session.config)
+
+
+def _tell_unseen(config: pytest.Config) -> None:
+    terminal = config.pluginmanager.get_plugin("terminalreporter")
+    if terminal is None:  # a worker: the process that started it says it
+        return
+    studies = config.stash[SESSION].profile.studies
+    specs = (spec for study in studies for spec in (study.data, study.backbone))
+    own = dict.fromkeys(spec for spec in specs if isinstance(spec, (Own, OwnModel)))
+    for spec in own:
+        if line := unseen(spec.name, spec.source):
+            terminal.write_line(one_line(line))
 
 
 def start_line(config: pytest.Config) -> None:
@@ -289,33 +361,48 @@ def start_line(config: pytest.Config) -> None:
         line.start(config.pluginmanager.get_plugin("terminalreporter"))
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: WorkerController, error: object) -> None:
+    """xdist: note what a worker could not save."""
+    session, told = node.config.stash[SESSION], getattr(node, "workeroutput", None) or {}
+    lost, unsaved = told.get(LOST, ("", 0))
+    session.lost, session.unsaved = session.lost or lost, session.unsaved + unsaved
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """In a worker, help the others; in the controlling process, write the report."""
     config = session.config
-    if hasattr(config, "workerinput"):
+    if (told := getattr(config, "workeroutput", None)) is not None:
         # A worker that is out of tests helps those that still wait for trials, unless the run is to
         # stop.
         if exitstatus != pytest.ExitCode.INTERRUPTED and not config.getvalue("maxfail"):
-            config.stash[SESSION].crew.drain()
+            with suppress(StoreError):  # those that wait are told the same
+                config.stash[SESSION].crew.drain()
+        config.stash[SESSION].save_rest()
+        told[LOST] = (config.stash[SESSION].lost, config.stash[SESSION].unsaved)
         return
     _finish(config.stash[SESSION])
-    if config.stash[SESSION].unwritten:
+    if config.stash[SESSION].unwritten or config.stash[SESSION].lost:
         session.exitstatus = session.exitstatus or pytest.ExitCode.INTERNAL_ERROR
+    if config.stash[SESSION].errors:
+        session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
 
 
 def _finish(session: Session) -> None:
     """Stop the line of progress and write the report of a run that asked something."""
     if session.line is not None:
         session.line.stop()
-    if not any(session.folder.glob("asked/*.json")):
-        return
-    from ddiv.report.gather import write
+    session.save_rest()
+    from ddiv.report.gather import errors, write
 
     try:
-        seconds = time.time() - session.run.started
-        runs.save(session.store, msgspec.structs.replace(session.run, seconds=seconds))
-        write(session.store, session.run.id, session.report)
+        if not runs.has_asked(session.store, session.run.id):
+            session.unwritten = session.lost
+            return
+        runs.save_ended(session.store, session.run, session.seconds, session.unsaved)
+        session.errors = errors(write(session.store, session.run.id, session.report))
+        session.written = True
     except (StoreError, OSError) as error:
         session.unwritten = str(error)
     except Exception:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
 from ddiv.finding import Asked, Reader
+from ddiv.plugin.answers import Answers
 from ddiv.profiles.profile import Profile
 from ddiv.run import run as runs
 from ddiv.run.crew import Crew
 from ddiv.run.progress import ProgressLine
-from ddiv.trial.store import Store
+from ddiv.trial.store import Store, StoreError
 
 SESSION = pytest.StashKey["Session"]()
 
@@ -25,7 +28,11 @@ ABSENT = pytest.StashKey[tuple[str, str]]()
 # Why a test is skipped. Not a marker: then pytest's summary would show one line for every test.
 SKIPPED = pytest.StashKey[str]()
 
-VERDICT = "ddiv verdict"
+# Why the test of a claim asks nothing, though its study could be asked.
+BROKEN = pytest.StashKey[str]()
+
+# What a worker of xdist tells the controlling process at its end (`Session.lost`).
+LOST = "ddiv_lost"
 
 
 @dataclass
@@ -39,7 +46,40 @@ class Session:
     reader: Reader
     report: Path
     line: ProgressLine | None = None
-    unwritten: str = ""  # why the report is not there
+    answers: Answers = field(default_factory=Answers)
+    written: bool = False  # whether the report of this run is there
+    unwritten: str = ""  # why it is not there
+    errors: str = ""  # how many findings of the report are errors, in words
+    lost: str = ""  # why not all of this run could be saved
+    unsaved: int = 0  # the number of questions among that
+    _unsaved: dict[str, Asked] = field(default_factory=dict)
+    _before: float = field(default_factory=time.time)
+    _begun: float = field(default_factory=time.monotonic)
+
+    @property
+    def seconds(self) -> float:
+        """How long the run has lasted; a clock that is set meanwhile changes nothing."""
+        return max(0.0, self._before - self.run.started) + time.monotonic() - self._begun
+
+    def note(self, asked: Asked) -> None:
+        """Write a test's question down for the page; what cannot be written, again at the end."""
+        self._unsaved[asked.test] = asked
+        with suppress(StoreError):
+            self._save(asked)
+
+    def _save(self, asked: Asked) -> None:
+        runs.save_asked(self.store, self.run.id, asked)
+        del self._unsaved[asked.test]
+
+    def save_rest(self) -> None:
+        """Save once more what could not be saved: free space may have been made meanwhile."""
+        try:
+            self.crew.save_again()
+            for asked in list(self._unsaved.values()):
+                self._save(asked)
+        except StoreError as error:
+            self.lost = str(error)
+        self.unsaved += len(self._unsaved)
 
     @property
     def binding(self) -> bool:

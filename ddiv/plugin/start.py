@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
-import shlex
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 
+from ddiv.common import printed
 from ddiv.common.machine import usable_cores
+from ddiv.common.paths import as_text, expanded, named, of_text
 from ddiv.data.root import FOLDER_VARIABLE
 from ddiv.finding import Reader, ledger
 from ddiv.plugin import options
@@ -33,11 +36,12 @@ def session(config: pytest.Config) -> None:
 
     Raises pytest.UsageError.
     """
-    given = options.read(config.option)
-    store = Store(given.store or os.environ.get("DDIV_STORE") or config.rootpath / ".ddiv")
+    given = with_paths(options.read(config.option))
+    store = Store(given.store or named("DDIV_STORE") or config.rootpath / ".ddiv")
     worker = getattr(config, "workerinput", None)
     limit_threads()
     try:
+        require_sendable(config)
         set_data_root(given)
         studies = chosen(given)
         run = _run(config, given, studies)
@@ -45,8 +49,10 @@ def session(config: pytest.Config) -> None:
             run = msgspec.structs.replace(run, slots=slots(given))
             if not given.plan:
                 store.check_writable()
+                runs.tidy(store)
+                run = runs.placed(store, run)
     except (StoreError, ValueError) as error:
-        raise pytest.UsageError(str(error)) from None
+        raise pytest.UsageError(printed.one_line(error)) from None
     if given.plan:
         # One process counts and calibrates. xdist reads these options later, and starts no workers.
         # The run has counted the workers by now: the plan says how many trials are in flight.
@@ -55,7 +61,7 @@ def session(config: pytest.Config) -> None:
     crew = Crew(
         store, runs.folder(store, run.id), _measure(given.device), slots=run.slots, worker=name
     )
-    page = Path(given.report or config.rootpath / "reports" / f"{studies.name}.html")
+    page = Path(given.report or config.rootpath / "reports" / of_text(f"{studies.name}.html"))
     made = Session(store, studies, run, crew, Reader(store), page)
     if worker is None and not given.plan:
         made.line = ProgressLine(made.folder, run.slots)
@@ -72,7 +78,7 @@ def _run(config: pytest.Config, given: Options, studies: Profile) -> runs.Run:
                 "not lie in a folder `claims`: workers start before anybody has seen a claim"
             )
         return msgspec.json.decode(worker["ddiv_run"], type=runs.Run)
-    command = shlex.join(["pytest", *map(str, config.invocation_params.args)])
+    command = printed.command("pytest", *map(str, config.invocation_params.args))
     strict, workers = bool(config.getini("strict")), len(getattr(config.option, "tx", None) or [""])
     flags = options.flags(config._parser)
     return started(given, studies, config.rootpath, command, strict, workers, flags)
@@ -97,6 +103,27 @@ def _measure(device: str | None) -> Measure:
         return measure_now(job, records, device, report)
 
     return measure
+
+
+def with_paths(given: Options) -> Options:
+    """The options with `~` and variables in their paths filled in."""
+    paths: dict[str, Any] = {
+        name: str(expanded(path))
+        for name in ("study", "data_root", "store", "report")
+        if (path := getattr(given, name))
+    }
+    return replace(given, **paths)
+
+
+def require_sendable(config: pytest.Config) -> None:
+    """Raise ValueError where the command line has a name that xdist cannot send to its workers."""
+    words = [*map(str, config.invocation_params.args), str(config.rootpath)]
+    bad = next((word for word in words if as_text(word) != word), None)
+    if bad is not None and getattr(config.option, "tx", None):
+        raise ValueError(
+            f"with -n, names have to be UTF-8 in the locale's encoding, and {as_text(bad)} is not: "
+            "leave -n out, set LC_ALL=C.UTF-8, or rename it"
+        )
 
 
 def set_data_root(given: Options) -> None:
@@ -133,9 +160,10 @@ def started(
     """
     ledger.entries(root / ledger.FILE)  # raises BadLedger now, not at the first claim
     count = studies.seeds if given.seeds is None else given.seeds
+    now = time.time()
     seeds, most = runs.block_of_seeds(given.first_seed, count, given.max_seeds, studies.max_seeds)
     return runs.Run(
-        id=runs.new_id(),
+        id=runs.new_id(now),
         command=command,
         profile=studies.name,
         seeds=seeds,
@@ -143,7 +171,7 @@ def started(
         workers=workers,
         device=given.device or "auto",
         strict=strict,
-        started=time.time(),
+        started=now,
         max_seeds=most,
         budget=runs.seconds_of(given.budget),
         options=tuple(asking(given, root, flags)),
@@ -154,9 +182,11 @@ def started(
 def slots(given: Options) -> int:
     """How many trials are measured at once: --slots, else one per core, or what the GPU takes.
 
-    Raises NoSuchDevice.
+    Raises NoSuchDevice, and ValueError on a number below 1.
     """
     wanted: int | None = given.slots
+    if wanted is not None and wanted < 1:
+        raise ValueError(f"--slots needs a number of at least 1, got {wanted}")
     has_gpu = shutil.which("nvidia-smi") or Path("/dev/nvidiactl").exists()
     if given.device is None and not has_gpu:
         # torch would say the same, and takes seconds to import.
@@ -179,5 +209,5 @@ def asking(given: Options, root: Path, flags: Mapping[str, str] | None = None) -
             continue
         if name in ("study", "data_root", "store"):
             path = Path(value).resolve()
-            value = path.relative_to(root) if path.is_relative_to(root) else path
+            value = as_text(path.relative_to(root) if path.is_relative_to(root) else path)
         yield from ((flags or {}).get(name, f"--{name.replace('_', '-')}"), str(value))

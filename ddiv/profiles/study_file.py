@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 
+from ddiv.common.paths import as_text
 from ddiv.profiles import python_file
 from ddiv.profiles.checks import checked, closest, require_known, types_hint
 from ddiv.profiles.profile import BUILT_IN, Profile
@@ -50,7 +51,8 @@ def of_file(path: Path) -> Profile:
         hint = closest(unknown[1]) if unknown else ""
         kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
         raise BadStudyFile(f"{path} cannot be used: {kind}{error}{hint}") from error
-    return Profile(path.stem, f"Studies of {path.name}", studies, seeds=3, max_seeds=7)
+    title = f"Studies of {as_text(path.name)}"
+    return Profile(as_text(path.stem), title, studies, seeds=3, max_seeds=7)
 
 
 def _pinned(study: Study) -> Study:

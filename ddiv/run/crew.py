@@ -268,7 +268,7 @@ class Crew:
     def _note_failure(self, job: Job, text: str) -> None:
         self._failures[trials.key(job)] = text
         with suppress(OSError):  # on a full disk the other workers will fail as this one did
-            write_atomically(self._failure_note(job), text.encode())
+            write_atomically(self._failure_note(job), text.encode("utf-8", "replace"))
 
     def _failure_note(self, job: Job) -> Path:
         return self.folder / "failed" / f"{trials.key(job)}.txt"

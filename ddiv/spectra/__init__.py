@@ -1,8 +1,10 @@
 """Eigenvalue spectra of weight matrices, and the numbers read off them.
 
 From a model to a table:
-- ``matrices``: which matrices a model or a state dict has; ``load``, ``checkpoint``: models by
-  name, weights from files;
+- ``matrices``: which matrices a model or a state dict has; ``tables``: what is no weight;
+  ``effective``: weights that a layer keeps in parts;
+- ``load``: models by name (``libraries``) and weights from files (``checkpoint``, ``statedict``,
+  ``torchscript``);
 - ``eigen``: their eigenvalues, many at once, on the CPU or a GPU;
 - ``analysis``: all measurements of all matrices; ``table``: the same as text, for `ddiv spectra
   MODEL`;

@@ -15,22 +15,20 @@ import os
 import socket
 import textwrap
 import urllib.request
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 import torch
 from torch import nn
 
+from ddiv.common.paths import expanded
+from ddiv.common.trust import running_nothing, why
 from ddiv.spectra import checkpoint
 from ddiv.spectra.checkpoint import LoadError
+from ddiv.spectra.libraries import LIBRARIES, UnknownModel
 from ddiv.spectra.matrices import WeightMatrix, skipped, weight_matrices
-
-
-class UnknownModel(LoadError):
-    """No library has a model of that name, or several have it; the message says what to write."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,21 +62,26 @@ def load(spec: str, *, random: bool = False, library: str | None = None, seed: i
     libraries' own caches or from the network, and no code is run that comes with them.
 
     UnknownModel if the name is known to no library or to several; LoadError if the weights cannot
-    be had.
+    be had, or are not all there: a library would go on with random ones in their place.
     """
     prefix, _, rest = spec.partition(":")
     if library is None and prefix in LIBRARIES and rest:
         library, spec = prefix, rest
     if library is not None and library not in LIBRARIES:
         raise UnknownModel(f"unknown library {library!r}: one of {', '.join(LIBRARIES)}")
-    path = Path(spec).expanduser()
-    if library is None and (path.exists() or _looks_like_a_path(spec)):
+    path = expanded(spec)
+    if library is None and (_is_there(path) or _looks_like_a_path(spec)):
         return _from_file(spec, path, random)
     library = _checked(spec, library) if library else _library_of(spec)
     try:
-        with offline_if_unreachable(), _quiet(), torch.random.fork_rng(devices=[]):
+        with (
+            offline_if_unreachable(),
+            running_nothing(),
+            _quiet(),
+            torch.random.fork_rng(devices=[]),
+        ):
             torch.manual_seed(seed)
-            model, weights = LIBRARIES[library].build(spec, random)
+            model, weights, unused = LIBRARIES[library].build(spec, random)
     except LoadError:
         raise
     except Exception as error:
@@ -97,7 +100,7 @@ def load(spec: str, *, random: bool = False, library: str | None = None, seed: i
         spec,
         f"{package} {version}, {weights}",
         tuple(weight_matrices(model)),
-        tuple(skipped(model)),
+        (*skipped(model), *((key, "in the file, but no part of the model") for key in unused)),
         meta,
         model,
     )
@@ -116,6 +119,14 @@ def _from_file(spec: str, path: Path, random: bool) -> Loaded:
     }
     left_out = (*skipped(weights), *beside)
     return Loaded(spec, f"file {path}", tuple(weight_matrices(weights)), left_out, meta)
+
+
+def _is_there(path: Path) -> bool:
+    """Whether something lies at a path, be it a link to nothing."""
+    try:
+        return path.exists() or path.is_symlink()
+    except OSError:  # too long for a name
+        return False
 
 
 def _looks_like_a_path(spec: str) -> bool:
@@ -158,135 +169,6 @@ def _close(spec: str, names: Iterable[str]) -> str:
     return f"; close: {', '.join(close)}" if close else ""
 
 
-def _open_clip_names() -> list[str]:
-    import open_clip
-
-    names: list[str] = open_clip.list_models()
-    return names
-
-
-def _open_clip(spec: str, random: bool) -> tuple[nn.Module, str]:
-    import open_clip
-
-    if spec.startswith("hf-hub:"):
-        return open_clip.create_model(spec, load_weights=not random), spec
-    name, _, tag = spec.partition("/")
-    if random:
-        return open_clip.create_model(name, pretrained=None, pretrained_text=False), ""
-    tags = open_clip.list_pretrained_tags_by_model(name)
-    if not tag:
-        if "openai" not in tags and len(tags) > 1:
-            choices = ", ".join(f"{name}/{t}" for t in tags)
-            raise UnknownModel(
-                f"open_clip has several weights for {name!r}; write one of: {choices}"
-            )
-        tag = "openai" if "openai" in tags else "".join(tags)
-    if tag not in tags:
-        choices = ", ".join(f"{name}/{t}" for t in tags)
-        has = choices or "none: its architecture alone is had with --random"
-        raise UnknownModel(f"open_clip has no weights {tag!r} for {name!r}; it has: {has}")
-    return open_clip.create_model(name, pretrained=tag), tag
-
-
-def _timm_names() -> list[str]:
-    import timm
-
-    return timm.list_models()
-
-
-def _timm(spec: str, random: bool) -> tuple[nn.Module, str]:
-    import timm
-
-    model = timm.create_model(spec, pretrained=not random)
-    configuration: Any = model.pretrained_cfg  # a module's attributes have no types
-    return model, str(configuration.get("tag") or "of the default tag")
-
-
-def _torchvision_names() -> list[str]:
-    import torchvision
-
-    names: list[str] = torchvision.models.list_models()
-    return names
-
-
-def _torchvision(spec: str, random: bool) -> tuple[nn.Module, str]:
-    from torchvision import models
-
-    composed = models.list_models(models.detection) + models.list_models(models.segmentation)
-    # A backbone's own weights would be downloaded and then overwritten.
-    backbone = {"weights_backbone": None} if spec in composed else {}
-    if random:
-        return models.get_model(spec, weights=None, **backbone), ""
-    weights = models.get_model_weights(spec).DEFAULT
-    return models.get_model(spec, weights=weights, **backbone), weights.name
-
-
-def _transformers_names() -> list[str]:
-    if importlib.util.find_spec("transformers") is None:
-        return []  # not a dependency of ddiv
-    from transformers import CONFIG_MAPPING
-
-    return list(CONFIG_MAPPING)
-
-
-def _transformers(spec: str, random: bool) -> tuple[nn.Module, str]:
-    import transformers
-
-    # transformers does not annotate it
-    from_config: Callable[[Any], nn.Module] = transformers.AutoModel.from_config
-    if random and spec in transformers.CONFIG_MAPPING:
-        return from_config(transformers.AutoConfig.for_model(spec)), ""
-    # False, because transformers' default, None, asks on the terminal whether to run the
-    # repository's own code.
-    config = transformers.AutoConfig.from_pretrained(spec, trust_remote_code=False)
-    # The class that was trained, with its head; AutoModel would leave the head out.
-    trained = getattr(transformers, (config.architectures or [""])[0], None)
-    if random:
-        return trained._from_config(config) if trained else from_config(config), ""
-    if trained:
-        return trained.from_pretrained(spec, config=config), spec
-    model = transformers.AutoModel.from_pretrained(spec, config=config, trust_remote_code=False)
-    return model, spec
-
-
-@dataclass(frozen=True)
-class Library:
-    """Where models come from.
-
-    package: what is imported; names: of its models; has: whether it has a model of a spec; build:
-    the model of a spec, with random weights or its own, and what those weights are called.
-    """
-
-    package: str
-    names: Callable[[], list[str]]
-    has: Callable[[str], bool]
-    build: Callable[[str, bool], tuple[nn.Module, str]]
-
-
-def _hub_id(spec: str) -> bool:
-    """Whether a spec is an id of the hub.
-
-    Ids have a slash; old ones have none and begin with the model's type ("bert-base-uncased").
-    """
-    owner, slash, _ = spec.partition("/")
-    if slash:
-        return owner not in _open_clip_names()
-    return spec.partition("-")[0] in _transformers_names() and not any(
-        LIBRARIES[name].has(spec) for name in ("open_clip", "timm", "torchvision")
-    )
-
-
-LIBRARIES = {
-    "open_clip": Library(
-        "open_clip", _open_clip_names, lambda s: s.split("/")[0] in _open_clip_names(), _open_clip
-    ),
-    "timm": Library("timm", _timm_names, lambda s: s.split(".")[0] in _timm_names(), _timm),
-    "torchvision": Library(
-        "torchvision", _torchvision_names, lambda s: s in _torchvision_names(), _torchvision
-    ),
-    "hf": Library("transformers", _transformers_names, _hub_id, _transformers),
-}
-
 # --- the world outside ----------------------------------------------------------------------------
 
 
@@ -327,7 +209,7 @@ def _why_not(spec: str, library: str, random: bool, error: Exception) -> str:
     package = LIBRARIES[library].package
     if isinstance(error, ImportError) and importlib.util.find_spec(package) is None:
         return f"{library}:{spec} needs the package {package}: pip install {package}"
-    cause = textwrap.shorten(str(error), 160, placeholder=" ..") or type(error).__name__
+    cause = textwrap.shorten(why(error), 160, placeholder=" ..")
     text = f"{library}:{spec} cannot be had: {cause}"
     if os.environ.get("HF_HUB_OFFLINE"):
         text += " (HF_HUB_OFFLINE is set: only the local cache is asked)"

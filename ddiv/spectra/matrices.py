@@ -4,7 +4,8 @@ One pass over the parameters gives for each of them its matrices, or a reason wh
 ``weight_matrices`` and ``skipped`` are the two halves of that pass, so nothing is left out in
 silence. Everything is decided in ``_matrices_of``, from names, shapes and what is known of the
 layer that owns a parameter: a model tells it by its modules (``_layer_of``), a state dict only by
-names and shapes (``_guessed_layer``).
+names and shapes (``_guessed_layer``). ``tables`` tells what is no weight, ``effective`` puts
+weights together that a layer keeps in parts.
 
 WeightWatcher 0.7.7 leaves out the fused q, k, v weight of nn.MultiheadAttention and halves the
 eigenvalues of every convolution (its `conv2d_norm`); here the fused weight is split in three and no
@@ -15,11 +16,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import torch
 from torch import nn
+
+from ddiv.spectra import tables
+from ddiv.spectra.effective import UNKNOWN, part_of_unknown, wholes
 
 KINDS = ("linear", "mlp", "q", "k", "v", "out", "conv-flat", "conv-pooled", "embedding", "other")
 
@@ -66,30 +70,7 @@ _MLP = (
     "intermediate",
 )
 
-_POSITIONAL = (
-    "pos_emb",
-    "pos_enc",
-    "position_emb",
-    "positional_emb",
-    "positional_enc",
-    "relative_position",
-    "relative_attention_bias",
-    "embed_positions",
-    "wpe",
-)
-
 _EMBEDDING = re.compile(r"(?!patch|pos).*(_emb|_?embed|_?embeddings?)|embed_\w+|wte|shared")
-
-_BUFFER = re.compile(
-    r"running_(mean|var)|num_batches_tracked|.*(attn|attention|causal)_mask|(cos|sin)_cached"
-    r"|inv_freq"
-)
-
-_REPARAMETRISED = re.compile(r"(?:(.*)\.)?parametrizations\.([^.]+)\.[^.]+$")
-
-_PARTS = ("weight_g", "weight_v", "weight_orig", "weight_mask")
-
-_PART = "a part of a reparametrised or pruned weight: only the model knows how its parts combine"
 
 _TRANSPOSED = nn.modules.conv._ConvTransposeNd
 
@@ -129,15 +110,16 @@ def weight_matrices(source: nn.Module | Mapping[str, torch.Tensor]) -> list[Weig
       position, eigenvalues pooled. For a grouped convolution ``in`` is the channels of one group;
     - experts kept in one parameter (experts, rows, columns) give a matrix each: "<parameter>.0" and
       so on;
-    - a reparametrised weight (weight norm and the like) is listed once, as the weight that the
-      layer uses;
+    - a pruned or reparametrised weight (weight norm, spectral norm) is listed once, as the weight
+      that the layer uses;
+    - masks, tables of positions, queues, and averages of other weights are none (``tables``);
     - any other parameter with two or more sides is "other", flattened after its first side.
 
     A state dict gives the same names, kinds and spectra as its model, with four exceptions that it
     cannot know better: a transposed convolution is flattened as it is stored, (in, out * k * ..);
     an embedding is one by its name alone; a matrix that a layer of an unusual class calls its
-    "weight" is a "linear" under the layer's name; and a reparametrised weight is skipped, as only
-    the model knows how its parts combine.
+    "weight" is a "linear" under the layer's name; and a parametrization other than weight norm and
+    spectral norm is skipped, as only the model knows how its parts combine.
     """
     parameters = _sorted_parameters(source)
     return [m for _, content in parameters if not isinstance(content, str) for m in content]
@@ -168,13 +150,18 @@ def _sorted_parameters(
     parameters: Mapping[str, object]  # a state dict may hold more than tensors
     if isinstance(source, nn.Module):
         model, parameters = source, dict(source.named_parameters(remove_duplicate=False))
+        beside = dict(model.named_buffers(remove_duplicate=False))  # masks, norms' vectors
     else:
-        parameters = source
-    parts = _parts_of(parameters)
+        parameters, beside = source, {}
+    whole_of = {
+        part: whole
+        for whole in wholes(_readable({**beside, **parameters}), model)
+        for part in whole.parts
+    }
+    parts, copies = _parts_of(parameters), tables.copies(_readable(parameters))
     first_name: dict[object, str] = {}
-    whole: set[str] = set()
+    listed: set[str] = set()
     for name, parameter in parameters.items():
-        owner, _, leaf = name.rpartition(".")
         if not isinstance(parameter, torch.Tensor):
             yield name, f"not a tensor but {type(parameter).__name__}"
             continue
@@ -182,26 +169,42 @@ def _sorted_parameters(
         if same != name:
             yield name, f"the same tensor as {same}"
             continue
-        if isinstance(parameter, nn.parameter.UninitializedParameter):
-            yield name, "not initialised yet: run the model once"
+        if name in copies:
+            yield name, "a running average or a momentum copy of weights beside it"
             continue
-        weight: torch.Tensor = parameter
-        if (match := _REPARAMETRISED.match(name)) is not None and model is not None:
-            owner, leaf = match[1] or "", match[2]
-            effective = f"{owner}.{leaf}".lstrip(".")
-            if effective in whole:
-                yield name, f"a part of {effective}, which is listed whole"
+        whole, weight = name, parameter
+        if name in whole_of:
+            whole, weight = whole_of[name].name, whole_of[name].weight
+            if whole in listed:
+                yield name, f"a part of {whole}, which is listed whole"
                 continue
-            whole.add(effective)
-            weight = getattr(model.get_submodule(owner), leaf)
-        elif match or leaf in _PARTS:
-            yield name, _PART
+            listed.add(whole)
+        elif part_of_unknown(name):
+            yield name, UNKNOWN
             continue
+        trained = model is not None and parameter.requires_grad
+        if (reason := tables.why_not(whole, weight, trained)) is not None:
+            yield name, reason
+            continue
+        owner, _, leaf = whole.rpartition(".")
         if model is None:
             layer = _guessed_layer(owner, leaf, weight)
         else:
             layer = _layer_of(model.get_submodule(owner), leaf)
-        yield name, _matrices_of(name, owner, leaf, weight.detach(), layer, parts)
+        found = _matrices_of(whole, owner, leaf, weight.detach(), layer, parts)
+        yield (
+            name,
+            found if isinstance(found, str) else [replace(m, parameter=name) for m in found],
+        )
+
+
+def _readable(parameters: Mapping[str, object]) -> dict[str, torch.Tensor]:
+    """The plain tensors among parameters."""
+    return {
+        name: parameter
+        for name, parameter in parameters.items()
+        if isinstance(parameter, torch.Tensor) and tables.unreadable(parameter) is None
+    }
 
 
 def _identity(parameter: torch.Tensor, model: nn.Module | None) -> object:
@@ -209,7 +212,8 @@ def _identity(parameter: torch.Tensor, model: nn.Module | None) -> object:
 
     A state dict holds a view for each name, and two views may be of one memory.
     """
-    if model is not None or parameter.is_meta or parameter.numel() == 0:
+    plain = parameter.layout == torch.strided and not parameter.is_nested and not parameter.is_meta
+    if model is not None or not plain or parameter.numel() == 0:
         return id(parameter)
     return parameter.data_ptr(), parameter.dtype, parameter.shape, parameter.stride()
 
@@ -259,11 +263,6 @@ def _matrices_of(
     """The matrices that one parameter holds, or why it holds none; all kinds are decided here."""
     above, _, last = owner.rpartition(".")
     name = owner if layer and owner else parameter
-    if (reason := _no_matrix(weight, leaf)) is not None:
-        return reason
-    if leaf.startswith(_POSITIONAL) or (leaf == "weight" and last.startswith(_POSITIONAL)):
-        return "a positional embedding: added to the activations, not a map between them"
-
     if layer in ("convolution", "transposed convolution"):
         w = weight.transpose(0, 1) if layer == "transposed convolution" else weight
         slices = w.flatten(2).permute(2, 0, 1)
@@ -292,25 +291,6 @@ def _matrices_of(
         return [WeightMatrix(f"{parameter}.{i}", "mlp", w, parameter) for i, w in enumerate(weight)]
     # Leading sides of 1 are batch axes by habit: flattening after them would leave one row.
     return [WeightMatrix(parameter, "other", weight.reshape(sides).flatten(1), parameter)]
-
-
-def _no_matrix(weight: torch.Tensor, leaf: str) -> str | None:
-    """Why a tensor has no meaningful spectrum in any layer; None if it may have one."""
-    if _BUFFER.fullmatch(leaf):
-        return "a buffer (statistics, masks, tables), not a weight"
-    dtype = weight.dtype
-    if weight.is_quantized or (weight.is_floating_point() and weight.element_size() < 2):
-        return (
-            f"{dtype}: quantised, and meaningless without the scales kept beside it; dequantise it "
-            "first"
-        )
-    if not weight.is_floating_point():
-        return f"{dtype}: not a real-valued weight (an index, a mask, or packed and quantised)"
-    if weight.is_meta:
-        return "on the meta device: it has no values"
-    if weight.numel() == 0:
-        return "empty"
-    return "a scalar or a vector, not a matrix" if weight.ndim < 2 else None
 
 
 def _linear_kind(owner: str, last: str, above: str, parts: dict[str, set[str]]) -> str:

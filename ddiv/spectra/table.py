@@ -9,6 +9,8 @@ from statistics import median
 from string import ascii_lowercase
 from typing import TYPE_CHECKING, NamedTuple
 
+from ddiv.common.printed import one_line
+
 if TYPE_CHECKING:
     from ddiv.spectra.analysis import Analysis, Layer
 
@@ -98,17 +100,12 @@ def left_out(skipped: Sequence[tuple[str, str]], verbose: bool = False) -> list[
         return ["nothing was skipped"]
     lines = [f"skipped {plural(len(skipped), 'parameter')}:"]
     if verbose:
-        return [*lines, *(f"  {plain(name)}: {plain(reason)}" for name, reason in skipped)]
+        return [*lines, *(f"  {one_line(name)}: {one_line(reason)}" for name, reason in skipped)]
     reasons = Counter(reason for _, reason in skipped).most_common()
-    lines += [f"{n:>5}  {plain(reason)}" for reason, n in reasons[:REASONS_SHOWN]]
+    lines += [f"{n:>5}  {one_line(reason)}" for reason, n in reasons[:REASONS_SHOWN]]
     if rest := reasons[REASONS_SHOWN:]:
         lines.append(f"{sum(n for _, n in rest):>5}  for {len(rest)} other reasons (--verbose)")
     return lines
-
-
-def plain(text: object) -> str:
-    """Text from a file, without the control characters that a terminal would obey."""
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in str(text))
 
 
 def plural(n: int, one: str, many: str | None = None) -> str:
@@ -139,7 +136,7 @@ def _columns(layers: Sequence[Layer], marks: dict[str, str]) -> list[Column]:
         return "".join(sorted(marks[reason] for reason in layer.fit.reasons))
 
     columns = [
-        column("layer", 99, lambda x: plain(x.name), right=False),
+        column("layer", 99, lambda x: one_line(x.name), right=False),
         column("kind", 50, lambda x: x.kind, right=False),
         column("N×M", 60, size),
         column("alpha", 98, lambda x: number(x.fit.alpha, 2)),

@@ -15,11 +15,12 @@ from functools import lru_cache
 
 import msgspec
 
+from ddiv.common.values import Value
 from ddiv.study import Backbone, Data, Embedder, Recipe, Study
 from ddiv.treatment import BatchSize, Flow, Generator, NGram, Setting, Synthetic, Treatment
 
 
-class Trial(msgspec.Struct, frozen=True, tag="trial"):
+class Trial(Value, frozen=True, tag="trial"):
     """Train `backbone` on `data` by `recipe` under `treatment`; `seed` fixes every random draw."""
 
     data: Data
@@ -27,6 +28,10 @@ class Trial(msgspec.Struct, frozen=True, tag="trial"):
     recipe: Recipe
     treatment: Treatment
     seed: int
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.at_least(0, "seed")
 
     @property
     def label(self) -> str:
@@ -39,7 +44,7 @@ class Trial(msgspec.Struct, frozen=True, tag="trial"):
         return part.size if part else self.recipe.batch
 
 
-class DataView(msgspec.Struct, frozen=True, tag="view"):
+class DataView(Value, frozen=True, tag="view"):
     """`n` training examples as a treatment shows them.
 
     The treatment is an augmentation, a synthetic share or a number of classes.
@@ -51,13 +56,18 @@ class DataView(msgspec.Struct, frozen=True, tag="view"):
     n: int
     seed: int
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.at_least(1, "n")
+        self.at_least(0, "seed")
+
     @property
     def label(self) -> str:
         shown = "plain" if self.treatment.is_baseline else self.treatment.label
         return f"diversity of {shown}, seed {self.seed}"
 
 
-class GeneratorFit(msgspec.Struct, frozen=True, tag="generator"):
+class GeneratorFit(Value, frozen=True, tag="generator"):
     """Train a generator: in round 1 on real data, later on samples of the round before."""
 
     data: Data
@@ -66,12 +76,17 @@ class GeneratorFit(msgspec.Struct, frozen=True, tag="generator"):
     round: int = 1
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.at_least(1, "round")
+        self.at_least(0, "seed")
+
     @property
     def label(self) -> str:
         return f"generator ({self.generator.label}), round {self.round}"
 
 
-class Samples(msgspec.Struct, frozen=True, tag="samples"):
+class Samples(Value, frozen=True, tag="samples"):
     """Examples drawn from a generator with this seed, as many per class as the training set has."""
 
     data: Data
@@ -79,6 +94,11 @@ class Samples(msgspec.Struct, frozen=True, tag="samples"):
     setting: Setting
     round: int
     seed: int
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.at_least(1, "round")
+        self.at_least(0, "seed")
 
     @property
     def label(self) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
@@ -22,7 +21,7 @@ from ddiv.study import Bert, Clip
 from ddiv.treatment import Flow, NGram, OpenAI, StableDiffusion
 from ddiv.trial.facts import samples_of
 from ddiv.trial.job import GeneratorFit, Job, Samples, requires
-from ddiv.trial.provenance import provenance
+from ddiv.trial.provenance import provenance, start
 from ddiv.trial.store import Record
 from ddiv.trial.train import Progress
 
@@ -35,7 +34,7 @@ def fit(
     Arrays: the weights. Facts: the loss curve. Raises BadSamples where a class has no example,
     TrialFailed as `flow.fit` does.
     """
-    started = time.time()
+    started = start()
     data = load(job.data)
     inputs, labels = data.inputs, data.labels
     for samples in requires(job):
@@ -68,7 +67,7 @@ def sample(
     trained, `generator`. Raises BadSamples on unusable samples, and the errors of
     `stable_diffusion.sample` and `openai_texts.sample`.
     """
-    started = time.time()
+    started = start()
     data = load(job.data)
     require_every_class(data.labels, data.classes)
     draw = _texts if isinstance(job.generator, NGram | OpenAI) else _images

@@ -22,6 +22,7 @@ import torch
 from torch import Tensor, nn
 
 from ddiv.common.errors import TrialFailed
+from ddiv.common.printed import one_line
 from ddiv.models.network import Network
 from ddiv.study import Recipe
 from ddiv.treatment.mixing import cross_entropy
@@ -238,7 +239,7 @@ class Captured:
         try:
             self._replay, self._loss = self._capture(lambda: self._step(*self._places))
         except RuntimeError as error:
-            cause = str(error).splitlines()[0]
+            cause = one_line(str(error).splitlines()[0])
             warnings.warn(
                 f"a step of training could not be captured as a CUDA graph ({cause}): steps are "
                 "launched kernel by kernel, which is slower",

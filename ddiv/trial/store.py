@@ -3,36 +3,44 @@
     STORE/trials/KEY/record.json          the job and everything that is text or a few numbers
                      arrays.safetensors   eigenvalues, log-probabilities, curves
                      done                 SHA-256 of the two, written last
+    STORE/metrics-2/..., mp-1/, tail-1/   derived from records (see `ddiv.outcome.derived`)
     STORE/runs/RUN/...                    what one pytest run decided (see `ddiv.run`)
 
 A record appears whole or not at all: it is written into a temporary folder, flushed to the disk and
-renamed. Nothing is pickled. A record that cannot be read is an error that names the folder to
-delete. It is never silently trained again, because a damaged disk should be noticed.
+renamed. Nothing is pickled. A record that is damaged is an error that names the folder to delete.
+It is never silently trained again, because a damaged disk should be noticed. What another version
+of ddiv wrote, or what may not be read, is not called damaged.
 """
 
 from __future__ import annotations
 
 import errno
-import hashlib
-import os
+import logging
 import shutil
-import time
-import uuid
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import numpy as np
 from filelock import FileLock
 
-from ddiv.common.files import _flush_folder, write_durably
+from ddiv.common import locks
+from ddiv.common.digests import file_digest
+from ddiv.common.drafts import draft_of, sweep
+from ddiv.common.errors import cause, remedy
+from ddiv.common.files import make_folder, rename_durably, write_atomically, write_durably
+from ddiv.common.printed import removal
 from ddiv.trial import job as trials
+from ddiv.trial import record_files
 from ddiv.trial.job import Job
+from ddiv.trial.record_files import ARRAYS, FACTS, MARK
 
-# No record takes an hour to write, so an older draft was left behind by a killed process.
-ABANDONED_SECONDS = 3600
+LOG = logging.getLogger(__name__)
+
+# Folders of the store whose many entries are not looked through for drafts.
+_NOT_SWEPT = ("trials", "runs", "locks", "drafts")
 
 
 class StoreError(Exception):
@@ -41,6 +49,14 @@ class StoreError(Exception):
 
 class CorruptRecord(StoreError):
     """A stored record is damaged; the message names its folder."""
+
+
+class ForeignRecord(StoreError):
+    """A stored record is whole, but another version of ddiv wrote it, most likely a newer one."""
+
+
+class NoRecord(KeyError):
+    """The store has no record of this key."""
 
 
 @dataclass(frozen=True)
@@ -53,10 +69,25 @@ class Record:
     job: Job
     facts: Mapping[str, Any]
     arrays: Mapping[str, np.ndarray] = field(repr=False)
+    # Known of a record that was read. Not among the arguments, as `replace` must not carry it over
+    # to other contents.
+    _digest: str = field(default="", init=False, repr=False, compare=False)
 
     @property
     def key(self) -> str:
         return trials.key(self.job)
+
+    @property
+    def digest(self) -> str:
+        """A name for the contents: what is derived from a record goes by it."""
+        if self._digest:
+            return self._digest
+        files = record_files.written(self.job, self.facts, self.arrays)
+        return _digest(record_files.checksums(files))
+
+
+def _digest(sums: Mapping[str, str]) -> str:
+    return "".join(sums.values())
 
 
 class Store:
@@ -69,50 +100,122 @@ class Store:
         return self.root / "trials" / key
 
     def __contains__(self, job: Job) -> bool:
-        return (self.path(trials.key(job)) / "done").exists()
+        return self._has(trials.key(job))
 
     def keys(self) -> list[str]:
-        """The keys of all complete records, sorted."""
-        return sorted(path.parent.name for path in self.root.glob("trials/*/done"))
+        """The keys of all complete records, sorted; damaged ones are among them."""
+        return sorted(path.name for path in self.root.glob("trials/*") if self._has(path.name))
 
     def load(self, job: Job) -> Record:
-        """The record of this job.
-
-        Raises KeyError where there is none, CorruptRecord where it is damaged.
-        """
+        """The record of this job. Raises as `read`."""
         record = self.read(trials.key(job))
         if record.job != job:
-            raise self._corrupt(record.key, "it holds another job than its name says")
+            raise self._corrupt(trials.key(job), "it holds another job than its name says")
         return record
 
     def read(self, key: str) -> Record:
-        """The record with this key. Raises as `load` does."""
-        from safetensors.numpy import load
+        """The record with this key.
 
-        folder = self.path(key)
-        if not (folder / "done").exists():
-            raise KeyError(key)
+        Raises NoRecord, a KeyError, where there is none, CorruptRecord where it is damaged,
+        ForeignRecord where another version of ddiv wrote it, and StoreError where it may not be
+        read.
+        """
+        if not self._has(key):
+            raise NoRecord(key)
         try:
-            sums = msgspec.json.decode((folder / "done").read_bytes(), type=dict[str, str])
-            texts = {
-                name: (folder / name).read_bytes() for name in ("record.json", "arrays.safetensors")
-            }
-            for name, text in texts.items():
-                if hashlib.sha256(text).hexdigest() != sums.get(name):
-                    raise self._corrupt(key, f"the contents of {name} do not match the checksum")
-            facts = msgspec.json.decode(texts["record.json"], type=dict[str, Any])
-            job: Job = msgspec.convert(facts.pop("job"), type=Job)
-            return Record(job, facts, load(texts["arrays.safetensors"]))
-        except CorruptRecord:
+            texts = self._texts(key)
+            sums = self._checksums(key, texts)
+        except FileNotFoundError as error:
+            raise self._corrupt(key, f"{Path(error.filename).name} is missing") from None
+        except OSError as error:
+            raise StoreError(
+                f"the record {key} in the store cannot be read ({cause(error)}): see to "
+                f"{self.path(key)}"
+            ) from error
+        try:
+            record = Record(*record_files.understood(texts))
+        except record_files.OfAnotherVersion as error:
+            raise self._foreign(key, str(error)) from error
+        object.__setattr__(record, "_digest", _digest(sums))  # the dataclass is frozen
+        return record
+
+    def _has(self, key: str) -> bool:
+        """Whether there is a record of this key, be it damaged or its mark lost."""
+        folder = self.path(key)
+        try:
+            (folder / MARK).stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return (folder / FACTS).exists() and self._was_whole(key)
+        except OSError:
+            pass  # `read` says why it cannot be read
+        return True
+
+    def _was_whole(self, key: str) -> bool:
+        """Whether a folder without its mark holds more than the remains of an unfinished write.
+
+        No loss of power takes the mark alone, because a folder reaches the disk before it gets its
+        name. So the mark was lost later, and what it vouched for is not trained again.
+        """
+        try:
+            texts = self._texts(key)
+        except FileNotFoundError:
+            return False
+        except OSError:
+            return True
+        if record_files.kept_seal(texts) is not None:
+            return True
+        try:
+            record_files.understood(texts)
+        except record_files.OfAnotherVersion:
+            return False
+        return True
+
+    def _texts(self, key: str) -> dict[str, bytes]:
+        folder = self.path(key)
+        try:
+            return {name: (folder / name).read_bytes() for name in (FACTS, ARRAYS)}
+        except FileNotFoundError:
+            if _is_of_other_files(folder):
+                raise self._foreign(key, "it has other files") from None
             raise
-        except Exception as error:
-            # A damaged file can make the parsers raise anything.
-            raise self._corrupt(key, f"{type(error).__name__}: {error}") from error
+
+    def _checksums(self, key: str, texts: Mapping[str, bytes]) -> dict[str, str]:
+        """The checksums of a record's files, which are as the mark says.
+
+        A lost mark is written again where the record's own seal shows that it is whole.
+        """
+        sums = record_files.checksums(texts)
+        try:
+            marked = record_files.marked((self.path(key) / MARK).read_bytes())
+        except FileNotFoundError:
+            self._mend(key, texts)
+            return sums
+        for name, found in sums.items():
+            if marked.get(name) != found:
+                raise self._corrupt(key, f"the contents of {name} do not match the checksum")
+        return sums
+
+    def _mend(self, key: str, texts: Mapping[str, bytes]) -> None:
+        kept = record_files.kept_seal(texts)
+        if not kept:
+            seal = "has none of its own" if kept is None else "does not match its own"
+            raise self._corrupt(key, f"its mark `{MARK}` with the checksums is lost, and it {seal}")
+        LOG.warning("the record %s had lost its mark, and is whole: the mark is written again", key)
+        sweep(self.path(key))
+        with suppress(OSError):  # a store that cannot be written can still be read
+            write_atomically(self.path(key) / MARK, record_files.mark(texts))
+
+    def _foreign(self, key: str, why: str) -> ForeignRecord:
+        return ForeignRecord(
+            f"the record {key} in the store was made by another version of ddiv, most likely a "
+            f"newer one ({why}). It is whole, so let it stay. Update ddiv, or give another folder "
+            "with --store FOLDER (or DDIV_STORE)."
+        )
 
     def _corrupt(self, key: str, cause: str) -> CorruptRecord:
         return CorruptRecord(
             f"the record {key} in the store is damaged ({cause}). All other records are untouched. "
-            f"To measure this one again: rm -r {self.path(key)}"
+            f"To measure this one again: {removal(self.path(key))}"
         )
 
     def save(self, record: Record) -> None:
@@ -120,31 +223,22 @@ class Store:
 
         Raises StoreError (full disk, no permission).
         """
-        from safetensors.numpy import save
-
         # Of two records with one key either will do, so the first writer wins and the second record
         # is dropped.
         target = self.path(record.key)
-        facts = {**record.facts, "job": msgspec.to_builtins(record.job)}
-        arrays = {name: np.ascontiguousarray(array) for name, array in record.arrays.items()}
-        files = {
-            "record.json": msgspec.json.encode(facts, order="sorted"),
-            "arrays.safetensors": save(arrays),
-        }
-        sums = {name: hashlib.sha256(text).hexdigest() for name, text in files.items()}
-        draft = self.root / "drafts" / f"{record.key}.{uuid.uuid4().hex[:8]}"
+        files = record_files.written(record.job, record.facts, record.arrays)
+        draft = draft_of(self.root / "drafts" / record.key)
         try:
             draft.mkdir(parents=True)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            for name, text in [*files.items(), ("done", msgspec.json.encode(sums))]:
+            make_folder(target.parent)
+            for name, text in files.items():
                 write_durably(draft / name, text)
-            if target.exists() and not (target / "done").exists():
+            if target.exists() and not self._has(record.key):
                 shutil.rmtree(target)
-            os.rename(draft, target)
-            _flush_folder(target.parent)
+            rename_durably(draft, target)
         except OSError as error:
             shutil.rmtree(draft, ignore_errors=True)
-            if error.errno in (errno.EEXIST, errno.ENOTEMPTY) and (target / "done").exists():
+            if error.errno in (errno.EEXIST, errno.ENOTEMPTY) and self._has(record.key):
                 return
             raise self.unwritable(error) from error
 
@@ -154,35 +248,58 @@ class Store:
         Also deletes the drafts that killed processes left behind.
         """
         try:
-            for draft in self.root.glob("drafts/*"):
-                if time.time() - draft.stat().st_mtime > ABANDONED_SECONDS:
-                    shutil.rmtree(draft, ignore_errors=True)
-            probe = self.root / "drafts" / f"probe.{uuid.uuid4().hex[:8]}"
+            self._sweep()
+            probe = draft_of(self.root / "drafts" / "probe")
             probe.mkdir(parents=True)
             write_durably(probe / "probe", b"x" * 4096)
             shutil.rmtree(probe)
+            self.lock("probe")  # makes the folder
+            locks.is_taken(self.lock_file("probe"))
         except OSError as error:
             raise self.unwritable(error) from error
 
+    def _sweep(self) -> None:
+        """Delete drafts of records and of tables; those of runs are for `ddiv.run.run.tidy`."""
+        sweep(self.root / "drafts", drafts_only=True)
+        with suppress(FileNotFoundError):
+            folders = [path for path in self.root.iterdir() if path.name not in _NOT_SWEPT]
+            sweep(*filter(Path.is_dir, folders))
+
     def unwritable(self, error: OSError) -> StoreError:
         return StoreError(
-            f"the store {self.root} cannot be written: {error.strerror or error}. "
-            "What it already holds is untouched. "
-            "Free some space or give another folder with --store FOLDER (or DDIV_STORE)."
+            f"the store {self.root} cannot be written: {cause(error)}. "
+            f"What it already holds is untouched. {remedy(error)}, or give another folder with "
+            "--store FOLDER (or DDIV_STORE)."
         )
 
     def lock(self, name: str) -> FileLock:
         """A lock shared by all processes on this machine.
 
-        The system releases it when its holder dies.
+        The system releases it when its holder dies. `ddiv.common.locks.take` takes it.
         """
-        folder = self.root / "locks"
+        path = self.lock_file(name)
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise self.unwritable(error) from error
-        return FileLock(folder / name, thread_local=False)
+        return locks.lock(path)
+
+    def lock_file(self, name: str) -> Path:
+        return self.root / "locks" / name
 
     def records(self) -> Iterator[Record]:
-        """Every complete record. Raises CorruptRecord at the first damaged one."""
+        """Every complete record. Raises StoreError at the first that cannot be read."""
         return map(self.read, self.keys())
+
+
+def _is_of_other_files(folder: Path) -> bool:
+    """Whether the mark of a record vouches for files, and they are none that this ddiv knows."""
+    if not (folder / MARK).exists():
+        return False
+    sums = record_files.marked((folder / MARK).read_bytes())
+
+    def fits(name: str) -> bool:
+        path = folder / name
+        return path.parent == folder and path.is_file() and file_digest(path) == sums[name]
+
+    return bool(sums) and all(map(fits, sums))

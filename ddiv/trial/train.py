@@ -7,7 +7,6 @@ the device if it fits there. Augmentation is drawn anew for every sample in ever
 from __future__ import annotations
 
 import dataclasses
-import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -33,9 +32,10 @@ from ddiv.spectra.eigen import eigenvalues
 from ddiv.spectra.matrices import WeightMatrix, shapes, skipped, weight_matrices
 from ddiv.treatment import Augmentation, Dropout, EarlyStop, EvaluationDropout, NoOp, WeightDecay
 from ddiv.trial import truncation
+from ddiv.trial.batches import EVALUATED, require_batches
 from ddiv.trial.inputs import Examples, brought, placed, tensor
 from ddiv.trial.job import Job, Trial
-from ddiv.trial.provenance import provenance
+from ddiv.trial.provenance import provenance, start
 from ddiv.trial.steps import Steps, computing, own_stream, precision
 from ddiv.trial.store import Record
 from ddiv.trial.training_set import synthetic_data, training_set
@@ -56,7 +56,7 @@ def train(
     `records` holds the records that the trial reads (`trial.requires`). Raises TrialFailed where
     the loss is not finite.
     """
-    started = time.time()
+    started = start()
     data, seed = load(trial.data), trial.treatment.seed(trial.seed)
     shown = training_set(data, trial.treatment, seed, synthetic_data(trial, records))
     devices = [device] if device.type == "cuda" else []
@@ -187,7 +187,7 @@ def fit(
 
     It is measured on the clean training set and on the tests of `data`. On a GPU the processor
     computes spectra meanwhile, from copies of the weights that wait in main memory. Raises
-    TrialFailed where the loss is not finite.
+    TrialFailed where the loss is not finite, and before training as `require_batches` does.
     """
     treatment, on_gpu = trial.treatment, device.type == "cuda"
     with own_stream(device), ThreadPoolExecutor(1) as pool:
@@ -212,6 +212,8 @@ def fit(
             # common, so batches differ in shape.
             capture=on_gpu and not are_texts(shown.inputs),
         )
+        if not are_texts(shown.inputs):  # a BERT normalises each token on its own
+            require_batches(network, examples.inputs, trial.batch, subject.tests, device)
         before = spectra_of(network, subject.pool)
         losses, trajectory = _run(subject, take_step, plan, progress)
         after = subject.after(plan.last / plan.batches)
@@ -344,11 +346,11 @@ def _part(matrix: WeightMatrix) -> str:
 def log_probabilities(network: Network, inputs: Tensor, batch: int | None = None) -> Tensor:
     """Log-probabilities float32 (n, classes) for inputs that `inputs.placed` gave.
 
-    The caller puts the network in evaluation mode. Batches are of 250 inputs, on a GPU of 1024; the
-    size is halved as often as the GPU's memory is too small.
+    The caller puts the network in evaluation mode. Batches are of `EVALUATED` inputs; the size is
+    halved as often as the GPU's memory is too small.
     """
     device = network.head.weight.device
-    batch = batch or (1024 if device.type == "cuda" else 250)
+    batch = batch or EVALUATED.get(device.type, EVALUATED["cpu"])
     try:
         with computing(device, precision(device)):
             outputs = (network(brought(part, device)) for part in torch.split(inputs, batch))

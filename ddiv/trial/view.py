@@ -5,7 +5,6 @@ Nothing is trained.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from dataclasses import asdict
 from functools import lru_cache
@@ -23,12 +22,12 @@ from ddiv.data.load import load
 from ddiv.data.worlds.draw import drawn_at_will
 from ddiv.diversity.span import Span
 from ddiv.models.embedders import scored_on, spaces_of, vectors
-from ddiv.study import Data, Embedder, Space
+from ddiv.study import ComplaintsWorld, Data, Embedder, Space, World
 from ddiv.treatment import Augmentation, Classes
 from ddiv.treatment.augment import augmented
 from ddiv.trial.facts import HELD, VENDI_ORDERS, outside_key, vendi_key
 from ddiv.trial.job import DataView, Job
-from ddiv.trial.provenance import provenance
+from ddiv.trial.provenance import provenance, start
 from ddiv.trial.store import Record
 from ddiv.trial.training_set import synthetic_data, training_set
 
@@ -69,7 +68,7 @@ def diversity(
     from ddiv.diversity.rows import backend
     from ddiv.diversity.spectrum import spectrum as kernel_spectrum
 
-    started, where = time.time(), backend(scored_on(device))
+    started, where = start(), backend(scored_on(device))
     seen = _seen(view, records)
     scores: dict[str, float] = {}
     outside: dict[str, float] = {}
@@ -159,11 +158,7 @@ def _seen(view: DataView, records: Mapping[Job, Record]) -> Seen:
         shown = of_classes(view.data, part.count, view.n, view.seed)
     else:
         data = load(view.data)
-        if view.n > len(data.inputs):
-            raise TrialFailed(
-                f"a view of {view.n} examples was asked for, but the training set has "
-                f"{len(data.inputs)}. Lower the study's `view_size`."
-            )
+        require_examples(view)
         whole = training_set(data, view.treatment, view.seed, synthetic_data(view, records))
         chosen = torch.randperm(len(whole.inputs), generator=generator(0, "view"))[: view.n].numpy()
         shown = Shown(whole.inputs[chosen], whole.labels[chosen])
@@ -172,6 +167,18 @@ def _seen(view: DataView, records: Mapping[Job, Record]) -> Seen:
     if augmentation := view.treatment.part(Augmentation):
         inputs, _ = augmented(augmentation.name, inputs, generator(view.seed, "augmentation"))
     return Seen(inputs, shown.labels, fresh)
+
+
+def require_examples(view: DataView) -> None:
+    """Raise TrialFailed where the data has too few examples, or classes, for a view."""
+    data, part = load(view.data), view.treatment.part(Classes)
+    if part and not isinstance(view.data, World | ComplaintsWorld):  # which draw at will
+        of_classes(view.data, part.count, view.n, view.seed)
+    if not part and view.n > len(data.inputs):
+        raise TrialFailed(
+            f"a view of {view.n} examples was asked for, but the training set has "
+            f"{len(data.inputs)}. Lower the study's `view_size`."
+        )
 
 
 def of_classes(spec: Data, count: int, n: int, seed: int) -> Shown:

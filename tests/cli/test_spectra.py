@@ -190,7 +190,8 @@ def test_errors_are_one_line_and_a_status(ddiv, checkpoint, arguments, status, w
 def test_a_model_without_matrices(ddiv, tmp_path):
     path = tmp_path / "x.safetensors"
     save_file({"norm.weight": torch.ones(4)}, path)
-    assert ddiv(path) == (1, "", f"ddiv: {path} holds no weight matrix; skipped: 1 parameter\n")
+    why = "skipped: 1 parameter (a scalar or a vector, not a matrix)"
+    assert ddiv(path) == (1, "", f"ddiv: {path} holds no weight matrix; {why}\n")
 
 
 def test_names_from_a_file_cannot_command_the_terminal(ddiv, tmp_path):
@@ -275,3 +276,20 @@ def test_progress_only_of_long_work(monkeypatch, in_place):
         assert max(map(len, screen.text.split("\r"))) == 59
     else:
         assert 4 == screen.text.count("\n") == screen.text.count("spectra:")
+
+
+def test_a_spreadsheet_computes_no_name_of_a_layer(ddiv, tmp_path):
+    names = ["=cmd|' /C calc'!A0.weight", "+1.weight", "-1.weight", "@SUM(1).weight", "fine.weight"]
+    save_file({name: torch.randn(12, 8) for name in names}, tmp_path / "m.safetensors")
+    assert ddiv(tmp_path / "m.safetensors", "--csv", "a.csv", "--no-mp")[0] == 0
+    with open("a.csv", newline="", encoding="utf-8") as file:
+        cells = [cell for row in csv.reader(file) for cell in row]
+    assert not any(cell.startswith(("=", "+", "@")) for cell in cells)
+    assert all(float(cell) < 0 for cell in cells if cell.startswith("-"))
+    assert {"fine", "'=cmd|' /C calc'!A0"} <= {cell.removesuffix(".weight") for cell in cells}
+
+
+@pytest.mark.parametrize("seed", ["-1", str(2**63)])
+def test_a_seed_that_cannot_be_one_is_a_wrong_use(ddiv, checkpoint, seed):
+    status, _, said = ddiv(checkpoint, "--seed", seed)
+    assert status == 2 and "--seed lies between 0 and" in said

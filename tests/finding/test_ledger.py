@@ -1,6 +1,7 @@
 """The ledger: what may stand in it, what may not, and how an entry is written down."""
 
 import datetime
+import os
 import tomllib
 from pathlib import Path
 
@@ -119,6 +120,26 @@ def test_each_fault_is_told_with_the_file(tmp_path, text, message):
     with pytest.raises(BadLedger) as error:
         entries(path)
     assert message in str(error.value) and str(path) in str(error.value)
+
+
+@pytest.mark.parametrize("made", ["2", '"2"', "1.5"])
+def test_a_ledger_of_a_newer_ddiv_is_not_called_wrong(tmp_path, made):
+    path = written(tmp_path, f"format = {made}\n\n{lines(kind='3')}")
+    with pytest.raises(BadLedger, match=r"a newer one wrote it, so update ddiv"):
+        entries(path)
+    assert len(entries(written(tmp_path, f"format = 1\n\n{lines()}"))) == 1
+
+
+def test_a_ledger_that_cannot_be_read_is_told_with_the_cause(tmp_path):
+    folder, pipe = tmp_path / "folder", tmp_path / "pipe"
+    folder.mkdir()
+    os.mkfifo(pipe)
+    for path in (folder, pipe):
+        with pytest.raises(BadLedger, match=r"cannot be read: it is no regular file"):
+            entries(path)
+    deep = written(tmp_path, "x = " + "[" * 3000)
+    with pytest.raises(BadLedger, match=r"ledger\.toml cannot be read: "):
+        entries(deep)
 
 
 def test_what_an_entry_needs_is_told(tmp_path):

@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from ddiv.common import printed
 from ddiv.finding import ledger
 from ddiv.profiles.choose import profile
 from ddiv.report.gather import page
@@ -74,8 +75,8 @@ def test_a_failing_claim_says_in_three_lines_what_was_measured(alone):
     assert done.returncode == bool(contradicted)
     for name in contradicted:
         assert re.search(
-            r"is contradicted on .*\nmeasured: median effect .*\nrerun just this: pytest \""
-            + re.escape(name),
+            r"is contradicted on .*\nmeasured: median effect .*\nrerun just this: pytest "
+            + re.escape(printed.command(name)),
             done.stdout,
         )
 
@@ -219,18 +220,45 @@ def test_the_page_opens_in_a_browser_with_every_plot(alone):
 def test_a_damaged_record_is_an_error_that_names_it_and_the_others_stay(alone, tmp_path):
     shutil.copytree(alone[0] / "store", tmp_path / "store")
     store = Store(tmp_path / "store")
-    target = next(record for record in store.records() if record.job.label == "dropout 0.2, seed 0")
-    path = store.path(target.key) / "arrays.safetensors"
-    path.write_bytes(path.read_bytes()[:100])
-    done = run(tmp_path, "-n", "0", "-k", "(drop-frobenius or wd-frobenius) and classifier")
-    assert re.search(rf"the record {target.key} in the store is damaged.*rm -r", done.stdout)
-    assert "1 error" in done.stdout and "Traceback" not in done.stdout
+    # At a seed that the claim starts with, and at one that was added because it was undecided.
+    labels = ("dropout 0.2, seed 0", "decay 0.1, seed 4")
+    targets = [record.key for record in store.records() if record.job.label in labels]
+    for key in targets:
+        path = store.path(key) / "arrays.safetensors"
+        path.write_bytes(path.read_bytes()[:100])
+    assert len(targets) == 2
+    chosen = "(drop-frobenius or wd-frobenius or vendi-aug-pixel and augmix) and not encoder"
+    done = run(tmp_path, "-n", "0", "-k", f"{chosen} and not scratch and not only")
+    for key in targets:
+        assert re.search(rf"the record {key} in the store is damaged.*rm -r", done.stdout)
+    assert "2 errors" in done.stdout and "Traceback" not in done.stdout and done.returncode == 1
+    assert re.search(r"\d inconclusive, 2 errors\n", done.stdout)
     verdicts = {
-        name.split("[")[1]: finding.verdict
+        name.split("[")[1].split("-resnet18")[0]: finding.verdict
         for name, finding in answers(tmp_path)["findings"].items()
     }
-    assert verdicts.pop("drop-frobenius-resnet18-smoke-classifier]") == "not run"
-    assert set(verdicts.values()) <= {"supported", "contradicted", "inconclusive"}
+    assert verdicts.pop("drop-frobenius") == verdicts.pop("wd-frobenius") == "error"
+    assert verdicts and set(verdicts.values()) <= {"supported", "contradicted", "inconclusive"}
+
+
+KILLER = """
+import os
+
+def pytest_runtest_call(item):
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        os._exit(9)
+"""
+
+
+def test_a_worker_that_dies_leaves_an_error_and_no_verdict(alone, tmp_path):
+    """The records of its claim are all there, and the run goes on without it."""
+    shutil.copytree(alone[0] / "store", tmp_path / "store")
+    (tmp_path / "killer.py").write_text(KILLER)
+    chosen = ("-k", "wd-frobenius and classifier", "-n", "1", "-p", "killer")
+    done = claims(tmp_path, "--profile", "smoke", *chosen, PYTHONPATH=str(tmp_path))
+    assert done.returncode == 1 and "0 inconclusive, 1 error\n" in done.stdout
+    (finding,) = answers(tmp_path)["findings"].values()
+    assert finding.verdict == "error" and "crashed" in finding.note
 
 
 def test_a_change_against_the_ledger_fails_and_says_which_way(alone, tmp_path):

@@ -57,6 +57,18 @@ def test_a_sure_and_right_network_is_calibrated():
     assert ece(log_probabilities(np.array([1 - 1e-12] * 4)), np.zeros(4, int)) < 1e-9
 
 
+@pytest.mark.parametrize("taken", ["id", "ood", "train"])
+def test_a_domain_with_the_name_of_another_score_is_never_read_as_it(taken):
+    """All wrong in a domain called "id" was read as right out of domain."""
+    outputs, facts = log_probabilities(np.array([0.9, 0.9])), {"clean": {"accuracy": 1, "loss": 0}}
+    arrays = {f"log_probabilities/{domain}": outputs for domain in ("real", taken)}
+    arrays |= {"labels/real": np.array([0, 0]), f"labels/{taken}": np.array([1, 1])}
+    job = trial(profile("smoke").studies[0], BASELINE, 0)
+    record = Record(job, facts | {"domains": ["real", taken]}, arrays)
+    with pytest.raises(ValueError, match=f"a domain cannot be called '{taken}'"):
+        _ = outcome.Trained(record, {}).after
+
+
 def state(alphas, reliable, loss=1.0, norms=(1.0, 2.0, 3.0)) -> Snapshot:
     table = {
         "alpha": np.array(alphas),

@@ -11,8 +11,9 @@ import pytest
 from ddiv.finding.wording import rerun
 from ddiv.plugin import options
 from ddiv.plugin.options import Options
-from ddiv.plugin.start import asking, chosen, set_data_root, started
+from ddiv.plugin.start import asking, chosen, set_data_root, slots, started
 from ddiv.profiles.choose import PROFILES
+from ddiv.run.run import seconds_of
 from tests.support.claims_run import claims
 
 
@@ -134,3 +135,15 @@ def test_what_is_wrong_before_the_first_test_is_one_line(tmp_path, arguments, me
 def test_a_data_root_that_is_not_there_is_refused(tmp_path):
     with pytest.raises(ValueError, match=r"--data-root: there is no folder .*none"):
         set_data_root(Options(data_root=str(tmp_path / "none")))
+
+
+@pytest.mark.parametrize("wrong", [0, -1])
+def test_slots_that_no_trial_could_take_are_refused(wrong):
+    with pytest.raises(ValueError, match="--slots needs a number of at least 1"):
+        slots(Options(slots=wrong))
+
+
+@pytest.mark.parametrize("wrong", ["0", "-1s", "nan", "inf", "9" * 400, "1e9h", "9" * 307 + "h"])
+def test_a_budget_is_a_time(wrong):
+    with pytest.raises(ValueError, match="a budget is a time"):
+        seconds_of(wrong)

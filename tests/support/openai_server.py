@@ -19,18 +19,35 @@ from typing import NamedTuple
 
 # No answer comes of the first; the second are answers that cost tokens and hold fewer texts than
 # asked for.
-UNANSWERED = ("429", "500", "503", "slow", "trickle", "reset", "cut")
+UNANSWERED = ("429", "500", "503", "slow", "trickle", "reset", "cut", "page", "error")
 UNUSABLE = (
     "refusal",
     "filtered",
     "truncated",
     "malformed",
-    "page",
     "other class",
     "unknown class",
     "duplicate",
     "copy",
 )
+# No completion comes with these either, and no other attempt at this prompt would help.
+REFUSED = {
+    "content_filter": {"code": "content_filter"},
+    "invalid_prompt": {"code": "invalid_prompt", "type": "invalid_request_error"},
+    "context_length_exceeded": {"code": "context_length_exceeded"},
+    "azure": {"code": "400", "innererror": {"code": "ResponsibleAIPolicyViolation"}},
+    "vllm": {"code": 400, "message": "This model's maximum context length is 99 tokens."},
+}
+
+# Successes that are none; "empty" and "no choice" may be another thing for another prompt.
+PAGES = {
+    "page": b"<html>Proxy</html>",
+    "error": b'{"error": {"message": "upstream is busy", "code": 502}}',
+    "nothing": b"",
+    "null": b"null",
+    "escapes": b"\x1b[2J\x1b]0;mine\x07",
+}
+
 REPEATED = "The same complaint again, about"
 PAUSE = "0.03"  # seconds, in Retry-After
 
@@ -76,6 +93,7 @@ class Server:
         self.paid: Counter = Counter()
         self.tokens = Counter()
         self.served: list[str] = []
+        self.bomb, self.packed = b"", "gzip"
         self.busy = self.most_busy = 0
         self.closing, self.lock = threading.Event(), threading.Lock()
 
@@ -146,6 +164,19 @@ class _Handler(BaseHTTPRequestHandler):
                 ).encode(),
                 {"Retry-After": state.pause} if fault in ("429", "503") else {},
             )
+        elif fault in REFUSED:
+            error = {"message": "the prompt is refused", **REFUSED[fault]}
+            self.send(400, json.dumps({"error": error}).encode(), {})
+        elif fault in PAGES:
+            self.send(200, PAGES[fault], {"Content-Type": "text/html; charset=latin-1"})
+        elif fault == "redirect":
+            self.send(302, b"", {"Location": "file:///etc/passwd"})
+        elif fault == "endless":
+            self.head(200, {"Content-Type": "application/json", "Connection": "close"})
+            while not state.closing.is_set():
+                self.wfile.write(b" " * (1 << 20))
+        elif fault == "bomb":
+            self.send(200, state.bomb, {"Content-Encoding": state.packed})
         elif fault == "slow":
             state.closing.wait(20)
             self.close_connection = True
@@ -190,6 +221,8 @@ class _Handler(BaseHTTPRequestHandler):
             message["content"], finish = content[: len(content) // 2], "length"
         elif fault == "malformed":
             message["content"] = content[:-2]
+        elif fault == "empty":
+            message["content"] = ""
         usage = {"prompt_tokens": 100 + len(digest) % 7, "completion_tokens": 10 * count}
         completion = {
             "id": "x",
@@ -201,11 +234,12 @@ class _Handler(BaseHTTPRequestHandler):
                 {"index": 0, "message": message, "finish_reason": finish, "logprobs": None}
             ],
         }
-        payload = b"<html>Proxy</html>" if fault == "page" else json.dumps(completion).encode()
+        if fault == "no choice":
+            completion["choices"] = []
+        payload = json.dumps(completion).encode()
         with state.lock:
             state.paid[digest] += 1
-            if fault != "page":
-                state.tokens.update(usage)
+            state.tokens.update(usage)
             if not fault:
                 state.served += texts
         self.send(200, payload, {})

@@ -7,10 +7,12 @@ import time
 import numpy as np
 import pytest
 
+from ddiv.common.drafts import ABANDONED_SECONDS
 from ddiv.study import Digits, Recipe, ResNet18
 from ddiv.treatment import BASELINE
 from ddiv.trial import Trial
-from ddiv.trial.store import ABANDONED_SECONDS, CorruptRecord, Record, Store, StoreError
+from ddiv.trial.store import CorruptRecord, Record, Store, StoreError
+from tests.support.drafts import dead_draft
 
 
 def job(seed: int = 0) -> Trial:
@@ -67,6 +69,23 @@ def test_a_damaged_record_names_itself_and_the_remedy(store, name, damage):
     assert store.load(job(1)).facts == record(1).facts
 
 
+def test_the_advised_removal_deletes_this_record_alone(tmp_path, monkeypatch):
+    """A store whose path a shell would split: a sibling has the first part of its name."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my").mkdir()
+    store = Store("my store; $(touch gone)")
+    for number in (0, 1):
+        store.save(record(number))
+    (store.path(record(0).key) / "done").write_bytes(b"")
+    with pytest.raises(CorruptRecord) as told:
+        store.load(job(0))
+    advised = str(told.value).partition("measure this one again: ")[2]
+    assert advised.startswith("rm -r ")
+    assert subprocess.run(["bash", "-c", advised], cwd="/", check=False).returncode == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["my", store.root.name]
+    assert job(0) not in store and store.load(job(1)).facts == record(1).facts
+
+
 def test_a_record_in_the_wrong_place_is_noticed(store):
     store.save(record(0))
     os.rename(store.path(record(0).key), store.path(record(1).key))
@@ -103,6 +122,17 @@ def test_drafts_of_killed_processes_are_swept_out_when_they_are_old(store):
         os.utime(draft, (time.time() - age,) * 2)
     store.check_writable()
     assert [draft.name for draft in (store.root / "drafts").iterdir()] == ["young"]
+
+
+def test_what_killed_processes_left_of_records_and_tables_is_swept_at_once(store):
+    places = [
+        store.root / "drafts" / record().key,
+        store.root / "metrics-2" / f"{record().key}.table",
+        store.root / "mp-1" / f"{record().key}.table",
+    ]
+    left = [dead_draft(path) for path in places]
+    store.check_writable()
+    assert not any(draft.exists() for draft in left)
 
 
 def test_the_first_writer_wins(store):

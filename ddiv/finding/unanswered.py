@@ -1,0 +1,52 @@
+"""A question of a run with its finding, or with the reason why it has none.
+
+Trouble is never a verdict. A run that met with an error at a later seed may have left all records
+of the first seeds, and what these say is not what the run said.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from ddiv.common.printed import one_line
+from ddiv.finding.answer import answer
+from ddiv.finding.asked import GONE, Asked
+from ddiv.finding.finding import Finding
+from ddiv.finding.reader import Reader
+from ddiv.trial.store import NoRecord, StoreError
+
+
+@dataclass(frozen=True)
+class Unanswered:
+    """Why a question has no finding.
+
+    - "not applicable": the study cannot be asked it;
+    - "not run": the run ended before, or a record is no longer in the store;
+    - "error": a trial failed, or a record cannot be read.
+    """
+
+    word: Literal["not applicable", "not run", "error"]
+    reason: str
+
+
+def settled(asked: Asked, reader: Reader) -> Finding | Unanswered:
+    """What a run came to on one of its questions, from stored records."""
+    if asked.not_applicable:
+        return Unanswered("not applicable", asked.not_applicable)
+    if asked.error:
+        return Unanswered("error" if asked.failed else "not run", asked.error)
+    try:
+        return answer(asked, reader)
+    except NoRecord:
+        return Unanswered("not run", GONE)
+    except StoreError as error:
+        return Unanswered("error", str(error))
+    except Exception as error:
+        # One question that cannot be answered must not hide the answers to all others.
+        return Unanswered(
+            "error",
+            "its records are whole, and ddiv cannot answer it from them "
+            f"({type(error).__name__}: {one_line(error)}): another version of ddiv made them, or "
+            "this is a fault of ddiv's own, please report it",
+        )

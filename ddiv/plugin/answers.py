@@ -1,0 +1,51 @@
+"""What the tests of claims came to: one answer for every question.
+
+A plugin may run a test several times (`--reruns`, `--count`, xdist's `--dist each`). Then the last
+report on a question counts, and no other.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from ddiv.finding.wording import Tally, tally
+
+# The properties of a report that say what came of its test.
+VERDICT, ERROR = "ddiv verdict", "ddiv error"
+
+# The attribute of a report that names its question. Reports travel with theirs from workers.
+QUESTION = "ddiv_question"
+
+
+class Answers:
+    """A plugin of pytest's that keeps the last report on every question."""
+
+    def __init__(self) -> None:
+        self._last: dict[str, pytest.TestReport] = {}
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        question = getattr(report, QUESTION, None)
+        answered = ERROR in dict(report.user_properties) or (
+            report.when == "call" and verdict(report) is not None
+        )
+        if question is not None and answered and str(report.outcome) != "rerun":
+            self._last[question] = report
+
+    def tally(self) -> Tally:
+        """How many questions have which verdict, and how many came to an error."""
+        answers = list(self._last.values())
+        verdicts = ((verdict(report), hasattr(report, "wasxfail")) for report in answers)
+        counted = [(word, expected) for word, expected in verdicts if word is not None]
+        return tally(counted, len(answers) - len(counted))
+
+    def hardly_trained(self) -> int:
+        """How many verdicts rest on arms that hardly fit their training set."""
+        return sum(
+            "ddiv hardly trained" in dict(report.user_properties) for report in self._last.values()
+        )
+
+
+def verdict(report: pytest.TestReport) -> str | None:
+    """The verdict that a report tells of; None where it tells of none."""
+    word = dict(report.user_properties).get(VERDICT)
+    return None if word is None else str(word)
