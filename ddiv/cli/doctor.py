@@ -124,11 +124,12 @@ def _caches() -> Check:
 def _store(store: Store) -> Check:
     try:
         store.check_writable()
+        held = len(store.keys())
     except StoreError as error:
         return Check("NO", "store", str(error))
     free = shutil.disk_usage(store.root).free / GIGABYTE
     return Check(
         "ok" if free > STORE_GIGABYTES else "note",
         "store",
-        f"{store.root} holds {len(store.keys())} records; {free:.1f} GB free on its disk",
+        f"{store.root} holds {held} records; {free:.1f} GB free on its disk",
     )

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import FrameType
 
 from ddiv.common.errors import NoModel
+from ddiv.common.modules import is_foreign
 from ddiv.common.paths import named
 from ddiv.common.sources import Source, source_of
 
@@ -58,14 +61,25 @@ def source_digest(function: Callable[..., object]) -> str:
     These are the statements that it uses, directly or through others, in its own file and in the
     user's other files that it imports; and in each of these files whatever is done at the top level
     besides binding a name: a container that is filled, an attribute that is set, a decorator or a
-    call that may register something. A change elsewhere does not change the digest, nor does where
-    the files lie. Python's library, installed packages and ddiv do not count. What no source tells
-    is in `unseen`. Raises ValueError on anything but a function at the top level of a file.
+    call that may register something. The file that asks for the digest is one of them, and so are
+    decorators that stand around the function. A change elsewhere does not change the digest, nor
+    does where the files lie. Python's library, installed packages and ddiv do not count. What no
+    source tells is in `unseen`. Raises ValueError on anything but a function at the top level of a
+    file.
     """
-    inner = inspect.unwrap(function)  # without what decorators put around it
+    around: list[tuple[Path, str]] = []
+
+    def passed(outer: Callable[..., object]) -> bool:
+        code = getattr(outer, "__code__", None) or getattr(type(outer).__call__, "__code__", None)
+        if code is not None and not is_foreign(Path(code.co_filename)):
+            around.append((Path(code.co_filename), code.co_qualname.partition(".")[0]))
+        return not hasattr(outer, "__wrapped__")
+
+    inner = inspect.unwrap(function, stop=passed)  # without what decorators put around it
     path = getattr(getattr(inner, "__code__", None), "co_filename", "")
     try:
-        source = source_of(Path(path), getattr(inner, "__qualname__", ""))
+        name = getattr(inner, "__qualname__", "")
+        source = source_of(Path(path), name, around, _running())
     except KeyError:
         raise ValueError(
             f"{function!r} is no function that a file defines by `def` at its top level: its "
@@ -73,6 +87,24 @@ def source_digest(function: Callable[..., object]) -> str:
         ) from None
     _sources[source.digest] = source
     return source.digest
+
+
+def _running() -> Iterator[Path]:
+    """The user's files whose top level is under way, down to what is not the user's."""
+    frame: FrameType | None = sys._getframe(1)
+    here, met = Path(__file__).resolve().parents[1], False
+    while frame is not None:
+        name, path = frame.f_code.co_name, Path(frame.f_code.co_filename)
+        frame = frame.f_back
+        if str(path).startswith("<"):  # Python's machinery of imports
+            continue
+        if is_foreign(path):
+            if met or not path.resolve().is_relative_to(here):
+                return
+            continue  # ddiv's own functions, which the user's file calls
+        met = True
+        if name == "<module>":
+            yield path
 
 
 def unseen(name: str, digest: str) -> str | None:

@@ -1,13 +1,46 @@
-"""Files that are whole or absent: durable and atomic writes."""
+"""Files that are whole or absent: durable and atomic writes, and reads that end."""
 
 from __future__ import annotations
 
 import contextlib
 import errno
 import os
+import stat
 from pathlib import Path
 
 from ddiv.common.drafts import draft_of
+
+
+def contents(path: Path) -> bytes:
+    """What a regular file holds.
+
+    Raises OSError, also on what is no file: a pipe would be waited for without end, and a device
+    may have none.
+    """
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    kind = os.fstat(handle).st_mode
+    if stat.S_ISREG(kind):
+        with open(handle, "rb") as file:
+            return file.read()
+    os.close(handle)
+    if stat.S_ISDIR(kind):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    raise OSError(errno.EINVAL, "it is a pipe or a device and no file", str(path))
+
+
+def listed(folder: Path) -> list[str]:
+    """The names in a folder, none where it is absent.
+
+    Raises OSError, also where a link leads to nothing: the folder lies where it cannot be seen now.
+    """
+    try:
+        return os.listdir(folder)
+    except FileNotFoundError:
+        for place in (folder, *folder.parents):
+            if place.is_symlink() and not place.exists():
+                text = "it is a link to what is not there"
+                raise OSError(errno.ENOTCONN, text, str(place)) from None
+        return []
 
 
 def write_durably(path: Path, text: bytes, durable: bool = True) -> None:

@@ -12,7 +12,16 @@ import re
 from collections.abc import Iterable
 
 from ddiv.common.modules import Module, bound, executed
-from ddiv.common.names import Names, arguments_of, dotted, outside_calls, parameters, root_of
+from ddiv.common.names import (
+    Names,
+    arguments_of,
+    defaults,
+    dotted,
+    outside_calls,
+    parameters,
+    reached,
+    root_of,
+)
 
 # Those that neither change their arguments nor anything else.
 _PURE = re.compile(
@@ -26,6 +35,9 @@ _PURE_METHODS = re.compile(
     r"as_posix|copy|count|endswith|format|get|index|items|join|joinpath|keys|lower|lstrip|rstrip"
     r"|split|splitlines|startswith|strip|title|upper|values|with_name|with_suffix"
 )
+
+# What is called on a type of Python's and changes nothing it is given: `dict.fromkeys(NAMES)`.
+_OF_TYPES = re.compile(rf"fromkeys|maketrans|{_PURE_METHODS.pattern}")
 
 # Libraries whose calls change neither their arguments nor anything that a trial reads.
 _HARMLESS = ("ddiv", "msgspec", "warnings", "logging", "typing")
@@ -60,20 +72,29 @@ class Inert:
                 # What a module does when it is imported is judged where it stands.
                 return _FUNCTION not in local or not self.names.imports_own(node)
             case ast.Expr(value=value) | ast.Assert(test=value):
-                return self._value(value, local, alone=isinstance(node, ast.Expr))
+                alone = isinstance(node, ast.Expr)
+                # An operator, an element or an attribute that nobody takes acts, or is nothing.
+                acts = alone and not isinstance(value, ast.Call) and self._names_own(value, local)
+                return not acts and self._value(value, local, alone)
             case ast.Return(value=value):
                 return self._stays(value, local)
             case ast.Assign(targets=targets, value=value):
                 return self._targets(targets, local) and self._stays(value, local)
-            case ast.AnnAssign(target=target, value=value):
-                return self._targets([target], local) and self._stays(value, local)
+            case ast.AnnAssign(target=target, annotation=annotation, value=value):
+                return (
+                    self._targets([target], local)
+                    and self._value(annotation, local)
+                    and self._stays(value, local)
+                )
             case ast.AugAssign(target=target, value=value):
                 # It may change what another name stands for, too.
                 inside = _FUNCTION in local
                 return inside and self._targets([target], local) and self._value(value, local)
             case ast.FunctionDef() | ast.AsyncFunctionDef():
-                arguments = node.args
-                values = [*arguments.defaults, *filter(None, arguments.kw_defaults)]
+                annotations = [
+                    each.annotation for each in ast.walk(node.args) if isinstance(each, ast.arg)
+                ]
+                values = [*defaults(node.args), *filter(None, [*annotations, node.returns])]
                 return all(map(self._decorator, node.decorator_list)) and all(
                     self._value(value, local) for value in values
                 )
@@ -169,15 +190,19 @@ class Inert:
     # --- values -----------------------------------------------------------------------------------
 
     def _stays(self, value: ast.expr | None, local: frozenset[str]) -> bool:
-        """Whether a value is inert, and within a function no data of the file get another name."""
+        """Whether a value is inert, and within a function nothing of the file gets another name."""
         if value is None:
             return True
-        if _FUNCTION in local and any(
-            isinstance(node, ast.Name) and self.names.kind(node.id, local) == "data"
-            for node in outside_calls(value)
-        ):
+        if _FUNCTION in local and self._names_own(value, local):
             return False
         return self._value(value, local)
+
+    def _names_own(self, value: ast.expr, local: frozenset[str]) -> bool:
+        """Whether a value may be, or hold, a function, a class or data of the file."""
+        return any(
+            isinstance(node, ast.Name) and self.names.kind(node.id, local) in ("own", "data")
+            for node in reached(value)
+        )
 
     def _value(self, value: ast.expr, local: frozenset[str], alone: bool = False) -> bool:
         """Whether computing a value changes nothing. `alone`: nobody takes the value."""
@@ -188,8 +213,11 @@ class Inert:
         }
         return all(
             self._call(node, local, alone and node is value)
-            for node in executed(value)
             if isinstance(node, ast.Call)
+            # Within a function it is called under a name that tells nothing.
+            else self._value(node.body, local | parameters(node.args))
+            for node in executed(value)
+            if isinstance(node, ast.Call) or (isinstance(node, ast.Lambda) and _FUNCTION in local)
         )
 
     def _call(self, call: ast.Call, local: frozenset[str], alone: bool) -> bool:
@@ -204,17 +232,24 @@ class Inert:
         if not self._lambdas(call, local):
             return False
         if kind == "builtin":
-            return not direct or (bool(_PURE.fullmatch(name)) and self._reads(call, local))
+            if not direct:  # `dict.update(TABLE, ..)`
+                pure = isinstance(call.func, ast.Attribute) and _OF_TYPES.fullmatch(call.func.attr)
+                return bool(pure) or self._hands_over_nothing(call, local)
+            return bool(_PURE.fullmatch(name)) and self._reads(call, local)
         if kind == "ours" or (kind == "foreign" and self.names.comes_from(name, _HARMLESS)):
             return True
-        if kind == "local" and direct:
-            return self._hands_over_nothing(call, local)
+        if kind == "local" and direct:  # elsewhere than in a function it may be anything
+            return _FUNCTION in local and self._hands_over_nothing(call, local)
         if kind == "constant" or (kind == "local" and _FUNCTION in local):
             return True
         if kind == "foreign":
             return not alone and self._hands_over_nothing(call, local)
         if kind == "own":
-            return direct and self._harmless(name) and self._hands_over_nothing(call, local)
+            return (
+                direct
+                and self._harmless(name)
+                and not any(self._names_own(value, local) for value in arguments_of(call))
+            )
         return (
             not direct
             and isinstance(call.func, ast.Attribute)
@@ -290,7 +325,10 @@ class Inert:
                 inside |= {name for each in statement.body for name in bound(each)}
                 if any(isinstance(each, ast.Global) for each in ast.walk(statement)):
                     return False
+                # What a parameter is by default is changed under the parameter's name.
                 return all(
+                    self._stays(value, inside) for value in defaults(statement.args)
+                ) and all(
                     self.statement(each, inside)
                     and (
                         not isinstance(each, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))

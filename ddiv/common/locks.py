@@ -22,6 +22,7 @@ import msgspec
 from filelock import FileLock, Timeout
 
 from ddiv.common.drafts import alive, signature
+from ddiv.common.files import contents
 
 # What a call for a lock answers where the file system, or the server behind it, has none.
 LOCKLESS = (errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP)
@@ -95,7 +96,7 @@ def is_taken(path: Path) -> bool:
 def holder(path: Path) -> Holder | None:
     """Who took the lock with this file last; None where the file does not say."""
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Holder)
+        return msgspec.json.decode(contents(path), type=Holder)
     except (OSError, msgspec.DecodeError):
         return None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import re
 from collections.abc import Iterable
 from typing import Literal
 
@@ -108,6 +109,44 @@ def outside_calls(node: ast.AST) -> Iterable[ast.AST]:
         return
     for child in ast.iter_child_nodes(node):
         yield from outside_calls(child)
+
+
+# Of these calls comes nothing that was in what they are given.
+_NEW = re.compile(
+    r"abs|all|any|bool|bytes|callable|chr|complex|divmod|float|format|hasattr|hash|int|isinstance"
+    r"|issubclass|len|ord|pow|print|range|repr|round|str|sum|\w+Error|\w+Warning"
+)
+
+_ELEMENTS = re.compile(r"copy|get|items|values|pop|setdefault|popitem|__getitem__")
+
+
+def reached(node: ast.AST) -> Iterable[ast.AST]:
+    """The nodes of an expression that its value may be, or hold, or lead to.
+
+    Other than `outside_calls` it follows Python's own functions and methods that hand out the
+    elements of what they are given.
+    """
+    match node:
+        case ast.Call(func=ast.Attribute(value=value, attr=name)):
+            yield node
+            if _ELEMENTS.fullmatch(name):
+                yield from reached(value)
+        case ast.Call(func=ast.Name(id=name)):
+            yield node
+            if hasattr(builtins, name) and not _NEW.fullmatch(name):
+                for value in arguments_of(node):
+                    yield from reached(value)
+        case ast.Call() | ast.Compare() | ast.JoinedStr() | ast.Lambda():
+            yield node
+        case _:
+            yield node
+            for child in ast.iter_child_nodes(node):
+                yield from reached(child)
+
+
+def defaults(arguments: ast.arguments) -> list[ast.expr]:
+    """The values that a function's parameters have by default."""
+    return [*arguments.defaults, *filter(None, arguments.kw_defaults)]
 
 
 def parameters(arguments: ast.arguments) -> set[str]:

@@ -139,7 +139,13 @@ def _of_high_bits(image: Image.Image) -> Image.Image:
     ):
         bits = 12
     values = np.asarray(image).astype(np.int64)
+    key = image.info.get("transparency")  # the grey that is see-through
+    if 0 < values[values != key].max(initial=0) < 2 ** (bits - 8):
+        raise ValueError(
+            f"its {bits}-bit pixels go up to {values.max()} only, which is black: save it with 8 "
+            "bits a channel if its values are 0 to 255"
+        )
     high = (values >> (bits - 8)).clip(0, 255).astype(np.uint8)
-    if isinstance(key := image.info.get("transparency"), int):  # the grey that is see-through
+    if isinstance(key, int):
         high[values == key] = 255
     return Image.fromarray(high)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,8 +25,13 @@ class Source(NamedTuple):
     unseen: tuple[str, ...]
 
 
-def source_of(path: Path, name: str) -> Source:
+def source_of(
+    path: Path, name: str, around: Iterable[tuple[Path, str]] = (), running: Iterable[Path] = ()
+) -> Source:
     """The source of the function `name` of a file.
+
+    around: functions (file, name) that are called in its place and call it; running: files under
+    way, at whose top level something may be changed in the file or in others that it uses.
 
     Raises KeyError where the file has no such name at its top level.
     """
@@ -35,6 +40,9 @@ def source_of(path: Path, name: str) -> Source:
     if name not in module.binding:
         raise KeyError(name)
     walk.begin(path, name)
+    for place, outer in around:
+        walk.begin(place.resolve(), outer)
+    walk.run(each.resolve() for each in running)
     own = module.text(walk.taken.pop(path, set()))
     total = hashlib.sha256(own.encode())
     # Where a file lies is no part of the key, and neither is which is read first.
@@ -66,6 +74,15 @@ class _Walk:
         """Take all that the function `name` of a file uses."""
         self._load(path)
         self._name(path, name, ())
+        self._finish()
+
+    def run(self, paths: Iterable[Path]) -> None:
+        """Take what happens when these files are run."""
+        for path in paths:
+            self._load(path)
+        self._finish()
+
+    def _finish(self) -> None:
         while self._open:
             self._uses_of(*self._open.pop())
 

@@ -18,9 +18,35 @@ _READS = re.compile(
     r"open|fdopen|read_\w+|load|load_(?!state_dict$|digits$|iris$|wine$|breast_cancer$)\w+|loadtxt|genfromtxt"
     r"|from_?file|memmap|imread|from_pretrained|create_model_and_transforms|urlopen|urlretrieve"
     r"|getenv|listdir|scandir|iterdir|r?glob|walk|ImageFolder|DatasetFolder|safe_open"
-    r"|check_output|Popen|download\w*"
+    r"|check_output|Popen|download\w*|fetch_\w+"
 )
 
+# Modules that are there to read files, to ask a network or to start programs: whatever of theirs is
+# called may bring something.
+_READERS = re.compile(
+    r"(torchvision|torchaudio|torchtext|torch_geometric)\.datasets\."
+    r"|(h5py|zarr|lmdb|sqlite3|duckdb|pyarrow|zipfile|tarfile|gzip|bz2|lzma|shelve|dbm|subprocess"
+    r"|requests|urllib(?!\.parse)|urllib3|httpx2?|aiohttp|socket|ftplib|boto3|s3fs|fsspec|gdown|kagglehub"
+    r"|huggingface_hub|datasets|medmnist|wilds|sentence_transformers|webdataset|tensorflow_datasets"
+    r"|tifffile|nibabel|pydicom|soundfile|librosa)\."
+)
+
+# Functions whose second argument says which weights a model is given.
+_MODELS = (
+    "create_model",
+    "get_model",
+    "create_model_and_transforms",
+    "create_model_from_pretrained",
+)
+
+_WEIGHTS = (
+    "weights",
+    "weights_backbone",
+    "pretrained",
+    "pretrained_cfg",
+    "pretrained_cfg_overlay",
+    "checkpoint_path",
+)
 
 _ELSEWHERE = {"os.environ", "sys.argv", "sys.modules"}
 
@@ -61,21 +87,25 @@ def _is_unseen(module: Module, call: ast.Call, name: str) -> bool:
         bound = call.func.id in module.binding
         if bound and call.func.id not in module.imports:
             return False  # a function of the file, whose source is looked at
-    if _of_torchvision(module, call.func):
+    if _of_a_reader(module, call.func):
         return True
-    weights = [each.value for each in call.keywords if each.arg in ("weights", "pretrained")]
+    weights = [each.value for each in call.keywords if each.arg in _WEIGHTS]
+    weights += call.args[1:2] if name in _MODELS else []
     if any(not _is_none(value) for value in weights):
         return True
     return bool(_CODE.fullmatch(name) or _READS.fullmatch(name))
 
 
-def _of_torchvision(module: Module, called: ast.expr) -> bool:
-    """Whether this is one of torchvision's datasets, which all read files."""
+def _of_a_reader(module: Module, called: ast.expr) -> bool:
+    """Whether what is called comes from one of the `_READERS`."""
+    path: list[str] = []
     while isinstance(called, ast.Attribute):
+        path.insert(0, called.attr)
         called = called.value
     found = module.imports.get(called.id, ()) if isinstance(called, ast.Name) else ()
     return any(
-        f"{name}.{attribute}".startswith("torchvision.datasets") for name, _, attribute in found
+        _READERS.match(".".join([*filter(None, (name, attribute)), *path, ""]))
+        for name, _, attribute in found
     )
 
 

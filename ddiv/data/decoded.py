@@ -224,6 +224,8 @@ def _whole(path: Path, shape: tuple[int, ...]) -> np.ndarray | None:
     header = _header(shape)
     size = len(header) + int(np.prod(shape))
     try:
+        if not path.is_file():  # opening a pipe would wait for ever
+            return None
         with open(path, "rb") as file:
             whole = os.fstat(file.fileno()).st_size == size + CHECKSUM
             if not whole or file.read(len(header)) != header:

@@ -20,6 +20,7 @@ from typing import NamedTuple
 import msgspec
 
 from ddiv.common.digests import file_digest, is_digest
+from ddiv.common.files import contents as read
 from ddiv.common.files import write_atomically
 from ddiv.common.machine import usable_cores
 from ddiv.common.paths import cache_folder
@@ -90,7 +91,7 @@ def digest(spec: Images, present: Layout) -> str:
 
     for path in cache.glob(f"{stamps.hexdigest()[:32]}-*.digest"):
         with suppress(OSError):
-            if is_digest(text := path.read_text("ascii", "replace")) and path == kept(text):
+            if is_digest(text := read(path).decode("ascii", "replace")) and path == kept(text):
                 return text
     try:
         with ThreadPool(usable_cores()) as pool:

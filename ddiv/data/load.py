@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from ddiv.data.dataset import Dataset
+from ddiv.data.root import BadData
 from ddiv.data.worlds.draw import load_world
 from ddiv.study import (
     Arrays,
@@ -25,8 +26,18 @@ def load(spec: Data) -> Dataset:
     """The dataset of a spec; the last four are kept in memory.
 
     Raises ValueError on an impossible spec, NoData or BadData (`ddiv.data.root`) where data is not
-    at hand or not usable.
+    at hand, not usable, or too large for the memory.
     """
+    try:
+        return _load(spec)
+    except MemoryError as error:
+        raise BadData(
+            f"the data do not fit into this machine's memory ({error or 'no more is free'}): take "
+            f"fewer or smaller examples than {spec}"
+        ) from error
+
+
+def _load(spec: Data) -> Dataset:
     match spec:
         case World() | ComplaintsWorld():
             return load_world(spec)

@@ -40,6 +40,19 @@ class Backend(NamedTuple):
     def zeros(self, *shape: int) -> Any:
         return self.float64(np.zeros(shape))
 
+    def plus_gram(self, total: Any, rows: Any) -> Any:
+        """The lower triangle of total + rows^T rows, of float64 (d, d) and (b, d).
+
+        `total`, in Fortran's order, is overwritten; above its diagonal stands anything.
+        """
+        if self.device is None:
+            from scipy.linalg.blas import dsyrk
+
+            # It adds, where numpy would make a second (d, d) and mirror it.
+            return dsyrk(1.0, rows.T, beta=1.0, c=total, lower=1, overwrite_c=1)
+        total += rows.T @ rows
+        return total
+
     @staticmethod
     def numpy(values: Any) -> np.ndarray:
         """Values of this backend as a numpy array."""

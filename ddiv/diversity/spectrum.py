@@ -17,6 +17,8 @@ from ddiv.diversity.entropy import clean, rounding_noise
 from ddiv.diversity.rbf import check_bandwidth, check_finite, chosen_bandwidth, rbf
 from ddiv.diversity.rows import KERNELS, Backend, blocks, probabilities, scaled_rows
 
+FEWEST_ROWS = 256
+
 # An RBF kernel has no negative eigenvalues: any that comes out is cancellation in distances far
 # above the bandwidth.
 RBF_TOLERANCE = 1e-6
@@ -48,12 +50,16 @@ def spectrum(
         kept.append(rows)
         n += len(rows)
         if dual is None and n > rows.shape[1]:
-            dual = where.zeros(rows.shape[1], rows.shape[1])
+            dual = where.zeros(rows.shape[1], rows.shape[1]).T
         if dual is not None:
             start = n - sum(map(len, kept))
+            # On a processor as few rows at a time as its cache holds, but not so few that reading
+            # the sum costs more than adding to it.
+            step = max(FEWEST_ROWS, rows.shape[1]) if where.device is None else max(map(len, kept))
             for part in kept:
-                unit = scaled_rows(where, part, kernel, start, p)
-                dual += unit.T @ unit
+                for at in range(0, len(part), step):
+                    unit = scaled_rows(where, part[at : at + step], kernel, start + at, p)
+                    dual = where.plus_gram(dual, unit)
                 start += len(part)
             kept = []
     check_count(p, n)

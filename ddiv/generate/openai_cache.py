@@ -11,7 +11,7 @@ import msgspec
 
 from ddiv.common.drafts import draft_of, sweep
 from ddiv.common.errors import TrialFailed
-from ddiv.common.files import write_atomically
+from ddiv.common.files import contents, write_atomically
 from ddiv.common.paths import cache_folder
 from ddiv.generate.openai_answers import verdict
 
@@ -46,7 +46,7 @@ class AnswerCache:
     def get(self, path: Path) -> str | None:
         """The server's answer as it came, or None where there is none that can be used."""
         try:
-            kept = msgspec.json.decode(path.read_bytes(), type=_Kept)
+            kept = msgspec.json.decode(contents(path), type=_Kept)
         except (OSError, ValueError, RecursionError):
             # The file is absent or damaged, so the answer is asked for again.
             return None

@@ -17,7 +17,7 @@ from contextlib import suppress
 from safetensors import SafetensorError
 
 from ddiv.common.arrays import Array
-from ddiv.common.files import write_atomically
+from ddiv.common.files import contents, write_atomically
 from ddiv.trial.store import Record, Store
 
 LOG = logging.getLogger(__name__)
@@ -33,7 +33,7 @@ def kept(
 
     path, digest = store.root / f"{name}.table", record.digest
     try:
-        text = path.read_bytes()
+        text = contents(path)
         if text[:32] == _sum(digest, text[32:]):
             return load(text[32:])
         LOG.debug("%s is damaged, or of another record: computed anew", path)

@@ -2,10 +2,10 @@
 
 pytest loads this module in every environment that has ddiv (by the entry point of the same name),
 with `-p ddiv.plugin`, or from a conftest.py. It adds the options. The hooks that do the work
-(`hooks`) and the fixtures (`fixtures`) are registered when a run asks for claims: when it names
-claims or an option of ddiv's, or when the first claim is collected. Until then nothing of ddiv's is
-imported but this file and `options`. `start` makes the session's values, `session` says what these
-are.
+(`collect`, `hooks`) and the fixtures (`fixtures`) are registered when a run asks for claims: when
+it names claims or an option of ddiv's, or when the first claim is collected. Until then nothing of
+ddiv's is imported but this file and `options`. `start` makes the session's values, `session` says
+what these are, and `answers` keeps what the tests came to.
 """
 
 from __future__ import annotations
@@ -51,11 +51,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Begin a session with claims at the first claim that is collected."""
     if is_claim(metafunc.function) and not metafunc.config.pluginmanager.has_plugin(HOOKS):
         try:
-            hooks = begin(metafunc.config)
+            collect, hooks = begin(metafunc.config)
         except pytest.UsageError as error:
             raise pytest.Collector.CollectError(str(error)) from None
         hooks.start_line(metafunc.config)
-        hooks.pytest_generate_tests(metafunc)
+        collect.pytest_generate_tests(metafunc)
 
 
 def is_claim(function: object) -> bool:
@@ -77,13 +77,14 @@ def asks_for_claims(config: pytest.Config) -> bool:
     return any(b"ddiv.claim" in path.read_bytes() for path in files if path.is_file())
 
 
-def begin(config: pytest.Config) -> ModuleType:
+def begin(config: pytest.Config) -> tuple[ModuleType, ModuleType]:
     """Register the hooks and fixtures and make the session's values. Raises pytest.UsageError."""
-    from ddiv.plugin import fixtures, hooks, start
+    from ddiv.plugin import collect, fixtures, hooks, start
     from ddiv.plugin.session import SESSION
 
     start.session(config)
     config.pluginmanager.register(hooks, HOOKS)
+    config.pluginmanager.register(collect, "ddiv-collection")
     config.pluginmanager.register(fixtures, "ddiv-fixtures")
     config.pluginmanager.register(config.stash[SESSION].answers, "ddiv-answers")
-    return hooks
+    return collect, hooks

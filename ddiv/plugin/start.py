@@ -7,6 +7,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,9 @@ from ddiv.run.progress import ProgressLine
 from ddiv.trial import Job
 from ddiv.trial.store import Record, Store, StoreError
 
+# The options that name files and folders.
+PATHS = ("study", "data_root", "store", "report")
+
 
 def session(config: pytest.Config) -> None:
     """Make this process's `Session`, and stop at once where options or the store are not usable.
@@ -41,6 +45,7 @@ def session(config: pytest.Config) -> None:
     worker = getattr(config, "workerinput", None)
     limit_threads()
     try:
+        require_own_settings(config)
         require_sendable(config)
         set_data_root(given)
         studies = chosen(given)
@@ -108,11 +113,31 @@ def _measure(device: str | None) -> Measure:
 def with_paths(given: Options) -> Options:
     """The options with `~` and variables in their paths filled in."""
     paths: dict[str, Any] = {
-        name: str(expanded(path))
-        for name in ("study", "data_root", "store", "report")
-        if (path := getattr(given, name))
+        name: str(expanded(path)) for name in PATHS if (path := getattr(given, name))
     }
     return replace(given, **paths)
+
+
+def require_own_settings(config: pytest.Config) -> None:
+    """Raise ValueError where pytest took the value of an option of ddiv's for a path to tests.
+
+    It looks for its settings before it knows of ddiv's options: then beside that path, where there
+    are none, or those of another project.
+    """
+    words, here = list(map(str, config.invocation_params.args)), config.invocation_params.dir
+    files = ("pyproject.toml", "pytest.toml", "pytest.ini", "tox.ini", "setup.cfg")
+    own = (here, *here.parents)
+    if (config.inipath and config.inipath.parent in own) or not any(
+        (up / name).exists() for up in own for name in files
+    ):
+        return
+    for option, value in pairwise(words):
+        name = option.removeprefix("--").removeprefix("ddiv-").replace("-", "_")
+        if option.startswith("--") and name in PATHS and (here / value).exists():
+            raise ValueError(
+                f"pytest looked for its settings in {value}, not here: write {option}={value}, or "
+                "name the claims before it (pytest claims ...)"
+            )
 
 
 def require_sendable(config: pytest.Config) -> None:

@@ -22,7 +22,7 @@ from ddiv import trial as trials
 from ddiv.common import locks
 from ddiv.common.drafts import signature
 from ddiv.common.errors import cause, remedy
-from ddiv.common.files import write_atomically
+from ddiv.common.files import contents, write_atomically
 from ddiv.run.files import append, sealed, text_of
 from ddiv.run.notes import Finished, Working, journal, working
 from ddiv.run.waiting import Patience, at_tests
@@ -162,7 +162,7 @@ class Crew:
             if path.name not in self._noted:
                 # Who wants a job measures it too, so what cannot be read only gets no help.
                 with suppress(OSError, ValueError):
-                    job = trials.decode(path.read_bytes())
+                    job = trials.decode(contents(path))
                     if trials.key(job) == path.name:
                         self._noted[path.name] = job
         return trials.with_requirements(self._noted.values())

@@ -11,6 +11,7 @@ from typing import TypeVar
 import msgspec
 
 from ddiv.common.errors import cause
+from ddiv.common.files import contents, listed
 from ddiv.trial.store import StoreError
 
 T = TypeVar("T")
@@ -50,7 +51,7 @@ def opened(text: bytes, kind: type[T]) -> T:
 def read(path: Path, kind: type[T]) -> T:
     """The struct in a file. Raises Unreadable."""
     try:
-        return opened(path.read_bytes(), kind)
+        return opened(contents(path), kind)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise Unreadable(f"{path} is missing") from error
     except OSError as error:
@@ -65,12 +66,10 @@ def names(folder: Path, ending: str = "") -> list[str]:
     Raises Unreadable where the folder cannot be listed.
     """
     try:
-        listed = os.listdir(folder)
-    except (FileNotFoundError, NotADirectoryError):
-        return []
+        there = listed(folder)
     except OSError as error:
         raise Unreadable(f"{folder} cannot be read ({cause(error)})") from error
-    return sorted(name for name in listed if name.endswith(ending) and not name.startswith("."))
+    return sorted(name for name in there if name.endswith(ending) and not name.startswith("."))
 
 
 def append(path: Path, line: bytes) -> None:
@@ -86,6 +85,6 @@ def append(path: Path, line: bytes) -> None:
 def text_of(path: Path) -> str:
     """What a file holds; "" where it is absent or cannot be read."""
     try:
-        return path.read_bytes().decode("utf-8", "replace").strip("\0")
+        return contents(path).decode("utf-8", "replace").strip("\0")
     except OSError:
         return ""

@@ -22,6 +22,7 @@ import msgspec
 
 from ddiv import trial as trials
 from ddiv.common.errors import TrialFailed
+from ddiv.common.files import contents
 from ddiv.common.machine import available_memory, device_name
 from ddiv.common.units import duration, size
 from ddiv.data.load import load
@@ -101,7 +102,7 @@ def recorded(store: Store, wanted: Iterable[Job], device: str) -> dict[Job, Cost
     sizes: dict[Job, list[int]] = defaultdict(list)
     for key in store.keys() if wanted else ():
         try:
-            made = msgspec.json.decode((store.path(key) / "record.json").read_bytes(), type=_Made)
+            made = msgspec.json.decode(contents(store.path(key) / "record.json"), type=_Made)
             bytes_of = sum(path.stat().st_size for path in store.path(key).iterdir())
         except (OSError, ValueError, RecursionError):
             continue  # of another version, or damaged: the run will say so where it matters

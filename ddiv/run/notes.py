@@ -16,6 +16,7 @@ import msgspec
 
 from ddiv.common.drafts import alive
 from ddiv.common.errors import cause
+from ddiv.common.files import contents
 from ddiv.run.files import Unreadable, opened, read
 
 
@@ -70,7 +71,7 @@ def damage(folder: Path, measured: int | None) -> str | None:
 
 def _journal(folder: Path) -> tuple[list[Finished], str]:
     try:
-        text = (folder / "journal.jsonl").read_bytes()
+        text = contents(folder / "journal.jsonl")
     except FileNotFoundError:
         return [], ""
     except OSError as error:

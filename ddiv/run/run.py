@@ -223,7 +223,7 @@ def load(store: Store, run_id: str) -> Run:
         return run
     except Unreadable as error:
         missing = isinstance(error.__cause__, FileNotFoundError | NotADirectoryError)
-        if missing and not _asked(store, run_id):
+        if missing and not (folder(store, run_id).is_dir() and _asked(store, run_id)):
             raise FileNotFoundError(run_id) from None
         raise Unreadable(
             f"the run {run_id} cannot be shown: {error}. All records are untouched: run the same "

@@ -33,7 +33,7 @@ _MASK = re.compile(r"(.*_)?masks?(_.*)?|masked_bias|tril|triu|causal(_.*)?")
 
 _STATISTIC = re.compile(
     r"(running|moving|ema|avg|averaged?|exp_avg|momentum|shadow)_.*"
-    r"|.*_(ema|avg|average|momentum|shadow)|num_batches_tracked|cluster_size|exp_avg|fisher\w*"
+    r"|.*_(ema|avg|average|momentum|shadow|integer)|num_batches_tracked|cluster_size|exp_avg|fisher\w*"
 )
 
 _QUEUE = re.compile(
@@ -44,7 +44,7 @@ _QUEUE = re.compile(
 _TABLE = re.compile(
     r"anchors?|anchor_(grid|points|boxes)|grid(_.*)?|(.*_)?coords?(_.*)?|priors?|prior_boxes"
     r"|(.*_)?(mel|filter)_?(filters?|basis|fb|banks?)|mel|fb|dct(_.*)?|(forward|inverse)_basis"
-    r"|(.*_)?window|filt|(re)?sample_filter|blur(_.*)?|noise_const|hadamard\w*"
+    r"|(.*_)?window|filt|(re)?sample_filter|blur(_.*)?|noise(_?(const|\d+))?|hadamard\w*"
     r"|projection_matrix|adj(acency)?(_matrix)?|laplacian|(?!.*emb).*_(table|lookup|lut)|lut"
     r"|.*_(index(es)?|indices|ids)"
 )
@@ -165,8 +165,11 @@ def copies(tensors: Mapping[str, torch.Tensor]) -> set[str]:
 
     They are told by a part of their path (`model_ema`, `teacher`, `encoder_k`) whose matrices all
     have a twin of equal name and shape elsewhere; without twins they are the only weights there
-    are.
+    are. The codes of a quantiser that have running sums beside them (`embed`, `embed_avg`) are
+    averages of what it has met.
     """
+    sums = {n: tensors[f"{n}_avg"] for n in tensors if f"{n}_avg" in tensors}
+    codes = {name for name, summed in sums.items() if summed.shape == tensors[name].shape}
     groups: dict[str, list[tuple[str, str]]] = {}
     originals: set[tuple[str, torch.Size]] = set()
     for name, tensor in tensors.items():
@@ -177,7 +180,7 @@ def copies(tensors: Mapping[str, torch.Tensor]) -> set[str]:
             groups.setdefault(".".join(path[: at + 1]), []).append((name, "".join(path[at + 1 :])))
         else:
             originals |= {("".join(path[i:]), tensor.shape) for i in range(len(path))}
-    return {
+    return codes | {
         name
         for group in groups.values()
         if all(tensors[n].ndim < 2 or (rest, tensors[n].shape) in originals for n, rest in group)

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import errno
 import logging
+import re
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -30,7 +31,14 @@ from ddiv.common import locks
 from ddiv.common.digests import file_digest
 from ddiv.common.drafts import draft_of, sweep
 from ddiv.common.errors import cause, remedy
-from ddiv.common.files import make_folder, rename_durably, write_atomically, write_durably
+from ddiv.common.files import (
+    contents,
+    listed,
+    make_folder,
+    rename_durably,
+    write_atomically,
+    write_durably,
+)
 from ddiv.common.printed import removal
 from ddiv.trial import job as trials
 from ddiv.trial import record_files
@@ -41,6 +49,9 @@ LOG = logging.getLogger(__name__)
 
 # Folders of the store whose many entries are not looked through for drafts.
 _NOT_SWEPT = ("trials", "runs", "locks", "drafts")
+
+# What else lies among the records is none of ours.
+_KEY = re.compile(r"[0-9a-f]{20}")
 
 
 class StoreError(Exception):
@@ -103,8 +114,18 @@ class Store:
         return self._has(trials.key(job))
 
     def keys(self) -> list[str]:
-        """The keys of all complete records, sorted; damaged ones are among them."""
-        return sorted(path.name for path in self.root.glob("trials/*") if self._has(path.name))
+        """The keys of all complete records, sorted; damaged ones are among them.
+
+        Raises StoreError where the store cannot be listed.
+        """
+        try:
+            names = listed(self.root / "trials")
+        except OSError as error:
+            raise StoreError(
+                f"the records of the store {self.root} cannot be listed ({cause(error)}): see to "
+                f"{error.filename}"
+            ) from error
+        return sorted(name for name in names if _KEY.fullmatch(name) and self._has(name))
 
     def load(self, job: Job) -> Record:
         """The record of this job. Raises as `read`."""
@@ -126,12 +147,13 @@ class Store:
             texts = self._texts(key)
             sums = self._checksums(key, texts)
         except FileNotFoundError as error:
+            if not self.path(key).exists():
+                raise self._unreadable(key, "a link leads to what is not there") from None
             raise self._corrupt(key, f"{Path(error.filename).name} is missing") from None
+        except NotADirectoryError:
+            raise self._corrupt(key, "a file lies where its folder belongs") from None
         except OSError as error:
-            raise StoreError(
-                f"the record {key} in the store cannot be read ({cause(error)}): see to "
-                f"{self.path(key)}"
-            ) from error
+            raise self._unreadable(key, cause(error)) from error
         try:
             record = Record(*record_files.understood(texts))
         except record_files.OfAnotherVersion as error:
@@ -144,7 +166,9 @@ class Store:
         folder = self.path(key)
         try:
             (folder / MARK).stat()
-        except (FileNotFoundError, NotADirectoryError):
+        except FileNotFoundError:
+            if _leads_nowhere(folder) or _leads_nowhere(folder.parent):
+                return True  # it lies where it cannot be seen now
             return (folder / FACTS).exists() and self._was_whole(key)
         except OSError:
             pass  # `read` says why it cannot be read
@@ -173,7 +197,7 @@ class Store:
     def _texts(self, key: str) -> dict[str, bytes]:
         folder = self.path(key)
         try:
-            return {name: (folder / name).read_bytes() for name in (FACTS, ARRAYS)}
+            return {name: contents(folder / name) for name in (FACTS, ARRAYS)}
         except FileNotFoundError:
             if _is_of_other_files(folder):
                 raise self._foreign(key, "it has other files") from None
@@ -186,7 +210,7 @@ class Store:
         """
         sums = record_files.checksums(texts)
         try:
-            marked = record_files.marked((self.path(key) / MARK).read_bytes())
+            marked = record_files.marked(contents(self.path(key) / MARK))
         except FileNotFoundError:
             self._mend(key, texts)
             return sums
@@ -204,6 +228,11 @@ class Store:
         sweep(self.path(key))
         with suppress(OSError):  # a store that cannot be written can still be read
             write_atomically(self.path(key) / MARK, record_files.mark(texts))
+
+    def _unreadable(self, key: str, why: str) -> StoreError:
+        return StoreError(
+            f"the record {key} in the store cannot be read ({why}): see to {self.path(key)}"
+        )
 
     def _foreign(self, key: str, why: str) -> ForeignRecord:
         return ForeignRecord(
@@ -253,6 +282,7 @@ class Store:
             probe.mkdir(parents=True)
             write_durably(probe / "probe", b"x" * 4096)
             shutil.rmtree(probe)
+            make_folder(self.root / "trials")
             self.lock("probe")  # makes the folder
             locks.is_taken(self.lock_file("probe"))
         except OSError as error:
@@ -292,11 +322,15 @@ class Store:
         return map(self.read, self.keys())
 
 
+def _leads_nowhere(path: Path) -> bool:
+    return path.is_symlink() and not path.exists()
+
+
 def _is_of_other_files(folder: Path) -> bool:
     """Whether the mark of a record vouches for files, and they are none that this ddiv knows."""
     if not (folder / MARK).exists():
         return False
-    sums = record_files.marked((folder / MARK).read_bytes())
+    sums = record_files.marked(contents(folder / MARK))
 
     def fits(name: str) -> bool:
         path = folder / name

@@ -3,10 +3,11 @@
 import errno
 import os
 import stat
+from pathlib import Path
 
 import pytest
 
-from ddiv.common.files import make_folder, rename_durably, write_atomically
+from ddiv.common.files import contents, listed, make_folder, rename_durably, write_atomically
 from tests.support.flushes import watch_flushes
 
 
@@ -70,3 +71,23 @@ def test_a_write_that_is_broken_off_leaves_no_draft(tmp_path, monkeypatch, stop)
     with pytest.raises(stop):
         write_atomically(tmp_path / "page.html", b"new")
     assert not [*tmp_path.iterdir()]
+
+
+def test_only_what_ends_is_read(tmp_path):
+    (tmp_path / "file").write_bytes(b"text")
+    (tmp_path / "link").symlink_to("file")
+    os.mkfifo(tmp_path / "pipe")
+    assert contents(tmp_path / "file") == contents(tmp_path / "link") == b"text"
+    for path in (tmp_path / "pipe", Path("/dev/zero")):
+        with pytest.raises(OSError, match="a pipe or a device"):
+            contents(path)
+    with pytest.raises(IsADirectoryError):
+        contents(tmp_path)
+
+
+def test_a_folder_that_a_link_hides_is_not_absent(tmp_path):
+    (tmp_path / "link").symlink_to("nowhere")
+    assert listed(tmp_path) == ["link"] and listed(tmp_path / "absent" / "below") == []
+    for path in (tmp_path / "link", tmp_path / "link" / "below"):
+        with pytest.raises(OSError, match="a link to what is not there"):
+            listed(path)

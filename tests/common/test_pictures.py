@@ -226,3 +226,11 @@ def test_pictures_are_turned_as_their_camera_says(kind):
     options = {"lossless": True} if kind == "WEBP" else {}
     content = saved(of(noise(4, 16, 12)), kind, exif=exif, **options)
     assert (np.asarray(upright(opened(content))) == np.rot90(noise(4, 16, 12), -1)).all()
+
+
+@pytest.mark.parametrize("kind", ["PNG", "TIFF", "PPM"])
+def test_greys_of_0_to_255_in_16_bits_are_refused_and_do_not_become_black(kind):
+    with pytest.raises(ValueError, match="16-bit pixels go up to 200 only"):
+        in_rgb(opened(saved(of(np.array([[0, 200]], np.uint16)), kind)))
+    black = in_rgb(opened(saved(of(np.zeros((2, 2), np.uint16)), kind)))
+    assert np.asarray(black).max() == 0

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from ddiv.data.load import load
+from ddiv.data.root import BadData
 from ddiv.models.embedders import spaces_of
 from ddiv.profiles.choose import profile
 from ddiv.study import Digits, World
@@ -58,3 +59,10 @@ def test_world_images_for_training_are_not_in_the_test_set():
 def test_another_version_of_the_world_is_refused():
     with pytest.raises(ValueError, match="install the ddiv that made it"):
         load(World(1, 1, version=999))
+
+
+@pytest.mark.parametrize("spec", [Digits(100, side=10**6), World(10**12, 1, 1)], ids=str)
+def test_data_beyond_the_memory_are_told_in_one_line(spec):
+    """numpy is asked for petabytes."""
+    with pytest.raises(BadData, match="do not fit into this machine's memory .* take fewer"):
+        load(spec)

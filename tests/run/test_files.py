@@ -1,5 +1,6 @@
 """A run's files: any damage is noticed, told with its cause, and read past."""
 
+import os
 import re
 from contextlib import suppress
 
@@ -73,3 +74,16 @@ def test_drafts_are_no_files_of_a_run(tmp_path):
     for name in ("b.json", "a.json", ".a.json.x", "c.txt"):
         (tmp_path / name).touch()
     assert names(tmp_path, ".json") == ["a.json", "b.json"] and names(tmp_path / "absent") == []
+
+
+def test_a_pipe_among_a_runs_files_is_not_waited_for(tmp_path):
+    os.mkfifo(pipe := tmp_path / "run.json")
+    assert text_of(pipe) == ""
+    with pytest.raises(Unreadable, match="a pipe or a device"):
+        read(pipe, Finished)
+
+
+def test_a_file_where_the_folder_of_runs_belongs_is_not_a_store_without_runs(tmp_path):
+    (tmp_path / "runs").write_bytes(b"")
+    with pytest.raises(Unreadable, match="Not a directory"):
+        names(tmp_path / "runs")

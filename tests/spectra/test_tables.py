@@ -55,6 +55,8 @@ TABLES = {
     "memory_l": torch.randn(256, 16),
     "norm.running_cov": torch.randn(16, 16),
     "vq.embed_avg": torch.randn(16, 16),
+    "query.weight_integer": torch.randint(-128, 128, (16, 16)).float(),
+    "noises.noise_12": torch.randn(1, 1, 16, 16),
     "vq.ema_w": torch.randn(16, 16),
     "state.0.exp_avg_sq": torch.randn(16, 16),
     "detect.anchor_grid": torch.randn(3, 3, 2),
@@ -119,3 +121,13 @@ def test_running_averages_of_weights_beside_them_are_left_out(copy):
     assert {m.parameter for m in weight_matrices(copies)} == set(copies)
     other = {**own, **{name: value[:, :5] for name, value in copies.items()}}
     assert {m.parameter for m in weight_matrices(other)} == set(other)
+
+
+def test_codes_that_are_running_averages_are_no_weights():
+    torch.manual_seed(0)
+    codes = torch.randn(32, 16)
+    state = {"vq.embed": codes, "vq.embed_avg": codes * 3, "vq.cluster_size": torch.ones(32)}
+    state["head.weight"] = torch.randn(9, 8)
+    assert [matrix.name for matrix in weight_matrices(state)] == ["head"]
+    learned = {name: value for name, value in state.items() if name != "vq.embed_avg"}
+    assert [matrix.name for matrix in weight_matrices(learned)] == ["vq.embed", "head"]
