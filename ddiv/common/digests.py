@@ -37,6 +37,14 @@ def folder_digest(folder: Path) -> str:
     return total.hexdigest()
 
 
+def irregular(folder: Path) -> Path | None:
+    """What lies below a folder and is neither a file nor a folder (a pipe, a device, a link to
+    nothing), or None: a library that is handed the folder would wait for it without end.
+    """
+    below = (path for path in folder.rglob("*") if not path.is_file() and not path.is_dir())
+    return next(below, None)
+
+
 def local_folder(digest: str, variable: str, holding: str, wanted: str, remedy: str) -> str:
     """The folder that an environment variable names.
 
@@ -47,6 +55,8 @@ def local_folder(digest: str, variable: str, holding: str, wanted: str, remedy: 
     if not folder or not (folder / holding).is_file():
         state = f"names {folder}, which holds no {holding}" if folder else "is not set"
         raise NoModel(f"{wanted}, and {variable} {state}: {remedy}")
+    if odd := irregular(folder):
+        raise NoModel(f"{wanted}, and {odd} is no regular file: take it out of {folder}")
     if (present := folder_digest(folder)) != digest:
         raise NoModel(
             f"{folder} has the digest {present}, the study asks for {digest}: name the folder that "

@@ -8,6 +8,7 @@ are uint8 (n, h, w, 3), (n, 3, h, w), or grey (n, h, w); labels are whole number
 from __future__ import annotations
 
 import math
+import sys
 import zipfile
 from pathlib import Path
 
@@ -118,6 +119,11 @@ def _read(file: zipfile.ZipFile, name: str) -> np.ndarray:
 def _classes(path: Path, names: np.ndarray) -> tuple[str, ...]:
     if names.dtype.kind == "S":
         names = np.char.decode(names, "utf-8", "replace")
+    # numpy keeps any number for a character, and Python fails on what is none
+    if names.dtype.kind == "U" and names.nbytes:
+        numbers = np.frombuffer(names.astype(names.dtype.newbyteorder("=")).tobytes(), np.uint32)
+        if numbers.max(initial=0) > sys.maxunicode:
+            raise BadData(f"classes in {path} holds what is no text: write it anew")
     classes = tuple(map(str, names.ravel()))
     if names.ndim != 1 or len(set(classes)) < len(classes):
         raise BadData(

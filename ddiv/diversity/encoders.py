@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from ddiv.common.digests import irregular
 from ddiv.common.trust import running_nothing
 from ddiv.diversity.embed import Embedder
 from ddiv.diversity.pixels import rgb
@@ -176,6 +177,8 @@ def _load_clip(name: str, pretrained: str | None) -> tuple[Any, Any]:
 def _load_texts(model: str) -> tuple[Any, Any]:
     from transformers import AutoModel, AutoTokenizer
 
+    if odd := irregular(Path(model)):
+        raise ValueError(f"{odd} is no regular file: take it out of {model}")
     try:
         with running_nothing():
             loaded, told = AutoModel.from_pretrained(

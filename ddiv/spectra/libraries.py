@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from torch import nn
 
+from ddiv.common.digests import irregular
 from ddiv.spectra import checkpoint
 from ddiv.spectra.checkpoint import LoadError
 
@@ -126,6 +127,8 @@ def _transformers(spec: str, random: bool) -> Built:
     folder = Path(spec).expanduser()
     if folder.is_dir():
         spec = str(folder)
+        if odd := irregular(folder):
+            raise LoadError(f"{odd} is no regular file: take it out of {folder}")
         checkpoint.shards_of(folder)
     config = transformers.AutoConfig.from_pretrained(spec, **_NO_CODE)
     # The class that was trained, with its head; AutoModel would leave the head out. The name is the

@@ -207,3 +207,10 @@ def test_the_subset_of_cifar10_is_read_bit_for_bit(tmp_path, monkeypatch):
         assert pairs(*data.tests["arrays"]) == pairs(
             file["x_test"].transpose(0, 3, 1, 2), file["y_test"]
         )
+
+
+def test_names_that_are_no_text_are_refused(root):
+    names = np.array(["a", "b", "c"])
+    names.view(np.uint32)[1] = 0x110000 + 5
+    with pytest.raises(BadData, match="holds what is no text"):
+        load(written(root, classes=names))

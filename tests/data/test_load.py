@@ -63,6 +63,6 @@ def test_another_version_of_the_world_is_refused():
 
 @pytest.mark.parametrize("spec", [Digits(100, side=10**6), World(10**12, 1, 1)], ids=str)
 def test_data_beyond_the_memory_are_told_in_one_line(spec):
-    """numpy is asked for petabytes."""
-    with pytest.raises(BadData, match="do not fit into this machine's memory .* take fewer"):
+    """For them numpy is asked for petabytes."""
+    with pytest.raises(BadData, match="do not fit into this machine's memory"):
         load(spec)

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import shutil
 import sys
 
@@ -387,6 +388,10 @@ def test_a_local_folder_is_known_by_its_contents(parts, tmp_path, monkeypatch):
     bert_files._local_folder.cache_clear()
     (tmp_path / "more.txt").write_text("changed")
     with pytest.raises(NoModel, match="has the digest"):
+        load(Bert(digest))
+    (tmp_path / "more.txt").unlink()
+    os.mkfifo(tmp_path / "vocab.txt")  # transformers would wait for it without end
+    with pytest.raises(NoModel, match=r"vocab\.txt is no regular file"):
         load(Bert(digest))
     monkeypatch.setenv("DDIV_BERT", str(tmp_path / "nowhere"))
     with pytest.raises(NoModel, match=r"holds no config.json"):

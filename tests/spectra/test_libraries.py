@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 import torch
@@ -70,6 +71,14 @@ def test_a_folder_without_some_weights_is_refused(folder, kept, file):
     with pytest.raises(ValueError, match=f"has no weights for {missing}"):
         encoders.texts(str(folder))
     assert load(f"hf:{folder}", random=True).matrices
+
+
+@pytest.mark.parametrize("name", ["config.json", "generation_config.json", "deep.safetensors"])
+def test_a_pipe_in_a_folder_is_not_waited_for(folder, name):
+    (folder / name).unlink(missing_ok=True)
+    os.mkfifo(folder / name)
+    with pytest.raises(LoadError, match=f"{name} is no regular file: take it out"):
+        load(f"hf:{folder}")
 
 
 def test_an_index_that_leads_out_of_its_folder(folder):
