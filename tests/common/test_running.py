@@ -7,6 +7,15 @@ import pytest
 
 from ddiv.common.digests import source_digest
 
+
+@pytest.fixture(autouse=True)
+def no_module_stays():
+    """Other tests have files of these names."""
+    yield
+    for name in ("helper", "patch"):
+        sys.modules.pop(name, None)
+
+
 NET = (
     "import functools\nSIZE = 3\nSIZES = {'a': 1}\ndef net(): return SIZE, SIZES\n"
     "def twice(f):\n    @functools.wraps(f)\n    def inner(): return 2 * f()\n    return inner\n"

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import ddiv
 from tests.fuzz import inputs
 from tests.fuzz.inputs import Files
 from tests.fuzz.readers import Reader, Refused
@@ -30,6 +31,8 @@ from tests.fuzz.readers import Reader, Refused
 CPU_SECONDS, WAIT_SECONDS = 20.0, 30.0
 MEMORY = 3 << 30  # bytes above what the process has when it begins
 GROWTH = 1536 << 10  # kilobytes by which one input may raise the peak
+
+PACKAGE = Path(ddiv.__file__).parent
 
 FAILURES = ("payload", "raw error", "hang", "memory", "crash")
 
@@ -174,11 +177,7 @@ def _read(reader: Reader, folder: Path) -> Outcome:
 
 def _outcome(error: BaseException, reader: Reader) -> Outcome:
     frames = traceback.extract_tb(error.__traceback__)
-    own = [
-        frame
-        for frame in frames
-        if "/ddiv/" in frame.filename and "/site-packages/" not in frame.filename
-    ]
+    own = [frame for frame in frames if Path(frame.filename).is_relative_to(PACKAGE)]
     text = "".join(traceback.format_exception(error, limit=-12))
     clear = (
         type(error).__module__.startswith("ddiv.")
