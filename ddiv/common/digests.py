@@ -37,12 +37,14 @@ def folder_digest(folder: Path) -> str:
     return total.hexdigest()
 
 
-def irregular(folder: Path) -> Path | None:
-    """What lies below a folder and is neither a file nor a folder (a pipe, a device, a link to
-    nothing), or None: a library that is handed the folder would wait for it without end.
+def irregular(folder: Path) -> str | None:
+    """Why a folder cannot be handed to a library, and what to do; None where it can.
+
+    What lies below it and is neither a file nor a folder (a pipe, a device, a link to nothing) the
+    library would wait for without end.
     """
     below = (path for path in folder.rglob("*") if not path.is_file() and not path.is_dir())
-    return next(below, None)
+    return next((f"{path} is no regular file: take it out of {folder}" for path in below), None)
 
 
 def local_folder(digest: str, variable: str, holding: str, wanted: str, remedy: str) -> str:
@@ -56,7 +58,7 @@ def local_folder(digest: str, variable: str, holding: str, wanted: str, remedy: 
         state = f"names {folder}, which holds no {holding}" if folder else "is not set"
         raise NoModel(f"{wanted}, and {variable} {state}: {remedy}")
     if odd := irregular(folder):
-        raise NoModel(f"{wanted}, and {odd} is no regular file: take it out of {folder}")
+        raise NoModel(f"{wanted}, and {odd}")
     if (present := folder_digest(folder)) != digest:
         raise NoModel(
             f"{folder} has the digest {present}, the study asks for {digest}: name the folder that "

@@ -178,7 +178,7 @@ def _load_texts(model: str) -> tuple[Any, Any]:
     from transformers import AutoModel, AutoTokenizer
 
     if odd := irregular(Path(model)):
-        raise ValueError(f"{odd} is no regular file: take it out of {model}")
+        raise ValueError(odd)
     try:
         with running_nothing():
             loaded, told = AutoModel.from_pretrained(

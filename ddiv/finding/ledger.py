@@ -18,6 +18,7 @@ from typing import Literal
 import msgspec
 
 from ddiv.common.errors import cause
+from ddiv.common.files import contents
 from ddiv.common.printed import is_shown
 
 # profile, claim, study, variant
@@ -66,10 +67,8 @@ def entries(path: Path) -> dict[Place, Entry]:
     """
     if not path.exists():
         return {}
-    if not path.is_file():  # reading a pipe would wait for ever
-        raise BadLedger(f"{path} cannot be read: it is no regular file")
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = tomllib.loads(contents(path).decode("utf-8"))
         if (made := content.get("format", 1)) != FORMAT:
             raise BadLedger(
                 f"{path} is of format {made}, and this ddiv reads format {FORMAT}: a newer one "

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from ddiv.common.drafts import sweep
-from ddiv.common.files import write_atomically
+from ddiv.common.files import contents, write_atomically
 from ddiv.common.paths import cache_folder
 from ddiv.common.pictures import opened
 
@@ -45,9 +45,7 @@ class ImageCache:
         other pixels.
         """
         try:
-            if not path.is_file():  # opening a pipe would wait for ever
-                return None
-            content = path.read_bytes()
+            content = contents(path)
             if content == FLAGGED:
                 return FLAGGED
             image = opened(content)

@@ -128,7 +128,7 @@ def _transformers(spec: str, random: bool) -> Built:
     if folder.is_dir():
         spec = str(folder)
         if odd := irregular(folder):
-            raise LoadError(f"{odd} is no regular file: take it out of {folder}")
+            raise LoadError(odd)
         checkpoint.shards_of(folder)
     config = transformers.AutoConfig.from_pretrained(spec, **_NO_CODE)
     # The class that was trained, with its head; AutoModel would leave the head out. The name is the

@@ -4,16 +4,15 @@ import io
 import struct
 import warnings
 import zlib
-from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import EpsImagePlugin, Image, ImageFile
+from PIL import Image, ImageFile
 
 import ddiv
 from ddiv.common.pictures import in_rgb, is_picture, opened, strictly, upright
-from tests.support.image_files import EPS, noise
+from tests.support.image_files import EPS, ghostscript, noise
 
 
 def saved(image: Image.Image, kind: str, **options) -> bytes:
@@ -61,16 +60,8 @@ def test_common_formats_are_opened_from_bytes_and_files(tmp_path, kind):
 
 
 def test_no_program_is_started_for_a_picture(tmp_path, monkeypatch):
-    ran = tmp_path / "ran"
-    (tmp_path / "gs").write_text(f"#!/bin/sh\ntouch {ran}\n")
-    (tmp_path / "gs").chmod(0o755)
-    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
-    monkeypatch.setattr(EpsImagePlugin, "gs_binary", None)
+    ran = ghostscript(tmp_path, monkeypatch)
     (tmp_path / "x.png").write_bytes(EPS)
-    with suppress(OSError), Image.open(tmp_path / "x.png") as image:
-        image.load()
-    assert ran.exists()  # Pillow alone starts it
-    ran.unlink()
     for source in (EPS, tmp_path / "x.png"):
         with pytest.raises(ValueError, match="no picture of the formats JPEG, PNG"):
             opened(source)

@@ -13,14 +13,14 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from PIL import EpsImagePlugin, Image, ImageFile
+from PIL import Image, ImageFile
 from torchvision.transforms.v2 import functional as F
 
 from ddiv.data import decoded as cache
 from ddiv.data.decoded import Example, Source, dataset, decoded, of_array, of_files, pixels, ranked
 from ddiv.data.root import BadData
 from tests.support.drafts import dead_draft
-from tests.support.image_files import EPS, colours, flat, fresh_root, noise
+from tests.support.image_files import EPS, colours, flat, fresh_root, ghostscript, noise
 
 
 @pytest.fixture
@@ -211,11 +211,7 @@ def test_a_library_that_lets_pillow_fill_torn_images_changes_nothing(root, monke
 
 
 def test_no_program_is_started_for_an_image(root, tmp_path, monkeypatch):
-    ran = tmp_path / "ran"
-    (tmp_path / "gs").write_text(f"#!/bin/sh\ntouch {ran}\n")
-    (tmp_path / "gs").chmod(0o755)
-    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
-    monkeypatch.setattr(EpsImagePlugin, "gs_binary", None)
+    ran = ghostscript(tmp_path, monkeypatch)
     (root / "x.png").write_bytes(EPS)
     with pytest.raises(BadData, match=r"x\.png cannot be decoded .*no picture of the formats JPEG"):
         decoded([*of_files(root, ["x.png"])], 4)

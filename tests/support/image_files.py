@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import EpsImagePlugin, Image
 
 SIZE = (9, 7)
 
@@ -15,6 +16,21 @@ EPS = b"""%!PS-Adobe-3.0 EPSF-3.0
 %%EndComments
 showpage
 """
+
+
+def ghostscript(folder: Path, monkeypatch) -> Path:
+    """A program stands for Ghostscript and leaves this mark, as Pillow alone shows."""
+    mark, eps = folder / "ran", folder / "probe.png"
+    (folder / "gs").write_text(f"#!/bin/sh\ntouch {mark}\n")
+    (folder / "gs").chmod(0o755)
+    monkeypatch.setenv("PATH", str(folder), prepend=":")
+    monkeypatch.setattr(EpsImagePlugin, "gs_binary", None)
+    eps.write_bytes(EPS)
+    with suppress(OSError), Image.open(eps) as image:
+        image.load()
+    assert mark.exists()
+    mark.unlink()
+    return mark
 
 
 def fresh_root(folder: Path, monkeypatch) -> Path:
