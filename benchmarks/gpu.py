@@ -12,17 +12,23 @@ for this run alone.
 The steps, those first whose results are missed most:
 
     env       card, driver, versions; whether every package and every module of ddiv can be imported
-    tests     the files of tests/ that have tests for a GPU
-    steps     images/s and share of the card's peak by number of workers  (training_gpu.py)
-    spectra   eigenvalues of a ViT-B/32 on the card and on the CPU         (gpu_spectra.py)
+    tests     the tests that are marked `cuda`
+    spectra   eigenvalues of a ViT-B/32, and Vendi scores of 50,000 vectors, on the card and on the
+              CPU                                                          (gpu_spectra.py)
+    eigen     ways to the eigenvalues of many matrices on the card         (gpu_eigen.py)
+    arranged  ways to arrange a step of training on the card               (gpu_arrangements.py)
+    steps     images/s and share of the card's peak by number of workers   (training_gpu.py)
     ratio     whole trials against the plain loop of a paper's code        (training.py)
     claims    some claims of the embedded profile, from an empty store
+    study     a ResNet-18 at full width from scratch (cifar_study.py), where .gpu/data holds
+              cifar10-lossless-subset.npz
 
 Each is a process with a time limit of its own, and no longer than what is left of --minutes. The
-next one runs whether or not it passed. The folder of --out gets STEP.log, claims.html and gpu.json:
-the card, the command and, for each step, exit status, seconds, last lines and figures. gpu.json is
-written after every step. A table comes last. The exit status is 0 if at least one step ran and all
-that ran passed, else 1; steps that time did not suffice for are named.
+next one runs whether or not it passed. The folder of --out gets STEP.log, the reports claims.html
+and study.html, and gpu.json: the card, the command and, for each step, exit status, seconds, last
+lines and figures. gpu.json is written after every step. A table comes last. The exit status is 0 if
+at least one step ran and all that ran passed, else 1; steps that time did not suffice for are
+named.
 """
 
 from __future__ import annotations
@@ -45,13 +51,14 @@ from xml.etree import ElementTree
 from embedded import trials_by_kind
 
 ROOT, HERE = Path(__file__).resolve().parent.parent, Path(__file__).resolve().parent
-WHEELS = ROOT / ".gpu" / "wheels"
-GPU_TEST = re.compile(r"skipif\(\s*not torch\.cuda\.is_available\(\)")
+WHEELS, DATA = ROOT / ".gpu" / "wheels", ROOT / ".gpu" / "data"
+GPU_TEST = re.compile(r"\bpytest\.mark\.cuda\b")
 CLAIMS = (
     "clip-world and (drop-frobenius or wd-frobenius or aug-frobenius)"
     " or bert-complaints and drop-frobenius or resnet18-world and wd-frobenius"
 )
 TINY_CLAIMS = "resnet18-smoke-wd-frobenius"
+STUDIED = "dropout or weight_decay or augmentation"
 FEWEST_SECONDS = 10  # a step that has less than this is not started
 GRACE = 5  # seconds that an interrupted step has to write what it has
 LAST_LINES = 25
@@ -80,18 +87,28 @@ def planned(out: Path, work: Path, tiny: bool) -> list[Step]:
         plugins = ["-p", "ddiv.plugin", "-p", "no:cacheprovider"]
         return [sys.executable, "-m", "pytest", "-q", *plugins, *junit, *options]
 
-    tests = ["-n", "0", "-k", "cuda or device"] if tiny else ["-n", "4"]
+    tests = ["-n", "0", "-k", "device"] if tiny else ["-n", "8", "-m", "cuda"]
     some = ["--profile", "smoke", "--seeds", "1", "--max-seeds", "1", "-n", "0", "-k", TINY_CLAIMS]
-    claims = some if tiny else ["--max-seeds", "6", "-n", "4", "-k", CLAIMS]
-    kept = ["--store", str(work / "store"), "--report", str(out / "claims.html")]
+    workers = ["-n", "8", "--slots", "8"]  # models so small that a card's memory sets no limit
+    claims = some if tiny else ["--max-seeds", "6", *workers, "-k", CLAIMS]
+    study = ["--study", str(HERE / "cifar_study.py"), "--data-root", str(DATA), *workers]
+    study += ["--seeds", "6", "--max-seeds", "6", "-k", STUDIED]
     trials = ["--images", "4000", "--repetitions", "1", "--without-speeds"]
+
+    def claimed(name: str, *options: str) -> list[str]:
+        kept = ["--store", str(work / f"store-{name}"), "--report", str(out / f"{name}.html")]
+        return pytest(name, "claims", "--device", device, *kept, *options)
+
     return [
         Step("env", 60, script("gpu_environment.py", "env")),
         Step("tests", 90, pytest("tests", "--maxfail", "20", *tests, *map(str, gpu_tests()))),
-        Step("steps", 90, script("training_gpu.py", "steps", *on)),
         Step("spectra", 60, script("gpu_spectra.py", "spectra", *on)),
-        Step("ratio", 240, script("training.py", "ratio", *trials, *on)),
-        Step("claims", 100, pytest("claims", "claims", "--device", device, *kept, *claims)),
+        Step("eigen", 75, script("gpu_eigen.py", "eigen", "--seconds", "55", *on)),
+        Step("arranged", 115, script("gpu_arrangements.py", "arranged", "--seconds", "85", *on)),
+        Step("steps", 100, script("training_gpu.py", "steps", *on)),
+        Step("ratio", 150, script("training.py", "ratio", *trials, *on)),
+        Step("claims", 100, claimed("claims", *claims)),
+        *([Step("study", 150, claimed("study", *study))] if DATA.exists() and not tiny else []),
     ]
 
 
@@ -152,7 +169,8 @@ def figures(name: str, work: Path) -> Any:
         counts = junit(work / f"{name}.xml")
     except (OSError, ValueError, ElementTree.ParseError):  # it was stopped while it wrote
         return None
-    return counts | ({"trials": trials_by_kind(work / "store")} if name == "claims" else {})
+    store = work / f"store-{name}"
+    return counts | ({"trials": trials_by_kind(store)} if store.exists() else {})
 
 
 def junit(path: Path) -> dict:
@@ -225,7 +243,9 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    names = [step.name for step in planned(Path(), Path(), tiny=True)]
+    names = [
+        *dict.fromkeys([*(step.name for step in planned(Path(), Path(), tiny=False)), "study"])
+    ]
     parser.add_argument(
         "--minutes",
         type=float,

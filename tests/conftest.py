@@ -20,6 +20,18 @@ def pytest_configure() -> None:
         )
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip the tests marked `cuda` where there is no CUDA device."""
+    marked = [item for item in items if item.get_closest_marker("cuda")]
+    if not marked:
+        return
+    import torch  # not at the top: a session without such tests asks no card
+
+    if not torch.cuda.is_available():
+        for item in marked:
+            item.add_marker(pytest.mark.skip(reason="needs a CUDA device"))
+
+
 def _missing(extra: str) -> Iterator[str]:
     """What an extra of ddiv's brings and this environment lacks; nothing where ddiv isn't
     installed, as no extra is known then.

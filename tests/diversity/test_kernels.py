@@ -208,7 +208,7 @@ def test_any_type_and_device(n, d):
         assert there == pytest.approx(here, rel=1e-10)
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.cuda
 @pytest.mark.parametrize("n, d", [(200, 600), (600, 200)])
 def test_cuda_agrees(n, d):
     X = vectors(n, d)

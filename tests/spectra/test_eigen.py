@@ -158,7 +158,7 @@ def test_a_gpu_s_solvers_are_called_in_the_thread_that_asks(threads, monkeypatch
         np.testing.assert_allclose(evals, expected[name], rtol=0, atol=1e-13 * expected[name].max())
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.cuda
 @pytest.mark.parametrize("home", ["cuda", "cpu"])
 def test_devices_agree(home):
     torch.manual_seed(0)

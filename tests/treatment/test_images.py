@@ -335,7 +335,7 @@ def test_torchvisions_privates_are_there_and_their_loss_is_named(monkeypatch):
         A.torchvision_transform("gone")
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.cuda
 def test_cuda_images_with_a_cpu_generator_match_the_cpu():
     images = pictures(40)
     for name in NAMES:

@@ -35,7 +35,6 @@ from ddiv.trial.steps import WARM_UP, Captured, Steps, channels_last, cosine, ow
 (STUDY,) = profile("smoke").studies
 CPU = torch.device("cpu")
 BACKBONE, RECIPE = STUDY.backbone, STUDY.recipe
-needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 
 
 def seeded(seed=0):
@@ -246,7 +245,7 @@ def test_where_the_capture_fails_all_goes_on_with_one_warning():
     assert losses == expected and torch.equal(weights, theirs) and len(told) == 1
 
 
-@needs_cuda
+@pytest.mark.cuda
 def test_a_cuda_graph_trains_as_single_kernels_do():
     # Adam turns what round-off does to a gradient near 0 into a whole step, so steps are small, and
     # kernels the same ones.
@@ -264,7 +263,7 @@ def test_a_cuda_graph_trains_as_single_kernels_do():
     torch.testing.assert_close(ends[0][1], ends[1][1], rtol=1e-2, atol=1e-3)
 
 
-@needs_cuda
+@pytest.mark.cuda
 def test_a_network_that_cannot_be_captured_trains_and_the_next_is_captured():
     device, captured = torch.device("cuda"), []
     for hook in (
@@ -291,7 +290,7 @@ def test_a_network_that_cannot_be_captured_trains_and_the_next_is_captured():
     assert captured[1]
 
 
-@needs_cuda
+@pytest.mark.cuda
 def test_dropout_draws_anew_at_every_replay():
     device = torch.device("cuda")
     with own_stream(device):

@@ -176,7 +176,7 @@ def test_an_absent_device_is_refused_with_those_that_are_there():
         choose_device("cuda:99")
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.cuda
 def test_a_gpu_starts_from_the_same_weights_and_order(baseline):
     record = measure(trial(STUDY, BASELINE, 0), {}, "cuda", lambda share: None)
     assert np.allclose(
