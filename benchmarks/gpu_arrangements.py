@@ -1,6 +1,6 @@
 """What bounds a training step on a GPU, and which arrangement of steps measures best there.
 
-    python benchmarks/gpu_arrangements.py [--seconds 105] [--out FILE]
+    python benchmarks/gpu_arrangements.py [--seconds 105] [--out FILE] [--subjects NAME ...]
     python benchmarks/gpu_arrangements.py --device cpu --tiny     tiny models, to try it on a CPU
 
 Weights and data are random, and the batch stays on the card. The subjects are ViT-B/32, the
@@ -9,6 +9,9 @@ embedded CLIP, ResNet-18, BERT-base, RN50 and the embedded ResNet-18. The arrang
     eager fp32, eager bf16            a plain loop, kernel by kernel, without TF32
     graph bf16                        ddiv's way: the step is a CUDA graph
     graph bf16, no channels-last      the same, convolutions laid out as torch has them
+    graph bf16, cast by autocast      the same, each weight cast by a kernel of its own
+    graph bf16, patches by cuDNN      the same, images cut into patches by a convolution
+    graph bf16, cudnn.benchmark       the same, cuDNN tries its kernels first
     graph bf16, k streams             k networks in one process, a stream and a graph each
     graph bf16, k stacked             k networks under torch.func.vmap, one graph
     forward, forward and backward,    parts of a step of ViT-B/32, a graph each
@@ -36,7 +39,7 @@ import sys
 import time
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import cache, partial
 from pathlib import Path
@@ -56,7 +59,7 @@ from ddiv.models.clip import CONFIGS, build_clip
 from ddiv.models.from_scratch import ResNetEncoder
 from ddiv.models.network import Network
 from ddiv.study import Recipe
-from ddiv.treatment.mixing import cross_entropy
+from ddiv.treatment.mixing import mean_loss
 from ddiv.trial.devices import prepare
 from ddiv.trial.steps import WARM_UP, Steps, computing, cuda_graph, own_stream
 
@@ -227,7 +230,7 @@ def first_loss(loss: Tensor, device: torch.device) -> list[float]:
 def steps_of(subject: Subject, machine: Machine, precision: Any, capture: bool) -> Steps:
     capture = capture and machine.graphs
     recipe = subject.recipe
-    return Steps(subject.make(), recipe, 0.0, 10**9, machine.device, precision, capture)
+    return Steps(subject.make(), recipe, (), 10**9, machine.device, precision, capture)
 
 
 def is_captured(steps: Steps) -> bool:
@@ -257,8 +260,26 @@ def no_channels_last(subject: Subject, machine: Machine) -> Figures:
         network.register_forward_pre_hook(_contiguous)
         return network
 
-    with patch("ddiv.trial.steps.channels_last", lambda network: None):
+    with patch("ddiv.trial.layout.channels_last", lambda network: None):
         return graph(subject._replace(make=make), machine)
+
+
+def cast_by_autocast(subject: Subject, machine: Machine) -> Figures:
+    with patch("ddiv.trial.steps.in_bf16", lambda network, inputs: network(inputs)):
+        return graph(subject, machine)
+
+
+def patches_by_cudnn(subject: Subject, machine: Machine) -> Figures:
+    with patch("ddiv.trial.layout._cuts_patches", lambda module: False):
+        return graph(subject, machine)
+
+
+def tried_by_cudnn(subject: Subject, machine: Machine) -> Figures:
+    torch.backends.cudnn.benchmark = True
+    try:
+        return graph(subject, machine)
+    finally:
+        torch.backends.cudnn.benchmark = False
 
 
 def _contiguous(module: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
@@ -333,13 +354,13 @@ def part(subject: Subject, machine: Machine, which: str) -> Figures:
     """A part of a step as a graph: "forward", "forward and backward" or "optimiser"."""
     network = subject.make()
     optimiser = Steps(
-        network, subject.recipe, 0.0, 10**9, machine.device, machine.precision, capture=False
+        network, subject.recipe, (), 10**9, machine.device, machine.precision, capture=False
     ).optimiser
 
     def forward() -> Tensor:
         with computing(machine.device, machine.precision):
             outputs = network(subject.inputs)
-        return cross_entropy(outputs.float(), subject.labels)
+        return mean_loss(None, outputs.float(), subject.labels)
 
     def backward() -> Tensor:
         loss = forward()
@@ -451,6 +472,9 @@ def plan() -> Iterator[Measurement]:
     one, vit = ("graph bf16", graph), "ViT-B/32"
     plain = [(f"eager {name}", partial(eager, precision=name)) for name in ("fp32", "bf16")]
     layout = ("graph bf16, no channels-last", no_channels_last)
+    cast = ("graph bf16, cast by autocast", cast_by_autocast)
+    patches = ("graph bf16, patches by cuDNN", patches_by_cudnn)
+    tried = ("graph bf16, cudnn.benchmark", tried_by_cudnn)
     parts = [
         (f"{which} (graph bf16)", partial(part, which=which))
         for which in ("forward", "forward and backward", "optimiser")
@@ -459,16 +483,16 @@ def plan() -> Iterator[Measurement]:
     each = partial(map, lambda arms: (f"graph bf16, {arms} streams", partial(streams, arms=arms)))
     many = list(each((2, 4, 8)))
     yield Measurement(vit, *one)
-    for arrangement in (*each((2, 4)), *parts):
+    for arrangement in (cast, patches, *each((2, 4, 8)), *parts):
         yield Measurement(vit, *arrangement)
     yield Measurement(vit, "graph bf16, batch 128", graph, 128)
     for arrangement in (*plain, four):
         yield Measurement(vit, *arrangement)
     for name, arrangements in {
-        "embedded CLIP": [one, *many, *plain, four],
-        "ResNet-18": [one, layout, *many, *plain],
-        "BERT-base": [one, *plain],
-        "RN50": [one, layout, *plain],
+        "embedded CLIP": [one, cast, patches, *many, *plain, four],
+        "ResNet-18": [one, cast, tried, layout, *many, *plain],
+        "BERT-base": [one, cast, *plain],
+        "RN50": [one, cast, tried, layout, *plain],
         "embedded ResNet-18": [one, *many, layout, *plain],
     }.items():
         yield from (Measurement(name, *arrangement) for arrangement in arrangements)
@@ -539,10 +563,16 @@ def measured(each: Measurement, machine: Machine, about: Figures, peak: float | 
 
 
 def measure_all(
-    machine: Machine, seconds: float, found: Figures, keep: Callable[[], object]
+    machine: Machine,
+    subjects: Sequence[str],
+    seconds: float,
+    found: Figures,
+    keep: Callable[[], object],
 ) -> None:
     started, kept = time.perf_counter(), min(PROFILES_TAKE, seconds / 4)
     for each in plan():
+        if each.subject not in subjects:
+            continue
         at = time.perf_counter()
         if at - started > seconds - kept * (each.measure is not profiled):
             found["not_reached"].append(f"{each.subject}: {each.arrangement}")
@@ -603,6 +633,10 @@ def main() -> None:
     )
     parser.add_argument("--peak", type=float, metavar="TFLOPS", help="the card's, if unknown here")
     parser.add_argument("--tiny", action="store_true", help="tiny models, to try it on a CPU")
+    names = list(dict.fromkeys(each.subject for each in plan()))
+    parser.add_argument(
+        "--subjects", nargs="+", choices=names, default=names, metavar="NAME", help="some of them"
+    )
     parser.add_argument(
         "--out", type=Path, metavar="FILE", help="where to write the figures as JSON"
     )
@@ -628,7 +662,7 @@ def main() -> None:
         if options.out:
             options.out.write_text(json.dumps(found, indent=2) + "\n", "utf-8")
 
-    measure_all(machine, options.seconds, found, keep)
+    measure_all(machine, options.subjects, options.seconds, found, keep)
     print(table(found))
 
 

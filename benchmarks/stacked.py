@@ -83,7 +83,7 @@ def vit(device: torch.device) -> Subject:
 
 def one_arm(subject: Subject, device: torch.device) -> Callable[[], Tensor]:
     step = Steps(
-        subject.make().train(), subject.recipe, 0.0, 10**9, device, precision(device), capture=False
+        subject.make().train(), subject.recipe, (), 10**9, device, precision(device), capture=False
     )
     return lambda: step(subject.inputs, subject.labels)
 

@@ -46,11 +46,10 @@ from ddiv.common.machine import device_name, processor_name, usable_cores
 from ddiv.data.dataset import Dataset, Shown
 from ddiv.data.load import load
 from ddiv.models.build import build
-from ddiv.models.dropout import add_dropout
 from ddiv.profiles.choose import profile
 from ddiv.spectra.watcher import weightwatcher
 from ddiv.study import Recipe, Study
-from ddiv.treatment import BASELINE, Augmentation, Dropout, Treatment
+from ddiv.treatment import BASELINE, Augmentation, Treatment
 from ddiv.trial import Trial, trial
 from ddiv.trial.measure import measure
 from ddiv.trial.steps import precision
@@ -150,7 +149,8 @@ def on_cpu(options: argparse.Namespace) -> dict:
         torch.manual_seed(seed)
         data = load(study.data)
         network, sites = build(study.backbone, data.classes)
-        add_dropout(sites, treatment.part(Dropout))
+        for part in treatment.acting:
+            part.network(network, sites)
         part, device = treatment.part(Augmentation), torch.device("cpu")
         return [done(lambda: plain(network, data, study.recipe, part, device))]
 

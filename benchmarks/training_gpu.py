@@ -28,11 +28,11 @@ from torch import nn
 from ddiv.common.draws import generator
 from ddiv.common.machine import device_name
 from ddiv.data.dataset import Dataset, Shown
-from ddiv.models.dropout import add_dropout
 from ddiv.models.network import DropoutSites, Network
 from ddiv.profiles.choose import profile
 from ddiv.study import Recipe, Study
 from ddiv.treatment import BASELINE, Augmentation, Dropout, NoOp, Treatment
+from ddiv.trial.hooks import Shows
 from ddiv.trial.inputs import Examples
 from ddiv.trial.steps import WARM_UP, Steps, own_stream, precision
 from ddiv.trial.train import log_probabilities
@@ -118,7 +118,8 @@ class Scale(NamedTuple):
         norms = tuple(
             norm for block in visual.transformer.resblocks for norm in (block.ln_1, block.ln_2)
         )
-        add_dropout(DropoutSites(norms, network.head), treatment.part(Dropout))
+        for part in treatment.acting:
+            part.network(network, DropoutSites(norms, network.head))
         return network
 
     def visual(self) -> nn.Module:
@@ -150,7 +151,6 @@ def stepping(
     They are measured over `count` steps after the capture. `ready` is called before the clock
     starts.
     """
-    part = treatment.part(Augmentation)
     study = scale.study(1)
     with own_stream(device):
         network = scale.network(treatment).train()
@@ -158,13 +158,15 @@ def stepping(
         take_step = Steps(
             network,
             study.recipe,
-            0.0,
+            treatment.acting,
             1_000_000,
             device,
             precision(device),
             capture=device.type == "cuda",
         )
-        batches = endless(examples, scale.batch, part and part.name, device)
+        draws = torch.Generator(device).manual_seed(0)
+        shows = [Shows(part, draws) for part in treatment.with_hook("batch")]
+        batches = endless(examples, scale.batch, shows)
         for _ in range(WARM_UP + 20):
             take_step(*next(batches))
         settled(device)
@@ -176,14 +178,10 @@ def stepping(
         return count * scale.batch / (time.perf_counter() - started)
 
 
-def endless(
-    examples: Examples, batch: int, augmentation: str | None, device: torch.device
-) -> Iterator[tuple]:
-    order, draws = generator(0, "order"), torch.Generator(device).manual_seed(0)
+def endless(examples: Examples, batch: int, shows: list[Shows]) -> Iterator[tuple]:
+    order = generator(0, "order")
     while True:
-        yield from examples.epoch(
-            torch.randperm(len(examples), generator=order), batch, augmentation, draws
-        )
+        yield from examples.epoch(torch.randperm(len(examples), generator=order), batch, shows)
 
 
 def settled(device: torch.device) -> None:

@@ -23,11 +23,11 @@ from ddiv.claim import (
     Resemblance,
     SomewhereOpposed,
 )
-from ddiv.claim.declare import claim
+from ddiv.claim.declare import claim, each_layers
 from ddiv.evidence import FALLS, RISES
 from ddiv.outcome import Metric, Spectral
 from ddiv.study import Study
-from fixtures.arms import SCALE_AND_SHAPE, augmented, called, decayed, dropped_out, each_layers
+from fixtures.arms import SCALE_AND_SHAPE, augmented, called, decayed, dropped_out
 
 SHAPE: tuple[Metric, ...] = ("alpha", "entropy_raw")
 # Figures 9, 11 and 12 add these to the metrics that have claims of their own. Of the norms only the

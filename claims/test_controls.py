@@ -9,12 +9,11 @@ and this file asks about that arm itself.
 import pytest
 
 from ddiv.claim import Contrast, Question
-from ddiv.claim.declare import claim
+from ddiv.claim.declare import claim, each_space
 from ddiv.evidence import FALLS, RISES
 from ddiv.outcome import Metric, Outcome, Score, Spectral, Vendi
 from ddiv.study import Space, Study
 from ddiv.treatment import OtherSeed, ShuffledLabels
-from fixtures.arms import each_space
 
 
 @claim(

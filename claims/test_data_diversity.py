@@ -11,11 +11,11 @@ trained here: the Vendi Score is read off the examples that a treatment shows, a
 """
 
 from ddiv.claim import All, Contrast, Correlation, Largest, Question, RiseThenFall
-from ddiv.claim.declare import claim
+from ddiv.claim.declare import claim, each_space
 from ddiv.evidence import FALLS, RISES
 from ddiv.outcome import Vendi
 from ddiv.study import Space, Study
-from fixtures.arms import augmented, each_space
+from fixtures.arms import augmented
 
 # Two rankings of ten have a correlation above this if only neighbours change places.
 AGREE = 0.9

@@ -10,12 +10,11 @@ changes in both scale and shape side": that they can somewhere, not that they do
 import pytest
 
 from ddiv.claim import Further, Opposite, Question, Trend
-from ddiv.claim.declare import claim
+from ddiv.claim.declare import claim, each, each_layers
 from ddiv.evidence import FALLS, RISES
 from ddiv.outcome import Metric, Spectral
 from ddiv.study import Study
 from ddiv.treatment import Dropout, Placement, Treatment, WeightDecay
-from fixtures.arms import each_layers
 
 PLACES: dict[str, Placement] = {"head-only": "head", "encoder-only": "encoder"}
 one_place = pytest.mark.parametrize("where", [*PLACES])
@@ -105,7 +104,7 @@ def test_dropout_lowers_spectral_norm(study: Study, layers: str) -> Question:
     needs=("dropout_rates", "decays"),
 )
 @each_layers
-@pytest.mark.parametrize("metric", ["alpha", "entropy_raw"])
+@each(metric=("alpha", "entropy_raw"))
 def test_dropout_and_decay_oppose_in_shape(study: Study, metric: Metric, layers: str) -> Question:
     return Opposite(Spectral(metric, layers), study.dropout(), study.decay())
 

@@ -6,15 +6,13 @@ Extremely augmented data such as auto-v2 and auto-v3 may harm the model's learni
 shows that Vendi Score has a strong correlation with both ID and OOD average performance."
 """
 
-import pytest
-
 from ddiv.claim import Contrast, Correlation, Question
-from ddiv.claim.declare import claim
+from ddiv.claim.declare import claim, each, each_space, id_and_ood
 from ddiv.claim.relations import Kind
 from ddiv.evidence import FALLS, RISES
 from ddiv.outcome import Score, Vendi
 from ddiv.study import Space, Study
-from fixtures.arms import STRONG, each_space, id_and_ood
+from fixtures.arms import STRONG
 
 
 @claim(
@@ -90,7 +88,7 @@ def test_extreme_augmentation_lowers_accuracy(
 )
 @id_and_ood
 @each_space
-@pytest.mark.parametrize("kind", ["spearman", "pearson"])
+@each(kind=("spearman", "pearson"))
 def test_diversity_predicts_accuracy(
     study: Study, kind: Kind, space: Space, where: str
 ) -> Question:

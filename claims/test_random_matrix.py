@@ -31,13 +31,13 @@ from typing import Literal
 import pytest
 
 from ddiv.claim import All, Change, Contrast, Question, Threshold, Trend
-from ddiv.claim.declare import claim
+from ddiv.claim.declare import claim, each_layers
 from ddiv.evidence import FALLS, RISES
 from ddiv.outcome import Spectral, Truncated
 from ddiv.spectra import random_matrix as rmt
 from ddiv.study import Bert, Clip, OpenClip, Study
 from ddiv.treatment import BASELINE
-from fixtures.arms import called, each_layers
+from fixtures.arms import called
 
 Part = Literal["all", "classifier"]
 

@@ -17,12 +17,12 @@ Each is asked of every setting of a study's generator.
 import pytest
 
 from ddiv.claim import All, Contrast, Mixing, NoWorse, Question, RiseThenFall, Trend
-from ddiv.claim.declare import claim
+from ddiv.claim.declare import claim, each_space, id_and_ood
 from ddiv.evidence import FALLS, RISES
 from ddiv.outcome import Outside, Score, Vendi
 from ddiv.study import TABLE_SHARES, Space, Study
 from ddiv.treatment import OtherSeed
-from fixtures.arms import EACH_SETTING, augmented, called, each_space, id_and_ood
+from fixtures.arms import EACH_SETTING, augmented, called
 
 # Two points of accuracy: nobody who gains out of distribution would mind this loss.
 MARGIN = 0.02
@@ -48,13 +48,13 @@ def test_synthetic_images_are_less_diverse(study: Study, space: Space, setting: 
     each=EACH_SETTING,
 )
 @pytest.mark.parametrize(
-    "mixed, share",
+    "called, share",
     [("15 % mixed in", 0.15), ("50 % mixed in", 0.5)],
     ids=["15-percent", "50-percent"],
 )
 @each_space
 def test_mixed_images_are_more_diverse(
-    study: Study, space: Space, setting: str, mixed: str, share: float
+    study: Study, space: Space, setting: str, called: str, share: float
 ) -> Question:
     return Contrast(Vendi(space), (study.synthetic(share, setting),), RISES)
 

@@ -7,11 +7,10 @@ more effectively."
 """
 
 from ddiv.claim import Question, Trend
-from ddiv.claim.declare import claim
+from ddiv.claim.declare import claim, each_layers
 from ddiv.evidence import FALLS, RISES
 from ddiv.outcome import Spectral
 from ddiv.study import Study
-from fixtures.arms import each_layers
 
 
 @claim(

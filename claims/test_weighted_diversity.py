@@ -12,13 +12,13 @@ the default.
 import pytest
 
 from ddiv.claim import Contrast, Correlation, Question, Separated, TracksBetter
-from ddiv.claim.declare import claim
+from ddiv.claim.declare import claim, id_and_ood
 from ddiv.diversity.weighted import DEFINITIONS, RhoDefinition
 from ddiv.evidence import RISES
 from ddiv.outcome import Score, Vendi, Weighted
 from ddiv.study import Study
 from ddiv.treatment import OtherSeed
-from fixtures.arms import EACH_SETTING, STRONG, augmented, id_and_ood
+from fixtures.arms import EACH_SETTING, STRONG, augmented
 
 ARMS = ("augmentations", "settings", "view_size", "embedders")
 
@@ -60,11 +60,11 @@ def test_weighted_score_tracks_accuracy_better(study: Study, where: str) -> Ques
     needs=ARMS,
 )
 @pytest.mark.parametrize(
-    "embedding, embedder", [("own embedder", 0), ("another embedder", 1)], ids=["own", "another"]
+    "called, embedder", [("own embedder", 0), ("another embedder", 1)], ids=["own", "another"]
 )
 @pytest.mark.parametrize("rho", DEFINITIONS)
 def test_weighted_score_is_valid_under_other_definitions(
-    study: Study, rho: RhoDefinition, embedding: str, embedder: int
+    study: Study, rho: RhoDefinition, called: str, embedder: int
 ) -> Question:
     return Correlation(Weighted(rho, embedder), Score("accuracy", "id"), study.data_arms, STRONG)
 

@@ -12,11 +12,13 @@ are known before anything is trained, and `ddiv report` can answer them again fr
 - ``curves``: many arms at once (the largest, a peak, a threshold);
 - ``several``: several questions as one;
 - ``needed``: the trials and views that an answer rests on;
-- ``declare``: the decorator that makes a test of a claim.
+- ``returned``: whether what a claim's body returned can be asked;
+- ``declare``: the decorators that make a test of a claim.
 """
 
-from ddiv.claim.bench import Bench, Claim, Effects, Ladder, NotApplicable, OfData, Unmatched
+from ddiv.claim.bench import Bench, Claim, Effects, NotApplicable, OfData, Unmatched
 from ddiv.claim.curves import Largest, Mixing, RiseThenFall
+from ddiv.claim.declare import claim, each, each_layers, each_space, id_and_ood
 from ddiv.claim.groups import (
     Agreement,
     Alike,
@@ -31,6 +33,7 @@ from ddiv.claim.question import Asking, Derived, OneEffect
 from ddiv.claim.relations import Correlation, Separated, TracksBetter
 from ddiv.claim.several import All
 from ddiv.claim.simple import Change, Contrast, Further, NoWorse, Threshold, Trend
+from ddiv.treatment import Ladder, ladder
 
 __all__ = [
     "Agreement",
@@ -63,7 +66,13 @@ __all__ = [
     "TracksBetter",
     "Trend",
     "Unmatched",
+    "claim",
     "cosine",
     "data_view",
+    "each",
+    "each_layers",
+    "each_space",
+    "id_and_ood",
     "jobs",
+    "ladder",
 ]

@@ -13,8 +13,6 @@ from ddiv.treatment import BASELINE, Treatment
 # Read off a view, which needs no training; the others are read off a trained network.
 OfData = Vendi | Weighted | Outside
 
-Ladder = tuple[tuple[float, Treatment], ...]
-
 # The effects at one seed: a single one, or one for each comparison that the claim is made of.
 Effects = tuple[float, ...]
 

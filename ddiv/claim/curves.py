@@ -9,12 +9,12 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from ddiv import evidence
-from ddiv.claim.bench import Bench, Effects, Ladder, TooFewArms
+from ddiv.claim.bench import Bench, Effects, TooFewArms
 from ddiv.claim.question import Asking, Derived
 from ddiv.common.arrays import Array
 from ddiv.evidence import RISES, Evidence
 from ddiv.outcome import Outcome
-from ddiv.treatment import BASELINE, Treatment
+from ddiv.treatment import BASELINE, Ladder, Treatment
 
 
 class Largest(Asking, frozen=True, tag="largest"):

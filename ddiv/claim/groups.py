@@ -15,13 +15,13 @@ import msgspec
 import numpy as np
 
 from ddiv import evidence
-from ddiv.claim.bench import Bench, Effects, Ladder
+from ddiv.claim.bench import Bench, Effects
 from ddiv.claim.question import Asking, OneEffect, mean_effect
 from ddiv.claim.simple import Trend
 from ddiv.common.arrays import Array
 from ddiv.evidence import RISES, Evidence
 from ddiv.outcome import Layers, Metric, Outcome, Spectral
-from ddiv.treatment import BASELINE, Treatment
+from ddiv.treatment import BASELINE, Ladder, Treatment
 
 Group = tuple[Treatment, ...]
 

@@ -11,9 +11,9 @@ from ddiv.claim.question import Asking
 from ddiv.claim.relations import Correlation, Separated, TracksBetter
 from ddiv.claim.several import All
 from ddiv.claim.simple import Change, Contrast, Further, NoWorse, Threshold, Trend
-from ddiv.outcome import Outside, Score, Vendi
-from ddiv.study import Study
-from ddiv.treatment import Augmentation, Classes, Synthetic, Treatment
+from ddiv.outcome import OutputsOutcome, Outside, Score, Vendi
+from ddiv.study import NetworkOutcome, Study
+from ddiv.treatment import Augmentation, Classes, OwnPart, Synthetic, Treatment
 from ddiv.trial import DataView, Job, trial
 
 Question = (
@@ -45,8 +45,8 @@ def jobs(question: Question, study: Study, seeds: tuple[int, ...]) -> list[Job]:
     Raises NotApplicable where the study lacks something that the question asks for.
     """
     for outcome in question.outcomes():
-        if isinstance(outcome, Score) and outcome.where == "ood" and not study.ood_domains:
-            raise NotApplicable(f"{study.name} has no out-of-distribution domain")
+        if isinstance(outcome, Score | OutputsOutcome):
+            _require_domain(outcome.where, study)
         if isinstance(outcome, Vendi | Outside) and outcome.space not in study.spaces:
             raise NotApplicable(f"the data of {study.name} has no {outcome.space}s")
         if isinstance(outcome, OfData) and outcome.embedder >= len(study.embedders):
@@ -62,12 +62,23 @@ def jobs(question: Question, study: Study, seeds: tuple[int, ...]) -> list[Job]:
             job
             for seed in seeds
             for part in question.parts()
-            for job in _of_seed(part, study, seed)
+            for job in _of_seed(part, study, seed, question.carried)
         )
     )
 
 
-def _of_seed(question: Asking, study: Study, seed: int) -> Iterator[Job]:
+def _require_domain(where: str, study: Study) -> None:
+    if where == "ood" and not study.ood_domains:
+        raise NotApplicable(f"{study.name} has no out-of-distribution domain")
+    if where not in ("train", "id", "ood", *study.domains):
+        raise NotApplicable(
+            f"{study.name} has no domain {where!r}, it has: {', '.join(study.domains)}"
+        )
+
+
+def _of_seed(
+    question: Asking, study: Study, seed: int, carried: tuple[NetworkOutcome, ...]
+) -> Iterator[Job]:
     outcomes = list(question.outcomes())
     of_data = [outcome for outcome in outcomes if isinstance(outcome, OfData)]
     embedders = dict.fromkeys(outcome.embedder for outcome in of_data)
@@ -75,7 +86,7 @@ def _of_seed(question: Asking, study: Study, seed: int) -> Iterator[Job]:
     for arm in dict.fromkeys(question.arms()):
         yield from (data_view(study, arm, seed, embedder) for embedder in embedders)
         if trained:
-            yield trial(study, arm, seed)
+            yield trial(study, arm, seed, carried)
 
 
 def data_view(study: Study, arm: Treatment, seed: int, embedder: int = 0) -> DataView:
@@ -83,8 +94,13 @@ def data_view(study: Study, arm: Treatment, seed: int, embedder: int = 0) -> Dat
 
     `embedder` counts the study's embedders. Raises IndexError where it has fewer.
     """
-    shown = [part for part in arm.parts if isinstance(part, Augmentation | Synthetic | Classes)]
-    treatment = Treatment.of(*shown)
+    treatment = Treatment.of(*filter(_shows, arm.parts))
     size = (study.class_view_size if arm.part(Classes) else 0) or study.view_size
     seed = 0 if treatment.is_baseline else arm.seed(seed)
     return DataView(study.data, treatment, study.embedders[embedder], size, seed)
+
+
+def _shows(part: object) -> bool:
+    """Whether a part changes which examples are shown, or how."""
+    own = isinstance(part, OwnPart) and not {"batch", "training_set"}.isdisjoint(part.hooks)
+    return own or isinstance(part, Augmentation | Synthetic | Classes)

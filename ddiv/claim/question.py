@@ -12,7 +12,7 @@ import numpy as np
 from ddiv import evidence
 from ddiv.claim.bench import Bench, Effects, OfData, Unmatched
 from ddiv.evidence import RISES, Evidence
-from ddiv.outcome import Outcome, Snapshot
+from ddiv.outcome import NetworkOutcome, Outcome, Snapshot
 from ddiv.treatment import BASELINE, Treatment
 
 
@@ -71,6 +71,11 @@ class Asking(msgspec.Struct, frozen=True):
         if self.outcome is None:
             raise NotImplementedError
         yield self.outcome
+
+    @property
+    def carried(self) -> tuple[NetworkOutcome, ...]:
+        """The outcomes that its trials have to carry (`trial.trial`)."""
+        return tuple(each for each in self.outcomes() if isinstance(each, NetworkOutcome))
 
     def replace_outcome(self, other: Outcome) -> Self:
         """The question of another outcome, to try another definition of the same.

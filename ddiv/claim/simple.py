@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from typing import Literal
 
 from ddiv import outcome as outcomes
-from ddiv.claim.bench import Bench, Effects, Ladder, TooFewArms, Unmatched
+from ddiv.claim.bench import Bench, Effects, TooFewArms, Unmatched
 from ddiv.claim.question import OneEffect, mean_effect
 from ddiv.evidence import RISES, trend
 from ddiv.outcome import OfNetwork, Outcome, Snapshot
-from ddiv.treatment import BASELINE, Treatment
+from ddiv.treatment import BASELINE, Ladder, Treatment
 
 
 class Trend(OneEffect, frozen=True, tag="trend"):

@@ -1,4 +1,4 @@
-"""The command line: `ddiv report`, `ledger`, `trials`, `doctor`, `fetch`, `spectra`.
+"""The command line: `ddiv report`, `ledger`, `trials`, `doctor`, `fetch`, `spectra`, `new`.
 
 (Claims are run by `pytest claims`.)
 """
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from ddiv.cli import spectra
+from ddiv.cli import new, spectra
 from ddiv.common.errors import NotWritten, cause, remedy
 from ddiv.common.outputs import write_output
 from ddiv.common.paths import expanded, named, of_text
@@ -41,6 +41,8 @@ The claims themselves are pytest tests, run from the project's folder:
   pytest claims -n 2               every claim on the embedded studies, two workers
   pytest claims -k drop-alpha      one claim; trains only what it reads
   pytest claims --help             the options under "ddiv"
+
+Claims of your own run from any folder; `ddiv new --help` shows how to begin.
 """
 
 
@@ -128,6 +130,9 @@ def _parser() -> argparse.ArgumentParser:
         help="where data lies (default: $DDIV_DATA, or ddiv/data in the user's cache folder)",
     )
     fetch.set_defaults(run=_fetch)
+    begin = commands.add_parser("new", help=new.HELP, description=new.HELP)
+    new.add_options(begin)
+    begin.set_defaults(run=new.run)
     measure = commands.add_parser("spectra", help=spectra.HELP, description=spectra.HELP)
     spectra.add_options(measure)
     measure.set_defaults(run=spectra.run)

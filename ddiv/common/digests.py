@@ -7,10 +7,10 @@ import inspect
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import FrameType
+from types import CodeType, FrameType
 
 from ddiv.common.errors import NoModel
-from ddiv.common.modules import is_foreign
+from ddiv.common.modules import Module, is_foreign
 from ddiv.common.paths import named
 from ddiv.common.sources import Source, source_of
 
@@ -67,17 +67,20 @@ def local_folder(digest: str, variable: str, holding: str, wanted: str, remedy: 
     return str(folder)
 
 
-def source_digest(function: Callable[..., object]) -> str:
-    """SHA-256 of the statements that define a function, and of those that may change what it does.
+def source_digest(thing: Callable[..., object] | type, *, asked_by: bool = True) -> str:
+    """SHA-256 of the statements that define a function or class, and of those that may change it.
 
     These are the statements that it uses, directly or through others, in its own file and in the
-    user's other files that it imports; and in each of these files whatever is done at the top level
-    besides binding a name: a container that is filled, an attribute that is set, a decorator or a
-    call that may register something. The file that asks for the digest is one of them, and so are
-    decorators that stand around the function. A change elsewhere does not change the digest, nor
-    does where the files lie. Python's library, installed packages and ddiv do not count. What no
-    source tells is in `unseen`. Raises ValueError on anything but a function at the top level of a
-    file.
+    user's other files that it imports (the bases of a class among them); and in each of these files
+    whatever is done at the top level besides binding a name: a container that is filled, an
+    attribute that is set, a decorator or a call that may register something. The file that asks for
+    the digest is one of them, and so are decorators that stand around the function. A change
+    elsewhere does not change the digest, nor does where the files lie. Python's library, installed
+    packages and ddiv do not count. What no source tells is in `unseen`. Raises ValueError, which
+    says what to do, on anything but a function or a class at the top level of a file of the user's.
+
+    asked_by: False where several files may be the first to ask, so that the one that is does not
+    count.
     """
     around: list[tuple[Path, str]] = []
 
@@ -87,18 +90,68 @@ def source_digest(function: Callable[..., object]) -> str:
             around.append((Path(code.co_filename), code.co_qualname.partition(".")[0]))
         return not hasattr(outer, "__wrapped__")
 
-    inner = inspect.unwrap(function, stop=passed)  # without what decorators put around it
-    path = getattr(getattr(inner, "__code__", None), "co_filename", "")
-    try:
-        name = getattr(inner, "__qualname__", "")
-        source = source_of(Path(path), name, around, _running())
-    except KeyError:
+    inner = inspect.unwrap(thing, stop=passed)  # without what decorators put around it
+    path, name = _home(inner), getattr(inner, "__qualname__", "")
+    why = _homeless(inner, path, name)
+    if path is not None and not why:
+        try:
+            source = source_of(path, name, around, _running() if asked_by else ())
+        except KeyError:
+            why = f"is not at the top level of {path.name}"
+        else:
+            if Module(path).defined(name) > 1:
+                why = f"is one of several of this name in {path.name}"
+    if why:
         raise ValueError(
-            f"{function!r} is no function that a file defines by `def` at its top level: its "
-            "source is a part of the store's keys, so define one"
-        ) from None
+            f"{thing!r:.200} {why}: its source is a part of the store's keys, so define it once, "
+            "by `def` or `class` at the top level of a .py file"
+        )
     _sources[source.digest] = source
     return source.digest
+
+
+def _home(thing: object) -> Path | None:
+    """The file that a function or a class says it comes from; it may not be there."""
+    code = getattr(thing, "__code__", None)
+    if code is not None:
+        return Path(code.co_filename)
+    if not isinstance(thing, type):
+        return None
+    for member in vars(thing).values():
+        code = _code_of(member)
+        if code is not None and code.co_qualname.startswith(f"{thing.__qualname__}."):
+            return Path(code.co_filename)
+    module = sys.modules.get(thing.__module__)
+    file, found = getattr(module, "__file__", None), getattr(module, thing.__name__, thing)
+    # The name may have come to stand for another module since the class was made.
+    other = isinstance(found, type) and found is not thing
+    return Path(file) if file and not other else None
+
+
+def _code_of(member: object) -> CodeType | None:
+    """The code of a method, without what decorators put around it; None of anything else."""
+    for wrapped in ("__func__", "fget", "func"):  # static and class methods; kinds of properties
+        member = getattr(member, wrapped, None) or member
+    try:
+        code = getattr(inspect.unwrap(member) if callable(member) else member, "__code__", None)
+    except ValueError:  # a ring of decorators
+        return None
+    return code if isinstance(code, CodeType) else None
+
+
+def _homeless(thing: object, path: Path | None, name: str) -> str:
+    """Why no file of the user's tells the source of a function or a class; "" where one does."""
+    if not isinstance(thing, type) and not hasattr(thing, "__code__"):
+        return "is no function or class of a file"
+    if "<locals>" in name:
+        return "is defined within a function"
+    if path is None or not path.is_file():
+        return "comes from no file (a notebook, a prompt and `exec` have none)"
+    if isinstance(thing, type) and is_foreign(path):
+        return (
+            "belongs to an installed package (derive a class of yours from it, or call it in one)"
+        )
+    return ""
 
 
 def _running() -> Iterator[Path]:
@@ -131,7 +184,7 @@ def unseen(name: str, digest: str) -> str | None:
     return (
         f"{name}: its trials are known by its source, which does not tell what comes from "
         f"{', '.join(first)}{f' and {more} more places' if more > 0 else ''}. When that changes, "
-        "change something in the function, too (a version, say), or old trials are taken for new"
+        "change something in it, too (a version, say), or old trials are taken for new"
     )
 
 

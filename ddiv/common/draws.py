@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 
+import numpy as np
 import torch
 
 
@@ -18,3 +19,9 @@ def stream(seed: int, purpose: str) -> int:
 def generator(seed: int, purpose: str) -> torch.Generator:
     """A CPU generator for one purpose: draws are made on the CPU so that devices agree on them."""
     return torch.Generator().manual_seed(stream(seed, purpose))
+
+
+def permutation(n: int, draws: torch.Generator) -> np.ndarray:
+    """The numbers from 0 to n - 1 in random order, int64 (n,)."""
+    order: np.ndarray = torch.randperm(n, generator=draws).numpy()
+    return order

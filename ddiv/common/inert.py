@@ -8,6 +8,7 @@ what a statement changes but whether it certainly changes nothing. In doubt it i
 from __future__ import annotations
 
 import ast
+import builtins
 import re
 from collections.abc import Iterable
 
@@ -49,6 +50,12 @@ _OF_TORCH = {"torch.no_grad", "torch.inference_mode", "torch.compile", "torch.ji
 _FUNCTION = "<function>"  # among the local names of what stands in a function
 
 _METHODS_OF_CREATION = {"__init_subclass__", "__set_name__", "__class_getitem__", "__new__"}
+
+# What making a value of a frozen kind, and a treatment of it, calls; all else waits for training.
+_CALLED_WHEN_MADE = {
+    *("__new__", "__init__", "__post_init__", "__hash__", "__eq__"),
+    *("label", "family", "does_nothing", "stream"),
+}
 
 
 class Inert:
@@ -137,24 +144,50 @@ class Inert:
             and all(
                 keyword.arg == "metaclass" and dotted(keyword.value) in ("ABCMeta", "abc.ABCMeta")
                 for keyword in node.keywords
+                if not self._is_value(node)
             )
             and all(self._base(base) for base in node.bases)
             and all(self.statement(each, inside) for each in node.body)
         )
+
+    def _is_value(self, node: ast.ClassDef) -> bool:
+        """Whether a class is a kind of a frozen value of ddiv's, as a treatment's part is.
+
+        Its keywords (`frozen=True`) are msgspec's, and its methods are called by training alone.
+        """
+        constant = all(isinstance(keyword.value, ast.Constant) for keyword in node.keywords)
+        return constant and bool(node.bases) and all(map(self._is_base_of_values, node.bases))
+
+    def _is_base_of_values(self, base: ast.expr) -> bool:
+        name = dotted(base).partition(".")[0]
+        if name in self.module.imports:
+            return self.names.comes_from(name, ("ddiv",))
+        return any(self._is_value(each) for each in self._class_once(name))
+
+    def _class_once(self, name: str) -> list[ast.ClassDef]:
+        """The class of this name in the file; none where the name is bound twice, or to its base.
+
+        Such a class may be derived from itself (`class A(A)`), one after another without end.
+        """
+        return [
+            each
+            for each in self.module.binding.get(name, [])
+            if isinstance(each, ast.ClassDef)
+            and len(self.module.binding[name]) == 1
+            and not hasattr(builtins, name)
+        ]
 
     def _base(self, base: ast.expr) -> bool:
         """Whether a base class does nothing when a class is derived from it."""
         name = dotted(base).partition(".")[0]
         if self.names.kind(name, frozenset()) in ("foreign", "ours", "builtin"):
             return True
-        statements = self.module.binding.get(name, [])
-        return bool(statements) and all(
-            isinstance(each, ast.ClassDef)
-            and not each.keywords
+        return any(
+            (not each.keywords or self._is_value(each))
             and not {inner.name for inner in each.body if isinstance(inner, ast.FunctionDef)}
             & _METHODS_OF_CREATION
             and all(self._base(further) for further in each.bases)
-            for each in statements
+            for each in self._class_once(name)
         )
 
     def _decorator(self, node: ast.expr) -> bool:
@@ -319,6 +352,7 @@ class Inert:
                     self._harmless_to_call(each, local)
                     for each in statement.body
                     if isinstance(each, (ast.FunctionDef, ast.AsyncFunctionDef))
+                    and (each.name in _CALLED_WHEN_MADE or not self._is_value(statement))
                 ) and all(self._base(base) for base in statement.bases)
             case ast.FunctionDef() | ast.AsyncFunctionDef():
                 inside = local | {_FUNCTION} | parameters(statement.args)

@@ -54,6 +54,15 @@ class Module:
         """What each name that an import at the top level binds stands for."""
         return imported(node for each in self.body for node in executed(each))
 
+    def defined(self, name: str) -> int:
+        """How often `def` or `class` defines this name, declarations of overloads left aside."""
+        return sum(
+            isinstance(each, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
+            and each.name == name
+            and not any(ast.unparse(by).endswith("overload") for by in each.decorator_list)
+            for each in self.body
+        )
+
     def text(self, statements: set[ast.stmt]) -> str:
         """The lines of these statements, in the file's order."""
         return "".join(

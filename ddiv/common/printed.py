@@ -57,6 +57,13 @@ def command(*words: str | os.PathLike[str]) -> str:
     return " ".join(_word(os.fspath(word)) for word in words)
 
 
+def operand(path: str) -> str:
+    """A path that a program takes for nothing else: one that begins like an option, or as a file of
+    arguments does (@), is written with its folder.
+    """
+    return f"./{path}" if path.startswith(("-", "@")) else path
+
+
 def _word(word: str) -> str:
     if all(map(is_shown, word)):
         return shlex.quote(word)

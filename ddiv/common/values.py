@@ -173,6 +173,8 @@ def _part(settle: Settle, item: Any) -> Any:
 
 
 def _instance(given: Any, classes: tuple[type, ...]) -> Any:
+    if isinstance(given, type) and issubclass(given, classes):
+        raise ValueError(f"a {given.__name__} and not the class: write {given.__name__}(...)")
     if not isinstance(given, classes):
         raise ValueError(" or ".join(f"a {cls.__name__}" for cls in classes))
     return given

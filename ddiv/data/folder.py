@@ -59,19 +59,49 @@ def absent_images(spec: Images) -> str | None:
         )
     missing = [name for name in spec.domains if not os.path.isdir(folder / name)]
     if missing:
-        return f"{folder} has no folder {missing[0]}: put that domain's images there, as CLASS/FILE"
+        there = ", ".join(_folders(folder)) or "none"
+        return (
+            f"{folder} has no folder {missing[0]}: put that domain's images there, as CLASS/FILE, "
+            f"or name other domains (its folders: {there})"
+        )
     return None
 
 
 def pinned(spec: Images) -> Images:
-    """The spec with the digest of its folder's present files.
+    """The spec with the digest of its folder's present files, and the domain that it has.
 
     It stays as it is where it has a digest, or where there is no folder. Raises BadData where the
-    folder has none of the layouts.
+    folder has none of the layouts, or several domains of which the spec names none.
     """
     if spec.digest or absent_images(spec):
         return spec
+    if not spec.domains:
+        domains = _domains(listed(data_root() / spec.folder))
+        spec = msgspec.structs.replace(spec, domains=domains)
     return msgspec.structs.replace(spec, digest=digest(spec, layout(spec)))
+
+
+def _domains(found: Listing) -> tuple[str, ...]:
+    """The domain of a folder in the layout DOMAIN/CLASS/FILE; none in another layout.
+
+    Raises BadData where there are several: nothing tells which of them is for training.
+    """
+    domains = _splits(found)
+    deep = all(file.name.count("/") != 1 for file in found.images)
+    if not deep or any(name.casefold() in (*TRAINING, *TESTING) for name in domains):
+        return ()
+    if len(domains) > 1:
+        raise BadData(
+            f"{found.folder} has the domains {', '.join(domains)}, and it is not known which is to "
+            f"train on: name them in the study, that one first, as domains={tuple(domains)}"
+        )
+    return tuple(domains)
+
+
+def _folders(folder: Path) -> list[str]:
+    with suppress(OSError), os.scandir(folder) as entries:
+        return sorted(entry.name for entry in entries if entry.is_dir() and entry.name[0] != ".")
+    return []
 
 
 def digest(spec: Images, present: Layout) -> str:

@@ -77,7 +77,8 @@ def absent_data(spec: Data) -> str | None:
 
     Nothing is decoded.
     """
-    from ddiv.data import arrays, csv_file, domainnet, folder, own, published
+    from ddiv.common.own import absent
+    from ddiv.data import arrays, csv_file, domainnet, folder, published
     from ddiv.data.root import NoData
 
     match spec:
@@ -88,7 +89,7 @@ def absent_data(spec: Data) -> str | None:
         case DomainNet():
             return domainnet.absent_domainnet(spec)
         case Own():
-            return own.absent_own_data(spec)
+            return absent(spec)
         case Arrays() | Complaints():
             try:
                 if isinstance(spec, Arrays):

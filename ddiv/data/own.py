@@ -12,22 +12,20 @@ h, w). Every process of a run reads the study file, so every process has the fun
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, SupportsInt
 
 import numpy as np
 from PIL import Image
 
-from ddiv.common.digests import source_digest
+from ddiv.common.errors import TrialFailed
+from ddiv.common.own import absent, made, own
 from ddiv.common.pictures import in_rgb
 from ddiv.common.texts import are_texts
 from ddiv.data.dataset import Dataset
 from ddiv.data.decoded import require_all
 from ddiv.data.root import BadData, NoData
 from ddiv.study import Own
-
-_FUNCTIONS: dict[Own, Callable[[], Dataset]] = {}
 
 
 def own_data(function: Callable[[], Dataset], texts: bool = False) -> Own:
@@ -40,26 +38,7 @@ def own_data(function: Callable[[], Dataset], texts: bool = False) -> Own:
     change. Raises ValueError on anything but a function at the top level of a file, and on one that
     needs arguments.
     """
-    digest = source_digest(function)
-    try:
-        inspect.signature(function).bind()
-    except TypeError as error:
-        raise ValueError(
-            f"own_data takes a function without arguments, got {function!r} ({error})"
-        ) from error
-    spec = Own(function.__name__, digest, texts)
-    _FUNCTIONS[spec] = function
-    return spec
-
-
-def absent_own_data(spec: Own) -> str | None:
-    """Why the data cannot be made, and what to do; None where it can."""
-    if spec in _FUNCTIONS:
-        return None
-    return (
-        f"the data {spec.name!r} is made by a function (source {spec.source[:12]}) that no study "
-        "file of this run gives to own_data: run with --study and the file that has it, unchanged"
-    )
+    return own(Own, function, {}, texts=texts)
 
 
 def load_own(spec: Own) -> Dataset:
@@ -67,18 +46,18 @@ def load_own(spec: Own) -> Dataset:
 
     Raises NoData where no study file gives one, BadData where it fails or makes no such dataset.
     """
-    if reason := absent_own_data(spec):
+    if reason := absent(spec):
         raise NoData(reason)
     try:
-        made = _FUNCTIONS[spec]()
-    except Exception as error:
-        raise BadData(
-            f"the function {spec.name!r} of the study file failed: {type(error).__name__}: {error}"
-        ) from error
-    return checked(made, spec)
+        data = made(spec)
+    except (NoData, BadData):
+        raise
+    except TrialFailed as error:
+        raise BadData(str(error)) from error
+    return checked(data, spec)
 
 
-def checked(made: Dataset, spec: Own) -> Dataset:
+def checked(data: Dataset, spec: Own) -> Dataset:
     """The dataset with labels int64.
 
     Raises BadData, naming the part, where it is not as `Dataset` describes it.
@@ -89,28 +68,28 @@ def checked(made: Dataset, spec: Own) -> Dataset:
             raise BadData(f"the data {spec.name!r} of the study file: {text}")
 
     require(
-        isinstance(made, Dataset),
-        f"the function returned {type(made).__name__}, and a ddiv.data.dataset.Dataset is needed, "
+        isinstance(data, Dataset),
+        f"the function returned {type(data).__name__}, and a ddiv.data.dataset.Dataset is needed, "
         "which ddiv.data.own.of_torch makes of torch's datasets",
     )
     require(
-        isinstance(made.classes, Sequence | np.ndarray) and not isinstance(made.classes, str),
-        f"classes are the names of the classes, got {type(made.classes).__name__}",
+        isinstance(data.classes, Sequence | np.ndarray) and not isinstance(data.classes, str),
+        f"classes are the names of the classes, got {type(data.classes).__name__}",
     )
-    classes = tuple(made.classes)
+    classes = tuple(data.classes)
     require(
         all(isinstance(name, str) for name in classes) and len(set(classes)) == len(classes),
         f"classes are different names, got {classes!r:.200}",
     )
     require(
-        isinstance(made.tests, Mapping)
-        and all(isinstance(part, tuple) and len(part) == 2 for part in made.tests.values()),
+        isinstance(data.tests, Mapping)
+        and all(isinstance(part, tuple) and len(part) == 2 for part in data.tests.values()),
         'tests is a dictionary {"name": (inputs, labels)}',
     )
-    require(len(made.tests) > 0, 'there is no test set: give tests={"name": (inputs, labels)}')
+    require(len(data.tests) > 0, 'there is no test set: give tests={"name": (inputs, labels)}')
     parts = {
-        "the training set": (made.inputs, made.labels),
-        **{f"the domain {name!r}": test for name, test in made.tests.items()},
+        "the training set": (data.inputs, data.labels),
+        **{f"the domain {name!r}": test for name, test in data.tests.items()},
     }
     for name, (inputs, labels) in parts.items():
         _require_arrays(require, name, inputs, labels)
@@ -120,9 +99,9 @@ def checked(made: Dataset, spec: Own) -> Dataset:
     shapes = {inputs.shape[1:] for inputs, _ in parts.values()}
     require(len(shapes) < 2, f"all images have one size, got {sorted(shapes)}")
     tests = {
-        name: (inputs, labels.astype(np.int64)) for name, (inputs, labels) in made.tests.items()
+        name: (inputs, labels.astype(np.int64)) for name, (inputs, labels) in data.tests.items()
     }
-    return Dataset(made.inputs, made.labels.astype(np.int64), tests, classes)
+    return Dataset(data.inputs, data.labels.astype(np.int64), tests, classes)
 
 
 Require = Callable[[bool, str], None]  # raises an error with the text unless the condition holds

@@ -41,7 +41,8 @@ def answer(asked: Asked, reader: Reader) -> Finding:
     for job in needed:
         if isinstance(job, Trial):
             require_domains(asked.study, reader.record(job).facts["domains"])
-    seats = [SeedBench(reader, asked.study, seed) for seed in asked.seeds]
+    carried = asked.question.carried
+    seats = [SeedBench(reader, asked.study, seed, carried) for seed in asked.seeds]
     benches = [seat.bench() for seat in seats]
     shares = _reliable_shares(asked.question, benches)
     question = asked.question.relying_on(
@@ -98,7 +99,7 @@ def _training_accuracies(
         for arm in dict.fromkeys(asked.question.arms())
         if not arm.part(ShuffledLabels) and not arm.part(EvaluationDropout)
     ]
-    trials = {arm: [trial(asked.study, arm, seed) for seed in asked.seeds] for arm in arms}
+    trials = {arm: [_trial(asked, arm, seed) for seed in asked.seeds] for arm in arms}
     accuracies = {
         arm: mean(reader.record(job).facts["clean"]["accuracy"] for job in jobs)
         for arm, jobs in trials.items()
@@ -108,8 +109,12 @@ def _training_accuracies(
 
 
 def _chance(asked: Asked, reader: Reader) -> float:
-    baseline = reader.record(trial(asked.study, BASELINE, asked.seeds[0]))
+    baseline = reader.record(_trial(asked, BASELINE, asked.seeds[0]))
     return 1 / int(baseline.facts["classes"])
+
+
+def _trial(asked: Asked, arm: Treatment, seed: int) -> Trial:
+    return trial(asked.study, arm, seed, asked.question.carried)
 
 
 def _known(effects: Effects) -> Effects:

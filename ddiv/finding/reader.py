@@ -9,7 +9,7 @@ from typing import Literal, get_args
 from ddiv import outcome as outcomes
 from ddiv.claim import Bench, OfData, Unmatched, data_view
 from ddiv.outcome import Match, Snapshot, Trained
-from ddiv.study import Study
+from ddiv.study import NetworkOutcome, Study
 from ddiv.treatment import BASELINE, Treatment
 from ddiv.trial import Job, key, trial
 from ddiv.trial.store import NoRecord, Record, Store, StoreError
@@ -59,11 +59,15 @@ class Reader:
 
 @dataclass(frozen=True)
 class SeedBench:
-    """One seed of a study at hand; questions are answered from its `bench()`."""
+    """One seed of a study at hand; questions are answered from its `bench()`.
+
+    `carried` are the outcomes that the question's trials carry besides the study's.
+    """
 
     reader: Reader
     study: Study
     seed: int
+    carried: tuple[NetworkOutcome, ...] = ()
     # Dozens of outcomes are read off an arm, and making its trial checks all values of it.
     _trained: dict[Treatment, Trained] = field(
         default_factory=dict, init=False, repr=False, compare=False
@@ -71,7 +75,8 @@ class SeedBench:
 
     def trained(self, arm: Treatment) -> Trained:
         if arm not in self._trained:
-            self._trained[arm] = self.reader.trained(trial(self.study, arm, self.seed))
+            job = trial(self.study, arm, self.seed, self.carried)
+            self._trained[arm] = self.reader.trained(job)
         return self._trained[arm]
 
     def state(self, arm: Treatment) -> Snapshot:

@@ -14,6 +14,7 @@ from ddiv.finding.answer import answer
 from ddiv.finding.asked import GONE, Asked
 from ddiv.finding.finding import Finding
 from ddiv.finding.reader import Reader
+from ddiv.outcome import OutcomeFailed
 from ddiv.trial.store import NoRecord, StoreError
 
 
@@ -40,7 +41,7 @@ def settled(asked: Asked, reader: Reader) -> Finding | Unanswered:
         return answer(asked, reader)
     except NoRecord:
         return Unanswered("not run", GONE)
-    except StoreError as error:
+    except (StoreError, OutcomeFailed) as error:
         return Unanswered("error", str(error))
     except Exception as error:
         # One question that cannot be answered must not hide the answers to all others.

@@ -6,9 +6,10 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import get_args
 
-from ddiv.common.printed import command, one_line
+from ddiv.common.printed import command, one_line, operand
 from ddiv.evidence import Evidence, Verdict
 from ddiv.finding.asked import Asked
 from ddiv.finding.finding import Finding
@@ -120,16 +121,20 @@ def properties(finding: Finding) -> dict[str, object]:
 
 
 def rerun(asked: Asked, options: Sequence[str] = ()) -> str:
-    """The command that asks this again from the project's root, under the run's `options`."""
-    return command("pytest", asked.test, *options)
+    """The command that asks this again under the run's `options`, typed where that was."""
+    return command("pytest", operand(asked.test), *options)
 
 
 def rerun_claim(asked: Asked, options: Sequence[str] = ()) -> str:
-    """The command that asks every question of a claim again, one of which is `asked`."""
-    name = asked.claim.id
+    """The command that asks every question of a claim again, one of which is `asked`.
+
+    Tests of one claim lie in one folder, or in one file where that is the folder one stands in.
+    """
+    name, file = asked.claim.id, PurePath(asked.test.partition("[")[0].partition("::")[0])
     if _EXPRESSION.fullmatch(name) and name not in ("and", "or", "not"):
-        return command("pytest", "claims", "-k", name, *options)
-    return command("pytest", asked.test.partition("[")[0], *options)
+        place = file if file.parent == PurePath() else file.parent
+        return command("pytest", operand(str(place)), "-k", name, *options)
+    return command("pytest", operand(asked.test.partition("[")[0]), *options)
 
 
 @dataclass(frozen=True)

@@ -14,27 +14,34 @@ class BadSamples(TrialFailed):
     """A generator's images cannot be used; the message names the cause and the remedy."""
 
 
-def checked(images: np.ndarray, count: int, side: int) -> np.ndarray:
-    """The images as uint8 (count, 3, side, side).
+def checked(images: object, count: int, side: int, width: int | None = None) -> np.ndarray:
+    """The images as uint8 (count, 3, side, width), without a width of their own square.
 
     uint8 is left as it is, floating point in [0, 1] is rounded to 0..255. Raises BadSamples on
     another number, shape or type, on NaN or infinity, and on values out of range.
     """
-    images = np.asarray(images)
+    width = side if width is None else width
+    try:
+        images = np.asarray(images)
+    except ValueError as error:
+        raise BadSamples(
+            f"the generator gave no array of images ({error}): let it give images of shape "
+            f"({count}, 3, {side}, {width}), colours first"
+        ) from error
     if images.ndim != 4 or images.shape[1] != 3:
         raise BadSamples(
             f"the generator gave an array of shape {images.shape}: let it give images of shape "
-            f"({count}, 3, {side}, {side}), colours first"
+            f"({count}, 3, {side}, {width}), colours first"
         )
     if len(images) != count:
         raise BadSamples(
             f"{count} images were asked for and the generator gave {len(images)}: let it give one "
             "for each label"
         )
-    if images.shape[2:] != (side, side):
+    if images.shape[2:] != (side, width):
         raise BadSamples(
             f"the generator gave images of {images.shape[2]} x {images.shape[3]} pixels where the "
-            f"study's have {side} x {side}: resize them before they are handed over"
+            f"study's have {side} x {width}: resize them before they are handed over"
         )
     if images.dtype == np.uint8:
         return images
@@ -83,6 +90,11 @@ def checked_texts(texts: Sequence[str] | np.ndarray, count: int) -> np.ndarray:
         raise BadSamples(
             f"the generator gave one string where {count} texts were asked for: let it give a list "
             "of strings"
+        )
+    if not hasattr(texts, "__len__"):
+        raise BadSamples(
+            f"the generator gave something of type {type(texts).__name__} where {count} texts were "
+            "asked for: let it give a list of strings"
         )
     elements = as_texts(texts)
     if len(elements) != count:

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from ddiv.common.own import absent
 from ddiv.models.clip import clip_input, image_tower
 from ddiv.models.network import IMAGENET, DropoutSites, Network
 from ddiv.study import (
@@ -17,6 +18,7 @@ from ddiv.study import (
     Embedder,
     MiniAlexNet,
     OpenClip,
+    OwnEmbedder,
     OwnModel,
     ResNet18,
     TorchvisionModel,
@@ -149,8 +151,6 @@ def absent_model(model: Backbone | Embedder) -> str | None:
             from ddiv.models import bert_files
 
             return bert_files.absent_bert(model.weights)
-        case OwnModel():
-            from ddiv.models import own
-
-            return own.absent_own_model(model)
+        case OwnModel() | OwnEmbedder():
+            return absent(model)
     return None

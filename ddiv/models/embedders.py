@@ -11,7 +11,7 @@ import torch
 
 from ddiv.common.texts import are_texts
 from ddiv.data.load import load
-from ddiv.study import Bert, Clip, Data, Embedder, Lsa, OpenClip, Space
+from ddiv.study import Bert, Clip, Data, Embedder, Lsa, OpenClip, OwnEmbedder, Space
 
 
 class Vectors(NamedTuple):
@@ -41,7 +41,8 @@ def vectors(
     embedder's input are resized bilinearly, for the embedding only. Raises ValueError where an
     embedder of images is given texts, or the other way round.
     """
-    if isinstance(embedder, Clip | OpenClip) == are_texts(inputs):
+    images_only = isinstance(embedder, Clip | OpenClip)
+    if not isinstance(embedder, OwnEmbedder) and images_only == are_texts(inputs):
         unread = "texts" if are_texts(inputs) else "images"
         raise ValueError(
             f"the embedder {type(embedder).__name__} does not read {unread}: give the study one "
@@ -65,6 +66,15 @@ def vectors(
                 embed(embedder, inputs, device),
                 f"bert {embedder.weights[:20]}",
                 f"word pieces, at most {embedder.max_tokens}; mean of the last hidden states",
+            )
+        case OwnEmbedder():
+            from ddiv.diversity import black_apart
+            from ddiv.models.own_embedder import embed as embed_own
+
+            return Vectors(
+                black_apart(embed_own(embedder, inputs)),
+                f"{embedder.label} {embedder.source[:12]}",
+                "as the function does it; vectors of zeros equal to each other, unlike all others",
             )
         case Lsa():
             from ddiv.diversity import black_apart

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from ddiv.common.errors import TrialFailed
 
@@ -81,6 +82,44 @@ class DropoutSites:
     encoder: tuple[nn.Module, ...]
     head: nn.Module
     attention: tuple[nn.Dropout, ...] = ()
+
+    def drop(self, rate: float, where: str = "all", *, only_evaluating: bool = False) -> None:
+        """Drop activations at the sites in training; or in evaluation only.
+
+        where: "all", "head" or "encoder". Hooks do it, so that parameters keep their names.
+        Attention drops its weights in training only, because transformers' own code decides that.
+        Raises TrialFailed on dropout within an encoder that has no place for it; the network raises
+        it where the output of a site is no tensor.
+        """
+        if where == "encoder" and not self.encoder:
+            raise TrialFailed(
+                "the backbone has no places for dropout in its encoder: leave the study's "
+                "single_placement_rates empty, or give the encoder `dropout_sites` if it is an own "
+                "model"
+            )
+
+        def drop(module: nn.Module, values: object) -> Tensor:
+            if not isinstance(values, Tensor) or not values.is_floating_point():
+                raise TrialFailed(
+                    f"dropout acts on a tensor of numbers, and the output of its site, "
+                    f"{self._place(module)}, is a {type(values).__name__}: name another site, or "
+                    "let a module of yours return the tensor and name that one"
+                )
+            return F.dropout(values, rate, module.training != only_evaluating)
+
+        if where in ("all", "encoder"):
+            for module in self.encoder:
+                module.register_forward_hook(lambda module, _, output: drop(module, output))
+            for module in () if only_evaluating else self.attention:
+                module.p = rate
+        if where in ("all", "head"):
+            self.head.register_forward_pre_hook(lambda module, inputs: (drop(module, inputs[0]),))
+
+    def _place(self, module: nn.Module) -> str:
+        """A site in words: its place among the `dropout_sites`, and its class."""
+        kind = type(module).__name__
+        places = [number for number, site in enumerate(self.encoder) if site is module]
+        return f"dropout_sites[{places[0]}] ({kind})" if places else f"the head ({kind})"
 
 
 def normalise(

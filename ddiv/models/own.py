@@ -1,4 +1,4 @@
-"""Encoders of a user's own, from the function in a study file that makes them."""
+"""Encoders of a user's own, from the function or class in a study file that makes them."""
 
 from __future__ import annotations
 
@@ -8,53 +8,45 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ddiv.common.digests import source_digest
-from ddiv.common.errors import NoModel, TrialFailed
+from ddiv.common.errors import TrialFailed
+from ddiv.common.own import Option, made, own
 from ddiv.models.network import DropoutSites, ImageInput, Network
 from ddiv.study import OwnModel
 
-# The factories of this process. Every worker runs the study file, which registers them.
-_factories: dict[OwnModel, Callable[..., nn.Module]] = {}
 
-
-def own_model(factory: Callable[..., nn.Module], **options: str | int | float | bool) -> OwnModel:
+def own_model(factory: Callable[..., nn.Module], **options: Option) -> OwnModel:
     """The backbone that `factory(**options)` makes anew for every trial.
 
-    The factory draws random weights from torch's generator. It returns a module from normalised
-    images float32 (n, 3, h, w) to features (n, d), with d in its attribute `width`. ddiv puts the
-    classification layer on top. The module may have these attributes, too:
+    The factory is a function, or a class of modules whose `__init__` takes the options. It draws
+    random weights from torch's generator. Its module goes from normalised images float32 (n, 3, h,
+    w) to features (n, d), with d in its attribute `width`. ddiv puts the classification layer on
+    top. The module may have these attributes, too:
 
-    - `dropout_sites`: its modules on whose output dropout acts; without them dropout acts only
-      before the classification layer;
+    - `dropout_sites`: its modules on whose output dropout acts, each of which returns one tensor;
+      without them dropout acts only before the classification layer;
     - `mean` and `deviation`: three numbers each, by which pixels in [0, 1] are normalised, by
       default .5 and .25;
     - `side`: the only side of images that it takes.
 
+        class SmallNet(nn.Module):
+            def __init__(self, channels):
+                super().__init__()
+                self.conv, self.pool = nn.Conv2d(3, channels, 3), nn.AdaptiveAvgPool2d(2)
+                self.width, self.dropout_sites = 4 * channels, (self.conv,)
+
+            def forward(self, images):
+                return self.pool(self.conv(images).relu()).flatten(1)
+
+        STUDY = Study(..., backbone=own_model(SmallNet, channels=32))
+
     A trial's key has the options and the digest of the factory's source
-    (`ddiv.common.digests.source_digest`), of which the files of yours that it imports are a part.
-    Where something else can change, above all weights that the factory reads, pytest says so: give
-    its version as an option. Raises ValueError on a factory
-    that is no function at the top level of a file, and on options that are neither text nor number.
+    (`ddiv.common.digests.source_digest`), of which the files of yours that it imports, and a
+    class's bases in them, are a part. Where something else can change, above all weights that the
+    factory reads, pytest says so: give its version as an option. Raises ValueError on anything but
+    a function or class at the top level of a file, and on options that it does not take or that are
+    neither text nor number.
     """
-    for name, value in options.items():
-        if not isinstance(value, (str, int, float, bool)):
-            raise ValueError(
-                f"the option {name} of an own model is neither text nor number: such a value names "
-                "a trial"
-            )
-    spec = OwnModel(factory.__name__, source_digest(factory), tuple(sorted(options.items())))
-    _factories[spec] = factory
-    return spec
-
-
-def absent_own_model(spec: OwnModel) -> str | None:
-    """In one line why an own model cannot be made in this process; None where it can."""
-    if spec in _factories:
-        return None
-    return (
-        f"no study file of this run defines the own model {spec.name!r} ({spec.source[:12]}...): "
-        "give --study the file that does, unchanged"
-    )
+    return own(OwnModel, factory, options)
 
 
 class OwnNetwork(Network):
@@ -74,7 +66,8 @@ class OwnNetwork(Network):
                 raise
             raise TrialFailed(
                 f"the own model {self.name} failed on images of shape {tuple(inputs.shape)}: "
-                f"{type(error).__name__}: {error}"
+                f"{type(error).__name__}: {error} (mend its `forward`, or give the study images of "
+                "the `side` that it takes)"
             ) from error
         if isinstance(features, Tensor) and features.shape == expected:
             return features
@@ -83,7 +76,8 @@ class OwnNetwork(Network):
             kind = f"shape {tuple(features.shape)}"
         raise TrialFailed(
             f"the own model {self.name} gives features of {kind} for {len(inputs)} images, where "
-            f"by its `width` they are {expected}: a row an image, and no classification layer"
+            f"by its `width` they are {expected}: let `width` be the length of the row that it "
+            "gives for an image, without a classification layer"
         )
 
 
@@ -102,21 +96,14 @@ def _is_handled_elsewhere(error: Exception) -> bool:
 def build_own(spec: OwnModel, classes: int) -> tuple[OwnNetwork, DropoutSites]:
     """The network of an own model and its places for dropout.
 
-    Raises NoModel where no study file registered it, TrialFailed where the factory fails or its
+    Raises NoModel where no file of this run defines it, TrialFailed where the factory fails or its
     module lacks a needed attribute.
     """
-    if why := absent_own_model(spec):
-        raise NoModel(why)
-    try:
-        encoder: Any = _factories[spec](**dict(spec.options))  # of a user's code, so of any type
-    except Exception as error:
-        raise TrialFailed(
-            f"the own model's function {spec.name} raised {type(error).__name__}: {error}"
-        ) from error
+    encoder: Any = made(spec)  # of a user's code, so of any type
     width = getattr(encoder, "width", None)
     if not isinstance(encoder, nn.Module) or not isinstance(width, int) or width < 1:
         raise TrialFailed(
-            f"the own model's function {spec.name} has to return a torch.nn.Module whose attribute "
+            f"the own model {spec.name} has to be, or to return, a torch.nn.Module whose attribute "
             f"`width` is the number of its features, got {type(encoder).__name__} with width "
             f"{width!r}"
         )
@@ -129,10 +116,12 @@ def build_own(spec: OwnModel, classes: int) -> tuple[OwnNetwork, DropoutSites]:
 def _dropout_sites(spec: OwnModel, encoder: nn.Module) -> tuple[nn.Module, ...]:
     sites = getattr(encoder, "dropout_sites", ())
     modules = tuple(sites) if isinstance(sites, Iterable) else None
-    if modules is None or not set(modules) <= set(encoder.modules()):
+    known = {id(module) for module in encoder.modules()}
+    if modules is None or (others := [site for site in modules if id(site) not in known]):
+        wrong = sites if modules is None or isinstance(sites, str) else others[0]
         raise TrialFailed(
             f"dropout_sites of the own model {spec.name} have to be a tuple of modules of its "
-            "encoder: on others dropout would do nothing"
+            f"encoder: on others dropout would do nothing, got {wrong!r:.80}"
         )
     return modules
 

@@ -6,17 +6,20 @@ record also has its whole trajectory: other arms are compared with the state of 
 clean training loss, because under-fitting alone moves spectra too.
 
 - ``kinds``: what can be measured, and its named definitions;
+- ``registry``: ddiv's own functions of outputs and of eigenvalues, which are in ``calibration``
+  (accuracy, ECE) and in ``spectral``;
+- ``own``: the decorators that make outcomes of a user's own functions; ``own_tables``: these, read
+  off a record;
 - ``snapshot``: an outcome read off a state, and the effect between two;
-- ``trained``: from a record to its states;
-- ``matching``: states at equal fit;
-- ``calibration``: ECE and accuracy.
+- ``trained``: from a record to its states; ``recorded``: its spectra;
+- ``matching``: states at equal fit.
 """
 
 from ddiv.outcome.calibration import accuracy, ece
 from ddiv.outcome.kinds import (
     DEFINITIONS,
-    Convolution,
     Metric,
+    OfLayers,
     OfNetwork,
     Outcome,
     Outside,
@@ -27,8 +30,10 @@ from ddiv.outcome.kinds import (
     Weighted,
     definitions,
 )
-from ddiv.outcome.layers import Layers
+from ddiv.outcome.layers import Convolution, Layers
 from ddiv.outcome.matching import LOSS_TOLERANCE, Match, matched
+from ddiv.outcome.own import OutputsOutcome, SpectrumOutcome, of_network, of_outputs, of_spectrum
+from ddiv.outcome.recorded import spectra_of_record
 from ddiv.outcome.snapshot import (
     FITTED,
     MEDIAN,
@@ -40,7 +45,10 @@ from ddiv.outcome.snapshot import (
     reliability,
     value,
 )
-from ddiv.outcome.trained import METRICS, Trained, read, spectra_of_record, spectral_table
+from ddiv.outcome.trained import METRICS, Trained, read, spectral_table
+from ddiv.study import NetworkOutcome
+from ddiv.study.measures import OutcomeFailed
+from ddiv.trial.at_hand import TrainedNetwork
 from ddiv.trial.facts import VENDI_ORDERS
 
 __all__ = [
@@ -56,13 +64,19 @@ __all__ = [
     "Layers",
     "Match",
     "Metric",
+    "NetworkOutcome",
+    "OfLayers",
     "OfNetwork",
     "Outcome",
+    "OutcomeFailed",
+    "OutputsOutcome",
     "Outside",
     "Score",
     "Snapshot",
     "Spectral",
+    "SpectrumOutcome",
     "Trained",
+    "TrainedNetwork",
     "Truncated",
     "Vendi",
     "Weighted",
@@ -72,6 +86,9 @@ __all__ = [
     "ece",
     "effect",
     "matched",
+    "of_network",
+    "of_outputs",
+    "of_spectrum",
     "read",
     "reliability",
     "spectra_of_record",

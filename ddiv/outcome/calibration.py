@@ -1,12 +1,14 @@
-"""Accuracy and calibration error of predictions."""
+"""Accuracy and calibration error of predictions: the outcomes of log-probabilities and labels."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from ddiv.common.arrays import Array
+from ddiv.outcome.registry import OF_OUTPUTS, built_in
 
 
+@built_in(OF_OUTPUTS, unit="share", better="lower")
 def ece(
     log_probabilities: Array, labels: Array, bins: int = 15, *, equal_mass: bool = False
 ) -> float:
@@ -27,6 +29,13 @@ def ece(
     return float(np.abs(gaps).sum() / len(labels))
 
 
+@built_in(OF_OUTPUTS, unit="share", better="lower")
+def ece_mass(log_probabilities: Array, labels: Array, bins: int = 15) -> float:
+    """As `ece`, with bins of equal numbers of samples."""
+    return ece(log_probabilities, labels, bins, equal_mass=True)
+
+
+@built_in(OF_OUTPUTS, unit="share", better="higher")
 def accuracy(log_probabilities: Array, labels: Array) -> float:
     """Top-1 accuracy of log-probabilities (n, classes) against labels (n,)."""
     return float((log_probabilities.argmax(axis=1) == labels).mean())

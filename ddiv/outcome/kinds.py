@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import msgspec
 
 from ddiv.diversity.weighted import DEFINITIONS as RHOS
 from ddiv.diversity.weighted import RhoDefinition
-from ddiv.outcome.layers import ONE_LAYER, Layers
+from ddiv.outcome.layers import ONE_LAYER, Convolution, Layers
+from ddiv.outcome.own import OutputsOutcome, SpectrumOutcome
+from ddiv.outcome.registry import OF_OUTPUTS
 from ddiv.spectra.random_matrix import MarchenkoPasturMetric, TailMetric
-from ddiv.study import Space
+from ddiv.study import NetworkOutcome, Space
+from ddiv.study.measures import Better
 from ddiv.trial.facts import HELD, VENDI_ORDERS, outside_key, vendi_key
 from ddiv.trial.truncation import TAILS, Tail
 
@@ -33,8 +36,6 @@ Metric = Literal[
     MarchenkoPasturMetric,
     TailMetric,
 ]
-
-Convolution = Literal["pooled", "flat"]
 
 
 class Spectral(msgspec.Struct, frozen=True, tag="spectral"):
@@ -70,6 +71,10 @@ class Score(msgspec.Struct, frozen=True, tag="score"):
     @property
     def label(self) -> str:
         return f"{self.kind.replace('_', ' ')} ({self.where})"
+
+    @property
+    def better(self) -> Better:
+        return OF_OUTPUTS[self.kind].better
 
 
 class Vendi(msgspec.Struct, frozen=True, tag="vendi"):
@@ -167,8 +172,11 @@ NAMES = {
 
 _TAIL_LABELS: dict[Tail, str] = {"power-law": "power law", "mp-edge": "Marchenko-Pastur edge"}
 
+# One value a weight matrix.
+OfLayers = Spectral | SpectrumOutcome
+
 # Read off a trained network; the other outcomes are read off a view of the data.
-OfNetwork = Spectral | Score | Truncated
+OfNetwork = Spectral | Score | Truncated | NetworkOutcome | OutputsOutcome | SpectrumOutcome
 
 
 class Outside(msgspec.Struct, frozen=True, tag="outside"):
@@ -196,7 +204,17 @@ class Outside(msgspec.Struct, frozen=True, tag="outside"):
         return share
 
 
-Outcome = Spectral | Score | Vendi | Weighted | Truncated | Outside
+Outcome = (
+    Spectral
+    | Score
+    | Vendi
+    | Weighted
+    | Truncated
+    | Outside
+    | NetworkOutcome
+    | OutputsOutcome
+    | SpectrumOutcome
+)
 
 # The named definitions of one idea, the paper's first. A paper names an idea ("entropy", "norm")
 # and rarely its formula, so a verdict is tried under each: it should not hang on our choice.
@@ -234,6 +252,11 @@ def definitions(outcome: Outcome, convolutions: bool = False) -> list[Outcome]:
             same = [msgspec.structs.replace(outcome, metric=metric) for metric in metrics]
             if convolutions and outcome.layers != "classifier":
                 same += [msgspec.structs.replace(pooled, convolution="flat") for pooled in same]
+        case SpectrumOutcome() if convolutions and outcome.layers != "classifier":
+            ways = get_args(Convolution)
+            same = [msgspec.structs.replace(outcome, convolution=way) for way in ways]
+        case _:  # of a user's own, who knows of no other definition
+            same = [outcome]
     return sorted(same, key=lambda definition: definition != outcome)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cache
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 import numpy as np
@@ -32,6 +32,9 @@ ONE_LAYER = "layer:"
 
 # A stored question that names another group is not read.
 Layers = Annotated[str, msgspec.Meta(pattern=f"^({'|'.join(LAYER_GROUPS)}|{ONE_LAYER}.+)$")]
+
+# How a convolution becomes matrices (`ddiv.spectra.matrices`).
+Convolution = Literal["pooled", "flat"]
 
 _MATRICISATION = {"conv-flat": "/flat", "conv-pooled": "/pooled"}
 

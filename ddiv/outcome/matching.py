@@ -63,4 +63,5 @@ def _between(a: Snapshot, b: Snapshot, weight: float) -> Snapshot:
         scores,
         a.further,
         lambda group: mixed(a.lazily(group), b.lazily(group)),
+        own=lambda outcome: (1 - weight) * a.own(outcome) + weight * b.own(outcome),
     )

@@ -10,8 +10,10 @@ import numpy as np
 
 from ddiv.common.arrays import Array
 from ddiv.outcome import layers
-from ddiv.outcome.kinds import OfNetwork, Outcome, Score, Spectral, Truncated
+from ddiv.outcome.kinds import OfLayers, OfNetwork, Outcome, Score, Spectral, Truncated
+from ddiv.outcome.own import SpectrumOutcome
 from ddiv.spectra import random_matrix as rmt
+from ddiv.study.measures import OutcomeFailed, OwnMeasure
 from ddiv.trial import truncation
 
 # Metrics that rest on the search for a tail, which can fail ("reliable" in a snapshot's table).
@@ -30,6 +32,10 @@ MEDIAN = (
 )
 
 
+def _unknown(outcome: OwnMeasure) -> Array:
+    raise OutcomeFailed(f"the outcome {outcome.key} is not known of this state of a network")
+
+
 @dataclass(frozen=True)
 class Snapshot:
     """One state of a network.
@@ -39,7 +45,8 @@ class Snapshot:
     convolution with its matricisation ("encoder/flat"), and `further` the other groups that it is
     in (`layers.memberships`). `scores` maps "accuracy/id" and the like. `lazily` gives the tables
     of `ddiv.spectra.random_matrix` by group, computed when first asked for. `truncated` holds
-    `truncation.scores`, of a baseline after training only.
+    `truncation.scores`, of a baseline after training only. `own` gives an outcome of a user's own:
+    its value (), or that of every matrix (layers,).
     """
 
     table: Mapping[str, Array]
@@ -48,8 +55,9 @@ class Snapshot:
     further: Array = field(default_factory=lambda: np.empty((0, 1), dtype=str))
     lazily: Callable[[str], Mapping[str, Array]] = lambda group: {}
     truncated: Mapping[str, float] = field(default_factory=dict)
+    own: Callable[[OwnMeasure], Array] = _unknown
 
-    def layers(self, outcome: Spectral) -> Array:
+    def layers(self, outcome: OfLayers) -> Array:
         """The values of a spectral outcome, one a layer of its group.
 
         Raises layers.NoSuchLayer where no layer is in it.
@@ -57,22 +65,22 @@ class Snapshot:
         values: Array = self._column(outcome)[self._mask(outcome)]
         return values
 
-    def reliable(self, outcome: Spectral) -> Array:
+    def reliable(self, outcome: OfLayers) -> Array:
         """Whether each of these values can be relied on.
 
         A fit can fail, and a value of random matrix theory may not exist.
         """
         mask = self._mask(outcome)
         usable: Array
-        if outcome.metric in rmt.GROUP_OF:
-            usable = ~np.isnan(self._column(outcome)[mask])
-        elif can_fail(outcome):
-            usable = self.table["reliable"][mask] > 0.5
-        else:
+        if not can_fail(outcome):
             usable = np.ones(mask.sum(), dtype=bool)
+        elif isinstance(outcome, Spectral) and outcome.metric in rmt.GROUP_OF:
+            usable = ~np.isnan(self._column(outcome)[mask])
+        else:
+            usable = self.table["reliable"][mask] > 0.5
         return usable
 
-    def names(self, outcome: Spectral) -> list[str]:
+    def names(self, outcome: OfLayers) -> list[str]:
         """The names of the layers of an outcome's layer group, in the order of `layers`."""
         single_layers = map(str, self.further[-1][self._mask(outcome)])
         matricisation = f"/{outcome.convolution}"
@@ -88,21 +96,25 @@ class Snapshot:
         """
         return layers.available(self.layer_groups, self.further)
 
-    def _column(self, outcome: Spectral) -> Array:
+    def _column(self, outcome: OfLayers) -> Array:
+        if isinstance(outcome, SpectrumOutcome):
+            return self.own(outcome)
         metric = outcome.metric
         group = None if metric in self.table else rmt.GROUP_OF.get(metric)
         table = self.lazily(group) if group else self.table
         return table[metric]
 
-    def _mask(self, outcome: Spectral) -> Array:
+    def _mask(self, outcome: OfLayers) -> Array:
         return layers.chosen(outcome.layers, outcome.convolution, self.layer_groups, self.further)
 
 
-def can_fail(outcome: Spectral) -> bool:
+def can_fail(outcome: Outcome) -> bool:
     """Whether a metric rests on a fit or on random matrix theory, so that a layer may have no value
     of it that can be relied on.
     """
-    return outcome.metric in FITTED or outcome.metric in rmt.GROUP_OF
+    return isinstance(outcome, Spectral) and (
+        outcome.metric in FITTED or outcome.metric in rmt.GROUP_OF
+    )
 
 
 class LayerValue(NamedTuple):
@@ -113,7 +125,7 @@ class LayerValue(NamedTuple):
     reliable: bool
 
 
-def by_layer(outcome: Spectral, state: Snapshot) -> list[LayerValue]:
+def by_layer(outcome: OfLayers, state: Snapshot) -> list[LayerValue]:
     """The outcome layer by layer, over the layers of its group in the network's order.
 
     Raises layers.NoSuchLayer.
@@ -135,6 +147,8 @@ def value(outcome: OfNetwork, state: Snapshot) -> float:
         return truncation.kept(
             state.truncated, outcome.removed, outcome.part, outcome.where, outcome.tail
         )
+    if not isinstance(outcome, OfLayers):
+        return float(state.own(outcome))
     values = state.layers(outcome)
     if can_fail(outcome):
         values = values[_usable(state.reliable(outcome))]
@@ -147,7 +161,7 @@ def effect(outcome: OfNetwork, arm: Snapshot, base: Snapshot) -> float:
     A spectral outcome's is taken layer by layer, over the layers reliable in both. Where there is
     no such layer, all layers are used, and `reliability` tells.
     """
-    if isinstance(outcome, Score | Truncated):
+    if not isinstance(outcome, OfLayers):
         return value(outcome, arm) - value(outcome, base)
     if not can_fail(outcome):
         return _over_layers(outcome, arm.layers(outcome) - base.layers(outcome))
@@ -163,7 +177,7 @@ def reliability(outcome: Outcome, arm: Snapshot, base: Snapshot) -> float:
     """
     if isinstance(outcome, Truncated):
         return min(_share_with_tail(outcome, state) for state in (arm, base))
-    if not isinstance(outcome, Spectral) or not can_fail(outcome):
+    if not isinstance(outcome, OfLayers) or not can_fail(outcome):
         return 1.0
     return float((arm.reliable(outcome) & base.reliable(outcome)).mean())
 
@@ -179,8 +193,8 @@ def _usable(mask: Array) -> Array:
     return mask if mask.any() else np.ones_like(mask)
 
 
-def _over_layers(outcome: Spectral, values: Array) -> float:
-    if outcome.metric not in MEDIAN:
+def _over_layers(outcome: OfLayers, values: Array) -> float:
+    if isinstance(outcome, SpectrumOutcome) or outcome.metric not in MEDIAN:
         return float(values.mean())
     known = values[~np.isnan(values)]
     return float(np.median(known)) if len(known) else float("nan")

@@ -9,27 +9,24 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property, partial
-from typing import Any
 
 import numpy as np
 
 from ddiv.common.arrays import Array
-from ddiv.outcome import derived, layers
-from ddiv.outcome.calibration import accuracy, ece
+from ddiv.outcome import derived, layers, own_tables, spectral
 from ddiv.outcome.matching import Match, matched
+from ddiv.outcome.recorded import spectra_of_record
+from ddiv.outcome.registry import OF_OUTPUTS
 from ddiv.outcome.snapshot import Snapshot
-from ddiv.spectra import metrics, powerlaw
 from ddiv.spectra import random_matrix as rmt
 from ddiv.study import require_domain_names
+from ddiv.study.measures import OwnMeasure
 from ddiv.trial import truncation
 from ddiv.trial.store import Record, Store
 
 # Raise this when a metric comes to mean something else: cached tables of the old meaning are then
 # left unread.
 METRICS = 2
-
-# Hill's estimator needs a tail of five and one eigenvalue below it; smaller layers have none.
-SMALLEST_TAIL = 5
 
 
 @dataclass(frozen=True)
@@ -44,6 +41,9 @@ class Trained:
     store: Store | None = None
     # Dozens of claims compare the same arms.
     _matches: dict[float, Match | None] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+    _own_tables: dict[str, Mapping[str, Array]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
 
@@ -83,7 +83,11 @@ class Trained:
         main, further = self.layer_groups
         table = {name: column[row] for name, column in self.spectra.items()}
         lazily = cache(partial(self._random_matrix_theory, row))
-        return Snapshot(table, main, scores, further, lazily)
+        return Snapshot(table, main, scores, further, lazily, own=partial(self._own, row))
+
+    def _own(self, row: int, outcome: OwnMeasure) -> Array:
+        """An outcome of a user's own in the state of this row, as `Snapshot.own`."""
+        return own_tables.read(outcome, self.record, row, self.store, self._own_tables)
 
     def _random_matrix_theory(self, row: int, group: str) -> Mapping[str, Array]:
         def compute() -> dict[str, Array]:
@@ -111,10 +115,9 @@ class Trained:
         for domain in domains:
             outputs = array(f"log_probabilities/{domain}")
             labels = self.record.arrays[f"labels/{domain}"]
-            scores[f"accuracy/{domain}"] = accuracy(outputs, labels)
-            scores[f"ece/{domain}"] = ece(outputs, labels)
-            scores[f"ece_mass/{domain}"] = ece(outputs, labels, equal_mass=True)
-        for kind in ("accuracy", "ece", "ece_mass"):
+            for kind, measure in OF_OUTPUTS.items():
+                scores[f"{kind}/{domain}"] = measure.function(outputs, labels)
+        for kind in OF_OUTPUTS:
             scores[f"{kind}/id"] = scores[f"{kind}/{domains[0]}"]
             if further := [scores[f"{kind}/{domain}"] for domain in domains[1:]]:
                 scores[f"{kind}/ood"] = float(np.mean(further))
@@ -131,52 +134,10 @@ def spectral_table(record: Record) -> dict[str, Array]:
     """Every spectral metric of a record: name -> (states, layers); states are before, after,
     trajectory.
     """
-    columns = [_metrics(evals, layer["shape"][0]) for layer, evals in spectra_of_record(record)]
+    columns = [
+        spectral.table(evals, *layer["shape"][:2]) for layer, evals in spectra_of_record(record)
+    ]
     return {
         name: np.ascontiguousarray(np.stack([column[name] for column in columns], axis=1))
         for name in columns[0]
     }
-
-
-def spectra_of_record(record: Record) -> list[tuple[Mapping[str, Any], Array]]:
-    """Each matrix of a record (of its fact "layers") with its eigenvalues (states, M).
-
-    The states are before and after training, then those of the trajectory.
-    """
-    arrays, matrices = record.arrays, record.facts["layers"]
-    flat = np.stack(
-        [
-            arrays["eigenvalues/before"],
-            arrays["eigenvalues/after"],
-            *arrays.get("trajectory/eigenvalues", ()),
-        ]
-    )
-    ends = np.cumsum([layer["eigenvalues"] for layer in matrices])
-    return [
-        (layer, flat[:, end - layer["eigenvalues"] : end]) for layer, end in zip(matrices, ends)
-    ]
-
-
-def _metrics(evals: Array, rows: int) -> dict[str, Array]:
-    """Every metric of one matrix's eigenvalues (states, M), each (states,)."""
-    fits, size = powerlaw.fit_batch(evals), evals.shape[-1]
-    simple = metrics.summarise(evals, n_rows=rows)
-    tails = {
-        "hill_alpha": max(SMALLEST_TAIL, size // 4),
-        "hill_alpha_half": max(SMALLEST_TAIL, size // 2),
-    }
-    hill = {
-        name: powerlaw.hill_alpha(evals, k) if size > k else np.full(len(evals), np.nan)
-        for name, k in tails.items()
-    }
-    fitted = {
-        "alpha": fits.alpha,
-        "alpha_error": fits.sigma,
-        "alpha_distance": fits.D,
-        "tail_size": fits.tail_size,
-        "num_pl_spikes": fits.num_pl_spikes,
-        "reliable": fits.reliable,
-        **hill,
-    }
-    columns = {**simple, **fitted}
-    return {name: np.asarray(column, dtype=np.float64) for name, column in columns.items()}

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import inspect
-import traceback
+import os
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -12,10 +13,12 @@ import pytest
 
 from ddiv.claim import NotApplicable
 from ddiv.claim.declare import ClaimTest, parameters, variant
+from ddiv.claim.returned import checked
+from ddiv.common.own import OwnValue
 from ddiv.common.paths import as_text
 from ddiv.common.printed import one_line
 from ddiv.finding import CONTROL_SHARE, Asked, ledger
-from ddiv.plugin import is_claim
+from ddiv.plugin import faults, is_claim
 from ddiv.plugin.session import ABSENT, ASKED, BROKEN, SESSION, SKIPPED
 from ddiv.profiles.profile import Profile
 from ddiv.run import absent
@@ -23,26 +26,46 @@ from ddiv.study import Study
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Put the test of a claim to every study of the run that the claim can be put to."""
-    if is_claim(metafunc.function):
-        claim = metafunc.function.claim
-        studies = metafunc.config.stash[SESSION].profile.studies
-        names, rows = parameters(metafunc.function, studies)
-        ids = ["-".join([claim.id, *map(_in_words, row)]) for row in rows]
-        metafunc.parametrize(names, rows or [(None,) * len(names)], ids=ids or [claim.id])
+    """Put the test of a claim to every study of the run that the claim can be put to.
+
+    Where its declaration is wrong there is a single test, which says so.
+    """
+    if not is_claim(metafunc.function):
+        return
+    test: ClaimTest = metafunc.function
+    session = metafunc.config.stash[SESSION]
+    names: tuple[str, ...] = ("study", *test.each)
+    rows: list[tuple[Any, ...]] = []
+    try:
+        if fault := faults.of_declaration(test, metafunc.cls):
+            session.faults[test] = fault
+        else:
+            names, rows = parameters(test, session.profile.studies)
+    except Exception as error:  # `on` and `each` are the author's
+        session.faults[test] = faults.of_error(error, test)
+    if test in session.faults:
+        names = tuple(name for name in names if name in metafunc.fixturenames)
+    if names:
+        ids = ["-".join([test.claim.id, *map(_in_words, row)]) for row in rows]
+        metafunc.parametrize(names, rows or [(None,) * len(names)], ids=ids or [test.claim.id])
 
 
-def _in_words(value: Study | str) -> str:
-    return value.name if isinstance(value, Study) else value
+def _in_words(value: object) -> str:
+    if isinstance(value, OwnValue):
+        return value.label
+    return value.name if isinstance(value, Study) else str(value)
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Note what the test of a claim asks, or why it is skipped."""
+    """Note what the test of a claim asks, or why it is skipped or wrong."""
     if not isinstance(item, pytest.Function) or not is_claim(item.obj):
         return
     item.add_marker(pytest.mark.claim)
     test: ClaimTest = item.obj
     session = item.config.stash[SESSION]
+    if fault := session.faults.get(getattr(test, "__func__", test)):
+        item.stash[BROKEN] = faults.line(item, fault)
+        return
     study = item.callspec.params["study"]
     if not isinstance(study, Study):
         item.stash[SKIPPED] = _why_no_study(test.needs, session.profile)
@@ -52,24 +75,21 @@ def pytest_itemcollected(item: pytest.Item) -> None:
         return
     try:
         asked = _asked(item, test, study)
-    except NotApplicable as error:
-        item.stash[SKIPPED] = f"not applicable: {study.name}: {error}"
-        return
-    except Exception as error:  # the body of the test is its author's
-        where = traceback.extract_tb(error.__traceback__)[-1]
-        item.stash[BROKEN] = (
-            f"{test.claim.id} cannot be put to {study.name}: {type(error).__name__}: {error} "
-            f"({where.filename}:{where.lineno})"
-        )
-        return
-    try:
-        jobs = asked.jobs()
+        try:
+            jobs = asked.jobs()
+        except NotApplicable as error:
+            asked, jobs = msgspec.structs.replace(asked, not_applicable=str(error)), []
         if study.generator and (reason := absent.samples(jobs, session.store)):
             _leave_out(item, study, reason)
             return
-    except NotApplicable as error:
-        asked = msgspec.structs.replace(asked, not_applicable=str(error))
-    item.stash[ASKED] = asked
+        session.namesakes.require_new(item, asked)
+    except (NotApplicable, pytest.skip.Exception) as error:
+        item.stash[SKIPPED] = f"not applicable: {study.name}: {error}"
+    except (Exception, SystemExit, pytest.fail.Exception) as error:  # the body is its author's
+        where = f"{test.claim.id} cannot be put to {study.name}"
+        item.stash[BROKEN] = faults.line(item, faults.of_error(error, test, where))
+    else:
+        item.stash[ASKED] = asked
 
 
 def _why_no_study(needs: Iterable[str], profile: Profile) -> str:
@@ -87,23 +107,24 @@ def _leave_out(item: pytest.Item, study: Study, reason: str) -> None:
 def _asked(item: pytest.Function, test: ClaimTest, study: Study) -> Asked:
     """The question that a test puts to a study.
 
-    Raises NotApplicable where the study cannot be asked it.
+    Raises NotApplicable where the study cannot be asked it, and whatever its body raises.
     """
     arguments = _own_parameters(item, test)
-    run, profile = item.config.stash[SESSION].run, item.config.stash[SESSION].profile
+    faults.require_values(test, arguments)
+    session = item.config.stash[SESSION]
     claim, named = test.claim, variant(test, arguments)
-    question = test.ask(**arguments)
+    question = checked(test.ask(**arguments))
     known = ledger.entry(
-        profile.name, claim.id, study.name, named, item.config.rootpath / ledger.FILE
+        session.profile.name, claim.id, study.name, named, session.project / ledger.FILE
     )
     return Asked(
         claim=claim,
         study=study,
         variant=named,
         question=question,
-        seeds=run.seeds,
+        seeds=session.run.seeds,
         test=as_text(_own_id(item, test)),
-        alpha=run.alpha / (CONTROL_SHARE if claim.control else 1),
+        alpha=session.run.alpha / (CONTROL_SHARE if claim.control else 1),
         expected=known,
     )
 
@@ -115,18 +136,28 @@ def _own_parameters(item: pytest.Function, test: ClaimTest) -> dict[str, Any]:
 
 
 def _own_id(item: pytest.Function, test: ClaimTest) -> str:
-    """The id under which a test is found without the plugins that repeat tests."""
-    own = _own_parameters(item, test)
-    if len(own) == len(item.callspec.params):
-        return item.nodeid
-    first = {name: own.pop(name) for name in ("study", *test.each)}
-    words = [test.claim.id, *map(_in_words, [*first.values(), *own.values()])]
-    return f"{item.nodeid.partition('[')[0]}[{'-'.join(words)}]"
+    """The id under which a test is found from the folder where pytest was started, without the
+    plugins that repeat tests.
+
+    (pytest's own ids begin at its root, which depends on the command line.)
+    """
+    here, path = item.config.invocation_params.dir, item.path
+    apart = len(Path(os.path.commonpath((here, path))).parts) < 2
+    file = str(path) if apart else os.path.relpath(path, here)
+    names = [each.name for each in item.listchain() if isinstance(each, pytest.Class)]
+    own, name = _own_parameters(item, test), item.name
+    if len(own) < len(item.callspec.params):
+        first = {name: own.pop(name) for name in ("study", *test.each)}
+        words = [test.claim.id, *map(_in_words, [*first.values(), *own.values()])]
+        name = f"{item.originalname}[{'-'.join(words)}]"
+    return "::".join((file, *names, name))
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Skip the tests for which collection found a reason to, and fail those that ask nothing."""
+    """Skip the tests for which collection found a reason to, and fail those that ask nothing.
+
+    Not before pytest's own hook: a test that is marked to be skipped is.
+    """
     if BROKEN in item.stash:
         pytest.fail(one_line(item.stash[BROKEN]), pytrace=False)
     if SKIPPED in item.stash:

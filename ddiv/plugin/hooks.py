@@ -7,6 +7,7 @@ They delegate: claims and their questions are in `ddiv.claim`, planning and coop
 
 from __future__ import annotations
 
+import os
 import traceback
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Mapping
@@ -19,15 +20,16 @@ import pytest
 from ddiv import trial as trials
 from ddiv.common.digests import unseen
 from ddiv.common.errors import cause, remedy
+from ddiv.common.paths import as_text
 from ddiv.common.printed import one_line, printable
 from ddiv.data.root import BadData
 from ddiv.finding import Asked
-from ddiv.plugin import options
+from ddiv.plugin import before, options
 from ddiv.plugin.answers import ERROR, QUESTION
 from ddiv.plugin.answers import verdict as verdict_of
 from ddiv.plugin.session import ABSENT, ASKED, BROKEN, LOST, SESSION, Session
+from ddiv.run import absent
 from ddiv.run import run as runs
-from ddiv.study import Own, OwnModel
 from ddiv.trial.store import StoreError
 
 if TYPE_CHECKING:
@@ -38,20 +40,48 @@ if TYPE_CHECKING:
 # --- the plan: what must be trained ---------------------------------------------------------------
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Number the questions, and write down the run and its plan."""
+    """Number the questions, see whether their studies can be trained, and write down the plan.
+
+    Before xdist's hook, which tells the controlling process that this worker is ready.
+    """
     config = session.config
     claims = [item for item in session.items if ASKED in item.stash]
     for order, item in enumerate(claims):
         item.stash[ASKED] = msgspec.structs.replace(item.stash[ASKED], order=order)
     if config.getoption("collectonly") or options.read(config.option).plan:
         return
+    before.note_left_out(config.stash[SESSION], session.items)
+    asked = [item.stash[ASKED] for item in claims]
+    if not hasattr(config, "workerinput"):
+        before.require_sound(config.stash[SESSION], asked)
+    elif not before.share(config.stash[SESSION], asked):
+        return  # without a plan, so that nothing is trained before the run is stopped
     if claims:
-        _save_plan(config.stash[SESSION], [item.stash[ASKED] for item in claims])
+        _save_plan(config.stash[SESSION], asked)
     elif any(ABSENT in item.stash for item in session.items):
         # The run is saved, so that nobody takes the run before it for this one.
         with suppress(StoreError):
             runs.save(config.stash[SESSION].store, config.stash[SESSION].run)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_node_collection_finished(node: WorkerController) -> None:
+    """xdist: stop the run where a worker found studies that are wrong."""
+    plugins = node.config.pluginmanager
+    terminal = plugins.get_plugin("terminalreporter")
+    try:
+        before.take(node.config.stash[SESSION], terminal.write_line if terminal else print)
+    except pytest.UsageError:
+        # Workers that wait for tests are told to end; else xdist kills them after ten seconds.
+        plugins.get_plugin("dsession").triggershutdown()
+        raise
+
+
+def pytest_report_collectionfinish(config: pytest.Config) -> list[str]:
+    """Tell which studies are left out, as the end of the run does again."""
+    return list(map(one_line, absent.lines(config.stash[SESSION].left_out)))
 
 
 def _save_plan(session: Session, questions: Iterable[Asked]) -> None:
@@ -66,9 +96,13 @@ def _save_plan(session: Session, questions: Iterable[Asked]) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtestloop(session: pytest.Session) -> bool | None:
-    """With --plan no test runs: what they would need is counted, estimated and printed."""
+    """With --plan no test runs: what they would need is counted, estimated and printed.
+
+    Tests that ask nothing are told as errors there, and with --collect-only too.
+    """
     config = session.config
-    if not options.read(config.option).plan or session.testsfailed:
+    plan = options.read(config.option).plan
+    if not (plan or config.getoption("collectonly")) or session.testsfailed:
         return None
     reporter = config.pluginmanager.get_plugin("terminalreporter")
     write = reporter.write_line if reporter else print
@@ -76,16 +110,24 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
     def say(line: str) -> None:
         write(one_line(line))
 
+    broken = [item.stash[BROKEN] for item in session.items if BROKEN in item.stash]
+    for line in broken:
+        say(f"ERROR {line}")
+    session.testsfailed = len(broken)
+    if not plan:
+        return True if broken else None
     questions = [item.stash[ASKED] for item in session.items if ASKED in item.stash]
     asked = list({question.test: question for question in questions}.values())
-    for item in session.items:
-        if BROKEN in item.stash:
-            say(item.stash[BROKEN])
     left_out = Counter(item.stash[ABSENT] for item in session.items if ABSENT in item.stash)
-    if asked or left_out:
-        _forecast(config.stash[SESSION], asked, left_out, say)
-    else:
+    ours = config.stash[SESSION]
+    faults = before.faults(ours, asked)
+    sound = [question for question in asked if question.study.name not in faults]
+    if sound or left_out:
+        _forecast(ours, sound, left_out, say)
+    elif not (faults or ours.wrong):
         say("No claim is chosen that a study of this run can answer: nothing to plan")
+    if faults or ours.wrong:
+        raise pytest.UsageError(*map(one_line, (*ours.wrong, *faults.values())))
     return True
 
 
@@ -134,8 +176,9 @@ def pytest_runtest_makereport(
 def pytest_handlecrashitem(crashitem: str, report: pytest.TestReport, sched: Scheduling) -> None:
     """xdist: note that a question has no answer because the worker that was at it died."""
     session, text = sched.config.stash[SESSION], str(report.longrepr)
+    test = as_text(sched.config.cwd_relative_nodeid(crashitem))
     for asked in runs.load_asked(session.store, session.run.id):
-        if asked.test == crashitem:
+        if asked.test == test:
             session.note(msgspec.structs.replace(asked, error=text))
             report.user_properties.append((ERROR, one_line(text)))
             setattr(report, QUESTION, asked.test)
@@ -179,12 +222,14 @@ def pytest_terminal_summary(
     """Print how many claims have which verdict, and where the report is."""
     session = config.stash[SESSION]
     counted, hardly = session.answers.tally(), session.answers.hardly_trained()
-    if not (counted.claims or session.unwritten or session.lost):
+    if not (counted.claims or session.unwritten or session.lost or session.left_out):
         return
     say = terminalreporter.write_line
     terminalreporter.section("claims")
     if counted.claims:
         say(str(counted))
+    for line in absent.lines(session.left_out):
+        say(one_line(line))
     if hardly:
         say(
             f"{hardly} of these rest, at least in part, on arms that hardly fit their training "
@@ -207,7 +252,8 @@ def pytest_terminal_summary(
     if session.errors:
         say(printable(session.errors), red=True)
     if session.written:
-        say(f"report: {one_line(session.report)}")
+        say(f"report: {one_line(os.path.abspath(session.report))}")
+        say(f"records: {one_line(os.path.abspath(session.store.root))}")
 
 
 # --- the session's frame ------------------------------------------------------------------------
@@ -230,9 +276,7 @@ def _tell_unseen(config: pytest.Config) -> None:
     if terminal is None:  # a worker: the process that started it says it
         return
     studies = config.stash[SESSION].profile.studies
-    specs = (spec for study in studies for spec in (study.data, study.backbone))
-    own = dict.fromkeys(spec for spec in specs if isinstance(spec, (Own, OwnModel)))
-    for spec in own:
+    for spec in dict.fromkeys(spec for study in studies for spec in study.own):
         if line := unseen(spec.name, spec.source):
             terminal.write_line(one_line(line))
 

@@ -6,7 +6,7 @@ Nothing of ddiv's is imported here: pytest loads this in every project of an env
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -36,6 +36,12 @@ class Options:
 
 # The options that decide what a test asks.
 ASKING = ("profile", "study", "data_root", "store", "seeds", "max_seeds", "first_seed")
+
+# Options of pytest's own that decide which tests there are, and how their files are imported.
+_SURROUNDINGS = (
+    *("-c", "--config-file", "--rootdir", "--confcutdir", "--noconftest", "--import-mode"),
+    *("-o", "--override-ini", "-p"),
+)
 
 TABLE: dict[str, dict[str, Any]] = {
     "profile": {
@@ -143,6 +149,19 @@ def flags(parser: pytest.Parser) -> dict[str, str]:
     return {
         option.dest.removeprefix(PREFIX): option.names()[0] for option in _group(parser).options
     }
+
+
+def surroundings(words: Sequence[str]) -> Iterator[str]:
+    """Pytest's own options among these words without which it would not find the same tests."""
+    rest = iter(words)
+    for word in rest:
+        long = word.startswith("--")
+        name = word.partition("=")[0] if long else word[:2]
+        if name in _SURROUNDINGS:
+            whole = "=" in word if long else len(word) > 2
+            told = (word,) if whole or name == "--noconftest" else (word, next(rest, ""))
+            if name != "-p" or not "".join(told).startswith("-pno:"):
+                yield from told
 
 
 def _group(parser: pytest.Parser) -> pytest.OptionGroup:

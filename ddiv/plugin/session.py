@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
+from ddiv.claim.declare import ClaimTest
 from ddiv.finding import Asked, Reader
 from ddiv.plugin.answers import Answers
+from ddiv.plugin.faults import Namesakes
 from ddiv.profiles.profile import Profile
 from ddiv.run import run as runs
 from ddiv.run.crew import Crew
@@ -45,8 +48,13 @@ class Session:
     crew: Crew
     reader: Reader
     report: Path
+    project: Path = Path()  # the folder that the store, the page and the ledger are looked for in
     line: ProgressLine | None = None
     answers: Answers = field(default_factory=Answers)
+    faults: dict[ClaimTest, str] = field(default_factory=dict)  # what is wrong with tests
+    namesakes: Namesakes = field(default_factory=Namesakes)
+    wrong: tuple[str, ...] = ()  # why studies of the user's file are no part of the profile
+    left_out: Counter[tuple[str, str]] = field(default_factory=Counter)  # claims by ABSENT
     written: bool = False  # whether the report of this run is there
     unwritten: str = ""  # why it is not there
     errors: str = ""  # how many findings of the report are errors, in words

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -24,7 +25,7 @@ from ddiv.plugin.options import ASKING, Options
 from ddiv.plugin.session import SESSION, Session
 from ddiv.profiles.choose import profile
 from ddiv.profiles.profile import Profile
-from ddiv.profiles.study_file import of_file
+from ddiv.profiles.study_file import BadStudyFile, of_file
 from ddiv.run import run as runs
 from ddiv.run.crew import Crew, Measure
 from ddiv.run.progress import ProgressLine
@@ -41,21 +42,26 @@ def session(config: pytest.Config) -> None:
     Raises pytest.UsageError.
     """
     given = with_paths(options.read(config.option))
-    store = Store(given.store or named("DDIV_STORE") or config.rootpath / ".ddiv")
+    project = folder_of_project(config)
+    store = Store(given.store or named("DDIV_STORE") or project / ".ddiv")
     worker = getattr(config, "workerinput", None)
     limit_threads()
     try:
         require_own_settings(config)
         require_sendable(config)
         set_data_root(given)
-        studies = chosen(given)
-        run = _run(config, given, studies)
+        studies, wrong = _sound(given)
+        run = _run(config, given, studies, project)
         if worker is None:
             run = msgspec.structs.replace(run, slots=slots(given))
             if not given.plan:
                 store.check_writable()
+                if store.root == project / ".ddiv":
+                    hide_from_git(store.root)
                 runs.tidy(store)
                 run = runs.placed(store, run)
+    except BadStudyFile as error:
+        raise pytest.UsageError(*map(printed.one_line, error.lines)) from None
     except (StoreError, ValueError) as error:
         raise pytest.UsageError(printed.one_line(error)) from None
     if given.plan:
@@ -66,14 +72,28 @@ def session(config: pytest.Config) -> None:
     crew = Crew(
         store, runs.folder(store, run.id), _measure(given.device), slots=run.slots, worker=name
     )
-    page = Path(given.report or config.rootpath / "reports" / of_text(f"{studies.name}.html"))
-    made = Session(store, studies, run, crew, Reader(store), page)
+    page = Path(given.report or project / "reports" / of_text(f"{studies.name}.html"))
+    made = Session(store, studies, run, crew, Reader(store), page, project)
+    made.wrong = wrong
     if worker is None and not given.plan:
         made.line = ProgressLine(made.folder, run.slots)
     config.stash[SESSION] = made
 
 
-def _run(config: pytest.Config, given: Options, studies: Profile) -> runs.Run:
+def folder_of_project(config: pytest.Config) -> Path:
+    """The folder that the store, the page and the ledger belong into.
+
+    Where pytest found settings, or was told its root, it is that. Else pytest's root is the folder
+    that all paths on the command line have in common, which may be anybody's (`/tmp`): then it is
+    the folder that the user stands in.
+    """
+    told = config.inipath or config.getoption("rootdir", None)
+    if told or (config.rootpath / "setup.py").is_file():
+        return config.rootpath
+    return config.invocation_params.dir
+
+
+def _run(config: pytest.Config, given: Options, studies: Profile, project: Path) -> runs.Run:
     """The run that begins now, or in a worker of xdist the run that it belongs to."""
     worker = getattr(config, "workerinput", None)
     if worker is not None:
@@ -83,10 +103,19 @@ def _run(config: pytest.Config, given: Options, studies: Profile) -> runs.Run:
                 "not lie in a folder `claims`: workers start before anybody has seen a claim"
             )
         return msgspec.json.decode(worker["ddiv_run"], type=runs.Run)
-    command = printed.command("pytest", *map(str, config.invocation_params.args))
+    words, here = list(map(str, config.invocation_params.args)), config.invocation_params.dir
     strict, workers = bool(config.getini("strict")), len(getattr(config.option, "tx", None) or [""])
-    flags = options.flags(config._parser)
-    return started(given, studies, config.rootpath, command, strict, workers, flags)
+    told = (*options.surroundings(words), *asking(given, here, options.flags(config._parser)))
+    return started(
+        given, studies, project, printed.command("pytest", *words), strict, workers, told
+    )
+
+
+def hide_from_git(folder: Path) -> None:
+    """Let git pass over a folder that ddiv made in somebody's project, as pytest does its cache."""
+    ignore = folder / ".gitignore"
+    with suppress(OSError), ignore.open("x", encoding="utf-8") as file:  # there, or no room
+        file.write("*\n")
 
 
 def limit_threads() -> None:
@@ -170,6 +199,20 @@ def chosen(given: Options) -> Profile:
     return of_file(Path(given.study)) if given.study else profile(given.profile)
 
 
+def _sound(given: Options) -> tuple[Profile, tuple[str, ...]]:
+    """The profile, and what is wrong with further studies of its file.
+
+    A plan is made of the others. Raises BadStudyFile where there are none, and where this is a run:
+    nothing is trained then.
+    """
+    try:
+        return chosen(given), ()
+    except BadStudyFile as error:
+        if not given.plan or error.rest is None:
+            raise
+        return error.rest, error.lines
+
+
 def started(
     given: Options,
     studies: Profile,
@@ -177,9 +220,9 @@ def started(
     command: str,
     strict: bool,
     workers: int = 1,
-    flags: Mapping[str, str] | None = None,
+    told: Sequence[str] = (),
 ) -> runs.Run:
-    """The run that begins now, of a project in the folder `root`.
+    """The run that begins now, of a project in the folder `root`; `told` are a rerun's options.
 
     Raises ValueError on options that are not possible, and on a ledger that cannot be read.
     """
@@ -199,7 +242,7 @@ def started(
         started=now,
         max_seeds=most,
         budget=runs.seconds_of(given.budget),
-        options=tuple(asking(given, root, flags)),
+        options=tuple(told),
         slots=given.slots or usable_cores(),
     )
 
@@ -222,17 +265,18 @@ def slots(given: Options) -> int:
     return wanted or trials_at_once(device)
 
 
-def asking(given: Options, root: Path, flags: Mapping[str, str] | None = None) -> Iterator[str]:
+def asking(given: Options, here: Path, flags: Mapping[str, str] | None = None) -> Iterator[str]:
     """The options of `ASKING` that do not have their defaults, as arguments for a rerun.
 
-    Paths are written as they are seen from the folder `root`, in which a rerun works. `flags` are
-    the names that options have where other plugins have taken theirs.
+    Paths are written as they are seen from the folder `here`, in which a rerun is typed. `flags`
+    are the names that options have where other plugins have taken theirs.
     """
     for name in ASKING:
         value = getattr(given, name)
         if value == getattr(Options, name) or (name == "profile" and given.study):
             continue
         if name in ("study", "data_root", "store"):
-            path = Path(value).resolve()
-            value = as_text(path.relative_to(root) if path.is_relative_to(root) else path)
+            path, folder = Path(value).resolve(), here.resolve()
+            value = as_text(path.relative_to(folder) if path.is_relative_to(folder) else path)
+            value = printed.operand(value)
         yield from ((flags or {}).get(name, f"--{name.replace('_', '-')}"), str(value))

@@ -9,8 +9,11 @@ from typing import Any, get_args
 
 import msgspec
 
+from ddiv.common.errors import TrialFailed
 from ddiv.common.values import require_name
-from ddiv.study import Backbone, Data, Recipe, Study
+from ddiv.study import Backbone, Bert, Data, Embedder, Lsa, OwnEmbedder, Recipe, Study
+from ddiv.treatment import Generator, NGram, OpenAI, OwnAugmentation, OwnGenerator
+from ddiv.treatment.own_augmentation import label_of
 
 LADDERS = ("dropout_rates", "single_placement_rates", "decays", "class_counts", "batches")
 
@@ -19,26 +22,73 @@ def checked(study: Study) -> Study:
     """The study.
 
     Raises ValueError on a name that cannot be typed, a dose that is not possible, a ladder of doses
-    that does not rise, and an unknown augmentation.
+    that does not rise, fields that go without another, and what is for data of another kind.
     """
     require_name("a study's name", study.name)
+    _require_kind(study)
     for name, ladder in _ladders(study):
         if any(low >= high for low, high in pairwise((0, *ladder))):
             raise ValueError(f"`{name}` has to rise from above 0 (0 is the baseline), got {ladder}")
+    if any(low >= high for low, high in pairwise(study.recipe.checkpoints)):
+        raise ValueError(f"`checkpoints` have to rise, got {study.recipe.checkpoints}")
+    if study.generator and not study.settings:
+        raise ValueError(
+            "`generator` needs `settings`, and a ladder of `shares` for each of them: "
+            'settings=(Setting("good"),), shares=((0.15, 0.25, 0.35),), say'
+        )
+    given = [name for name in ("settings", "rounds") if getattr(study, name)]
+    if given and not study.generator:
+        raise ValueError(f"`{given[0]}` needs a `generator` of synthetic examples")
     if unlisted := {*study.extreme_augmentations} - {*study.augmentations}:
         raise ValueError(
             "`extreme_augmentations` are some of the `augmentations`, "
-            f"got {', '.join(sorted(unlisted))}"
+            f"got {', '.join(sorted(map(label_of, unlisted)))}"
         )
     if augmentations := (*study.augmentations, *study.further_augmentations):
-        from ddiv.treatment.augment import (
-            require_augmentation,  # imports torch, which other studies need not
-        )
-
-        for name in augmentations:
-            require_augmentation(name, texts="pixel" not in study.spaces)
+        for augmentation in augmentations:
+            _require_augmentation(augmentation, texts="pixel" not in study.spaces)
     _ = study.arms  # makes every treatment, and a treatment refuses a dose that is not possible
     return study
+
+
+# What reads or makes texts; a user's own may do either.
+_OF_TEXTS = (Bert, Lsa, NGram, OpenAI)
+_OF_BOTH = (OwnEmbedder, OwnGenerator)
+
+
+def _require_kind(study: Study) -> None:
+    """Raise ValueError where the data are images, and a part of the study is for texts; or so."""
+    texts = "pixel" not in study.spaces
+    parts: dict[str, Sequence[object]] = {
+        "backbone": [study.backbone],
+        "embedders": study.embedders,
+        "generator": [study.generator] if study.generator else [],
+    }
+    for name, part in ((name, part) for name, parts in parts.items() for part in parts):
+        if not isinstance(part, _OF_BOTH) and isinstance(part, _OF_TEXTS) != texts:
+            has, other = ("texts", "images") if texts else ("images", "texts")
+            raise ValueError(
+                f"`{name}`: {type(part).__name__} is for {other}, and the data of the study, "
+                f"{type(study.data).__name__}, are {has}"
+            )
+
+
+def _require_augmentation(augmentation: str | OwnAugmentation, texts: bool) -> None:
+    from ddiv.treatment.augment import (
+        require_augmentation,  # imports torch, which other studies need not
+    )
+
+    def told(texts: bool) -> str:
+        try:
+            require_augmentation(augmentation, texts)
+        except (ValueError, TrialFailed) as error:
+            return str(error)
+        return ""
+
+    if error := told(texts):
+        has, other = ("texts", "images") if texts else ("images", "texts")
+        kind = f"{label_of(augmentation)!r} is an augmentation of {other}, and the data are {has}"
+        raise ValueError(error if told(not texts) else f"{kind}: {error}")
 
 
 def _ladders(study: Study) -> Iterator[tuple[str, Sequence[float]]]:
@@ -51,7 +101,8 @@ def types_hint(error: str) -> str:
 
     Empty where the error is about something else.
     """
-    for part, union in (("data", Data), ("backbone", Backbone)):
+    unions = {"data": Data, "backbone": Backbone, "generator": Generator, "embedders": Embedder}
+    for part, union in unions.items():
         if ("type" in error or "`source`" in error) and f".{part}" in error:
             tags = [spec.__struct_config__.tag for spec in get_args(union)]
             known = ", ".join(tag for tag in tags if not tag.startswith("own-"))

@@ -36,8 +36,6 @@ TENTHS = tuple(round(0.1 * step, 1) for step in range(1, 11))
 
 _WORLD = World(train_per_class=12, test_per_class=10, version=1)
 
-_DOMAINS = ("real", "clipart", "infograph", "painting", "sketch")
-
 _POOR = Setting("poor", guidance=4, temperature=0.3, steps=4)
 
 
@@ -75,7 +73,6 @@ def _clip_world() -> Study:
         title="Small CLIP (ViT), fine-tuned on the embedded image world",
         data=_WORLD,
         backbone=_clip(),
-        domains=_DOMAINS,
         recipe=Recipe(
             epochs=12,
             batch=32,
@@ -105,7 +102,6 @@ def _clip_rn_world() -> Study:
         title="Small CLIP (modified ResNet), fine-tuned on the embedded image world",
         data=_WORLD,
         backbone=_clip_resnet(),
-        domains=_DOMAINS,
         recipe=Recipe(
             epochs=8,
             batch=48,
@@ -132,7 +128,6 @@ def _resnet18_world() -> Study:
         title="ResNet-18 at an eighth of its width, from scratch on the embedded image world",
         data=_WORLD,
         backbone=ResNet18(width=8, stem_stride=2),
-        domains=_DOMAINS,
         recipe=Recipe(
             epochs=11, batch=40, lr=4e-3, checkpoints=(0, 0.5, 1, 1.5, 2, 3, 4, 5, 6, 7, 8, 9, 11)
         ),
@@ -156,7 +151,6 @@ def _resnet18_digits() -> Study:
         recipe=Recipe(
             epochs=10, batch=50, lr=2e-3, checkpoints=(0, 0.5, 1, 1.5, 2, 3, 4, 5, 6, 8, 10)
         ),
-        domains=("digits",),
         dropout_rates=(0.02, 0.05, 0.1, 0.15),
         single_placement_rates=(0.1,),
         decays=(5e-3, 2e-2, 5e-2, 1e-1),
@@ -187,7 +181,6 @@ def _mini_alexnet_digits() -> Study:
             momentum=0.9,
             checkpoints=(0, 0.5, 1, 2, 3, 5, 8, 12, 16, 20),
         ),
-        domains=("digits",),
         batches=(2, 4, 8, 16, 32, 64, 128, 300),
     )
 
@@ -206,7 +199,6 @@ def _bert_complaints() -> Study:
             head_lr=2e-2,
             checkpoints=(0, 0.5, 1, 1.5, 2, 3, 4, 5, 6, 8),
         ),
-        domains=("letter", "phone", "terse", "typos"),
         dropout_rates=(0.05, 0.1, 0.15),
         single_placement_rates=(0.1,),
         decays=(1e-3, 3e-3, 1e-2),
@@ -235,7 +227,6 @@ def smoke() -> Profile:
         data=Digits(train=120, side=16),
         backbone=ResNet18(width=4, stem_stride=2),
         recipe=Recipe(epochs=3, batch=40, lr=5e-3, checkpoints=(0, 1, 2, 3)),
-        domains=("digits",),
         dropout_rates=(0.05, 0.2),
         single_placement_rates=(0.2,),
         decays=(1e-3, 1e-1),

@@ -50,7 +50,8 @@ from ddiv.report.schema import (
 from ddiv.run import run as runs
 from ddiv.run.notes import damage, journal
 from ddiv.spectra import random_matrix as rmt
-from ddiv.study import Clip, OpenClip, Study
+from ddiv.study import Clip, NetworkOutcome, OpenClip, Study
+from ddiv.study.measures import united
 from ddiv.treatment import BASELINE, Augmentation, Treatment
 from ddiv.trial import Job, Trial, trial
 from ddiv.trial.store import Record, Store, StoreError
@@ -103,7 +104,8 @@ def page(store: Store, run: runs.Run) -> Page:
     records = [reader.record(job) for job in jobs if reader.has(job)]
     devices = ", ".join(sorted({one.facts["provenance"]["device_name"] for one in records}))
     studies = {one.study.name: one.study for one in asked}
-    at_hand = [(study, _seeds(study, asked, reader)) for study in studies.values()]
+    shown = [_carrying(study, asked, reader) for study in studies.values()]
+    at_hand = [(study, _seeds(study, asked, reader)) for study in shown]
     materials = [_material(study, seeds, asked, reader) for study, seeds in at_hand if seeds]
     return Page(
         title="ddiv: which claims hold",
@@ -250,9 +252,24 @@ def _evidence(evidence: judged.Evidence, asked: Asked, seeds: tuple[int, ...]) -
 # --- studies and their pictures -----------------------------------------------------------------
 
 
+def _carrying(study: Study, asked: Iterable[Asked], reader: Reader) -> Study:
+    """The study with the outcomes that most of its stored baselines carry: a claim may ask for
+    more than the study names.
+    """
+    ways: dict[tuple[NetworkOutcome, ...], int] = {(): 0}
+    ways |= {one.question.carried: 0 for one in asked if one.study.name == study.name}
+    if len(ways) == 1:
+        return study
+    for further in ways:
+        with_these = msgspec.structs.replace(study, outcomes=united(study.outcomes, further))
+        ways[further] = len(_seeds(with_these, asked, reader))
+    most = max(ways, key=ways.__getitem__)
+    return msgspec.structs.replace(study, outcomes=united(study.outcomes, most))
+
+
 def _seeds(study: Study, asked: Iterable[Asked], reader: Reader) -> list[int]:
     """The seeds that a study was asked at and the store has the baseline of, whole."""
-    seeds = {seed for one in asked if one.study == study for seed in one.seeds}
+    seeds = {seed for one in asked if one.study.name == study.name for seed in one.seeds}
     return [seed for seed in sorted(seeds) if _whole(study, trial(study, BASELINE, seed), reader)]
 
 
@@ -271,6 +288,7 @@ def _study(study: Study, seeds: list[int], reader: Reader) -> StudyCard:
         ("model", type(study.backbone).__name__),
         *msgspec.structs.asdict(study.backbone).items(),
         *msgspec.structs.asdict(study.recipe).items(),
+        ("outcomes", tuple(outcome.label for outcome in study.outcomes)),
     ]
     places = ["train", *study.domains] if seeds else []
     states = [reader.trained(trial(study, BASELINE, seed)).after for seed in seeds]
@@ -305,7 +323,7 @@ def _material(study: Study, seeds: list[int], asked: list[Asked], reader: Reader
         mean: float | None = short(float(np.mean(scores["embedding"]))) if scores else None
         return mean
 
-    costly = _costly(one for one in asked if one.study == study)
+    costly = _costly(one for one in asked if one.study.name == study.name)
     return Material(
         study=study.name,
         tower=_tower(study),

@@ -6,16 +6,17 @@ Nothing is loaded to find out.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from importlib.util import find_spec
 
+from ddiv.common import own
 from ddiv.common.digests import is_digest
 from ddiv.common.printed import command
 from ddiv.data import load as datasets
 from ddiv.models.shipped import embedded_weights
-from ddiv.study import Backbone, Bert, Embedder, OpenClip, OwnModel, Study
-from ddiv.treatment import Generator, OpenAI, StableDiffusion
+from ddiv.study import Backbone, Bert, Embedder, OpenClip, OwnEmbedder, OwnModel, Study
+from ddiv.treatment import Generator, OpenAI, OwnGenerator, StableDiffusion
 from ddiv.trial import Job, Samples, requires
 from ddiv.trial.store import Store
 
@@ -48,7 +49,13 @@ def _is_shipped(model: Backbone | Embedder) -> bool:
     """
     if isinstance(model, Bert):
         return model.weights == embedded_weights("bert")
-    return not isinstance(model, OpenClip | OwnModel)
+    return not isinstance(model, OpenClip | OwnModel | OwnEmbedder)
+
+
+def lines(left_out: Mapping[tuple[str, str], int]) -> Iterator[str]:
+    """One line for each study that is left out; claims are counted by (study, why)."""
+    for (study, reason), claims in sorted(left_out.items()):
+        yield f"Left out: {claims} claim{'s' * (claims > 1)} on {study}: {reason}"
 
 
 def samples(jobs: Iterable[Job], store: Store) -> str | None:
@@ -66,6 +73,8 @@ def samples(jobs: Iterable[Job], store: Store) -> str | None:
 
 def _generator(generator: Generator) -> str | None:
     match generator:
+        case OwnGenerator():
+            return own.absent(generator)
         case StableDiffusion() if find_spec("diffusers") is None:
             return "Stable Diffusion needs diffusers: pip install -e '.[stable-diffusion]'"
         case StableDiffusion(model=model) if is_digest(model):

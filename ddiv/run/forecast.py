@@ -25,13 +25,12 @@ from ddiv.common.errors import TrialFailed
 from ddiv.common.files import contents
 from ddiv.common.machine import available_memory, device_name
 from ddiv.common.units import duration, size
-from ddiv.data.load import load
 from ddiv.data.root import BadData
-from ddiv.finding import CONTROL_SEEDS, Asked, require_domains
+from ddiv.finding import CONTROL_SEEDS, Asked
+from ddiv.run.absent import lines as absent_lines
 from ddiv.run.cost import Cost
 from ddiv.run.crew import kind_of
 from ddiv.run.run import Run
-from ddiv.study import Own
 from ddiv.treatment import (
     BASELINE,
     Augmentation,
@@ -39,6 +38,7 @@ from ddiv.treatment import (
     Classes,
     EarlyStop,
     NoOp,
+    OwnPart,
     Part,
     Treatment,
 )
@@ -69,14 +69,14 @@ def alike(job: Job) -> Job:
 
 
 def _costly(treatment: Treatment, *kinds: type[Part]) -> Treatment:
-    """A treatment with only the parts of these kinds; the no-op stands for all others.
+    """A treatment with only the parts of these kinds, and with those of a user's own.
 
-    The baseline stays the baseline: it alone has a trajectory, and so costs more.
+    The no-op stands for all others. The baseline stays the baseline: it alone has a trajectory, and
+    so costs more.
     """
     if treatment.is_baseline:
         return BASELINE
-    kept = (treatment.part(kind) for kind in kinds)
-    return Treatment.of(*(part for part in kept if part is not None)) + NoOp()
+    return Treatment.of(*(p for p in treatment.parts if isinstance(p, (*kinds, OwnPart)))) + NoOp()
 
 
 class _Provenance(msgspec.Struct):
@@ -208,9 +208,6 @@ def forecast(
     is not what it should be.
     """
     questions = [question for question in asked if not question.not_applicable]
-    for study in {question.study.name: question.study for question in questions}.values():
-        if isinstance(study.data, Own):
-            require_domains(study, load(study.data).tests)
     fewest, most = f"{len(run.seeds)}", f"up to {run.max_seeds}"
     needs = {
         fewest: _by_study(questions),
@@ -309,8 +306,7 @@ def lines(estimate: Forecast, run: Run, store: Store) -> Iterator[str]:
         cells = [study.ljust(widths[0]), seeds.ljust(widths[1])]
         yield "  ".join([*cells, *map(str.rjust, counts, widths[2:])])
     yield ""
-    for (study, reason), claims in estimate.absent.items():
-        yield f"Left out: {claims} claim{'s' * (claims > 1)} on {study}: {reason}"
+    yield from absent_lines(estimate.absent)
     more = " (more with -n)" if run.workers == 1 else ""
     yield f"Jobs: stored/needed. Time and disk: of missing jobs, {in_flight} at once{more}."
     yield (

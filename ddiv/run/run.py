@@ -42,11 +42,12 @@ class Run(msgspec.Struct, frozen=True):
 
     Every claim starts with `seeds`. Undecided claims get more seeds, up to `max_seeds` in all, as
     long as `budget` seconds (None: no limit) have not passed. `options` are the options of pytest
-    without which a test would ask something else, paths as seen from the project's root. At most
-    `slots` jobs are measured at once. `started` is in seconds since the epoch. `seconds` is None
-    while the run lasts, and where it was killed. `after` is later than the start of every run
-    that the store held then, whatever the clock said. `asked` and `measured` are how many questions
-    it asked and jobs it measured, None until it has ended: what is missing later is lost.
+    without which a test would ask something else, paths as seen from the folder where the run was
+    started. At most `slots` jobs are measured at once. `started` is in seconds since the epoch.
+    `seconds` is None while the run lasts, and where it was killed. `after` is later than the start
+    of every run that the store held then, whatever the clock said. `asked` and `measured` are how
+    many questions it asked and jobs it measured, None until it has ended: what is missing later is
+    lost.
     """
 
     id: str

@@ -26,15 +26,19 @@ from ddiv.models.embedders import scored_on, spaces_of, vectors
 from ddiv.models.shipped import embedded_weights
 from ddiv.run.cost import Cost
 from ddiv.study import Backbone, Bert, Clip, Data, Embedder, Recipe, Space
-from ddiv.treatment import Augmentation, Flow, Generator, NGram, Setting
-from ddiv.treatment.augment import augmented
+from ddiv.treatment import Flow, Generator, NGram, Part, Setting, Treatment, is_built_in
 from ddiv.trial import DataView, GeneratorFit, Job, Samples, Trial, truncation
 from ddiv.trial.batches import require_batches
 from ddiv.trial.devices import prepare
+from ddiv.trial.hooks import Shows, as_given, batch_shown, changed_network
 from ddiv.trial.inputs import Examples, tensor
+from ddiv.trial.schedule import schedule
 from ddiv.trial.steps import WARM_UP, Steps, own_stream, precision
-from ddiv.trial.train import log_probabilities, schedule, spectra_of
+from ddiv.trial.train import log_probabilities, spectra_of
 from ddiv.trial.view import require_examples
+
+# The hooks of a part that a step of training takes longer by.
+IN_STEP = ("network", "optimiser", "loss", "penalty", "gradients")
 
 # A piece of work is repeated until it took this long in all.
 ENOUGH_SECONDS = 0.15
@@ -109,20 +113,25 @@ class Pace(NamedTuple):
 
 
 @lru_cache
-def pace(data: Data, backbone: Backbone, recipe: Recipe, device: torch.device) -> Pace:
-    """The pace of training by a recipe; of the recipe only the batch size matters."""
+def pace(
+    data: Data, backbone: Backbone, recipe: Recipe, device: torch.device, own: tuple[Part, ...] = ()
+) -> Pace:
+    """The pace of training by a recipe, with these parts of a user's own.
+
+    Of the recipe only the batch size matters.
+    """
     loaded = load(data)
     started = _now(device)
-    network, _ = build(backbone, loaded.classes)
+    network, sites = build(backbone, loaded.classes)
+    changed_network(network, sites, Treatment.of(*own))
     built = _now(device) - started
     on_gpu, count = device.type == "cuda", max(recipe.batch, EVALUATED)
     with own_stream(device), ThreadPoolExecutor(1) as pool:
         shown = Shown(loaded.inputs[:count], loaded.labels[:count])
         examples = Examples.of(shown, backbone, device)
-        order, draws = torch.arange(len(examples)), torch.Generator(device)
-        batch = next(examples.epoch(order, recipe.batch, None, draws))
+        batch = next(examples.epoch(torch.arange(len(examples)), recipe.batch))
         capture = on_gpu and not are_texts(loaded.inputs)
-        take_step = Steps(network, recipe, 0.0, 1_000_000, device, precision(device), capture)
+        take_step = Steps(network, recipe, own, 1_000_000, device, precision(device), capture)
         if not are_texts(loaded.inputs):
             tests = {name: tensor(inputs, backbone) for name, (inputs, _) in loaded.tests.items()}
             inputs = tensor(loaded.inputs, backbone)
@@ -142,9 +151,9 @@ def pace(data: Data, backbone: Backbone, recipe: Recipe, device: torch.device) -
 
 @lru_cache
 def drawing(
-    data: Data, backbone: Backbone, batch: int, augmentation: str | None, device: torch.device
+    data: Data, backbone: Backbone, batch: int, parts: tuple[Part, ...], device: torch.device
 ) -> float:
-    """Seconds per example and epoch to draw batches, without the training steps."""
+    """Seconds per example and epoch to draw batches as parts show them, without the steps."""
     loaded = load(data)
     if are_texts(loaded.inputs):
         portion = WRITTEN
@@ -153,10 +162,10 @@ def drawing(
     count = max(batch, portion)
     shown = Shown(loaded.inputs[:count], loaded.labels[:count])
     examples = Examples.of(shown, backbone, device)
-    order, draws = torch.arange(len(examples)), torch.Generator(examples.drawn_on)
+    shows = [Shows(part, torch.Generator(examples.drawn_on)) for part in parts]
 
     def epoch() -> None:
-        for _ in examples.epoch(order, batch, augmentation, draws):
+        for _ in examples.epoch(torch.arange(len(examples)), batch, shows):
             pass
 
     return _timed(epoch, device) / len(examples)
@@ -165,14 +174,15 @@ def drawing(
 def pace_of(job: Trial, device: torch.device) -> Pace:
     """The pace of a trial; trials that differ only in what doesn't matter to it share one."""
     recipe = msgspec.structs.replace(job.recipe, batch=job.batch, epochs=1, checkpoints=())
-    return pace(job.data, job.backbone, recipe, device)
+    own = [part for part in job.treatment.acting if not is_built_in(part)]
+    in_step = tuple(part for part in own if not part.hooks.isdisjoint(IN_STEP))
+    return pace(job.data, job.backbone, recipe, device, in_step)
 
 
 def _trial(job: Trial, device: torch.device) -> Cost:
     data, treatment = load(job.data), job.treatment
-    times, part = pace_of(job, device), treatment.part(Augmentation)
-    augmentation = part.name if part else None
-    drawn = drawing(job.data, job.backbone, job.batch, augmentation, device)
+    times, parts = pace_of(job, device), treatment.with_hook("batch")
+    drawn = drawing(job.data, job.backbone, job.batch, parts, device)
     inputs, tests = len(data.inputs), sum(len(labels) for _, labels in data.tests.values())
     steps = schedule(job, inputs)
     points = 1 + len(steps.checkpoints)
@@ -184,6 +194,8 @@ def _trial(job: Trial, device: torch.device) -> Cost:
     if treatment.is_baseline:
         cut = 1 + len(truncation.TAILS) * len(truncation.REMOVED)
         trained += 2 * truncation.IMAGES * cut * times.evaluation + 2 * times.spectra
+    # What outcomes of a user's own take is not known; most go forward and back through the network.
+    trained += 3 * len(job.outcomes) * (points + 1) * inputs * times.evaluation
     # On a GPU spectra are computed on the processor meanwhile.
     work = max(trained, spectra) if device.type == "cuda" else trained + spectra
     eigenvalues = 8 * times.eigenvalues * (points + 1)
@@ -214,8 +226,8 @@ def _view(job: DataView, device: torch.device) -> Cost:
     inputs = load(job.data).inputs[: min(job.n, SCORED)]
     spaces = spaces_of(inputs)
     seconds = sum(scoring(job.data, space, job.embedder, job.n, device) for space in spaces)
-    if part := job.treatment.part(Augmentation):
-        drawn = _timed(lambda: augmented(part.name, inputs, torch.Generator()), device)
+    if shows := [Shows(part, torch.Generator()) for part in job.treatment.with_hook("batch")]:
+        drawn = _timed(lambda: batch_shown(as_given(inputs), shows), device)
         seconds += drawn * job.n / len(inputs)
     return Cost(seconds, TEXT_BYTES + 8 * job.n * len(spaces))
 

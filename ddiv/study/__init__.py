@@ -12,6 +12,7 @@ from ddiv.study.backbones import (
     Lsa,
     MiniAlexNet,
     OpenClip,
+    OwnEmbedder,
     OwnModel,
     ResNet18,
     TorchvisionModel,
@@ -29,6 +30,7 @@ from ddiv.study.datasets import (
     PublishedName,
     World,
 )
+from ddiv.study.measures import NetworkOutcome
 from ddiv.study.study import TABLE_SHARES, Recipe, Space, Study, require_domain_names
 
 __all__ = [
@@ -46,8 +48,10 @@ __all__ = [
     "Images",
     "Lsa",
     "MiniAlexNet",
+    "NetworkOutcome",
     "OpenClip",
     "Own",
+    "OwnEmbedder",
     "OwnModel",
     "Published",
     "PublishedName",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from ddiv.common.own import OwnValue
 from ddiv.common.values import Value
 
 
@@ -101,16 +102,8 @@ class TorchvisionModel(Value, frozen=True, tag="torchvision"):
     name: str
 
 
-class OwnModel(Value, frozen=True, tag="own-model"):
-    """An encoder of images that a study file makes itself, see `ddiv.models.own.own_model`.
-
-    `name` is the name of the function that makes it, `source` the SHA-256 of the code that defines
-    the function, `options` its arguments.
-    """
-
-    name: str
-    source: str
-    options: tuple[tuple[str, str | int | float | bool], ...] = ()
+class OwnModel(OwnValue, frozen=True, tag="own-model"):
+    """An encoder of images that a study file makes itself, see `ddiv.models.own.own_model`."""
 
 
 Backbone = Clip | ResNet18 | MiniAlexNet | Bert | OpenClip | TorchvisionModel | OwnModel
@@ -130,5 +123,9 @@ class Lsa(Value, frozen=True, tag="lsa"):
         self.at_least(1, "size")
 
 
+class OwnEmbedder(OwnValue, frozen=True, tag="own-embedder"):
+    """A function of a user's own from data to vectors, see `ddiv.models.own_embedder`."""
+
+
 # Makes vectors of data, whose diversity is measured.
-Embedder = Clip | Bert | Lsa | OpenClip
+Embedder = Clip | Bert | Lsa | OpenClip | OwnEmbedder

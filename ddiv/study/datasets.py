@@ -23,6 +23,11 @@ class World(Value, frozen=True, tag="world"):
         self.at_least(1, "train_per_class", "test_per_class", "version")
         self.at_least(0, "seed")
 
+    @property
+    def test_domains(self) -> tuple[str, ...]:
+        """The names of the test sets in `Study.domains`."""
+        return ("real", "clipart", "infograph", "painting", "sketch")
+
 
 class Digits(Value, frozen=True, tag="digits"):
     """scikit-learn's handwritten digits, enlarged from 8 x 8 to `side` x `side`; 10 classes."""
@@ -41,6 +46,11 @@ class Digits(Value, frozen=True, tag="digits"):
                 f"{self.train}"
             )
 
+    @property
+    def test_domains(self) -> tuple[str, ...]:
+        """The names of the test sets in `Study.domains`."""
+        return ("digits",)
+
 
 class ComplaintsWorld(Value, frozen=True, tag="complaints-world"):
     """The embedded world of consumer complaints (`ddiv.data.worlds.complaints`).
@@ -58,6 +68,11 @@ class ComplaintsWorld(Value, frozen=True, tag="complaints-world"):
         self.at_least(1, "train_per_class", "test_per_class", "version")
         self.at_least(0, "seed")
 
+    @property
+    def test_domains(self) -> tuple[str, ...]:
+        """The names of the test sets in `Study.domains`."""
+        return ("letter", "phone", "terse", "typos")
+
 
 class Complaints(Value, frozen=True, tag="complaints"):
     """Consumer complaints from a CSV file of the CFPB's database (`ddiv.data.complaints`).
@@ -67,7 +82,8 @@ class Complaints(Value, frozen=True, tag="complaints"):
 
     The values of the `label` columns, joined by ": ", name a class; `narrative` names the column of
     texts (empty: the usual names). `domains` are the values of the `domain` column that are used;
-    the first is for training. Without them there is one domain, "complaints".
+    the first is for training. They may be named in the study instead. Without a column there is
+    one domain, "complaints".
 
     `test_share` of each class is for testing, and at most `per_class` texts (0: all) of the rest
     for training; all texts of further domains are for testing. `balanced`: every class of a domain
@@ -98,10 +114,10 @@ class Complaints(Value, frozen=True, tag="complaints"):
             )
         different = len(set(self.domains)) == len(self.domains)
         self.at_least(0, "split_seed")
-        if not self.label or not different or bool(self.domain) != bool(self.domains):
+        if not self.label or not different or (self.domains and not self.domain):
             raise ValueError(
-                "complaints need a label column, and a domain column with different domains or "
-                f"neither of them, got {self}"
+                "complaints need a label column, and a domain column where they have domains, "
+                f"which are different, got {self}"
             )
         least = min(self.per_class, self.max_words)
         if not 0 < self.test_share < 1 or self.min_per_class < 2 or least < 0:
@@ -121,8 +137,9 @@ class Images(Value, frozen=True, tag="images"):
 
     It holds CLASS/FILE, SPLIT/CLASS/FILE or DOMAIN/CLASS/FILE. `folder` is its name there
     ("pacs96", "mine/birds"), `digest` the SHA-256 of names and contents (`ddiv.data.folder.pinned`
-    fills it in). The first of `domains` is for training, the others are out of distribution;
-    without them there is one, with the folder's name. Where the folder has no split of its own,
+    fills it in). The first of `domains` is for training, the others are out of distribution; they
+    may be named in the study instead. Without them there is one: that of the folder DOMAIN, or
+    else one with the folder's name. Where the folder has no split of its own,
     `test_share` of each class is for testing. At most `per_class` images of a class are for
     training, and at most `test_per_class` of each class in each domain for testing (0: all). The
     shorter side is resized to `side`, and the centre is kept.
@@ -140,10 +157,10 @@ class Images(Value, frozen=True, tag="images"):
     def __post_init__(self) -> None:
         super().__post_init__()
         _require_sizes(self, self.per_class, self.test_per_class)
-        if self.folder.startswith("/") or {"", ".", ".."} & {*self.folder.split("/")}:
+        if self.folder.startswith(("/", "~")) or {"", ".", ".."} & {*self.folder.split("/")}:
             raise ValueError(
-                'a folder is named from the data root on, without . and .., as "mine/birds", '
-                f"got {self}"
+                "a folder is named from the data root (--data-root) on, without . and .., as "
+                f'"mine/birds", got {self}'
             )
         if self.digest and not re.fullmatch("[0-9a-f]{64}", self.digest):
             raise ValueError(

@@ -8,11 +8,16 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Sequence
+from functools import partial
 from typing import Literal
 
+import msgspec
+
+from ddiv.common.own import OwnValue
 from ddiv.common.values import Value, require_name
 from ddiv.study.backbones import Backbone, Embedder
-from ddiv.study.datasets import Complaints, ComplaintsWorld, Data, Own
+from ddiv.study.datasets import Complaints, ComplaintsWorld, Data, DomainNet, Images, Own
+from ddiv.study.measures import NetworkOutcome, united
 from ddiv.treatment import (
     BASELINE,
     Augmentation,
@@ -22,17 +27,24 @@ from ddiv.treatment import (
     EarlyStop,
     EvaluationDropout,
     Generator,
+    Ladder,
     NoOp,
     OtherSeed,
+    OwnAugmentation,
     Placement,
     Setting,
     ShuffledLabels,
     Synthetic,
     Treatment,
     WeightDecay,
+    ladder,
 )
+from ddiv.treatment.own_augmentation import label_of
 
 Space = Literal["pixel", "embedding"]
+
+# An augmentation of ddiv's by name, or one of a user's own.
+AnAugmentation = str | OwnAugmentation
 
 # What outcomes and tables call the training set, the first domain, and the others together.
 TAKEN_DOMAINS = ("train", "id", "ood", "training set", "in domain", "mean out of domain")
@@ -53,6 +65,18 @@ def require_domain_names(domains: Sequence[str]) -> None:
             )
     if not domains or len({unicodedata.normalize("NFC", name) for name in domains}) < len(domains):
         raise ValueError(f"a study has one or more domains of different names, got {domains}")
+
+
+def _naming(data: Data, domains: tuple[str, ...]) -> Data:
+    """The data with the domains that its study names, where it names none itself."""
+    match data:
+        case Images(domains=()) if domains not in ((), data.test_domains):
+            return msgspec.structs.replace(data, domains=domains)
+        case Complaints(domains=()) if domains and data.domain:
+            return msgspec.structs.replace(data, domains=domains)
+        case DomainNet() if domains and data.domains == DomainNet().domains:
+            return msgspec.structs.replace(data, domains=domains)
+    return data
 
 
 class Recipe(Value, frozen=True):
@@ -101,6 +125,8 @@ class Study(Value, frozen=True):
 
     An empty field means that the study has no such arms.
 
+    - `domains`: the names of the test sets, that of the training set first. Named here or in
+      `data`, they hold for both; without them they are those that the data have;
     - `view_size`: the number of training examples on which diversity is scored;
     - `early_stop`: the fraction of the epochs that the early-stopped arm runs;
     - `single_placement_rates`: the dropout rates of the head-only and encoder-only ladders;
@@ -111,7 +137,9 @@ class Study(Value, frozen=True):
       setting; `rounds`: how often the generator is retrained on its own output;
     - `class_counts` and `batches`: ladders of label classes and of batch sizes; views of few
       classes have `class_view_size` examples (0: `view_size`);
-    - `embedders`: they make the vectors that diversity is read off; claims rest on the first.
+    - `embedders`: they make the vectors that diversity is read off; claims rest on the first;
+    - `outcomes`: those of your own that are computed of every trained network
+      (`ddiv.outcome.of_network`), so that all claims that ask for them share their trials.
     """
 
     name: str
@@ -119,7 +147,7 @@ class Study(Value, frozen=True):
     data: Data
     backbone: Backbone
     recipe: Recipe
-    domains: tuple[str, ...]
+    domains: tuple[str, ...] = ()
     view_size: int = 0
     early_stop: float = 0.0
     dropout_rates: tuple[float, ...] = ()
@@ -127,9 +155,9 @@ class Study(Value, frozen=True):
     decays: tuple[float, ...] = ()
     very_large_dropout: float = 0.0
     combinations: tuple[tuple[float, float], ...] = ()
-    augmentations: tuple[str, ...] = ()
-    extreme_augmentations: tuple[str, ...] = ()
-    further_augmentations: tuple[str, ...] = ()
+    augmentations: tuple[AnAugmentation, ...] = ()
+    extreme_augmentations: tuple[AnAugmentation, ...] = ()
+    further_augmentations: tuple[AnAugmentation, ...] = ()
     generator: Generator | None = None
     settings: tuple[Setting, ...] = ()
     shares: tuple[tuple[float, ...], ...] = ()
@@ -138,6 +166,7 @@ class Study(Value, frozen=True):
     class_view_size: int = 0
     batches: tuple[int, ...] = ()
     embedders: tuple[Embedder, ...] = ()
+    outcomes: tuple[NetworkOutcome, ...] = ()
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -148,15 +177,10 @@ class Study(Value, frozen=True):
             )
         if not 0 <= self.very_large_dropout < 1:
             raise ValueError(f"a dropout rate lies in [0, 1), got {self.very_large_dropout}")
-        of_data = getattr(self.data, "test_domains", self.domains)
-        if self.domains != of_data:
-            raise ValueError(
-                f"the domains of the study {self.name} are its data's, {of_data}, got "
-                f"{self.domains}"
-            )
-        require_domain_names(self.domains)
+        self._settle_domains()
+        united(self.outcomes)  # refuses two functions of one name
         names = tuple(setting.name for setting in self.settings)
-        augmentations = (*self.augmentations, *self.further_augmentations)
+        augmentations = tuple(map(label_of, (*self.augmentations, *self.further_augmentations)))
         for what, given in (("`settings`", names), ("augmentations", augmentations)):
             if len({*given}) < len(given):
                 raise ValueError(f"the {what} of a study have different names, got {given}")
@@ -165,6 +189,32 @@ class Study(Value, frozen=True):
                 "`shares` holds a ladder for each of the generator's `settings`, "
                 f"got {len(self.shares)} for {len(self.settings)}"
             )
+
+    def _settle_domains(self) -> None:
+        """Let the domains that the study or its data name hold for both.
+
+        Those of a function's data are known when it has made them: a profile fills them in.
+        """
+        if self.domains:
+            require_domain_names(self.domains)
+        data = _naming(self.data, self.domains)
+        of_data = self.domains if isinstance(data, Own) else data.test_domains
+        if isinstance(data, Complaints) and data.domain and not data.domains:
+            raise ValueError(
+                f"`domains` of the study {self.name} is missing: name the values of the column "
+                f"{data.domain!r} that are used, the one to train on first"
+            )
+        if self.domains and self.domains != of_data:
+            raise ValueError(
+                f"the domains of the study {self.name} are its data's, {of_data}, got "
+                f"{self.domains}: leave `domains` out of the study"
+            )
+        if of_data and not self.domains:
+            require_domain_names(of_data)
+        if data is not self.data:
+            msgspec.structs.force_setattr(self, "data", data)
+        if of_data != self.domains:
+            msgspec.structs.force_setattr(self, "domains", of_data)
 
     @property
     def spaces(self) -> tuple[Space, ...]:
@@ -175,7 +225,21 @@ class Study(Value, frozen=True):
         return ("pixel", "embedding")
 
     @property
-    def moderate_augmentations(self) -> tuple[str, ...]:
+    def own(self) -> tuple[OwnValue | Own | NetworkOutcome, ...]:
+        """What functions and classes of the user's stand behind: data, model, augmentations, ..."""
+        parts = (
+            self.data,
+            self.backbone,
+            self.generator,
+            *self.embedders,
+            *self.augmentations,
+            *self.further_augmentations,
+            *self.outcomes,
+        )
+        return tuple(part for part in parts if isinstance(part, OwnValue | Own | NetworkOutcome))
+
+    @property
+    def moderate_augmentations(self) -> tuple[AnAugmentation, ...]:
         return tuple(name for name in self.augmentations if name not in self.extreme_augmentations)
 
     @property
@@ -183,19 +247,16 @@ class Study(Value, frozen=True):
         """All domains but the first, which is the training domain."""
         return self.domains[1:]
 
-    def dropout(self, where: Placement = "all") -> tuple[tuple[float, Treatment], ...]:
+    def dropout(self, where: Placement = "all") -> Ladder:
         """The ladder of (rate, treatment) from 0 (the baseline) to the largest rate."""
         rates = self.dropout_rates if where == "all" else self.single_placement_rates
-        return ((0.0, BASELINE), *((rate, Treatment.of(Dropout(rate, where))) for rate in rates))
+        return ladder(partial(Dropout, where=where), rates)
 
-    def decay(self) -> tuple[tuple[float, Treatment], ...]:
+    def decay(self) -> Ladder:
         """The ladder of (weight decay, treatment) from 0 (the baseline) to the largest."""
-        return (
-            (0.0, BASELINE),
-            *((value, Treatment.of(WeightDecay(value))) for value in self.decays),
-        )
+        return ladder(WeightDecay, self.decays)
 
-    def augmentation(self, name: str) -> Treatment:
+    def augmentation(self, name: AnAugmentation) -> Treatment:
         return Treatment.of(Augmentation(name))
 
     def synthetic(self, share: float, setting: str = "", round: int = 1) -> Treatment:
@@ -207,7 +268,7 @@ class Study(Value, frozen=True):
             raise ValueError(f"the study {self.name} has no generator of synthetic examples")
         return Treatment.of(Synthetic(share, self.generator, self._setting(setting), round))
 
-    def mixing(self, setting: str = "") -> tuple[tuple[float, Treatment], ...]:
+    def mixing(self, setting: str = "") -> Ladder:
         """The ladder of (synthetic share, treatment) from 0 (the baseline) up."""
         shares = self.shares[self.settings.index(self._setting(setting))]
         return ((0.0, BASELINE), *((share, self.synthetic(share, setting)) for share in shares))
@@ -218,11 +279,11 @@ class Study(Value, frozen=True):
                 return setting
         raise ValueError(f"the study {self.name} has no setting {name!r} of its generator")
 
-    def by_classes(self) -> tuple[tuple[float, Treatment], ...]:
+    def by_classes(self) -> Ladder:
         """The ladder of (number of classes, treatment), all at an equal number of examples."""
         return tuple((count, Treatment.of(Classes(count))) for count in self.class_counts)
 
-    def by_batch(self) -> tuple[tuple[float, Treatment], ...]:
+    def by_batch(self) -> Ladder:
         """The ladder of (batch size, treatment), smallest first; the recipe's own size is the
         baseline.
         """

@@ -5,12 +5,15 @@ A treatment is a frozen tuple of parts; the empty tuple is the **baseline**. Par
     >>> (Treatment.of(Dropout(0.1)) + WeightDecay(1e-3)).label
     'dropout 0.1 + decay 0.001'
 
-A part is pure data. Its effect on a model, an optimiser or a batch is in `ddiv.trial.train`.
+A part is a frozen value with hooks into training (`ddiv.treatment.part.Part`), ddiv's own and a
+user's alike.
 """
 
 from ddiv.treatment.generators import Flow, Generator, NGram, OpenAI, Setting, StableDiffusion
+from ddiv.treatment.own_augmentation import OwnAugmentation, own_augmentation
+from ddiv.treatment.own_generator import OwnGenerator, own_generator
+from ddiv.treatment.part import HOOKS, OwnPart, Part
 from ddiv.treatment.parts import (
-    BASELINE,
     OTHER_SEEDS_BEGIN,
     Augmentation,
     BatchSize,
@@ -20,17 +23,17 @@ from ddiv.treatment.parts import (
     EvaluationDropout,
     NoOp,
     OtherSeed,
-    Part,
-    PartT,
     Placement,
     ShuffledLabels,
     Synthetic,
-    Treatment,
     WeightDecay,
+    is_built_in,
 )
+from ddiv.treatment.treatment import BASELINE, Ladder, PartT, Treatment, ladder
 
 __all__ = [
     "BASELINE",
+    "HOOKS",
     "OTHER_SEEDS_BEGIN",
     "Augmentation",
     "BatchSize",
@@ -40,10 +43,14 @@ __all__ = [
     "EvaluationDropout",
     "Flow",
     "Generator",
+    "Ladder",
     "NGram",
     "NoOp",
     "OpenAI",
     "OtherSeed",
+    "OwnAugmentation",
+    "OwnGenerator",
+    "OwnPart",
     "Part",
     "PartT",
     "Placement",
@@ -53,4 +60,8 @@ __all__ = [
     "Synthetic",
     "Treatment",
     "WeightDecay",
+    "is_built_in",
+    "ladder",
+    "own_augmentation",
+    "own_generator",
 ]

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Literal
 
 from ddiv.common.values import Value, require_name
+from ddiv.treatment.own_generator import OwnGenerator
 
 
 class Flow(Value, frozen=True, tag="flow"):
@@ -114,7 +115,7 @@ class OpenAI(Value, frozen=True, tag="openai"):
         return self.model
 
 
-Generator = Flow | StableDiffusion | NGram | OpenAI
+Generator = Flow | StableDiffusion | NGram | OpenAI | OwnGenerator
 
 
 class Setting(Value, frozen=True):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Generator, Tensor
@@ -10,6 +12,7 @@ from torch.nn import functional as F
 
 from ddiv.treatment.images import augment
 from ddiv.treatment.names import MIXING
+from ddiv.treatment.own_augmentation import OwnAugmentation, augmented_images
 
 
 @dataclass(frozen=True)
@@ -31,27 +34,36 @@ class Mixed:
         return labels[self.partner[index]], self.weight[index]
 
 
-def cross_entropy(
-    outputs: Tensor, labels: Tensor, others: Tensor | None = None, weight: Tensor | None = None
+def mean_loss(
+    loss: Callable[[Tensor, Tensor], Tensor] | None,
+    outputs: Tensor,
+    labels: Tensor,
+    others: Tensor | None = None,
+    weight: Tensor | None = None,
 ) -> Tensor:
-    """The mean cross-entropy of outputs (k, classes) against labels (k,).
+    """The mean loss of outputs (k, classes) against labels (k,).
 
-    Given `others` and `weight` as `Mixed.targets` returns them, it is the mixture of the
-    cross-entropies against both labels. Both are given, or neither.
+    `loss` gives that of each example, (k,); None is the cross-entropy. Given `others` and `weight`
+    as `Mixed.targets` returns them, it is the mixture of the losses against both labels. Both are
+    given, or neither.
     """
     if others is None or weight is None:
-        return F.cross_entropy(outputs, labels)
-    own = F.cross_entropy(outputs, labels, reduction="none")
-    other = F.cross_entropy(outputs, others, reduction="none")
-    return (weight * own + (1 - weight) * other).mean()
+        return F.cross_entropy(outputs, labels) if loss is None else loss(outputs, labels).mean()
+    loss = loss or partial(F.cross_entropy, reduction="none")
+    return (weight * loss(outputs, labels) + (1 - weight) * loss(outputs, others)).mean()
 
 
-def augmented(name: str, images: Tensor, generator: Generator) -> tuple[Tensor, Mixed | None]:
+def augmented(
+    name: str | OwnAugmentation, images: Tensor, generator: Generator
+) -> tuple[Tensor, Mixed | None]:
     """Images uint8 (n, 3, h, w) under an augmentation, and how their labels were mixed.
 
     The second is None where labels were not mixed. Draws are made on the generator's device, the
-    rest is computed on the images'. Raises ValueError as `augment` does.
+    rest is computed on the images'. Raises ValueError as `augment` does, and the errors of
+    `own_augmentation.augmented_images`.
     """
+    if not isinstance(name, str):
+        return augmented_images(name, images, generator), None
     if name not in MIXING:
         return augment(name, images, generator), None
     n, _, height, width = images.shape

@@ -1,26 +1,39 @@
-"""Treatments: what is varied between the arms of a study.
+"""The parts of treatments that are ddiv's own.
 
-A treatment is a frozen tuple of parts; the empty tuple is the **baseline**. Parts compose with `+`:
-
-    >>> (Treatment.of(Dropout(0.1)) + WeightDecay(1e-3)).label
-    'dropout 0.1 + decay 0.001'
-
-A part is pure data. Its effect on a model, an optimiser or a batch is in `ddiv.trial.train`.
+A part is a frozen value; its hooks (`ddiv.treatment.part.Part`) say what it does in training.
 """
 
 from __future__ import annotations
 
-from typing import Literal, TypeVar
+from typing import TYPE_CHECKING, Literal, get_args
 
 import msgspec
 
-from ddiv.common.values import Value, require_name
+from ddiv.common.values import require_name
 from ddiv.treatment.generators import Flow, Generator, NGram, Setting
+from ddiv.treatment.own_augmentation import OwnAugmentation, label_of
+from ddiv.treatment.part import OwnPart, Part
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+    from torch import Tensor
+
+    from ddiv.data.dataset import Shown
+    from ddiv.models.network import DropoutSites, Network
+    from ddiv.study import Recipe
+    from ddiv.treatment.mixing import Mixed
+    from ddiv.trial.schedule import Schedule
 
 Placement = Literal["all", "head", "encoder"]
 
+# The family of arms that nobody recommends.
+CONTROL = "control"
 
-class Dropout(Value, frozen=True, tag="dropout"):
+OTHER_SEEDS_BEGIN = 1_000_000
+
+
+class Dropout(Part, frozen=True, tag="dropout"):
     """Dropout with `rate` in [0, 1), as v1 section 3.2 places it.
 
     `where="all"`: after the norm of the attention and of the feed-forward part of every transformer
@@ -40,8 +53,19 @@ class Dropout(Value, frozen=True, tag="dropout"):
     def label(self) -> str:
         return f"dropout {self.rate:g}" + ("" if self.where == "all" else f" {self.where}")
 
+    @property
+    def family(self) -> str:
+        return "dropout" if self.where == "all" else "dropout in one place"
 
-class WeightDecay(Value, frozen=True, tag="decay"):
+    @property
+    def does_nothing(self) -> bool:
+        return self.rate == 0
+
+    def network(self, network: Network, sites: DropoutSites) -> None:
+        sites.drop(self.rate, self.where)
+
+
+class WeightDecay(Part, frozen=True, tag="decay"):
     """L2 regularisation: `value / 2 * |w|^2` is added to the loss of every trained parameter.
 
     The paper says "weight decay (L_2 regularization)" and describes a penalty in the loss, so its
@@ -60,26 +84,51 @@ class WeightDecay(Value, frozen=True, tag="decay"):
     def label(self) -> str:
         return f"decay {self.value:g}"
 
+    @property
+    def family(self) -> str:
+        return "weight decay"
 
-class Augmentation(Value, frozen=True, tag="augmentation"):
+    @property
+    def does_nothing(self) -> bool:
+        return self.value == 0
+
+    def optimiser(self, optimiser: torch.optim.Optimizer, network: Network) -> None:
+        for group in optimiser.param_groups:
+            group["weight_decay"] = self.value
+
+
+class Augmentation(Part, frozen=True, tag="augmentation"):
     """An augmentation by name, drawn anew for each sample and epoch.
 
     Images have the ten of v1 section 3.3 and further ones (`ddiv.treatment.images`), texts those of
-    Wei and Zou (2019) by strength (`ddiv.treatment.texts`).
+    Wei and Zou (2019) by strength (`ddiv.treatment.texts`). One of a user's own is given as
+    `ddiv.treatment.own_augmentation` returns it.
     """
 
-    name: str
+    name: str | OwnAugmentation
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require_name("the name of an augmentation", self.name)
+        if isinstance(self.name, str):
+            require_name("the name of an augmentation", self.name)
 
     @property
     def label(self) -> str:
-        return self.name
+        return label_of(self.name)
+
+    @property
+    def family(self) -> str:
+        return "augmentation"
+
+    def batch(
+        self, inputs: Tensor | np.ndarray, draws: torch.Generator
+    ) -> Tensor | np.ndarray | tuple[Tensor, Mixed]:
+        from ddiv.treatment.augment import shown  # imports torch
+
+        return shown(self.name, inputs, draws)
 
 
-class Synthetic(Value, frozen=True, tag="synthetic"):
+class Synthetic(Part, frozen=True, tag="synthetic"):
     """A `share` in (0, 1] of the training examples, the same in every class, replaced by a
     generator's (v1 section 3.4).
 
@@ -109,8 +158,16 @@ class Synthetic(Value, frozen=True, tag="synthetic"):
         later = f", round {self.round}" if self.round > 1 else ""
         return f"synthetic {self.share:.0%} ({self.setting.name}{later})"
 
+    @property
+    def family(self) -> str:
+        return "synthetic"
 
-class BatchSize(Value, frozen=True, tag="batch-size"):
+    @property
+    def does_nothing(self) -> bool:
+        return self.share == 0
+
+
+class BatchSize(Part, frozen=True, tag="batch-size"):
     """Batches of this many examples in place of the recipe's; the learning rate stays."""
 
     size: int
@@ -124,8 +181,15 @@ class BatchSize(Value, frozen=True, tag="batch-size"):
     def label(self) -> str:
         return f"batch {self.size}"
 
+    @property
+    def family(self) -> str:
+        return "batch size"
 
-class Classes(Value, frozen=True, tag="classes"):
+    def recipe(self, recipe: Recipe) -> Recipe:
+        return msgspec.structs.replace(recipe, batch=self.size)
+
+
+class Classes(Part, frozen=True, tag="classes"):
     """Only `count` of the classes, drawn by the seed, at an unchanged number of examples.
 
     For the diversity of data: nothing is trained on it.
@@ -142,8 +206,12 @@ class Classes(Value, frozen=True, tag="classes"):
     def label(self) -> str:
         return f"{self.count} class{'es' * (self.count > 1)}"
 
+    @property
+    def family(self) -> str:
+        return "classes"
 
-class EarlyStop(Value, frozen=True, tag="early-stop"):
+
+class EarlyStop(Part, frozen=True, tag="early-stop"):
     """Stop after this `fraction` of the epochs, the learning-rate schedule unchanged.
 
     This arm tells regularisation from mere under-fitting: it fits less, and nothing regularises it.
@@ -160,8 +228,15 @@ class EarlyStop(Value, frozen=True, tag="early-stop"):
     def label(self) -> str:
         return f"stopped at {self.fraction:.0%}"
 
+    @property
+    def family(self) -> str:
+        return CONTROL
 
-class NoOp(Value, frozen=True, tag="no-op"):
+    def schedule(self, schedule: Schedule) -> Schedule:
+        return schedule._replace(last=max(1, round(self.fraction * schedule.planned)))
+
+
+class NoOp(Part, frozen=True, tag="no-op"):
     """A treatment that does nothing: the baseline with its batches drawn in another random order.
 
     The negative control. Copying the baseline bit for bit would make every effect exactly zero and
@@ -173,8 +248,15 @@ class NoOp(Value, frozen=True, tag="no-op"):
     def label(self) -> str:
         return "no-op"
 
+    @property
+    def family(self) -> str:
+        return CONTROL
 
-class OtherSeed(Value, frozen=True, tag="other-seed"):
+    def order(self, stream: str) -> str:
+        return f"no-op {stream}"
+
+
+class OtherSeed(Part, frozen=True, tag="other-seed"):
     """The same treatment with every random draw from a seed of its own, so the pairing is broken.
 
     A negative control: an effect of this arm is the difference of two independent replicates.
@@ -184,8 +266,15 @@ class OtherSeed(Value, frozen=True, tag="other-seed"):
     def label(self) -> str:
         return "another seed"
 
+    @property
+    def family(self) -> str:
+        return CONTROL
 
-class EvaluationDropout(Value, frozen=True, tag="evaluation-dropout"):
+    def seed(self, seed: int) -> int:
+        return seed + OTHER_SEEDS_BEGIN
+
+
+class EvaluationDropout(Part, frozen=True, tag="evaluation-dropout"):
     """Dropout of this `rate` in evaluation only, at the places of `Dropout`.
 
     Training never sees it.
@@ -204,8 +293,15 @@ class EvaluationDropout(Value, frozen=True, tag="evaluation-dropout"):
     def label(self) -> str:
         return f"dropout {self.rate:g} at evaluation only"
 
+    @property
+    def family(self) -> str:
+        return CONTROL
 
-class ShuffledLabels(Value, frozen=True, tag="shuffled-labels"):
+    def network(self, network: Network, sites: DropoutSites) -> None:
+        sites.drop(self.rate, only_evaluating=True)
+
+
+class ShuffledLabels(Part, frozen=True, tag="shuffled-labels"):
     """The training labels in random order, so a network can only learn its training set by heart.
 
     A negative control: nothing can then improve accuracy beyond chance.
@@ -215,8 +311,22 @@ class ShuffledLabels(Value, frozen=True, tag="shuffled-labels"):
     def label(self) -> str:
         return "shuffled labels"
 
+    @property
+    def family(self) -> str:
+        return CONTROL
 
-Part = (
+    @property
+    def stream(self) -> str:
+        return "labels"
+
+    def training_set(self, shown: Shown, draws: torch.Generator) -> Shown:
+        from ddiv.common.draws import permutation  # imports torch
+
+        order = permutation(len(shown.labels), draws)
+        return shown._replace(labels=shown.labels[order])
+
+
+BuiltIn = (
     Dropout
     | WeightDecay
     | Augmentation
@@ -230,80 +340,12 @@ Part = (
     | ShuffledLabels
 )
 
-PartT = TypeVar("PartT")
+# What keys and records hold.
+Stored = BuiltIn | OwnPart
 
-# The family that plots and tables put the arms of one part in; other parts make controls.
-_GROUPS: dict[type, str] = {
-    Dropout: "dropout",
-    WeightDecay: "weight decay",
-    Augmentation: "augmentation",
-    Synthetic: "synthetic",
-    BatchSize: "batch size",
-    Classes: "classes",
-}
-
-OTHER_SEEDS_BEGIN = 1_000_000
+BUILT_IN: tuple[type[Part], ...] = get_args(BuiltIn)
 
 
-class Treatment(Value, frozen=True):
-    """A set of parts, at most one of each kind, kept in one canonical order.
-
-    Empty: the baseline.
-    """
-
-    parts: tuple[Part, ...] = ()
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        kinds = [type(part) for part in self.parts]
-        if len(set(kinds)) < len(kinds):
-            raise ValueError(f"a treatment holds one part of a kind, got {self.label}")
-        ordered = tuple(sorted(self.parts, key=lambda part: type(part).__name__))
-        if ordered != self.parts:
-            msgspec.structs.force_setattr(self, "parts", ordered)
-
-    @classmethod
-    def of(cls, *parts: Part) -> Treatment:
-        """The treatment of these parts, without those that do nothing (rate, decay or share 0)."""
-        return cls(tuple(part for part in parts if not _does_nothing(part)))
-
-    def __add__(self, other: Part | Treatment) -> Treatment:
-        added = other.parts if isinstance(other, Treatment) else (other,)
-        return Treatment.of(*self.parts, *added)
-
-    def part(self, kind: type[PartT]) -> PartT | None:
-        """The part of this kind, or None."""
-        return next((part for part in self.parts if isinstance(part, kind)), None)
-
-    def seed(self, seed: int) -> int:
-        """The seed that this arm's random draws come from in the replicate `seed`."""
-        return seed + OTHER_SEEDS_BEGIN if self.part(OtherSeed) else seed
-
-    @property
-    def is_baseline(self) -> bool:
-        return not self.parts
-
-    @property
-    def label(self) -> str:
-        return " + ".join(part.label for part in self.parts) or "baseline"
-
-    @property
-    def group(self) -> str:
-        """The family that plots and tables put this arm in."""
-        if self.is_baseline:
-            return "baseline"
-        match self.parts:
-            case (Dropout(where=where),) if where != "all":
-                return "dropout in one place"
-        groups = {_GROUPS.get(type(part), "control") for part in self.parts}
-        return groups.pop() if len(groups) == 1 else "combination"
-
-
-BASELINE = Treatment()
-
-
-def _does_nothing(part: Part) -> bool:
-    match part:
-        case Dropout(rate=0) | WeightDecay(value=0) | Synthetic(share=0):
-            return True
-    return False
+def is_built_in(part: object) -> bool:
+    """Whether a part is of ddiv's own."""
+    return type(part) in BUILT_IN

@@ -47,9 +47,10 @@ def trials_at_once(device: torch.device) -> int:
     """The default number of trials that run side by side.
 
     It is one for each core, on a GPU one for each `TRIAL_BYTES` of free memory. Trials are
-    processes that take turns on the GPU. Under NVIDIA's Multi-Process Service
-    (`nvidia-cuda-mps-control -d`) their kernels run at the same time, which helps small batches
-    most. For smaller models --slots asks for more.
+    processes that take turns on the GPU: of a ViT-B/32 several step no faster than one (on an
+    H200), and what each does on the processor goes on meanwhile. Under NVIDIA's Multi-Process
+    Service (`nvidia-cuda-mps-control -d`) their kernels run at the same time, which helps small
+    batches most. For smaller models --slots asks for more.
     """
     if device.type != "cuda":
         return usable_cores()

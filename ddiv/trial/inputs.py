@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
 from ddiv.common.texts import are_texts
 from ddiv.data.dataset import Shown
 from ddiv.study import Backbone, Bert
-from ddiv.treatment.augment import _shared, augmented
+from ddiv.treatment.augment import as_tensor
 from ddiv.treatment.mixing import Mixed
-from ddiv.treatment.mixing import augmented as augmented_images
+from ddiv.trial.hooks import Shows, batch_shown
 
 # The most that the inputs of one trial, all its sets together, take of a GPU: bytes, and a share of
 # its free memory. Other trials need theirs (`ddiv.trial.devices.TRIAL_BYTES`). 50,000 images of 224
@@ -38,7 +38,7 @@ def tensor(inputs: np.ndarray, backbone: Backbone) -> Tensor:
         from ddiv.models.bert import tokenise
 
         return tokenise(backbone, inputs)
-    return _shared(inputs)
+    return as_tensor(inputs)
 
 
 def placed(
@@ -102,34 +102,33 @@ class Examples:
         return torch.device("cpu") if are_texts(self.raw) else self.labels.device
 
     def epoch(
-        self, order: Tensor, batch: int, augmentation: str | None, draws: Generator
+        self, order: Tensor, batch: int, shows: Sequence[Shows] = ()
     ) -> Iterator[tuple[Tensor, ...]]:
-        """The examples in this order (n,) as batches of tensors on the device.
+        """The examples in this order (n,), as these parts show them, in batches on the device.
 
         A batch is (inputs, labels); under an augmentation that mixes labels it is (inputs, labels,
         the labels mixed in, the shares that its own labels keep).
 
-        The order is cut into portions of whole batches. Each is gathered and augmented in the order
-        of the training set; images are mixed with others of the same portion.
+        The order is cut into portions of whole batches. Each is gathered and shown in the order of
+        the training set; images are mixed with others of the same portion.
         """
         device = self.labels.device
         batches = max(1, PORTION_BYTES // (self.inputs[0].nbytes * batch))
         for portion in torch.split(order, batches * batch):
             places = portion.sort().values
             labels = self.labels[places.to(device)]
-            inputs, mixed = self._drawn(places, augmentation, draws)
+            inputs, mixed = self._drawn(places, shows)
             numbers = torch.searchsorted(places, portion).to(device)
             for index in torch.split(numbers, batch):
                 yield inputs[index], labels[index], *(mixed.targets(labels, index) if mixed else ())
 
-    def _drawn(
-        self, places: Tensor, augmentation: str | None, draws: Generator
-    ) -> tuple[Tensor, Mixed | None]:
+    def _drawn(self, places: Tensor, shows: Sequence[Shows]) -> tuple[Tensor, Mixed | None]:
         device = self.labels.device
-        if augmentation is not None and are_texts(self.raw):
-            texts, _ = augmented(augmentation, self.raw[places.numpy()], draws)
-            return tensor(texts, self.backbone).to(device), None
+        if shows and are_texts(self.raw):
+            texts, mixed = batch_shown(self.raw[places.numpy()], shows)
+            if mixed:
+                mixed = Mixed(mixed.partner.to(device), mixed.weight.to(device))
+            return tensor(np.asarray(texts), self.backbone).to(device), mixed
         inputs = brought(self.inputs[places.to(self.inputs.device)], device)
-        if augmentation is None:
-            return inputs, None
-        return augmented_images(augmentation, inputs, draws)
+        images, mixed = batch_shown(inputs, shows)
+        return torch.as_tensor(images), mixed

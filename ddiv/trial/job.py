@@ -11,23 +11,31 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import msgspec
 
+from ddiv.common.errors import TrialFailed
 from ddiv.common.values import Value
-from ddiv.study import Backbone, Data, Embedder, Recipe, Study
-from ddiv.treatment import BatchSize, Flow, Generator, NGram, Setting, Synthetic, Treatment
+from ddiv.study import Backbone, Data, Embedder, NetworkOutcome, Recipe, Study
+from ddiv.study.measures import united
+from ddiv.treatment import Flow, Generator, NGram, Setting, Synthetic, Treatment, is_built_in
+from ddiv.treatment.calls import called, called_twice, named, wrong
 
 
-class Trial(Value, frozen=True, tag="trial"):
-    """Train `backbone` on `data` by `recipe` under `treatment`; `seed` fixes every random draw."""
+# A trial without outcomes of a user's own is written, and so named, as if it had no such field.
+class Trial(Value, frozen=True, tag="trial", omit_defaults=True):
+    """Train `backbone` on `data` by `recipe` under `treatment`; `seed` fixes every random draw.
+
+    `outcomes` are those of a user's own that are computed of the network (`trial` orders them).
+    """
 
     data: Data
     backbone: Backbone
     recipe: Recipe
     treatment: Treatment
     seed: int
+    outcomes: tuple[NetworkOutcome, ...] = ()
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -40,8 +48,29 @@ class Trial(Value, frozen=True, tag="trial"):
     @property
     def batch(self) -> int:
         """Examples a step: the recipe's, unless the treatment says otherwise."""
-        part = self.treatment.part(BatchSize)
-        return part.size if part else self.recipe.batch
+        return self.trained_by.batch
+
+    @property
+    def trained_by(self) -> Recipe:
+        """The recipe as the treatment changes it; without checkpoints where it does.
+
+        Raises TrialFailed where a part of a user's own returns no recipe, or the one that it was
+        given and nothing else acts.
+        """
+        recipe = self.recipe
+        for part in self.treatment.with_hook("recipe"):
+            given = msgspec.structs.replace(recipe, checkpoints=())
+            recipe = called_twice(part, "recipe", partial(called, part, "recipe", given))
+            if not isinstance(recipe, Recipe):
+                wanted = "the recipe that it is given, changed by msgspec.structs.replace"
+                raise wrong(part, "recipe", wanted, recipe)
+            if recipe == given and part.hooks == {"recipe"} and not is_built_in(part):
+                raise TrialFailed(
+                    f"{named(part, 'recipe')} returns the recipe as it is, so the arm "
+                    f"{part.label} is the baseline: leave this dose out, or let `does_nothing` be "
+                    "True at it"
+                )
+        return recipe
 
 
 class DataView(Value, frozen=True, tag="view"):
@@ -151,9 +180,16 @@ def _fit_behind(samples: Samples, generator: Flow | NGram) -> GeneratorFit:
     return GeneratorFit(samples.data, generator, samples.setting, samples.round, samples.seed)
 
 
-def trial(study: Study, treatment: Treatment, seed: int) -> Trial:
-    """The trial of this treatment in this study at this seed."""
-    return Trial(study.data, study.backbone, study.recipe, treatment, seed)
+def trial(
+    study: Study, treatment: Treatment, seed: int, further: Iterable[NetworkOutcome] = ()
+) -> Trial:
+    """The trial of this treatment in this study at this seed.
+
+    further: outcomes that are computed besides the study's. Raises ValueError where two different
+    functions have one name.
+    """
+    outcomes = united(study.outcomes, further)
+    return Trial(study.data, study.backbone, study.recipe, treatment, seed, outcomes)
 
 
 def canonical(job: Job) -> bytes:

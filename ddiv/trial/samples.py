@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from ddiv.common.draws import stream
+from ddiv.common.texts import are_texts
 from ddiv.data.dataset import Dataset
 from ddiv.data.load import load
 from ddiv.generate.check import checked, require_every_class
@@ -18,7 +19,7 @@ from ddiv.models.clip import clip_model
 from ddiv.models.embedders import scored_on
 from ddiv.models.shipped import embedded_weights
 from ddiv.study import Bert, Clip
-from ddiv.treatment import Flow, NGram, OpenAI, StableDiffusion
+from ddiv.treatment import Flow, NGram, OpenAI, OwnGenerator, StableDiffusion
 from ddiv.trial.facts import samples_of
 from ddiv.trial.job import GeneratorFit, Job, Samples, requires
 from ddiv.trial.provenance import provenance, start
@@ -70,7 +71,10 @@ def sample(
     started = start()
     data = load(job.data)
     require_every_class(data.labels, data.classes)
-    draw = _texts if isinstance(job.generator, NGram | OpenAI) else _images
+    if isinstance(job.generator, OwnGenerator):
+        draw = _texts if are_texts(data.inputs) else _images
+    else:
+        draw = _texts if isinstance(job.generator, NGram | OpenAI) else _images
     arrays, facts = draw(job, data, data.labels.astype(np.int32), device, progress, records)
     return Record(job, facts | {"provenance": provenance(device, started)}, arrays)
 
@@ -109,7 +113,11 @@ def _images(
                 device,
                 progress,
             )
-    images = checked(images, len(labels), side)
+        case OwnGenerator():
+            from ddiv.generate import own
+
+            images = own.sample(job.generator, job.setting, data, job.seed)
+    images = checked(images, len(labels), *data.inputs.shape[2:])
     # The shipped model judges every study's samples, so that qualities can be compared.
     judge = clip_model(Clip(embedded_weights())).to(device)
     facts["quality"] = quality(images, labels, data, judge, scored_on(device))
@@ -154,6 +162,10 @@ def _texts(
             texts = ngram.sample(
                 records[fitted].arrays, job.setting, labels, examples, job.seed, progress
             )
+        case OwnGenerator():
+            from ddiv.generate import own
+
+            texts = own.sample(job.generator, job.setting, data, job.seed)
     texts = checked_texts(texts, len(labels))
     judge = partial(embed, Bert(embedded_weights("bert")), device=device)
     facts["quality"] = quality(texts, labels, data, judge, scored_on(device))

@@ -13,19 +13,23 @@ from __future__ import annotations
 import math
 import os
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import lru_cache, partial
 from typing import Any, Literal, get_args
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ddiv.common.errors import TrialFailed
 from ddiv.common.printed import one_line
 from ddiv.models.network import Network
 from ddiv.study import Recipe
-from ddiv.treatment.mixing import cross_entropy
+from ddiv.treatment import Part
+from ddiv.treatment.mixing import mean_loss
+from ddiv.trial.hooks import changed_optimiser
+from ddiv.trial.layout import in_bf16, lay_out
+from ddiv.trial.step_hooks import StepHooks
 
 Precision = Literal["bf16", "fp32"]
 
@@ -74,33 +78,43 @@ def cosine(rate: float, steps: int) -> Iterator[float]:
 class Steps:
     """The training steps of one network, which is put on the device.
 
-    After `planned` steps the learning rate is 0. `capture`: steps run as a CUDA graph, for which
-    all batches but a few have to be of one shape.
+    `parts` change its optimiser, its loss and its gradients. After `planned` steps the learning
+    rate is 0. `capture`: steps run as a CUDA graph, for which all batches but a few have to be of
+    one shape.
     """
 
     def __init__(
         self,
         network: Network,
         recipe: Recipe,
-        decay: float,
+        parts: Sequence[Part],
         planned: int,
         device: torch.device,
         precision: Precision,
         capture: bool,
     ) -> None:
         network.to(device)
-        if device.type == "cuda":
-            channels_last(network)
-        rates = recipe.lr, recipe.head_lr or recipe.lr
-        self.optimiser = _optimiser(network, rates, recipe.momentum, decay, device)
-        self._rates = [cosine(rate, planned) for rate in rates]
+        on_gpu = device.type == "cuda"
+        if on_gpu:
+            lay_out(network)
+        self.optimiser = _optimiser(network, recipe, on_gpu)
+        changed_optimiser(
+            self.optimiser, network, [part for part in parts if "optimiser" in part.hooks]
+        )
+        groups = self.optimiser.param_groups
+        self._rates = [cosine(float(group["lr"]), planned) for group in groups]
+        for group in groups if on_gpu else ():
+            # A graph would replay a number as it was at the capture, so there the rate is a tensor.
+            group["lr"] = torch.tensor(float(group["lr"]), device=device)
         # A function and not a method: an object that holds a method of its own is freed only when
         # Python collects garbage, and until then a graph's memory would stay taken.
-        step = partial(_step, network, self.optimiser, computing(device, precision))
+        forward = partial(in_bf16, network) if on_gpu and precision == "bf16" else network
+        hooks = StepHooks(parts, network, watched=not on_gpu)
+        step = partial(_step, forward, self.optimiser, computing(device, precision), hooks)
         self._run: Step = Captured(step) if capture else step
 
     def __call__(self, *batch: Tensor) -> Tensor:
-        """One step on (inputs, labels) and what else `mixing.cross_entropy` takes.
+        """One step on (inputs, labels) and what else `mixing.mean_loss` takes.
 
         Returns the loss (), which is valid until the next step.
         """
@@ -114,50 +128,39 @@ class Steps:
 
 
 def _step(
-    network: Network,
+    forward: Callable[[Tensor], Tensor],
     optimiser: torch.optim.Optimizer,
     precision: AbstractContextManager[object],
+    hooks: StepHooks,
     inputs: Tensor,
     *targets: Tensor,
 ) -> Tensor:
-    with precision:
-        outputs = network(inputs)
-    loss = cross_entropy(outputs.float(), *targets)
-    optimiser.zero_grad(set_to_none=True)
-    loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+    def backward() -> Tensor:
+        with precision:
+            outputs = forward(inputs)
+        loss = mean_loss(hooks.loss, outputs.float(), *targets)
+        loss = hooks.penalised(loss)
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+        return loss.detach()
+
+    loss = hooks.gradients(backward)
     optimiser.step()
-    return loss.detach()
+    return loss
 
 
-def _optimiser(
-    network: Network,
-    rates: tuple[float, float],
-    momentum: float | None,
-    decay: float,
-    device: torch.device,
-) -> torch.optim.Optimizer:
-    on_gpu = device.type == "cuda"
+def _optimiser(network: Network, recipe: Recipe, on_gpu: bool) -> torch.optim.Optimizer:
+    rates = recipe.lr, recipe.head_lr or recipe.lr
     groups: list[dict[str, Any]] = [
-        # A graph would replay a number as it was at the capture, so there the rate is a tensor.
-        {
-            "params": list(part.parameters()),
-            "lr": torch.tensor(rate, device=device) if on_gpu else rate,
-        }
+        {"params": list(part.parameters()), "lr": rate}
         for part, rate in zip((network.encoder, network.head), rates)
     ]
     # Fused kernels make steps of small models up to 1.6 times as fast on a CPU.
-    if momentum is not None:
-        return torch.optim.SGD(groups, momentum=momentum, fused=True, weight_decay=decay)
+    if recipe.momentum is not None:
+        return torch.optim.SGD(groups, momentum=recipe.momentum, fused=True)
     # The warning is about steps outside of a graph: those before the capture, and short batches.
     warnings.filterwarnings("ignore", message="This instance was constructed with capturable=True")
-    return torch.optim.Adam(groups, fused=True, weight_decay=decay, capturable=on_gpu)
-
-
-def channels_last(network: nn.Module) -> None:
-    """Lay convolutions out as a GPU's tensor cores read them; shapes and meaning stay."""
-    # torch refuses tensors of five dimensions, such as weights of 3-d convolutions.
-    if all(tensor.ndim != 5 for tensor in (*network.parameters(), *network.buffers())):
-        network.to(memory_format=torch.channels_last)
+    return torch.optim.Adam(groups, fused=True, capturable=on_gpu)
 
 
 @lru_cache
@@ -238,7 +241,7 @@ class Captured:
         ]
         try:
             self._replay, self._loss = self._capture(lambda: self._step(*self._places))
-        except RuntimeError as error:
+        except (RuntimeError, TrialFailed) as error:  # a part's hook may wait for the device
             cause = one_line(str(error).splitlines()[0])
             warnings.warn(
                 f"a step of training could not be captured as a CUDA graph ({cause}): steps are "

@@ -7,10 +7,11 @@ the device if it fits there. Augmentation is drawn anew for every sample in ever
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -26,17 +27,19 @@ from ddiv.common.texts import are_texts
 from ddiv.data.dataset import Dataset, Shown
 from ddiv.data.load import load
 from ddiv.models.build import build
-from ddiv.models.dropout import add_dropout
-from ddiv.models.network import Network
+from ddiv.models.network import DropoutSites, Network
 from ddiv.spectra.eigen import eigenvalues
 from ddiv.spectra.matrices import WeightMatrix, shapes, skipped, weight_matrices
-from ddiv.treatment import Augmentation, Dropout, EarlyStop, EvaluationDropout, NoOp, WeightDecay
+from ddiv.treatment.calls import called, called_twice, wrong
 from ddiv.trial import truncation
 from ddiv.trial.batches import EVALUATED, require_batches
+from ddiv.trial.hooks import Shows, changed_network, stream_of
 from ddiv.trial.inputs import Examples, brought, placed, tensor
 from ddiv.trial.job import Job, Trial
+from ddiv.trial.own_outcomes import OwnOutcomes
 from ddiv.trial.provenance import provenance, start
-from ddiv.trial.steps import Steps, computing, own_stream, precision
+from ddiv.trial.schedule import Schedule, schedule
+from ddiv.trial.steps import Step, Steps, computing, own_stream, precision
 from ddiv.trial.store import Record
 from ddiv.trial.training_set import synthetic_data, training_set
 
@@ -61,11 +64,7 @@ def train(
     shown = training_set(data, trial.treatment, seed, synthetic_data(trial, records))
     devices = [device] if device.type == "cuda" else []
     with torch.random.fork_rng(devices=devices), _without_denormals():
-        torch.manual_seed(stream(seed, "init"))
-        network, sites = build(trial.backbone, data.classes)
-        add_dropout(sites, trial.treatment.part(Dropout))
-        add_dropout(sites, trial.treatment.part(EvaluationDropout))
-        torch.manual_seed(stream(seed, "dropout masks"))
+        network, _ = network_of(trial, data.classes)
         measured = fit(network, data, shown, trial, device, progress)
     facts = {
         **measured.facts,
@@ -74,6 +73,19 @@ def train(
         "provenance": {**provenance(device, started), "precision": precision(device)},
     }
     return Record(trial, facts, measured.arrays)
+
+
+def network_of(trial: Trial, classes: Sequence[str]) -> tuple[Network, DropoutSites]:
+    """The network of a trial before its first step, and its places for dropout.
+
+    Leaves torch's global generator at the seed that dropout draws its masks from.
+    """
+    seed = trial.treatment.seed(trial.seed)
+    torch.manual_seed(stream(seed, "init"))
+    network, sites = build(trial.backbone, classes)
+    changed_network(network, sites, trial.treatment)
+    torch.manual_seed(stream(seed, "dropout masks"))
+    return network, sites
 
 
 @contextmanager
@@ -101,17 +113,18 @@ class _Point(NamedTuple):
     """A network after some epochs.
 
     `spectra` gives the eigenvalues by matrix, `fit` is loss and accuracy on the clean training set,
-    `outputs` are log-probabilities (n, classes) by domain.
+    `outputs` are log-probabilities (n, classes) by domain, `own` are outcomes of a user's own.
     """
 
     epoch: float
     spectra: Spectra
     fit: dict[str, float]
     outputs: dict[str, np.ndarray]
+    own: dict[str, float]
 
 
 @dataclass(frozen=True)
-class _Subject:
+class Subject:
     """A network and the data on which it is measured.
 
     `pool` computes spectra while the training goes on; None computes them at once.
@@ -122,6 +135,7 @@ class _Subject:
     examples: Examples
     tests: Mapping[str, Tensor]
     pool: ThreadPoolExecutor | None
+    own: OwnOutcomes
 
     def after(self, epoch: float) -> _Point:
         """Leaves the network in training mode. Raises TrialFailed where its loss is not finite."""
@@ -137,7 +151,8 @@ class _Subject:
             for domain, inputs in self.tests.items()
         }
         self.network.train()
-        return _Point(epoch, spectra_of(self.network, self.pool), fit, outputs)
+        spectra = spectra_of(self.network, self.pool)
+        return _Point(epoch, spectra, fit, outputs, self.own.measured(epoch))
 
 
 def _require_finite(trial: Trial, epoch: float, loss: float) -> None:
@@ -147,32 +162,6 @@ def _require_finite(trial: Trial, epoch: float, loss: float) -> None:
             f"the learning rate of its recipe (now {trial.recipe.lr:g}) or the dose of the "
             "treatment."
         )
-
-
-class Schedule(NamedTuple):
-    """The steps of a trial, `batches` of them an epoch.
-
-    The learning rate is 0 after `planned` steps, training ends after `last`. The network is
-    measured after each number of steps in `checkpoints`; 0 is before training.
-    """
-
-    batches: int
-    planned: int
-    last: int
-    checkpoints: frozenset[int]
-
-
-def schedule(trial: Trial, examples: int) -> Schedule:
-    """The steps of a trial on this many training examples."""
-    recipe, stop = trial.recipe, trial.treatment.part(EarlyStop)
-    batches = -(-examples // trial.batch)
-    planned = recipe.epochs * batches
-    last = planned if stop is None else max(1, round(stop.fraction * planned))
-    # Only the baseline's trajectory is needed: every arm is matched against it at equal clean loss.
-    checkpoints = frozenset(
-        round(epoch * batches) for epoch in recipe.checkpoints if trial.treatment.is_baseline
-    )
-    return Schedule(batches, planned, last, checkpoints)
 
 
 def fit(
@@ -189,7 +178,41 @@ def fit(
     computes spectra meanwhile, from copies of the weights that wait in main memory. Raises
     TrialFailed where the loss is not finite, and before training as `require_batches` does.
     """
-    treatment, on_gpu = trial.treatment, device.type == "cuda"
+    with begun(network, data, shown, trial, device) as (subject, take_step, plan):
+        if not are_texts(shown.inputs):  # a BERT normalises each token on its own
+            inputs = subject.examples.inputs
+            require_batches(network, inputs, trial.batch, subject.tests, device)
+        before, own_before = spectra_of(network, subject.pool), subject.own.measured(0.0)
+        losses, trajectory = run(subject, take_step, plan, progress)
+        after = subject.after(plan.last / plan.batches)
+        truncated = _truncated(subject, data) if trial.treatment.is_baseline else None
+        # Last, because it waits for the spectra that the pool has still to compute.
+        measured = _measured(subject, data, before(), trajectory, losses, after)
+    if truncated is not None:
+        measured.facts["truncated"] = truncated
+    if trial.outcomes:
+        measured.facts["outcomes"] = {
+            "before": own_before,
+            "after": after.own,
+            "trajectory": [point.own for point in trajectory],
+        }
+    return measured
+
+
+class Begun(NamedTuple):
+    """A training before its first step."""
+
+    subject: Subject
+    take_step: Steps
+    plan: Schedule
+
+
+@contextmanager
+def begun(
+    network: Network, data: Dataset, shown: Shown, trial: Trial, device: torch.device
+) -> Iterator[Begun]:
+    """The training of a network on `shown`: its data lie on the device, its steps are ready."""
+    on_gpu = device.type == "cuda"
     with own_stream(device), ThreadPoolExecutor(1) as pool:
         examples = Examples.of(shown, trial.backbone, device)
         tests = placed(
@@ -197,14 +220,14 @@ def fit(
             device,
             [examples.inputs],
         )
-        subject = _Subject(
-            trial, network, examples, dict(zip(data.tests, tests)), pool if on_gpu else None
-        )
-        plan, decay = schedule(trial, len(examples)), treatment.part(WeightDecay)
+        by_domain = dict(zip(data.tests, tests))
+        own = OwnOutcomes.of(trial, network, examples, by_domain, data)
+        subject = Subject(trial, network, examples, by_domain, pool if on_gpu else None, own)
+        plan = schedule(trial, len(examples))
         take_step = Steps(
             network,
-            trial.recipe,
-            decay.value if decay else 0.0,
+            trial.trained_by,
+            trial.treatment.acting,
             plan.planned,
             device,
             precision(device),
@@ -212,28 +235,21 @@ def fit(
             # common, so batches differ in shape.
             capture=on_gpu and not are_texts(shown.inputs),
         )
-        if not are_texts(shown.inputs):  # a BERT normalises each token on its own
-            require_batches(network, examples.inputs, trial.batch, subject.tests, device)
-        before = spectra_of(network, subject.pool)
-        losses, trajectory = _run(subject, take_step, plan, progress)
-        after = subject.after(plan.last / plan.batches)
-        truncated = _truncated(subject, data) if treatment.is_baseline else None
-        # Last, because it waits for the spectra that the pool has still to compute.
-        measured = _measured(subject, data, before(), trajectory, losses, after)
-    if truncated is not None:
-        measured.facts["truncated"] = truncated
-    return measured
+        yield Begun(subject, take_step, plan)
 
 
-def _run(
-    subject: _Subject, take_step: Steps, plan: Schedule, progress: Progress
+def run(
+    subject: Subject, take_step: Step, plan: Schedule, progress: Progress = lambda share: None
 ) -> tuple[list[float], list[_Point]]:
     """Take all steps of a trial. Returns its mean loss in each epoch, and its checkpoints."""
     trial, examples = subject.trial, subject.examples
-    seed, augmentation = trial.treatment.seed(trial.seed), trial.treatment.part(Augmentation)
-    name = augmentation.name if augmentation else None
-    order = generator(seed, "no-op order" if trial.treatment.part(NoOp) else "order")
-    draws = torch.Generator(examples.drawn_on).manual_seed(stream(seed, "augmentation"))
+    seed, batch = trial.treatment.seed(trial.seed), trial.batch
+    order = generator(seed, _order(trial))
+    shows = [
+        Shows(part, torch.Generator(examples.drawn_on).manual_seed(stream(seed, purpose)))
+        for part in trial.treatment.with_hook("batch")
+        for purpose in [stream_of(part, "batch")]
+    ]
     trajectory = [subject.after(0.0)] if 0 in plan.checkpoints else []
     losses: list[float] = []
     step = 0
@@ -241,9 +257,9 @@ def _run(
     while step < plan.last:
         total = torch.zeros((), device=examples.labels.device)
         shuffled = torch.randperm(len(examples), generator=order)
-        epoch = examples.epoch(shuffled, trial.batch, name, draws)
-        for batch in islice(epoch, plan.last - step):
-            total += take_step(*batch) * len(batch[0])
+        epoch = examples.epoch(shuffled, batch, shows)
+        for tensors in islice(epoch, plan.last - step):
+            total += take_step(*tensors) * len(tensors[0])
             step += 1
             if step in plan.checkpoints:
                 trajectory.append(subject.after(step / plan.batches))
@@ -253,7 +269,17 @@ def _run(
     return losses, trajectory
 
 
-def _truncated(subject: _Subject, data: Dataset) -> dict[str, Any]:
+def _order(trial: Trial) -> str:
+    """The random stream that the order of examples comes from."""
+    stream = "order"
+    for part in trial.treatment.with_hook("order"):
+        stream = called_twice(part, "order", partial(called, part, "order", stream))
+        if not isinstance(stream, str):
+            raise wrong(part, "order", "the name of a random stream, such as the one given", stream)
+    return stream
+
+
+def _truncated(subject: Subject, data: Dataset) -> dict[str, Any]:
     """The facts of `truncation.measure`, on the training set and the test set of its domain."""
     domain, (_, truth) = next(iter(data.tests.items()))
     examples, trial = subject.examples, subject.trial
@@ -264,7 +290,7 @@ def _truncated(subject: _Subject, data: Dataset) -> dict[str, Any]:
 
 
 def _measured(
-    subject: _Subject,
+    subject: Subject,
     data: Dataset,
     before: dict[str, np.ndarray],
     trajectory: list[_Point],
@@ -327,14 +353,14 @@ def _layers(network: Network, spectra: dict[str, np.ndarray]) -> list[dict[str, 
             "name": matrix.name,
             "kind": matrix.kind,
             "shape": list(sizes[matrix.name]),
-            "view": _part(matrix),
+            "view": group_of(matrix),
             "eigenvalues": len(spectra[matrix.name]),
         }
         for matrix in matrices
     ]
 
 
-def _part(matrix: WeightMatrix) -> str:
+def group_of(matrix: WeightMatrix) -> str:
     """The part of a network that a matrix belongs to."""
     if matrix.name.startswith("head"):
         return "classifier"
@@ -349,7 +375,7 @@ def log_probabilities(network: Network, inputs: Tensor, batch: int | None = None
     The caller puts the network in evaluation mode. Batches are of `EVALUATED` inputs; the size is
     halved as often as the GPU's memory is too small.
     """
-    device = network.head.weight.device
+    device = network.mean.device
     batch = batch or EVALUATED.get(device.type, EVALUATED["cpu"])
     try:
         with computing(device, precision(device)):

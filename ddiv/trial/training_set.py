@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 import numpy as np
-import torch
 
 from ddiv.common.draws import generator, stream
 from ddiv.common.errors import TrialFailed
 from ddiv.data.dataset import Dataset, Shown
-from ddiv.treatment import ShuffledLabels, Synthetic, Treatment
+from ddiv.treatment import Synthetic, Treatment
 from ddiv.trial.facts import samples_of
+from ddiv.trial.hooks import changed_set
 from ddiv.trial.job import DataView, Job, Trial, requires
 from ddiv.trial.store import Record
 
@@ -27,17 +28,14 @@ def training_set(
     """The training set under a treatment, its random draws from `seed`.
 
     Raises ValueError where the treatment has a synthetic share and no examples for it are given,
-    TrialFailed as `replaced` does.
+    TrialFailed as `replaced` and `hooks.changed_set` do.
     """
     shown = Shown(data.inputs, data.labels)
     if part := treatment.part(Synthetic):
         if synthetic is None:
             raise ValueError(f"{part} replaces examples: give the synthetic ones that it takes")
         shown = replaced(shown, synthetic, part.share, seed)
-    if treatment.part(ShuffledLabels):
-        order = torch.randperm(len(shown.labels), generator=generator(seed, "labels")).numpy()
-        shown = Shown(shown.inputs, shown.labels[order])
-    return shown
+    return changed_set(shown, treatment, partial(generator, seed), len(data.classes))
 
 
 def replaced(real: Shown, synthetic: Shown, share: float, seed: int) -> Shown:

@@ -23,9 +23,9 @@ from ddiv.data.worlds.draw import drawn_at_will
 from ddiv.diversity.span import Span
 from ddiv.models.embedders import scored_on, spaces_of, vectors
 from ddiv.study import ComplaintsWorld, Data, Embedder, Space, World
-from ddiv.treatment import Augmentation, Classes
-from ddiv.treatment.augment import augmented
+from ddiv.treatment import Classes, is_built_in
 from ddiv.trial.facts import HELD, VENDI_ORDERS, outside_key, vendi_key
+from ddiv.trial.hooks import Shows, as_given, batch_shown, stream_of
 from ddiv.trial.job import DataView, Job
 from ddiv.trial.provenance import provenance, start
 from ddiv.trial.store import Record
@@ -161,12 +161,27 @@ def _seen(view: DataView, records: Mapping[Job, Record]) -> Seen:
         require_examples(view)
         whole = training_set(data, view.treatment, view.seed, synthetic_data(view, records))
         chosen = torch.randperm(len(whole.inputs), generator=generator(0, "view"))[: view.n].numpy()
+        if len(chosen) < view.n:
+            raise TrialFailed(
+                f"a view of {view.n} examples was asked for, and {view.treatment.label} leaves "
+                f"{len(chosen)}: lower the study's `view_size`"
+            )
         shown = Shown(whole.inputs[chosen], whole.labels[chosen])
-        fresh = ~fitting_half(data.labels)[chosen]
-    inputs = shown.inputs
-    if augmentation := view.treatment.part(Augmentation):
-        inputs, _ = augmented(augmentation.name, inputs, generator(view.seed, "augmentation"))
-    return Seen(inputs, shown.labels, fresh)
+        half = fitting_half(data.labels)
+        fresh = ~half[chosen]
+        if not all(map(is_built_in, view.treatment.with_hook("training_set"))):
+            # A part of a user's own may put examples at other places.
+            reference = {_content(each) for each in data.inputs[half]}
+            fresh = np.array([_content(each) not in reference for each in shown.inputs])
+            fresh = fresh if fresh.any() else None
+    parts = view.treatment.with_hook("batch")
+    shows = [Shows(part, generator(view.seed, stream_of(part, "batch"))) for part in parts]
+    inputs, _ = batch_shown(as_given(shown.inputs), shows)
+    return Seen(np.asarray(inputs), shown.labels, fresh)
+
+
+def _content(example: np.ndarray | str) -> bytes:
+    return example.encode() if isinstance(example, str) else example.tobytes()
 
 
 def require_examples(view: DataView) -> None:

@@ -14,6 +14,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from ddiv.claim.declare import parameters
 from ddiv.finding import Finding, Reader, answer
 from ddiv.outcome import Spectral, definitions
 from ddiv.spectra import mp
@@ -140,7 +141,7 @@ def cases() -> list[Case]:
         for test in vars(tests).values()
         if getattr(getattr(test, "claim", None), "id", "") == "batch-phases"
     ]
-    named = [(test, mark.args[1][0]) for test in phases for mark in test.pytestmark]
+    named = [(test, row[1]) for test in phases for row in parameters(test, [WITH_BATCHES])[1]]
     return mine + [
         Case(test.claim, WITH_BATCHES, test.ask(study=WITH_BATCHES, called=name), name)
         for test, name in named

@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import os
+import re
 import shutil
 from collections import Counter
 from pathlib import Path
@@ -242,9 +243,10 @@ def test_what_is_not_there_is_told_in_one_line(root):
     fill(root / "pets" / "photo", 2)
     assert absent_images(Images("pets", domains=("photo",))) is None
     spec = Images("pets", domains=("photo", "sketch"))
-    assert "has no folder sketch: put that domain's images there" in absent_images(
-        spec
-    ) and "\n" not in absent_images(spec)
+    assert re.search(
+        r"has no folder sketch: put that domain's images there, .* \(its folders: photo\)$",
+        absent_images(spec),
+    )
     with pytest.raises(NoData, match="sketch"):
         load_images(spec)
 
@@ -258,8 +260,21 @@ def test_an_empty_folder_is_told(root):
 def test_a_forgotten_domain_is_not_taken_for_a_class(root):
     fill(root / "pets" / "photo", 2)
     fill(root / "pets" / "sketch", 2)
+    told = r"has the domains photo, sketch, .* domains=\('photo', 'sketch'\)"
+    with pytest.raises(BadData, match=told):
+        pinned(Images("pets"))
+    (root / "pets" / "sketch").rename(root / "pets" / "test")
     with pytest.raises(BadData, match=r"photo/cat/0.png, deeper than CLASS/FILE: name its domains"):
         pinned(Images("pets"))
+
+
+def test_one_domain_names_itself(root):
+    """With the key of a spec that names it, whatever lies beside its folder."""
+    fill(root / "pets" / "photo", 4)
+    flat(root / "pets" / "cover.png", (0, 0, 0))
+    spec = pinned(Images("pets"))
+    assert spec == pinned(Images("pets", domains=("photo",))) and spec.domains == ("photo",)
+    assert tuple(load_images(spec).tests) == ("photo",)
 
 
 def test_two_folders_to_train_on_are_one_too_many(root):

@@ -93,3 +93,22 @@ def test_a_long_bad_text_is_not_quoted_whole():
     with pytest.raises(BadSamples) as error:
         checked_texts(["\0" + 1000 * "x"], 1)
     assert len(str(error.value)) < 300
+
+
+@pytest.mark.parametrize(
+    "images, said",
+    [
+        (None, r"array of shape \(\)"),
+        ([np.zeros((3, 4, 4)), np.zeros((3, 4, 5))], "no array of images"),
+        (np.zeros((2, 3, 4, 4), np.uint8), "4 x 4 pixels where the study's have 4 x 6"),
+    ],
+)
+def test_images_of_a_user_s_generator_need_not_be_square(images, said):
+    assert checked(np.zeros((2, 3, 4, 6), np.uint8), 2, 4, 6).shape == (2, 3, 4, 6)
+    with pytest.raises(BadSamples, match=said):
+        checked(images, 2, 4, 6)
+
+
+def test_what_is_no_list_of_texts_is_told():
+    with pytest.raises(BadSamples, match="something of type NoneType where 2 texts were asked"):
+        checked_texts(None, 2)

@@ -12,7 +12,6 @@ from ddiv.common.draws import generator
 from ddiv.common.texts import are_texts
 from ddiv.data.load import load
 from ddiv.models.build import build
-from ddiv.models.dropout import add_dropout
 from ddiv.models.embedders import vectors
 from ddiv.outcome import Outside, Spectral, Weighted
 from ddiv.study import ComplaintsWorld, Digits, Lsa, MiniAlexNet
@@ -122,7 +121,7 @@ def test_dropout_acts_on_states_and_attention_in_training_and_at_evaluation_on_s
     def outputs(part, training):
         torch.manual_seed(0)
         network, sites = build(STUDY.backbone, load(DATA).classes)
-        add_dropout(sites, part)
+        part.network(network, sites)
         network.train(training)
         return network.encoder(ids), [module.p for module in sites.attention]
 

@@ -12,7 +12,6 @@ from ddiv.common.digests import folder_digest
 from ddiv.common.errors import NoModel, TrialFailed
 from ddiv.models.bert_files import load_tokenizer
 from ddiv.models.build import absent_model, build
-from ddiv.models.dropout import add_dropout
 from ddiv.models.from_scratch import ResNetEncoder
 from ddiv.models.network import normalise
 from ddiv.models.shipped import embedded_weights
@@ -70,7 +69,7 @@ def test_dropout_acts_where_it_is_put_and_only_in_training(backbone, side, encod
     torch.manual_seed(0)
     network, sites = build(backbone, NAMES)
     assert len(sites.encoder) == encoder_sites
-    add_dropout(sites, Dropout(0.5, where))
+    sites.drop(0.5, where)
     images = normalise(torch.randint(0, 256, (4, 3, side, side), dtype=torch.uint8))
     features = []
     network.head.register_forward_pre_hook(lambda _, inputs: features.append(inputs[0].detach()))
@@ -93,7 +92,7 @@ def test_dropout_acts_where_it_is_put_and_only_in_training(backbone, side, encod
 def test_dropout_keeps_the_parameters_names(backbone):
     plain, _ = build(backbone, NAMES[:10])
     dropped, sites = build(backbone, NAMES[:10])
-    add_dropout(sites, Dropout(0.1))
+    sites.drop(0.1)
     assert list(plain.state_dict()) == list(dropped.state_dict())
 
 
@@ -107,7 +106,7 @@ def test_dropout_follows_every_block_of_the_resnet_tower():
         encoder.layer3[0],
         encoder.layer4[0],
     )
-    add_dropout(sites, Dropout(0.99, "encoder"))
+    sites.drop(0.99, "encoder")
     shares = []
     for block in sites.encoder:
         block.register_forward_hook(
@@ -282,8 +281,8 @@ def test_dropout_of_an_architecture_s_own_is_off_and_ours_acts_before_the_head_a
     with pytest.raises(
         TrialFailed, match=r"no places for dropout in its encoder: .*single_placement_rates"
     ):
-        add_dropout(sites, Dropout(0.1, "encoder"))
-    add_dropout(sites, Dropout(0.5))
+        sites.drop(0.1, "encoder")
+    sites.drop(0.5)
     network.eval()
     network.head.train()
     images = torch.randint(0, 256, (2, 3, 64, 64), dtype=torch.uint8)

@@ -26,7 +26,6 @@ from ddiv.data.worlds.images import FINETUNE_CLASSES, render
 from ddiv.models import build as backbones
 from ddiv.models import open_clip_models as ours
 from ddiv.models.build import absent_model, build
-from ddiv.models.dropout import add_dropout
 from ddiv.models.embedders import vectors
 from ddiv.spectra.matrices import shapes, skipped, weight_matrices
 from ddiv.study import OpenClip, Recipe, World
@@ -503,7 +502,7 @@ def test_the_paper_s_towers_in_their_true_sizes_have_the_paper_s_layers(
 def test_dropout_acts_within_the_tower(local, name, sites):
     network, places = build(local(random_clip(name), name), NAMES)
     assert len(places.encoder) == sites
-    add_dropout(places, Dropout(0.5, "encoder"))
+    places.drop(0.5, "encoder")
     images = torch.from_numpy(IMAGES)
     plain = network.eval()(images)
     assert torch.equal(plain, network(images))

@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch import nn
 
+from ddiv.common import own
 from ddiv.common.digests import source_digest
 from ddiv.common.errors import NoModel, TrialFailed
-from ddiv.models import own
 from ddiv.models.build import absent_model, build
 from ddiv.models.own import own_model
 from ddiv.profiles.study_file import of_file
@@ -154,13 +154,53 @@ def test_what_decorators_and_conditions_put_there_counts(tmp_path, monkeypatch):
     assert digest(kept) != digest(kept.replace("return SIZE", "return -SIZE"))
 
 
+CLASS = """
+from torch import nn
+
+from ddiv import Recipe, ResNet18, Study, own_model
+from ddiv.study import Digits
+
+
+class Base(nn.Module):
+    def forward(self, images):
+        return self.conv(images).relu().mean((2, 3))
+
+
+class Net(Base):
+    def __init__(self, width=8, strides: int = 2):
+        super().__init__()
+        self.conv = nn.Conv2d(3, width, 3, stride=strides)
+        self.width, self.dropout_sites = width, (self.conv,)
+
+
+STUDY = Study(
+    name="own", title="A class", data=Digits(train=40, side=16), backbone=own_model(Net, width=6),
+    recipe=Recipe(epochs=1, batch=20, lr=1e-2), dropout_rates=(0.2,))
+"""
+
+
+def test_a_class_is_a_model_as_a_function_is(tmp_path):
+    (tmp_path / "mine.py").write_text(CLASS)
+    study = of_file(tmp_path / "mine.py").studies[0]
+    model = study.backbone
+    assert (model.name, model.options, model.label) == ("Net", (("width", 6),), "Net(width=6)")
+    record = train(trial(study, Treatment.of(Dropout(0.2)), 0), CPU)
+    plain = train(trial(study, BASELINE, 0), CPU)
+    shapes = {one["name"]: one["shape"][:2] for one in record.facts["layers"]}
+    assert shapes["head"] == [10, 6] and shapes["encoder.conv.flat"] == [27, 6]
+    assert record.facts["train_loss"] != plain.facts["train_loss"]
+    (tmp_path / "mine.py").write_text(CLASS.replace("relu()", "tanh()"))
+    assert of_file(tmp_path / "mine.py").studies[0].backbone.source != model.source
+    (tmp_path / "mine.py").write_text(CLASS.replace("Net, width", "Net, wdith"))
+    with pytest.raises(ValueError, match=r"called as Net\(wdith=6\), and cannot be: got an unexp"):
+        of_file(tmp_path / "mine.py")
+
+
 @pytest.mark.parametrize(
     "factory", [lambda: nn.Identity(), nn.Identity, len, "encoder", nn.Identity.forward]
 )
 def test_what_is_no_function_of_a_file_is_refused(factory):
-    with pytest.raises(
-        ValueError, match="no function that a file defines by `def` at its top level"
-    ):
+    with pytest.raises(ValueError, match="by `def` or `class` at the top level of"):
         source_digest(factory)
 
 
@@ -168,7 +208,7 @@ def test_a_function_within_a_function_is_refused():
     def inner():
         return nn.Identity()
 
-    with pytest.raises(ValueError, match="at its top level"):
+    with pytest.raises(ValueError, match=r"is defined within a function: .* at the top level of"):
         own_model(inner)
 
 
@@ -187,8 +227,8 @@ def test_a_model_that_no_study_file_registered_is_told_so(study):
     stored = OwnModel("encoder", "0" * 64)
     assert absent_model(study.backbone) is None
     assert absent_model(stored) == (
-        "no study file of this run defines the own model 'encoder' (000000000000...): give --study "
-        "the file that does, unchanged"
+        "no study or claim file of this run defines the own model 'encoder' (000000000000...): "
+        "give --study the file that does, unchanged"
     )
     with pytest.raises(NoModel, match="give --study the file"):
         build(stored, NAMES)
@@ -212,7 +252,7 @@ class Encoder(nn.Module):
 
 def network_of(monkeypatch, factory):
     spec = OwnModel("mine", "f" * 64)
-    monkeypatch.setitem(own._factories, spec, factory)
+    monkeypatch.setitem(own._things, ("own-model", spec.name, spec.source), factory)
     return build(spec, NAMES)
 
 
@@ -236,11 +276,11 @@ def test_pixels_are_normalised_as_the_encoder_says(monkeypatch):
 @pytest.mark.parametrize(
     "factory, why",
     [
-        (lambda: 1 / 0, "function mine raised ZeroDivisionError: division by zero"),
-        (lambda width: None, "function mine raised TypeError"),
+        (lambda: 1 / 0, "the own model mine raised ZeroDivisionError: division by zero"),
+        (lambda width: None, "the own model mine raised TypeError"),
         (
             lambda: None,
-            "return a torch.nn.Module whose attribute `width` .* got NoneType with width None",
+            "to return, a torch.nn.Module whose attribute `width` .* got NoneType with width None",
         ),
         (lambda: nn.Linear(3, 3), "got Linear with width None"),
         (lambda: Encoder(width=0), "with width 0"),
@@ -319,7 +359,9 @@ def test_what_cannot_be_captured_is_not_the_model_s_fault(monkeypatch):
 
 def test_a_training_trial_tells_it_too(monkeypatch):
     spec = OwnModel("mine", "e" * 64)
-    monkeypatch.setitem(own._factories, spec, lambda: Encoder(width=6, gives=7))
+    monkeypatch.setitem(
+        own._things, ("own-model", spec.name, spec.source), lambda: Encoder(width=6, gives=7)
+    )
     for treatment in (BASELINE, Treatment.of(EvaluationDropout(0.5))):
         with pytest.raises(TrialFailed, match=r"gives features of shape \(20, 7\)"):
             train(

@@ -9,6 +9,7 @@ from ddiv.report.gather import _study
 from ddiv.study import Digits, Recipe, ResNet18, Study
 from ddiv.trial.store import Store
 from tests.support.claims_run import claims
+from tests.support.image_files import flat
 from tests.support.paths import ROOT
 
 DEFINING = "from ddiv.profiles.choose import profile\n{name} = profile('smoke').studies{index}\n"
@@ -64,6 +65,8 @@ def test_a_toml_file_is_one_study_or_several(tmp_path):
         ("STUDY = 3", "neither STUDY, a ddiv.study.Study"),
         ("", "neither STUDY"),
         ("STUDIES = ()", "neither"),
+        (f"{DEFINING.format(name='study', index='[0]')}", "rename `study`, which is one"),
+        ("from ddiv.study import Resnet18", "did you mean 'ResNet18'"),
         ("1 / 0", "cannot be used: ZeroDivisionError"),
         ("import nothing_of_this_name", "cannot be used: ModuleNotFoundError"),
     ],
@@ -86,8 +89,8 @@ def test_a_study_of_real_complaints_can_be_described_without_its_file(tmp_path):
 
 
 STATED = """
-from ddiv.treatment.generators import Setting
-from ddiv.study import Digits, Recipe, ResNet18, Study
+from ddiv.treatment import Flow, NGram, Setting
+from ddiv.study import ComplaintsWorld, Digits, Images, Lsa, Recipe, ResNet18, Study
 GIVEN = dict(name="mine", title="mine", data=Digits(120), backbone=ResNet18(4),
              domains=("digits",), dropout_rates=(0.1, 0.3))
 RECIPE = dict(epochs=2, batch=40, lr=5e-3)
@@ -112,7 +115,24 @@ STUDY = Study(**GIVEN | dict({given}), recipe=Recipe(**RECIPE | dict({recipe})))
         ("", "batch=0", "of batches of 1 or more"),
         ("", "lr=0.0", "a learning rate is above 0"),
         ("", "checkpoints=(0, 3)", "checkpoints lie between 0 and the 2 epochs, got 3"),
+        ("", "checkpoints=(0, 2, 1)", "`checkpoints` have to rise"),
         ("", "epoch=1", "did you mean 'epochs'?"),
+        ("", "lr='5e-3'", "`lr` of Recipe is a number, got '5e-3'"),
+        ("data=Digits", "", r"`data` of Study is a Digits and not the class: write Digits\(...\)"),
+        ("backbone='resnet18'", "", "`backbone` of Study is a Clip or a ResNet18"),
+        ("augmentations=('swap10',)", "", "'swap10' is an augmentation of texts, .* images"),
+        ("data=ComplaintsWorld(6, 5, 1), domains=()", "", "`backbone`: ResNet18 is for images"),
+        ("embedders=(Lsa(8),)", "", "`embedders`: Lsa is for texts, and .*, Digits, are images"),
+        (
+            "generator=NGram(), settings=(Setting('good'),), shares=((0.5,),)",
+            "",
+            "`generator`: NGram is for texts",
+        ),
+        ("generator=Flow(8, 16, 50)", "", "`generator` needs `settings`"),
+        ("rounds=2", "", "`rounds` needs a `generator`"),
+        ("data=Images('~/pets'), domains=()", "", "named from the data root"),
+        ("domains=('photo',)", "", "domains of the study mine are its data's, .*'digits'"),
+        ("class_counts=(10, 5)", "", "`class_counts` has to rise"),
     ],
 )
 def test_what_is_wrong_with_a_study_is_said_before_anything_is_trained(
@@ -121,6 +141,74 @@ def test_what_is_wrong_with_a_study_is_said_before_anything_is_trained(
     (tmp_path / "mine.py").write_text(STATED.format(given=given, recipe=recipe))
     with pytest.raises(BadStudyFile, match=f"mine.py cannot be used: .*{said}"):
         of_file(tmp_path / "mine.py")
+
+
+OF_A_FOLDER = """
+name = "mine"
+title = "Pets"
+data = {{type = "images", folder = "pets", side = 8{data}}}
+backbone = {{type = "resnet18", width = 4}}
+recipe = {{epochs = 1, batch = 4, lr = 5e-3}}
+{study}
+"""
+
+
+def test_domains_are_named_once_or_those_of_the_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("DDIV_DATA", str(tmp_path))
+
+    def study(**given):
+        parts = {name: f"domains = {list(value)}" for name, value in given.items()}
+        if "data" in parts:
+            parts["data"] = f", {parts['data']}"
+        (tmp_path / "mine.toml").write_text(OF_A_FOLDER.format(**{"data": "", "study": ""} | parts))
+        return of_file(tmp_path / "mine.toml").studies[0]
+
+    for place in ("photo", "sketch"):
+        for name in ("cat", "dog"):
+            flat(tmp_path / "pets" / place / name / "1.png", (1, 2, 3))
+    names = ("sketch", "photo")
+    once = study(study=names)
+    assert once == study(data=names) == study(data=names, study=names)
+    assert once.domains == names and once.data.digest
+    with pytest.raises(BadStudyFile, match=r"the domains photo, sketch, .* that one first"):
+        study()
+    (tmp_path / "pets" / "sketch").rename(tmp_path / "sketch")
+    assert study() == study(study=["photo"]) and study().domains == ("photo",)
+
+
+def test_the_domains_of_own_data_are_those_that_its_function_makes(tmp_path):
+    (tmp_path / "mine.py").write_text(
+        STATED.format(given="data=own_data(made), domains=()", recipe="").replace(
+            "GIVEN =",
+            "import numpy as np\nfrom ddiv.data.dataset import Dataset\n"
+            "from ddiv.data.own import own_data\n"
+            "def made():\n"
+            "    part = np.zeros((2, 3, 8, 8), np.uint8), np.arange(2)\n"
+            "    return Dataset(*part, {'photo': part, 'sketch': part}, ('cat', 'dog'))\n"
+            "GIVEN =",
+        )
+    )
+    (study,) = of_file(tmp_path / "mine.py").studies
+    assert study.domains == ("photo", "sketch")
+
+
+def test_all_wrong_studies_of_a_file_are_told_and_the_others_are_left(tmp_path):
+    (tmp_path / "mine.toml").write_text(
+        f"[[studies]]{TABLE.replace('mine', 'falling').replace('[0.1, 0.3]', '[0.3, 0.1]')}"
+        f"[[studies]]{TABLE}"
+        f"[[studies]]{TABLE.replace('mine', 'misspelt').replace('dropout_rates', 'rates')}"
+        f"[[studies]]{TABLE}"
+    )
+    with pytest.raises(BadStudyFile) as error:
+        of_file(tmp_path / "mine.toml")
+    falling, misspelt, second = error.value.lines
+    assert "the study falling: `dropout_rates` has to rise" in falling
+    assert "the study misspelt: Study has no field 'rates'" in misspelt
+    assert "the study mine: two of its studies have the same name" in second
+    assert [study.name for study in error.value.rest.studies] == ["mine"]
+    (tmp_path / "mine.toml").write_text("studies = 3")
+    with pytest.raises(BadStudyFile, match=r"tables, each with the head \[\[studies\]\]"):
+        of_file(tmp_path / "mine.toml")
 
 
 def test_lists_serve_as_tuples_and_names_are_told_apart(tmp_path):

@@ -28,6 +28,7 @@ from ddiv.treatment import (
     EarlyStop,
     Flow,
     NoOp,
+    Part,
     Setting,
     StableDiffusion,
     Synthetic,
@@ -42,6 +43,26 @@ from tests.support.plans import HERE, NORM, asked, run, stored
 from tests.support.smoke import STUDY
 
 # --- which jobs are alike -----------------------------------------------------------------------
+
+
+class TenTimes(Part, frozen=True):
+    """Ten gradients a step."""
+
+    def gradients(self, network, backward):
+        for _ in range(9):
+            backward()
+        return backward()
+
+
+def test_the_pace_of_a_trial_is_that_with_its_own_parts():
+    from ddiv.run import timing as calibration
+
+    cpu = calibration.torch.device("cpu")
+    steps = [
+        calibration.pace_of(trial(STUDY, Treatment.of(*parts), 0), cpu).step
+        for parts in ([], [NoOp()], [TenTimes()])
+    ]
+    assert steps[0] == steps[1] < steps[2] / 3
 
 
 @pytest.mark.parametrize(
@@ -67,6 +88,7 @@ def test_what_costs_the_same_is_alike(one, other):
         ((Augmentation("auto"),), (Augmentation("rand"),)),
         ((BatchSize(2),), (BatchSize(4),)),
         ((EarlyStop(0.4),), (NoOp(),)),
+        ((TenTimes(),), (NoOp(),)),
     ],
 )
 def test_what_costs_something_else_is_not_alike(one, other):
@@ -316,5 +338,8 @@ def test_a_study_without_its_data_is_skipped_with_one_line_and_left_out_of_the_p
     assert done.returncode == 0, done.stdout + done.stderr
     (said,) = [one for one in done.stdout.splitlines() if one.startswith("SKIPPED")]
     assert "[2]" in said and line in said and not (tmp_path / "page.html").exists()
+    # At the start, and again at the end, where it is read after a long run.
+    told = [one for one in done.stdout.splitlines() if one.startswith("Left out: ")]
+    assert len(told) == 2 and all(f"2 claims on gone: {line}" in one for one in told)
     plan = claims(tmp_path, *chosen, "--plan")
     assert plan.returncode == 0 and f"Left out: 2 claims on gone: {line}" in plan.stdout

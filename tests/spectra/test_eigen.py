@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import nn
 
+from ddiv.spectra import eigen
 from ddiv.spectra.eigen import eigenvalues
 from ddiv.spectra.matrices import WeightMatrix, shapes, weight_matrices
 from tests.support.spectra_cases import svd_evals
@@ -134,11 +135,10 @@ def test_bad_weights_are_named():
     assert evals[-1] == pytest.approx(600, rel=1e-13) and 0 <= evals[0] <= evals[-2] < 1e-10
 
 
-def test_a_gpu_s_solvers_are_called_in_the_thread_that_asks(threads, monkeypatch):
-    """With a CPU in a GPU's place."""
-    model, solved_in = nn.Sequential(*[nn.Linear(8 * side, 8 * side) for side in range(1, 6)]), []
-    matrices = weight_matrices(model)
-    expected, to, solve = eigenvalues(matrices), torch.Tensor.to, torch.linalg.eigvalsh
+@pytest.fixture
+def cpu_as_gpu(monkeypatch):
+    """A CPU in a GPU's place."""
+    to = torch.Tensor.to
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(
         torch.Tensor,
@@ -147,15 +147,62 @@ def test_a_gpu_s_solvers_are_called_in_the_thread_that_asks(threads, monkeypatch
             self if rest == (torch.device("cuda"),) else to(self, *rest, **how)
         ),
     )
+
+
+def test_a_gpu_s_solvers_are_called_in_the_thread_that_asks(threads, monkeypatch, cpu_as_gpu):
+    model, solved_in = nn.Sequential(*[nn.Linear(8 * side, 8 * side) for side in range(1, 6)]), []
+    matrices = weight_matrices(model)
+    expected, solve = eigenvalues(matrices), torch.linalg.svdvals
     monkeypatch.setattr(
         torch.linalg,
-        "eigvalsh",
-        lambda grams: solved_in.append(threading.get_ident()) or solve(grams),
+        "svdvals",
+        lambda w, **how: solved_in.append(threading.get_ident()) or solve(w, **how),
     )
     found = eigenvalues(matrices, device="cuda")
     assert set(solved_in) == {threading.get_ident()} and len(solved_in) == 5
     for name, evals in found.items():
         np.testing.assert_allclose(evals, expected[name], rtol=0, atol=1e-13 * expected[name].max())
+
+
+def test_a_gpu_s_spectra_come_in_their_order_whatever_is_solved_together(cpu_as_gpu):
+    torch.manual_seed(0)
+    shapes = [(12, 8), (8, 8), (8, 12), (8, 30), (8, 8), (40, 8)]
+    matrices = weight_matrices(nn.Sequential(*[nn.Linear(*shape) for shape in shapes]))
+    expected = eigenvalues(matrices)
+    for name, evals in eigenvalues(matrices, device="cuda").items():
+        np.testing.assert_allclose(evals, expected[name], rtol=0, atol=1e-13 * expected[name].max())
+
+
+@pytest.mark.parametrize("wrong", [1 + 1e-9, torch.nan])
+def test_what_a_gpu_solves_wrongly_is_solved_anew(wrong, monkeypatch, cpu_as_gpu):
+    matrices, solve = weight_matrices(nn.Linear(30, 20)), torch.linalg.svdvals
+    expected = eigenvalues(matrices)["weight"]
+    monkeypatch.setattr(torch.linalg, "svdvals", lambda w, **how: solve(w) * wrong)
+    found = eigenvalues(matrices, device="cuda")["weight"]
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-13 * expected.max())
+
+
+def test_matrices_of_a_gpu_that_the_cpu_solves_are_shared_among_its_threads():
+    many = [
+        WeightMatrix(str(i), "other", torch.empty(1536, 768, device="meta"), "") for i in range(6)
+    ]
+    assert [len(call) for _, call in eigen._calls(many, "cpu")] == [1] * 6
+    assert [len(call) for _, call in eigen._calls(many, "cuda")] == [6]
+
+
+@pytest.mark.cuda
+@pytest.mark.parametrize("side", [64, 768, 1024])
+@pytest.mark.parametrize("kind", ["nine decades", "half of the rank"])
+def test_a_gpu_finds_ill_conditioned_spectra_too(kind, side):
+    torch.manual_seed(0)
+    left, right = (torch.linalg.qr(torch.randn(n, side).double()).Q for n in (2 * side, side))
+    values = (
+        torch.logspace(0, -9, side) if kind == "nine decades" else (torch.arange(side) < side / 2)
+    )
+    w = WeightMatrix("w", "other", (left * values.double()) @ right.mT, "")
+    found = eigenvalues([w], device="cuda")["w"]
+    expected = np.sort(values.double().square().numpy())
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-13)
 
 
 @pytest.mark.cuda

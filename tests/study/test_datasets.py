@@ -7,6 +7,7 @@ from ddiv.study import Arrays, Complaints, DomainNet, Images, Published
 IMPOSSIBLE = {
     Images: [
         {"folder": "/pets"},
+        {"folder": "~/pets"},
         {"folder": "../pets"},
         {"folder": "a//b"},
         {"folder": ""},
@@ -23,7 +24,6 @@ IMPOSSIBLE = {
     Complaints: [
         {"digest": "a.csv"},
         {"label": ()},
-        {"domain": "source"},
         {"domains": ("a", "b")},
         {"test_share": 0.0},
         {"test_share": 1.0},

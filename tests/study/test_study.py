@@ -4,7 +4,18 @@ import msgspec
 import pytest
 
 from ddiv.profiles.checks import checked
-from ddiv.study import Complaints, Digits, Images, Own, Recipe, ResNet18, Study
+from ddiv.study import (
+    Complaints,
+    ComplaintsWorld,
+    Digits,
+    DomainNet,
+    Images,
+    Own,
+    Recipe,
+    ResNet18,
+    Study,
+    World,
+)
 from ddiv.treatment import Flow, Setting
 
 GIVEN = Study(
@@ -24,16 +35,7 @@ def test_a_domain_has_no_name_of_a_score(taken, others):
 
 @pytest.mark.parametrize(
     "domains",
-    [
-        (),
-        ("a", "a"),
-        ("",),
-        ("a", " "),
-        ("a\nb",),
-        ("a\x1b[0m",),
-        ("e\u0301", "\u00e9"),
-        ("x" * 999,),
-    ],
+    [("a", "a"), ("",), ("a", " "), ("a\nb",), ("a\x1b[0m",), ("e\u0301", "\u00e9"), ("x" * 999,)],
 )
 def test_domains_have_names_that_tell_them_apart(domains):
     with pytest.raises(ValueError, match=r"the name of a domain has|domains of different names"):
@@ -75,3 +77,41 @@ def test_the_domains_of_complaints_are_those_of_their_study():
     with pytest.raises(ValueError, match="the domains of the study mine are its data's"):
         msgspec.structs.replace(GIVEN, data=data, domains=("ID", "CA"))
     assert Digits(120) == msgspec.convert({"type": "digits", "train": 120}, Digits)
+
+
+@pytest.mark.parametrize(
+    "data, named",
+    [
+        (Images("pets"), Images("pets", domains=("b", "a"))),
+        (DomainNet(), DomainNet(("sketch", "real"))),
+        (Complaints("", domain="State"), Complaints("", domain="State", domains=("b", "a"))),
+    ],
+)
+def test_domains_named_once_hold_for_the_study_and_its_data(data, named):
+    """Also in the key of a trial: it is that of a study that names them in both places."""
+    alone = msgspec.structs.replace(GIVEN, data=named, domains=())
+    assert alone.domains == named.domains and alone.data == named
+    other = msgspec.structs.replace(GIVEN, data=data, domains=named.domains)
+    assert other == alone == msgspec.structs.replace(GIVEN, data=named, domains=named.domains)
+    with pytest.raises(ValueError, match="leave `domains` out of the study"):
+        msgspec.structs.replace(GIVEN, data=named, domains=named.domains[::-1])
+
+
+@pytest.mark.parametrize(
+    "data, domains",
+    [
+        (Digits(120), ("digits",)),
+        (World(1, 1, 1), ("real", "clipart", "infograph", "painting", "sketch")),
+        (ComplaintsWorld(1, 1, 1), ("letter", "phone", "terse", "typos")),
+        (Images("mine/pets"), ("pets",)),
+        (Complaints(""), ("complaints",)),
+    ],
+)
+def test_domains_that_nobody_names_are_those_of_the_data(data, domains):
+    assert msgspec.structs.replace(GIVEN, data=data, domains=()).domains == domains
+
+
+def test_a_column_of_domains_needs_their_names():
+    data = Complaints("", domain="State")
+    with pytest.raises(ValueError, match=r"`domains` of the study mine is missing.*'State'"):
+        msgspec.structs.replace(GIVEN, data=data, domains=())

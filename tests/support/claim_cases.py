@@ -1,10 +1,11 @@
-"""Every test in claims/, as pytest collects it on the embedded studies: for tests that go through
-all of them.
+"""Every test of a claim, as pytest collects it: those in claims/ on the embedded studies, for tests
+that go through all of them.
 """
 
 import importlib.util
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import product
+from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
@@ -74,8 +75,9 @@ class Case(NamedTuple):
         return "-".join(filter(None, (self.claim.id, self.study.name, self.variant)))
 
 
-def every_case() -> Iterator[Case]:
-    for path in sorted((ROOT / "claims").glob("test_*.py")):
+def cases_of(files: Iterable[Path], studies: Sequence[Study]) -> Iterator[Case]:
+    """The tests in these files; one that applies to no study is put to one that has everything."""
+    for path in files:
         spec = importlib.util.spec_from_file_location(path.stem, path)
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
@@ -88,13 +90,12 @@ def every_case() -> Iterator[Case]:
                 for names, given in marks
             ]
             names, found = parameters(
-                test,
-                [*filter(test.applies, PROFILE.studies)] or [next(filter(test.applies, ANYTHING))],
+                test, [*filter(test.applies, studies)] or [next(filter(test.applies, ANYTHING))]
             )
             for own, chosen in product([dict(zip(names, row)) for row in found], product(*rows)):
                 values = own | {name: value for row in chosen for name, value in row.items()}
                 yield Case(test.claim, values["study"], test.ask(**values), variant(test, values))
 
 
-CASES = list(every_case())
+CASES = list(cases_of(sorted((ROOT / "claims").glob("test_*.py")), PROFILE.studies))
 APPLICABLE = [case for case in CASES if case.applicable]

@@ -2,7 +2,7 @@
 seed, for a question to be answered so.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from itertools import product
 
@@ -242,6 +242,24 @@ def planted(question: Question, study: Study, world: str) -> PlantedReader:
 
 def found(case: Case, world: str) -> Finding:
     return answer(case.asked(SEEDS), planted(case.question, case.study, world))
+
+
+def untrue(cases: Iterable[Case]) -> dict[str, dict]:
+    """What is found otherwise than it was planted, by itself or, where that is asked, at equal
+    fit.
+    """
+    wrong = {}
+    for case, world in product(cases, WORLDS):
+        finding = found(case, world)
+        told = {"verdict": finding.evidence.verdict, "withheld": bool(finding.withheld)}
+        expected = {"verdict": world, "withheld": False}
+        if case.question.fit_matters:
+            told["matched"] = finding.matched and finding.matched.verdict
+            told["matched at"] = finding.matched_seeds
+            expected |= {"matched": world, "matched at": SEEDS}
+        if told != expected:
+            wrong[f"{case}, planted as {world}"] = told
+    return wrong
 
 
 def one_study_each(cases: list[Case]) -> Iterator[Case]:

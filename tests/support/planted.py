@@ -38,8 +38,8 @@ class Levels:
     """How far each knob of one arm at one seed is turned, 0 as in the baseline; between -3 and 3
     where not said otherwise.
 
-    `exponent` may be up to 20. `spectrum` is the law of all eigenvalues, and `start` that and the
-    exponent before training.
+    `exponent` may be up to 20. `own` moves the study's own outcomes of networks. `spectrum` is the
+    law of all eigenvalues, and `start` that and the exponent before training.
     """
 
     scale: float = 0.0
@@ -54,6 +54,7 @@ class Levels:
     outside_embedding: float = 0.0
     alignment: float = 0.0
     truncation: float = 0.0
+    own: float = 0.0
     spectrum: str = "power law"
     start: tuple[str, float] = ("power law", 0.0)
 
@@ -62,7 +63,7 @@ class Levels:
 
 
 # The knobs in the order in which one is looked for that moves an outcome of a trained network.
-KNOBS = ("scale", "exponent", "tail", "order", "confidence", "accuracy")
+KNOBS = ("scale", "exponent", "tail", "order", "confidence", "accuracy", "own")
 
 
 def record(job: Job, study: Study, levels: Levels) -> Record:
@@ -85,6 +86,7 @@ def record(job: Job, study: Study, levels: Levels) -> Record:
         "domains": list(study.domains),
         "classes": 10,
         "trajectory": [],
+        "outcomes": own_outcomes(job, levels),
     }
     spectrum, exponent = levels.start
     arrays = {
@@ -108,6 +110,15 @@ def record(job: Job, study: Study, levels: Levels) -> Record:
         for domain in study.domains:
             arrays[f"trajectory/log_probabilities/{domain}"] = np.stack([outputs, outputs])
     return Record(job, facts, arrays)
+
+
+def own_outcomes(job: Trial, levels: Levels) -> dict:
+    """What a record says of outcomes that are computed of a trained network."""
+    before, after = (
+        {outcome.key: 1 + 0.1 * at for outcome in job.outcomes} for at in (0, levels.own)
+    )
+    trajectory = [before, after] if job.treatment.is_baseline else []
+    return {"before": before, "after": after, "trajectory": trajectory}
 
 
 def view_record(job: DataView, levels: Levels) -> Record:

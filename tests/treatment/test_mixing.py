@@ -7,7 +7,7 @@ from scipy.stats import kstest
 from torch.nn import functional as F
 
 from ddiv.treatment.images import augment
-from ddiv.treatment.mixing import augmented, cross_entropy
+from ddiv.treatment.mixing import augmented, mean_loss
 from ddiv.treatment.names import MIXING
 
 
@@ -90,7 +90,7 @@ def test_the_loss_is_the_cross_entropy_with_the_mixed_labels(name):
         mixed.weight[:, None] * F.one_hot(labels, 4)
         + (1 - mixed.weight[:, None]) * F.one_hot(labels[mixed.partner], 4)
     )[index]
-    loss = cross_entropy(outputs, labels[index], *mixed.targets(labels, index))
+    loss = mean_loss(None, outputs, labels[index], *mixed.targets(labels, index))
     assert float(loss) == pytest.approx(float(F.cross_entropy(outputs, soft)), rel=1e-6)
 
 

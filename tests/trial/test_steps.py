@@ -10,7 +10,6 @@ import msgspec
 import numpy as np
 import pytest
 import torch
-from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from ddiv.common.errors import TrialFailed
@@ -18,7 +17,6 @@ from ddiv.common.machine import usable_cores
 from ddiv.data.dataset import Dataset, Shown
 from ddiv.data.load import load
 from ddiv.models.build import build
-from ddiv.models.dropout import add_dropout
 from ddiv.profiles.choose import profile
 from ddiv.spectra.eigen import eigenvalues
 from ddiv.spectra.matrices import weight_matrices
@@ -28,9 +26,10 @@ from ddiv.treatment.augment import augmented
 from ddiv.treatment.names import MIXING
 from ddiv.trial import inputs, steps, train, trial, truncation
 from ddiv.trial.devices import TRIAL_BYTES, trials_at_once
+from ddiv.trial.hooks import Shows
 from ddiv.trial.inputs import RESIDENT_BYTES, Examples, placed
 from ddiv.trial.measure import measure
-from ddiv.trial.steps import WARM_UP, Captured, Steps, channels_last, cosine, own_stream, precision
+from ddiv.trial.steps import WARM_UP, Captured, Steps, cosine, own_stream, precision
 
 (STUDY,) = profile("smoke").studies
 CPU = torch.device("cpu")
@@ -44,7 +43,7 @@ def seeded(seed=0):
 def network(dropout=0.0, device=CPU):
     torch.manual_seed(0)
     made, sites = build(BACKBONE, load(STUDY.data).classes)
-    add_dropout(sites, Dropout(dropout))
+    sites.drop(dropout)
     return made.train().to(device)
 
 
@@ -59,7 +58,7 @@ def batches(count=12, size=8, short=(5, 9), device=CPU):
 
 
 def steps_of(made, planned, chosen="fp32", device=CPU, capture=False):
-    return Steps(made, RECIPE, 0.0, planned, device, chosen, capture)
+    return Steps(made, RECIPE, (), planned, device, chosen, capture)
 
 
 # --- the learning rate and the precision -------------------------------------------------------
@@ -127,14 +126,6 @@ def test_a_job_computes_in_fp32_where_it_says_so(monkeypatch):
     monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
     measure(trial(STUDY, Treatment.of(Dropout(0.2)), 0), {}, "cpu", lambda share: None)
     assert not torch.backends.cudnn.allow_tf32 and not torch.backends.cuda.matmul.allow_tf32
-
-
-def test_convolutions_are_laid_out_for_a_gpu_where_torch_can():
-    flat, solid = (nn.Sequential(nn.Conv2d(3, 4, 3), *more) for more in ((), [nn.Conv3d(3, 4, 3)]))
-    for made in (flat, solid):
-        channels_last(made)
-    assert flat[0].weight.is_contiguous(memory_format=torch.channels_last)
-    assert solid[0].weight.is_contiguous() and solid[1].weight.is_contiguous()
 
 
 # --- capture -----------------------------------------------------------------------------------
@@ -253,7 +244,7 @@ def test_a_cuda_graph_trains_as_single_kernels_do():
     for capture in (False, True):
         with own_stream(device), torch.backends.cudnn.flags(deterministic=True, allow_tf32=False):
             made = network(device=device)
-            take_step = Steps(made, recipe, 0.0, 12, device, "fp32", capture)
+            take_step = Steps(made, recipe, (), 12, device, "fp32", capture)
             losses = [float(take_step(*batch)) for batch in batches(device=device)]
             ends.append(
                 (losses, torch.cat([p.detach().flatten() for p in made.parameters()]).cpu())
@@ -294,7 +285,7 @@ def test_a_network_that_cannot_be_captured_trains_and_the_next_is_captured():
 def test_dropout_draws_anew_at_every_replay():
     device = torch.device("cuda")
     with own_stream(device):
-        take_step = Steps(network(0.5, device), Recipe(1, 8, 0.0), 0.0, 9, device, "fp32", True)
+        take_step = Steps(network(0.5, device), Recipe(1, 8, 1e-12), (), 9, device, "fp32", True)
         losses = [float(take_step(*batch)) for batch in batches(1, short=(), device=device) * 9]
     assert len(set(losses)) == 9
 
@@ -311,7 +302,9 @@ def coded(n, side=4):
 def epoch_of(shown, batch, augmentation=None, seed=0, device=CPU):
     examples = Examples.of(shown, ResNet18(), device)
     order = torch.randperm(len(examples), generator=seeded(9))
-    return order, list(examples.epoch(order, batch, augmentation, seeded(seed)))
+    parts = [Augmentation(augmentation)] if augmentation else []
+    shows = [Shows(part, seeded(seed)) for part in parts]
+    return order, list(examples.epoch(order, batch, shows))
 
 
 @pytest.mark.parametrize("portion", [1, 10 * 48, 1 << 30], ids=["a batch", "two batches", "all"])

@@ -16,8 +16,12 @@ const GROUPS = {
   combination: { symbol: "hexagon", color: "#b5892a" },
   control: { symbol: "x-thin-open", color: "#7b858e" },
 };
-const OTHERS = [{ symbol: "circle", color: "#a268b4" }, { symbol: "hexagon", color: "#7b858e" }, { symbol: "star", color: "#b5892a" }];
-const style = (group) => GROUPS[group] ?? { symbol: "hexagon", color: "#7b858e" };
+const OTHERS = [  // for families of a user's own, and of claims
+  { symbol: "pentagon", color: "#c2557a" }, { symbol: "hourglass", color: "#7b858e" }, { symbol: "hexagram", color: "#8a7a1f" },
+  { symbol: "diamond-tall", color: "#5a8f3c" }, { symbol: "bowtie", color: "#5b6fc4" }, { symbol: "star-square", color: "#9a5fb0" },
+];
+const met = [];  // so that a family looks the same in all plots of a page
+const style = (group) => GROUPS[group] ?? OTHERS[(met.includes(group) ? met.indexOf(group) : met.push(group) - 1) % OTHERS.length];
 const ramp = (t) => {  // pale to deep green
   const mix = [[190, 230, 214], [8, 84, 66]];
   return `rgb(${mix[0].map((c, i) => Math.round(c + (mix[1][i] - c) * Math.min(1, Math.max(0, t)))).join(",")})`;
@@ -105,8 +109,8 @@ const KINDS = {
   fit(p) {  // effects at equal fit against effects at equal epochs; asinh: linear about zero, logarithmic beyond
     const points = p.points ?? [], at = Math.asinh, ends = [0, ...points.flatMap((q) => [at(q.x), at(q.y)])];
     const room = .06 * (Math.max(...ends) - Math.min(...ends) || 1), lo = Math.min(...ends) - room, hi = Math.max(...ends) + room;
-    const traces = (p.families ?? []).map((family, i) => {
-      const mine = points.filter((q) => q.family === family).sort((a, b) => b.kept - a.kept), s = GROUPS[family] ?? OTHERS[i % OTHERS.length];
+    const traces = (p.families ?? []).map((family) => {
+      const mine = points.filter((q) => q.family === family).sort((a, b) => b.kept - a.kept), s = style(family);
       return { type: "scatter", mode: "markers", name: plain(family), x: mine.map((q) => at(q.x)), y: mine.map((q) => at(q.y)), showlegend: mine.length > 0,
         hoverinfo: "text", hovertext: mine.map((q) => [`<b>${plain(q.name)}</b>`, ...(q.lines ?? []).map(plain)].join("<br>")), customdata: mine.map((q) => q.anchor),
         marker: { color: s.color, size: mine.map((q) => q.decided ? 10 : 6), symbol: mine.map((q) => s.symbol + (q.kept ? "" : "-open")), line: { width: 1.5, color: s.color }, opacity: .85 } };

@@ -12,7 +12,7 @@ import numpy as np
 
 from ddiv import outcome as outcomes
 from ddiv.finding import Reader
-from ddiv.outcome import Score, Snapshot
+from ddiv.outcome import NetworkOutcome, Score, Snapshot
 from ddiv.report.figures.changes import group_of
 from ddiv.report.schema import ScoreCell, ScoreRow, Scores
 from ddiv.study import Clip, DomainNet, OpenClip, Study
@@ -37,14 +37,14 @@ def table(study: Study, seeds: Sequence[int], reader: Reader) -> Scores:
         for place in ("id", *study.ood_domains, *(["ood"] if study.ood_domains else []))
         for score in (Score("accuracy", place), Score("ece", place))
     ]
-    scores = [*of_tests, Score("accuracy", "train")]
+    scores: list[Score | NetworkOutcome] = [*of_tests, Score("accuracy", "train"), *study.outcomes]
     rows = list(_rows(study, seeds, reader, scores))
     return Scores(
         study=study.name,
-        columns=(*map(_head, of_tests), "training set acc"),
+        columns=(*map(_head, of_tests), "training set acc", *map(_whole, study.outcomes)),
         rows=tuple(row for row in rows if row.group in IN_TABLE_2),
         further=tuple(row for row in rows if row.group not in IN_TABLE_2),
-        better=tuple("higher" if score.kind == "accuracy" else "lower" for score in scores),
+        better=tuple(None if score.better == "neither" else score.better for score in scores),
         note="Means over seeds; ECE with 15 equal-width bins.",
     )
 
@@ -54,8 +54,13 @@ def _head(score: Score) -> str:
     return f"{PLACES.get(score.where, score.where)} {kind}"
 
 
+def _whole(outcome: NetworkOutcome) -> str:
+    """The head of a column that is not split at its last word."""
+    return outcome.label.replace(" ", "\N{NO-BREAK SPACE}")
+
+
 def _rows(
-    study: Study, seeds: Sequence[int], reader: Reader, scores: Sequence[Score]
+    study: Study, seeds: Sequence[int], reader: Reader, scores: Sequence[Score | NetworkOutcome]
 ) -> Iterator[ScoreRow]:
     in_paper = comparable(study)
     for arm in study.arms:
@@ -70,12 +75,16 @@ def _rows(
             yield ScoreRow(arm.label, cells, group_of(study, arm))
 
 
-def _cell(score: Score, pairs: Sequence[Pair], arm: Treatment, in_paper: bool) -> ScoreCell:
+def _cell(
+    score: Score | NetworkOutcome, pairs: Sequence[Pair], arm: Treatment, in_paper: bool
+) -> ScoreCell:
     ours = spread(outcomes.value(score, state) for state, _ in pairs)
     delta = None
     if not arm.is_baseline:
         delta = float(np.mean([outcomes.effect(score, state, base) for state, base in pairs]))
-    theirs = printed(arm, score.kind, score.where) if in_paper else {}
+    theirs = {}
+    if in_paper and isinstance(score, Score):
+        theirs = printed(arm, score.kind, score.where)
     return ScoreCell(ours.mean, ours.sd, delta, **theirs)
 
 

@@ -50,7 +50,7 @@ def plot(finding: Finding, reader: Reader) -> FindingPlot:
     of each seed as dots.
     """
     asked, question = finding.asked, finding.asked.question
-    seats = [SeedBench(reader, asked.study, seed) for seed in asked.seeds]
+    seats = [SeedBench(reader, asked.study, seed, question.carried) for seed in asked.seeds]
     match question:
         case Trend() | Mixing() if any(arm.is_baseline for _, arm in question.ladder):
             return _dose(question, seats)

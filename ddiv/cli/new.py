@@ -1,0 +1,214 @@
+"""`ddiv new`: a file of a user's own to begin with, which runs as it is."""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import keyword
+import re
+import sys
+from collections.abc import Iterator
+from importlib.machinery import PathFinder
+from pathlib import Path, PurePosixPath
+
+from ddiv.cli import templates
+from ddiv.common.paths import expanded
+from ddiv.common.printed import command, one_line, operand
+
+HELP = "write a file to begin with: a study, a claim, a treatment or an outcome of your own"
+
+EPILOG = """\
+Each file is short, says what its lines mean, and runs as it is:
+
+  ddiv new study my_study                     my_study.py: what is trained, here small, on digits
+  ddiv new study birds --images ~/data/birds  the same on a folder of photographs
+  ddiv new claim dropout_shrinks              test_dropout_shrinks.py: a statement as a test
+  ddiv new treatment label_smoothing          label_smoothing.py: a way to train, and a claim on it
+  ddiv new outcome sharpness                  sharpness.py: a measurement, and a claim on it
+
+Any of the last three is put to any of the first two, in seconds:
+
+  pytest test_dropout_shrinks.py --study my_study.py
+
+NAME is a name of Python's, such as my_study; before it may stand a folder (my_claims/NAME).
+"""
+
+KINDS = {
+    "study": templates.STUDY,
+    "claim": templates.CLAIM,
+    "treatment": templates.TREATMENT,
+    "outcome": templates.OUTCOME,
+}
+
+# Folders of a split, and not of domains, as in `ddiv.data.folder`.
+_SPLITS = {"train", "training", "test", "val", "valid", "validation"}
+
+
+class Refused(ValueError):
+    """No file is written; the message says why."""
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `ddiv new`."""
+    parser.epilog, parser.formatter_class = EPILOG, argparse.RawDescriptionHelpFormatter
+    parser.add_argument("kind", choices=[*KINDS], metavar="KIND", help=", ".join(KINDS))
+    parser.add_argument("name", metavar="NAME", help="what it is called")
+    parser.add_argument(
+        "--images",
+        type=expanded,
+        metavar="FOLDER",
+        help="with study: the photographs that it is about, as CLASS/FILE, as train/CLASS/FILE "
+        "beside test/CLASS/FILE, or as DOMAIN/CLASS/FILE",
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Write the file and say what to type next; 2 where there is a reason not to."""
+    try:
+        path, lines = written(options.kind, options.name, options.images)
+    except Refused as error:
+        print(f"ddiv: {one_line(error)}", file=sys.stderr)
+        return 2
+    print(f"{one_line(path)} is written. Look into it, and type:")
+    for line in lines:
+        print(f"  {line}")
+    return 0
+
+
+def written(kind: str, name: str, images: Path | None = None) -> tuple[Path, list[str]]:
+    """The file that was written, and the commands that come next.
+
+    Raises Refused where the name does not do or the file is there, and OSError.
+    """
+    folder, stem = Path(name).parent, Path(name).name
+    require_usable(kind, stem)
+    if not folder.is_dir():
+        raise Refused(f"there is no folder {folder}: make it first")
+    if images is not None and kind != "study":
+        raise Refused(f"--images says what a study is about; a {kind} is put to any")
+    text = filled(KINDS[kind], stem, images)
+    file = f"test_{stem.removeprefix('test_')}.py" if kind == "claim" else f"{stem}.py"
+    path = folder / file
+    try:
+        with path.open("x", encoding="utf-8") as new:
+            new.write(text)
+    except FileExistsError as error:
+        raise Refused(f"{path} is there already: choose another name, or move it away") from error
+    return path, list(_next(kind, path, images))
+
+
+def require_usable(kind: str, name: str) -> None:
+    """Raise Refused on a name that Python, pytest or ddiv could not use for such a file."""
+    if not name.isidentifier() or keyword.iskeyword(name):
+        plain = re.sub(r"\W+", "_", name.removesuffix(".py")).strip("_") or "mine"
+        plain = f"_{plain}" if plain[0].isdigit() or keyword.iskeyword(plain) else plain
+        raise Refused(f"{name!r} is no name in Python: try {plain}")
+    module = f"test_{name}" if kind == "claim" else name
+    elsewhere = [path for path in sys.path if path and Path(path).resolve() != Path.cwd()]
+    if (
+        module in sys.stdlib_module_names
+        or module in ("conftest", "ddiv", "pytest", "setup")
+        or ((found := PathFinder.find_spec(module, elsewhere)) and found.origin)  # no mere folder
+    ):
+        raise Refused(f"{module!r} is the name of a module that others import: choose another")
+    if kind == "study":
+        from ddiv.profiles.profile import BUILT_IN
+
+        if name in BUILT_IN:
+            raise Refused(f"{name!r} is a profile of ddiv's own: choose another name")
+    own = {"treatment": _class(name), "outcome": name}.get(kind)
+    if own and own in _names(KINDS[kind]):
+        raise Refused(f"the file uses the name {own!r} for something else: choose another")
+    if kind == "outcome":
+        from ddiv.outcome.registry import OF_OUTPUTS, OF_SPECTRUM
+
+        if name in OF_OUTPUTS or name in OF_SPECTRUM:
+            raise Refused(f"ddiv has an outcome called {name!r}: choose another name")
+
+
+def filled(template: str, name: str, images: Path | None) -> str:
+    """A template for this name. Raises Refused where `images` is no folder with files in it."""
+    words = name.removeprefix("test_").strip("_").replace("_", " ") or name
+    data, kind, subject = templates.DATA_OF_DIGITS, "Digits", "120 digits"
+    if images is not None:
+        data = templates.DATA_OF_IMAGES.replace("FOLDER", _literal(images.resolve().name))
+        domains = "".join(f"{_literal(domain)}, " for domain in domains_of(images))
+        named = f"\n    domains=({domains.rstrip()}),  # training uses the first"
+        data = data.replace("DOMAINS", named if domains else "")
+        kind, subject = "Images", "photographs"
+    for word, value in (
+        ("DATA", data),
+        ("KIND", kind),
+        ("SUBJECT", subject),
+        ("DASHED", words.replace(" ", "-")),
+        ("WORDS", words),
+        ("CLASS", _class(name)),
+        ("NAME", name.removeprefix("test_")),
+    ):
+        # Not within a longer name; what stands for it is no pattern.
+        template = re.sub(rf"(?:\b|(?<=test_)){word}\b", value.replace("\\", r"\\"), template)
+    return template
+
+
+def domains_of(folder: Path) -> list[str]:
+    """The folders DOMAIN of a folder in the layout DOMAIN/CLASS/FILE; none in another layout."""
+    from ddiv.data.listing import listed
+
+    if not folder.is_dir():
+        raise Refused(f"there is no folder {folder}")
+    images = [PurePosixPath(each.name).parts for each in listed(folder).images]
+    if not images:
+        raise Refused(f"no image lies below {folder}")
+    first = sorted({parts[0] for parts in images})
+    deep = all(len(parts) == 3 for parts in images)
+    return [] if not deep or _SPLITS & {*map(str.casefold, first)} else first
+
+
+def _next(kind: str, path: Path, images: Path | None) -> Iterator[str]:
+    """The commands that put a claim to a study, one of which was written to `path`."""
+    if kind != "study":
+        if (study := _file_with(path.parent, "STUDY = ")) is not None:
+            yield command("pytest", operand(str(path)), "--study", operand(str(study)))
+            return
+        yield command("pytest", operand(str(path)), "--profile", "smoke")
+        study = path.parent / "my_study"
+        yield f"{command('ddiv', 'new', 'study', operand(str(study)))}   # to put it to yours"
+        return
+    claim = _file_with(path.parent, "@claim(")
+    if claim is None:
+        claim = path.parent / "test_my_claim.py"
+        yield command("ddiv", "new", "claim", operand(str(path.parent / "my_claim")))
+    root = ["--data-root", str(images.resolve().parent)] if images is not None else []
+    yield command("pytest", operand(str(claim)), "--study", operand(str(path)), *root)
+
+
+def _file_with(folder: Path, words: str) -> Path | None:
+    """The first Python file in a folder that has these words; None where none can be read."""
+    for path in sorted(folder.glob("*.py")):
+        try:
+            if words in path.read_text("utf-8"):
+                return path
+        except (OSError, UnicodeDecodeError):
+            continue
+    return None
+
+
+def _names(source: str) -> Iterator[str]:
+    """What the imports, functions and parameters of a file are called."""
+    for node in ast.walk(ast.parse(source)):
+        match node:
+            case ast.alias():
+                yield node.asname or node.name
+            case ast.FunctionDef():
+                yield node.name
+            case ast.arg():
+                yield node.arg
+
+
+def _class(name: str) -> str:
+    return "".join(f"{word[:1].upper()}{word[1:]}" for word in name.split("_")) or "Own"
+
+
+def _literal(text: str) -> str:
+    quoted = repr(text)
+    return f'"{quoted[1:-1]}"' if quoted[0] == "'" and '"' not in text else quoted

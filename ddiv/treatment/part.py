@@ -1,0 +1,188 @@
+"""What a treatment is made of: parts, each with hooks into training.
+
+A part of one's own is a class in a study's or a claim's file:
+
+    class LabelSmoothing(Part, frozen=True):
+        amount: float
+
+        def loss(self, outputs, labels):
+            return F.cross_entropy(outputs, labels, label_smoothing=self.amount, reduction="none")
+
+    ARM = Treatment.of(LabelSmoothing(0.1))
+
+The parts of ddiv's own (`ddiv.treatment.parts`) are written in the same way: copy the nearest.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import cache
+from typing import TYPE_CHECKING
+
+from ddiv.common.own import OwnValue, made
+from ddiv.common.values import Value
+
+if TYPE_CHECKING:  # a part is a value, which plans and reports use without torch
+    import numpy as np
+    import torch
+    from torch import Tensor
+
+    from ddiv.data.dataset import Shown
+    from ddiv.models.network import DropoutSites, Network
+    from ddiv.study import Recipe
+    from ddiv.treatment.mixing import Mixed
+    from ddiv.trial.schedule import Schedule
+
+
+class Part(Value, frozen=True):
+    """One thing that is varied. Fields are its doses: numbers, texts, True or False.
+
+    Training calls the hooks below in their order; a part overrides those that it needs. In a
+    treatment of several parts each hook goes from part to part, in the order of their names. What
+    a part draws at random it draws from the `draws` that it is given: these are the same for all
+    arms of a seed. A draw from torch, numpy or random would move the draws of others, so it is an
+    error.
+    """
+
+    def __post_init__(self) -> None:
+        try:
+            super().__post_init__()
+        except (TypeError, NameError) as error:  # a type that no value has, or that is not there
+            raise ValueError(
+                f"the fields of the part {type(self).__name__} are doses, of the types float, int, "
+                f"str and bool: {error}"
+            ) from error
+
+    @property
+    def label(self) -> str:
+        """The name of the class in words, and the doses."""
+        doses = (getattr(self, name) for name in self.__struct_fields__)
+        return " ".join([_words(self), *(_shown(dose) for dose in doses)])
+
+    @property
+    def family(self) -> str:
+        """What plots and tables call arms of this part."""
+        return _words(self)
+
+    @property
+    def does_nothing(self) -> bool:
+        """Whether the arm is the baseline, as at a dose of 0."""
+        return False
+
+    @property
+    def stream(self) -> str:
+        """The random stream that `draws` come from; parts of other doses share it."""
+        return _words(self)
+
+    def seed(self, seed: int) -> int:
+        """The seed of all random draws of this arm, in the replicate `seed`."""
+        return seed
+
+    def recipe(self, recipe: Recipe) -> Recipe:
+        """The recipe that the arm is trained by (`msgspec.structs.replace`)."""
+        return recipe
+
+    def training_set(self, shown: Shown, draws: torch.Generator) -> Shown:
+        """The training set, `shown.inputs` and `shown.labels` as arrays (`shown._replace`).
+
+        Clean accuracy and loss, which arms are matched by, are those on this set.
+        """
+        return shown
+
+    def network(self, network: Network, sites: DropoutSites) -> None:
+        """Change the network before its first step: add modules or hooks, freeze parameters."""
+
+    def optimiser(self, optimiser: torch.optim.Optimizer, network: Network) -> None:
+        """Change the optimiser: `optimiser.param_groups` are those of the encoder and the head.
+
+        Their learning rates when this returns are those that the cosine begins with.
+        """
+
+    def schedule(self, schedule: Schedule) -> Schedule:
+        """The steps (`schedule._replace`): how many are planned, and which is the last."""
+        return schedule
+
+    def order(self, stream: str) -> str:
+        """The random stream that the order of examples comes from."""
+        return stream
+
+    def batch(
+        self, inputs: Tensor | np.ndarray, draws: torch.Generator
+    ) -> Tensor | np.ndarray | tuple[Tensor, Mixed]:
+        """Some examples as they are shown: images uint8 (n, 3, h, w) on the device, or texts (n,).
+
+        Drawn anew in each epoch, of one batch or of several at once; the same number is returned.
+        Images may come with how their labels were mixed (`ddiv.treatment.mixing.Mixed`).
+        """
+        return inputs
+
+    def loss(self, outputs: Tensor, labels: Tensor) -> Tensor:
+        """The loss of each example (n,), in place of the cross-entropy.
+
+        outputs: (n, classes), labels: (n,). At most one part of a treatment has this hook.
+        """
+        raise NotImplementedError
+
+    def penalty(self, network: Network) -> Tensor:
+        """A number, as a tensor of shape (), that is added to the mean loss of each batch."""
+        raise NotImplementedError
+
+    def gradients(self, network: Network, backward: Callable[[], Tensor]) -> Tensor:
+        """Leave gradients in the parameters of the network, and return the loss of the batch.
+
+        `backward()` does so: forward pass, loss, backward pass. It may be called several times,
+        each of which replaces the gradients. At most one part of a treatment has this hook.
+        """
+        return backward()
+
+    @property
+    def hooks(self) -> frozenset[str]:
+        """The names of the hooks that this part has of its own."""
+        return _hooks(type(self))
+
+
+HOOKS = (
+    *("seed", "recipe", "training_set", "network", "optimiser", "schedule", "order", "batch"),
+    *("loss", "penalty", "gradients"),
+)
+
+_DEFAULT = {name: getattr(Part, name) for name in HOOKS}
+
+
+@cache
+def _hooks(kind: type[Part]) -> frozenset[str]:
+    return frozenset(name for name in HOOKS if getattr(kind, name) is not _DEFAULT[name])
+
+
+class OwnPart(OwnValue, frozen=True, tag="own-part"):
+    """The value that stands for a part of a user's own in keys and records.
+
+    `options` are the doses by field. `title` is its label, `group` its family: reports show them
+    without its code.
+    """
+
+    title: str = ""
+    group: str = ""
+    hooks: tuple[str, ...] = ()
+
+    @property
+    def label(self) -> str:
+        return self.title
+
+    @property
+    def family(self) -> str:
+        return self.group
+
+    def part(self) -> Part:
+        """The part itself. Raises NoModel where no file of this run defines its class."""
+        part: Part = made(self)
+        return part
+
+
+def _words(part: Part) -> str:
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", type(part).__name__).lower()
+
+
+def _shown(dose: object) -> str:
+    return f"{dose:g}" if isinstance(dose, float) else str(dose)
