@@ -96,7 +96,14 @@ def data_view(study: Study, arm: Treatment, seed: int, embedder: int = 0) -> Dat
     """
     treatment = Treatment.of(*filter(_shows, arm.parts))
     size = (study.class_view_size if arm.part(Classes) else 0) or study.view_size
-    seed = 0 if treatment.is_baseline else arm.seed(seed)
+    if treatment.is_baseline:
+        seed = 0
+    else:
+        # A report asks for views too, and does not know the code of a user's own.
+        own = [part for part in arm.parts if isinstance(part, OwnPart)]
+        seed = Treatment.of(*(part for part in arm.parts if part not in own)).seed(seed)
+        missing = [p for p in own if "seed" in p.hooks and p not in treatment.parts]
+        treatment = Treatment.of(*treatment.parts, *missing)
     return DataView(study.data, treatment, study.embedders[embedder], size, seed)
 
 

@@ -114,9 +114,12 @@ def _asked(item: pytest.Function, test: ClaimTest, study: Study) -> Asked:
     session = item.config.stash[SESSION]
     claim, named = test.claim, variant(test, arguments)
     question = checked(test.ask(**arguments))
-    known = ledger.entry(
-        session.profile.name, claim.id, study.name, named, session.project / ledger.FILE
+    # The project's ledger, and one beside the claims: their folder may be anywhere.
+    ledgers = dict.fromkeys([session.project / ledger.FILE, item.path.parent / ledger.FILE.name])
+    found = (
+        ledger.entry(session.profile.name, claim.id, study.name, named, path) for path in ledgers
     )
+    known = next(filter(None, found), None)
     return Asked(
         claim=claim,
         study=study,

@@ -154,12 +154,13 @@ def _reference(data: Data, space: Space, embedder: Embedder, device: torch.devic
 
 def _seen(view: DataView, records: Mapping[Job, Record]) -> Seen:
     part, fresh = view.treatment.part(Classes), None
+    seed = view.treatment.seed(view.seed)
     if part:
-        shown = of_classes(view.data, part.count, view.n, view.seed)
+        shown = of_classes(view.data, part.count, view.n, seed)
     else:
         data = load(view.data)
         require_examples(view)
-        whole = training_set(data, view.treatment, view.seed, synthetic_data(view, records))
+        whole = training_set(data, view.treatment, seed, synthetic_data(view, records))
         chosen = torch.randperm(len(whole.inputs), generator=generator(0, "view"))[: view.n].numpy()
         if len(chosen) < view.n:
             raise TrialFailed(
@@ -175,7 +176,7 @@ def _seen(view: DataView, records: Mapping[Job, Record]) -> Seen:
             fresh = np.array([_content(each) not in reference for each in shown.inputs])
             fresh = fresh if fresh.any() else None
     parts = view.treatment.with_hook("batch")
-    shows = [Shows(part, generator(view.seed, stream_of(part, "batch"))) for part in parts]
+    shows = [Shows(part, generator(seed, stream_of(part, "batch"))) for part in parts]
     inputs, _ = batch_shown(as_given(shown.inputs), shows)
     return Seen(np.asarray(inputs), shown.labels, fresh)
 

@@ -11,6 +11,7 @@ import sys
 import pytest
 
 import ddiv
+from ddiv.finding.ledger import entries
 from ddiv.profiles.study_file import of_file
 from ddiv.run import run as runs
 from ddiv.study import Study
@@ -105,3 +106,10 @@ def test_they_run_from_a_copy_elsewhere(tmp_path):
     ]
     answered = runs.load_asked(store, runs.latest(store).id)
     assert len(answered) == 7 and not any(question.error for question in answered)
+
+
+def test_the_ledger_beside_the_claims_names_tests_that_there_are(cases):
+    known = entries(EXAMPLES / "ledger.toml")
+    assert known and set(known) <= {
+        ("elsewhere", case.claim.id, case.study.name, case.variant) for case in cases
+    }

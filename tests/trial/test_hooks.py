@@ -18,15 +18,18 @@ from ddiv.treatment import (
     BASELINE,
     Augmentation,
     BatchSize,
+    Dropout,
     EarlyStop,
+    EvaluationDropout,
     NoOp,
     OtherSeed,
     Part,
+    ShuffledLabels,
     Treatment,
     WeightDecay,
 )
 from ddiv.treatment.mixing import Mixed, augmented
-from ddiv.trial import trial
+from ddiv.trial import DataView, key, trial
 from ddiv.trial.measure import measure
 from ddiv.trial.train import spectrum
 from ddiv.trial.training_set import training_set
@@ -115,6 +118,7 @@ def test_a_loss_takes_the_place_of_the_cross_entropy_to_the_bit():
 
 
 def test_a_loss_is_mixed_where_labels_are():
+    assert np.array_equal(trained(Augmentation("mixup")), by_hand(mixup=True))
     arm = LabelSmoothing(0.1), Augmentation("mixup")
     assert np.array_equal(trained(*arm), by_hand(smoothed, mixup=True))
 
@@ -439,6 +443,18 @@ def test_a_view_shows_what_batches_and_training_sets_show():
     assert doubled["vendi"]["pixel"] < plain["vendi"]["pixel"]
 
 
+def test_a_view_has_the_seed_of_its_arm_and_needs_no_code_to_be_named():
+    def seen(*parts, seed):
+        view = data_view(SHORT, Treatment.of(Augmentation("noise10"), *parts), seed)
+        return measure(view, {}, "cpu", lambda share: None).facts["vendi"]
+
+    assert seen(Reseeded(2), seed=0) == seen(seed=2) != seen(seed=0)
+    (part,) = Treatment.of(Reseeded(2)).parts
+    gone = Treatment.of(Augmentation("auto"), msgspec.structs.replace(part, source="0" * 64))
+    assert data_view(SHORT, gone, 1).treatment == gone
+    assert data_view(SHORT, Treatment.of(Reseeded(2)), 1) == data_view(SHORT, BASELINE, 0)
+
+
 class Doubled(Part, frozen=True):
     """Few examples, many times."""
 
@@ -518,3 +534,34 @@ def test_a_head_may_be_wrapped():
     found = record(Wrapped())
     assert np.isfinite(found.facts["train_loss"]).all()
     assert {layer["view"] for layer in found.facts["layers"]} == {"classifier", "encoder"}
+
+
+# --- what was there before ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "parts, expected",
+    [
+        ((), "c0449c741959a4ea6294"),
+        ((Dropout(0.2),), "1394d05f1d35b15d9e54"),
+        ((Dropout(0.2, "encoder"),), "d3524fd57fa57b8de440"),
+        ((EvaluationDropout(0.3),), "d0b61387de787ac499c2"),
+        ((WeightDecay(1e-2),), "d9e2337814ee59de8579"),
+        ((Augmentation("auto"),), "2fc1acf131ffcd66450b"),
+        ((Augmentation("mixup"),), "20beb305406d6036a8fa"),
+        ((BatchSize(20),), "e00b5b0251b6e239ec0a"),
+        ((EarlyStop(0.4),), "9a2e3a13fca566f196bd"),
+        ((NoOp(),), "971e49e5441a6395b116"),
+        ((OtherSeed(),), "fa536f207959d0134340"),
+        ((ShuffledLabels(),), "0cab22ae82c4cd710db4"),
+        ((Dropout(0.1), WeightDecay(1e-3), Augmentation("rand")), "9e2c615089feb36a2c3c"),
+    ],
+)
+def test_parts_of_ddivs_own_keep_their_keys(parts, expected):
+    """As they were before parts had hooks."""
+    assert key(trial(STUDY, Treatment.of(*parts), 0)) == expected
+
+
+def test_views_keep_their_keys():
+    view = DataView(STUDY.data, Treatment.of(Augmentation("auto")), STUDY.embedders[0], 60, 3)
+    assert key(view) == "e3cfe8c27cbc2cde99fe"

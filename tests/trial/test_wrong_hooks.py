@@ -371,7 +371,7 @@ def dry(*parts):
     return layers_of([trial(STUDY, Treatment.of(*parts), 0)], load(DATA))
 
 
-@pytest.mark.parametrize("kind", CASES.keys() - {OfRecipe})
+@pytest.mark.parametrize("kind", [kind for kind in CASES if kind is not OfRecipe])
 def test_what_is_right_passes(kind):
     """All hooks but that of the recipe, which has to change something."""
     assert dry(kind("right"))
