@@ -21,7 +21,8 @@ def default_folder() -> Path:
     return cache_folder("DDIV_TEXTS", "texts", lasting=True)
 
 
-class _Kept(msgspec.Struct):
+# A field of another name is one whose name was damaged: without its sum an answer would pass.
+class _Kept(msgspec.Struct, forbid_unknown_fields=True):
     request: dict[str, Any]
     answer: str
     sum: str = ""  # SHA-256 of the answer; earlier versions wrote none
@@ -43,12 +44,18 @@ class AnswerCache:
         digest = hashlib.sha256(msgspec.json.encode((base_url, body), order="sorted")).hexdigest()
         return self.folder / digest[:2] / f"{digest}.json"
 
-    def get(self, path: Path) -> str | None:
-        """The server's answer as it came, or None where there is none that can be used."""
+    def get(self, path: Path, body: dict[str, Any]) -> str | None:
+        """The server's answer to this body as it came, or None where there is none that can be
+        used.
+        """
         try:
             kept = msgspec.json.decode(contents(path), type=_Kept)
         except (OSError, ValueError, RecursionError):
             # The file is absent or damaged, so the answer is asked for again.
+            return None
+        # A disk may give another file's contents: whole, and the answer to something else.
+        asked = msgspec.json.encode(kept.request, order="sorted")
+        if asked != msgspec.json.encode(body, order="sorted"):
             return None
         whole = not kept.sum or kept.sum == _sum(kept.answer)
         return kept.answer if whole and _is_worth_keeping(kept.answer) else None

@@ -229,7 +229,7 @@ class _Desk:
 
     def estimate(self, requests: Sequence[Request]) -> Cost:
         """The estimated cost of the requests that the cache has no answer to."""
-        missing = [query for query in requests if self.cache.get(self._path(query)) is None]
+        missing = [query for query in requests if self._kept(query) is None]
         lengths = [min(len(text), self.spec.max_tokens * 4) for text in self.examples[0]]
         return expected(
             self.spec.model,
@@ -250,7 +250,7 @@ class _Desk:
         answers = {
             place: answer
             for place, query in enumerate(requests)
-            if (answer := self.cache.get(self._path(query))) is not None
+            if (answer := self._kept(query)) is not None
         }
         missing = [place for place in range(len(requests)) if place not in answers]
         there = sum(requests[place].count for place in answers)
@@ -275,6 +275,9 @@ class _Desk:
         """Delete what the cache has to these requests."""
         for query in requests:
             self.cache.forget(self._path(query))
+
+    def _kept(self, query: Request) -> str | None:
+        return self.cache.get(self._path(query), query.body)
 
     def _path(self, query: Request) -> Path:
         return self.cache.path(self.client.base_url, query.body)

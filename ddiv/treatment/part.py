@@ -9,6 +9,7 @@ A part of one's own is a class in a study's or a claim's file:
             return F.cross_entropy(outputs, labels, label_smoothing=self.amount, reduction="none")
 
     ARM = Treatment.of(LabelSmoothing(0.1))
+    LADDER = ladder(LabelSmoothing, (0.05, 0.1, 0.2))  # the baseline first
 
 The parts of ddiv's own (`ddiv.treatment.parts`) are written in the same way: copy the nearest.
 """
@@ -42,7 +43,10 @@ class Part(Value, frozen=True):
     treatment of several parts each hook goes from part to part, in the order of their names. What
     a part draws at random it draws from the `draws` that it is given: these are the same for all
     arms of a seed. A draw from torch, numpy or random would move the draws of others, so it is an
-    error.
+    error; so is a hook that changes what it is given (other than `network` and `optimiser`, which
+    are there to do so), or that keeps something from call to call. On a GPU steps are captured as a
+    CUDA graph: `loss`, `penalty` and `gradients` then run in Python a few times only, and should
+    not wait for the device (`item()`, `if tensor:`).
     """
 
     def __post_init__(self) -> None:
@@ -91,12 +95,18 @@ class Part(Value, frozen=True):
         return shown
 
     def network(self, network: Network, sites: DropoutSites) -> None:
-        """Change the network before its first step: add modules or hooks, freeze parameters."""
+        """Change the network before its first step: add modules or hooks, freeze parameters.
+
+        Trained is what belongs to `network.encoder` and `network.head`. New weights may be drawn
+        from torch. What `penalty` needs later is kept in a buffer
+        (`network.register_buffer(name, tensor, persistent=False)`).
+        """
 
     def optimiser(self, optimiser: torch.optim.Optimizer, network: Network) -> None:
         """Change the optimiser: `optimiser.param_groups` are those of the encoder and the head.
 
-        Their learning rates when this returns are those that the cosine begins with.
+        Their learning rates when this returns are those that the cosine begins with. What is done
+        to weights beside the step is a hook of the optimiser's (`register_step_pre_hook`).
         """
 
     def schedule(self, schedule: Schedule) -> Schedule:

@@ -152,7 +152,7 @@ def _answer(folder: Path) -> None:
     from ddiv.generate.openai_cache import AnswerCache
     from ddiv.generate.openai_prompts import read
 
-    kept = AnswerCache(folder).get(folder / "kept.json")
+    kept = AnswerCache(folder).get(folder / "kept.json", {"model": "m"})
     for answer in (kept, (folder / "answer").read_bytes().decode("utf-8", "replace")):
         if answer is not None:
             read(answer, _request(), ("cards", "loans"))

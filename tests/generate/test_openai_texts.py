@@ -468,7 +468,9 @@ def test_what_an_earlier_version_kept_and_is_no_answer_is_asked_for_again(tmp_pa
     assert list(again.texts) == list(once) and again.facts["asked"] == 4
 
 
-@pytest.mark.parametrize("damage", ["a word of the text", "no UTF-8"])
+@pytest.mark.parametrize(
+    "damage", ["a word of the text", "a word, and the name of the sum", "no UTF-8"]
+)
 def test_a_kept_answer_that_was_damaged_is_asked_for_again(tmp_path, damage):
     with Server() as server:
         once = drawn(server, 4, folder=tmp_path).texts
@@ -479,9 +481,21 @@ def test_a_kept_answer_that_was_damaged_is_asked_for_again(tmp_path, damage):
             flipped = kept["answer"].replace(json.dumps(content), json.dumps(bit))
             whole = json.dumps(kept | {"answer": flipped}).encode()
             assert flipped != kept["answer"]
+            if damage == "a word, and the name of the sum":
+                whole = whole.replace(b'"sum"', b'"sul"')
             victim.write_bytes(whole if damage != "no UTF-8" else whole.replace(b"a", b"\xff", 1))
         again = drawn(server, 4, folder=tmp_path)
     assert list(again.texts) == list(once) and again.facts["asked"] == 4
+
+
+def test_an_answer_in_the_place_of_another_is_asked_for_again(tmp_path):
+    with Server() as server:
+        once = drawn(server, 4, folder=tmp_path).texts
+        first, *others = sorted(tmp_path.rglob("*.json"))
+        for victim in others:
+            victim.write_bytes(first.read_bytes())
+        again = drawn(server, 4, folder=tmp_path)
+    assert list(again.texts) == list(once) and again.facts["asked"] == len(others) > 0
 
 
 def test_retry_after_is_obeyed():
@@ -647,7 +661,7 @@ def test_a_good_answer_is_good_whatever_stands_beside_it(tmp_path, beside, token
     assert (found.kind, found.texts, found.tokens) == ("usable", ("a",), tokens)
     cache = AnswerCache(tmp_path)
     cache.put(tmp_path / "a.json", {}, text)
-    assert cache.get(tmp_path / "a.json") == text
+    assert cache.get(tmp_path / "a.json", {}) == text
 
 
 # --- requests -------------------------------------------------------------------------------------
