@@ -11,7 +11,7 @@ import msgspec
 
 from ddiv.common.errors import TrialFailed
 from ddiv.common.values import require_name
-from ddiv.study import Backbone, Bert, Data, Embedder, Lsa, OwnEmbedder, Recipe, Study
+from ddiv.study import Backbone, Bert, Data, Embedder, Lsa, OwnEmbedder, OwnModel, Recipe, Study
 from ddiv.treatment import Generator, NGram, OpenAI, OwnAugmentation, OwnGenerator
 from ddiv.treatment.own_augmentation import label_of
 
@@ -51,9 +51,9 @@ def checked(study: Study) -> Study:
     return study
 
 
-# What reads or makes texts; a user's own may do either.
+# What reads or makes texts; of a user's own a step shows it, where it is trained.
 _OF_TEXTS = (Bert, Lsa, NGram, OpenAI)
-_OF_BOTH = (OwnEmbedder, OwnGenerator)
+_OF_BOTH = (OwnEmbedder, OwnGenerator, OwnModel)
 
 
 def _require_kind(study: Study) -> None:

@@ -143,7 +143,7 @@ def _stored(part: object) -> Stored:
         if isinstance(part, Treatment)
         else "derive its class from ddiv.treatment.Part"
     )
-    raise ValueError(f"{part!r:.80} is no part of a treatment: {remedy}")
+    raise ValueError(f"a treatment is made of parts, got {part!r:.80}: {remedy}")
 
 
 def _of_one_name(own: list[OwnPart]) -> str:

@@ -38,7 +38,7 @@ def test_a_step_that_fails_stops_no_other(command, tmp_path):
     lacking = tmp_path / "lacking"
     lacking.mkdir()
     (lacking / "hypothesis.py").write_text("raise ImportError('no such wheel')\n")
-    chosen = ["env", "steps", "spectra", "ratio"]
+    chosen = ["env", "spectra", "steps", "ratio"]
     done = command("--tiny", "--minutes", "10", "--only", *chosen, PYTHONPATH=str(lacking))
 
     out = tmp_path / "gpu-results"

@@ -121,7 +121,8 @@ def test_dropout_acts_on_states_and_attention_in_training_and_at_evaluation_on_s
     def outputs(part, training):
         torch.manual_seed(0)
         network, sites = build(STUDY.backbone, load(DATA).classes)
-        part.network(network, sites)
+        if part:
+            part.network(network, sites)
         network.train(training)
         return network.encoder(ids), [module.p for module in sites.attention]
 
