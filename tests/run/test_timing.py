@@ -61,7 +61,8 @@ def test_every_kind_of_job_is_calibrated(tmp_path, kind, name):
 def test_augmentations_of_texts_are_calibrated_wherever_texts_train():
     study = next(one for one in profile("embedded").studies if one.name == "bert-complaints")
     # meta has no generator, as CUDA no CPU's
-    assert 0 < drawing(study.data, study.backbone, 8, "swap30", torch.device("meta")) < 1
+    swapped = (Augmentation("swap30"),)
+    assert 0 < drawing(study.data, study.backbone, 8, swapped, torch.device("meta")) < 1
 
 
 def without_memory():
