@@ -6,6 +6,7 @@ are known before anything is trained, and `ddiv report` can answer them again fr
 
 - ``bench``: a claim; one seed's arms, which questions are answered from;
 - ``question``: what every question has and can do;
+- ``fields``: whether a question's fields are what they are to be;
 - ``simple``: questions that a seed answers with one number (a slope, a difference, a bound, ...);
 - ``groups``: groups of arms compared with each other (alike, opposed, as far);
 - ``relations``: over many arms (a correlation, a closer one, groups told apart);

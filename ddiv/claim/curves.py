@@ -55,6 +55,7 @@ class RiseThenFall(Asking, frozen=True, tag="rise-then-fall"):
     ladder: Ladder
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if len(self.ladder) < 3:
             raise TooFewArms(
                 f"a rise and a fall need a ladder of 3 rungs or more, got {len(self.ladder)}"
@@ -107,6 +108,7 @@ class Mixing(Asking, frozen=True, tag="mixing"):
     half: float = 0.5
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         shares = [share for share, _ in self.ladder]
         if (
             shares != sorted(set(shares))

@@ -39,6 +39,12 @@ Test = TypeVar("Test", bound=Callable[..., Any])
 LATER = ("judge", "asked", "finding", "request")
 
 
+# What a claim lacks is the error of its own test.
+_MISSING = cast(str, None)
+
+_WRITTEN = 'write @claim("an-id", "What is claimed.", source="the paper and the passage")'
+
+
 class ClaimTest(Protocol):
     """A test function that `claim` made: pytest calls it with `judge` and the parameters of `ask`.
 
@@ -61,9 +67,9 @@ class ClaimTest(Protocol):
 
 def claim(
     id: str,
-    statement: str,
+    statement: str = _MISSING,
     *,
-    source: str,
+    source: str = _MISSING,
     needs: str | tuple[str, ...] = (),
     on: Callable[[Study], bool] = lambda study: True,
     each: Each | None = None,
@@ -80,6 +86,11 @@ def claim(
     supported. `somewhere`: the paper says that it can be so, not that it always is, so over all
     studies it holds where it holds on one.
     """
+    bare: object = id
+    if inspect.isfunction(bare):
+        test = claim(bare.__name__, "", source="")(bare)
+        test.fault = f"@claim has arguments: {_WRITTEN}"
+        return cast(Any, test)  # type: ignore[no-any-return]
     first = dict(each or {})
     needed = (needs,) if isinstance(needs, str) else tuple(needs)
 
@@ -158,6 +169,8 @@ def _fault(ask: Callable[..., object], texts: Mapping[str, object], needs: Itera
             "ask: leave it out"
         )
     for name, text in texts.items():
+        if text is None:
+            return f"the {name} of the claim is missing: {_WRITTEN}"
         if not isinstance(text, str) or (not text and name != "source"):
             return f"the {name} of a claim is a text, not {text!r:.80}"
     for name in needs:

@@ -11,6 +11,7 @@ import numpy as np
 
 from ddiv import evidence
 from ddiv.claim.bench import Bench, Effects, OfData, Unmatched
+from ddiv.claim.fields import require_fields
 from ddiv.evidence import RISES, Evidence
 from ddiv.outcome import NetworkOutcome, Outcome, Snapshot
 from ddiv.treatment import BASELINE, Treatment
@@ -32,8 +33,11 @@ class Asking(msgspec.Struct, frozen=True):
     into evidence.
 
     The properties are what a question may have. Kinds of questions that differ from the default
-    have a field, or a property, of the same name.
+    have a field, or a property, of the same name. Those with a `__post_init__` call this one first.
     """
+
+    def __post_init__(self) -> None:
+        require_fields(self)
 
     @property
     def outcome(self) -> Outcome | None:

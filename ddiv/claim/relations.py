@@ -37,6 +37,7 @@ class _OverArms(_OfStates, frozen=True):
         raise NotImplementedError
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if len(self.treatments) < 3:
             raise TooFewArms(f"a correlation needs 3 arms or more, got {len(self.treatments)}")
 
@@ -137,6 +138,7 @@ class Separated(_OfStates, frozen=True, tag="separated"):
     direction: int = RISES
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not self.first or not self.second or not 0.5 <= self.bar < 1:
             raise ValueError(
                 "two groups of arms and a bar in [.5, 1) are needed, got "

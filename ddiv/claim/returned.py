@@ -4,25 +4,23 @@ from __future__ import annotations
 
 import inspect
 import re
+from difflib import get_close_matches
 from typing import get_args
 
 import msgspec
 
 from ddiv.claim.bench import TooFewArms
+from ddiv.claim.fields import BadQuestion as BadQuestion
+from ddiv.claim.fields import a
 from ddiv.claim.needed import Question
 from ddiv.claim.question import Asking
 from ddiv.outcome.own import Maker
-from ddiv.treatment import Treatment
 
 # JSON's words for what Python has.
 _WORDS = {"array": "tuple", "object": "dict", "null": "None or NaN"}
 
 # What JSON calls an object where it is a part of a question: a treatment, or else an outcome.
 _OF_OURS = ("expected a Treatment", 'expected an outcome, such as Spectral("alpha")')
-
-
-class BadQuestion(ValueError):
-    """The body of a claim returned nothing that a study can be asked; the message says why."""
 
 
 def checked(returned: object) -> Question:
@@ -38,7 +36,7 @@ def checked(returned: object) -> Question:
     if not isinstance(returned, kinds):
         known = ", ".join(kind.__name__ for kind in kinds)
         raise BadQuestion(
-            f"its body returns {_a(returned)}, and a claim returns a question (from ddiv.claim: "
+            f"its body returns {a(returned)}, and a claim returns a question (from ddiv.claim: "
             f"{known})"
         )
     question = _as_read_back(returned)
@@ -69,17 +67,39 @@ def _in_python(message: str, question: Question) -> str:
     """A message of msgspec's on a question, in the words of one who wrote it in Python."""
     said, _, place = message.partition(" - at ")
     place = place.strip("`").removeprefix("$.")
+    if said.startswith("Invalid enum value"):
+        return f"`{place}`: {_words(said)}{_meant(said, place, question)}"
     wanted, _, got = said.partition(", got ")
     needs = _OF_OURS["outcome" in place] if wanted == "Expected `object`" else _words(wanted)
     value = getattr(question, place, None)  # None where the place is within a field
     if value is None:
         return f"`{place}`: {needs}" + (f", got {_words(got)}" if got else "")
-    hint = ""
-    if isinstance(value, dict):
-        hint = f": write tuple({place}.items())"
-    elif isinstance(value, Treatment):
-        hint = ": write (arm,) for a single one"
-    return f"its `{place}` is {_a(value)}, {needs}{hint}"
+    return f"its `{place}` is {a(value)}, {needs}"
+
+
+def _meant(said: str, place: str, question: Question) -> str:
+    """The word that was meant, and those that there are."""
+    known: tuple[object, ...] = ()
+    holder: object = question
+    for step in re.findall(r"\w+", place):
+        if isinstance(holder, tuple | list):
+            holder = holder[int(step)] if step.isdigit() else None
+        elif isinstance(holder, msgspec.Struct):
+            known = _words_of(type(holder), step)
+            holder = getattr(holder, step, None)
+    similar = get_close_matches(said.partition("'")[2].rstrip("'"), map(str, known), n=1)
+    meant = f", did you mean {similar[0]!r}?" if similar else ""
+    return meant + (f" (there are: {', '.join(map(str, known))})" if known else "")
+
+
+def _words_of(kind: type[msgspec.Struct], name: str) -> tuple[object, ...]:
+    """The words that a field holds one or some of."""
+    described = msgspec.inspect.type_info(kind)
+    assert isinstance(described, msgspec.inspect.StructType)
+    held = next((field.type for field in described.fields if field.name == name), None)
+    if isinstance(held, msgspec.inspect.VarTupleType):
+        held = held.item_type
+    return held.values if isinstance(held, msgspec.inspect.LiteralType) else ()
 
 
 def _words(said: str) -> str:
@@ -92,8 +112,3 @@ def _require_arms(question: Asking) -> None:
     for name in ("treatments", "group", "others"):
         if getattr(question, name, None) == ():
             raise TooFewArms(f"`{name}` of {type(question).__name__} names no treatment")
-
-
-def _a(value: object) -> str:
-    noun = type(value).__name__
-    return f"{'an' if noun[:1].lower() in 'aeiou' else 'a'} {noun}"

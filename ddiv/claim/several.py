@@ -22,6 +22,7 @@ class All(Asking, frozen=True, tag="all"):
     questions: tuple[Single, ...]
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not self.questions:
             raise ValueError("a claim of several parts needs at least one part")
 

@@ -23,6 +23,7 @@ class Trend(OneEffect, frozen=True, tag="trend"):
     direction: int
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if len(self.ladder) < 2:
             raise TooFewArms(f"a trend needs a ladder of 2 rungs or more, got {len(self.ladder)}")
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from importlib import metadata
 
 from ddiv.common.machine import PACKAGES, usable_cores
-from ddiv.common.paths import cache_folder, is_temporary
+from ddiv.common.paths import cache_folder, is_temporary, named
 from ddiv.trial.store import Store, StoreError
 
 GIGABYTE = 1024**3
@@ -109,8 +109,10 @@ def _browser() -> Check:
 
 
 def _caches() -> Check:
-    folders = {cache_folder(variable, name) for variable, name in CACHES.items()}
-    lost = sorted(folder.parent for folder in folders if is_temporary(folder))
+    by_variable = {variable: cache_folder(variable, name) for variable, name in CACHES.items()}
+    folders = {*by_variable.values()}
+    unnamed = {folder for variable, folder in by_variable.items() if not named(variable)}
+    lost = sorted(folder.parent for folder in unnamed if is_temporary(folder))
     if lost:
         return Check(
             "note",

@@ -7,7 +7,8 @@ import ast
 import keyword
 import re
 import sys
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from importlib.machinery import PathFinder
 from pathlib import Path, PurePosixPath
 
@@ -39,6 +40,9 @@ KINDS = {
     "treatment": templates.TREATMENT,
     "outcome": templates.OUTCOME,
 }
+
+# The most images of a class that a study of photographs is trained on, and the sizes of its batch.
+PER_CLASS, BATCHES = 100, (40, 20, 10, 5, 2)
 
 # Folders of a split, and not of domains, as in `ddiv.data.folder`.
 _SPLITS = {"train", "training", "test", "val", "valid", "validation"}
@@ -129,29 +133,40 @@ def require_usable(kind: str, name: str) -> None:
 def filled(template: str, name: str, images: Path | None) -> str:
     """A template for this name. Raises Refused where `images` is no folder with files in it."""
     words = name.removeprefix("test_").strip("_").replace("_", " ") or name
-    data, kind, subject = templates.DATA_OF_DIGITS, "Digits", "120 digits"
+    data, kind, subject, batch = templates.DATA_OF_DIGITS, "Digits", "120 digits", BATCHES[0]
     if images is not None:
-        data = templates.DATA_OF_IMAGES.replace("FOLDER", _literal(images.resolve().name))
-        domains = "".join(f"{_literal(domain)}, " for domain in domains_of(images))
+        files = _images(images)
+        domains = "".join(f"{_literal(domain)}, " for domain in domains_of(files))
         named = f"\n    domains=({domains.rstrip()}),  # training uses the first"
-        data = data.replace("DOMAINS", named if domains else "")
-        kind, subject = "Images", "photographs"
-    for word, value in (
-        ("DATA", data),
-        ("KIND", kind),
-        ("SUBJECT", subject),
-        ("DASHED", words.replace(" ", "-")),
-        ("WORDS", words),
-        ("CLASS", _class(name)),
-        ("NAME", name.removeprefix("test_")),
-    ):
-        # Not within a longer name; what stands for it is no pattern.
-        template = re.sub(rf"(?:\b|(?<=test_)){word}\b", value.replace("\\", r"\\"), template)
-    return template
+        data = _replaced(
+            templates.DATA_OF_IMAGES,
+            FOLDER=_literal(images.resolve().name),
+            PER_CLASS=str(PER_CLASS),
+            DOMAINS=named if domains else "",
+        )
+        kind, subject, batch = "Images", "photographs", batch_for(files)
+    return _replaced(
+        template,
+        DATA=data,
+        KIND=kind,
+        SUBJECT=subject,
+        BATCH=str(batch),
+        DASHED=words.replace(" ", "-"),
+        WORDS=words,
+        CLASS=_class(name),
+        NAME=name.removeprefix("test_"),
+    )
 
 
-def domains_of(folder: Path) -> list[str]:
-    """The folders DOMAIN of a folder in the layout DOMAIN/CLASS/FILE; none in another layout."""
+def _replaced(template: str, **values: str) -> str:
+    """The template with values for its words, not within a longer name, nor within a value."""
+    return re.sub(
+        rf"(?:\b|(?<=test_))(?:{'|'.join(values)})\b", lambda found: values[found[0]], template
+    )
+
+
+def _images(folder: Path) -> list[tuple[str, ...]]:
+    """The paths, in parts, of the images below a folder. Raises Refused where there are none."""
     from ddiv.data.listing import listed
 
     if not folder.is_dir():
@@ -159,9 +174,28 @@ def domains_of(folder: Path) -> list[str]:
     images = [PurePosixPath(each.name).parts for each in listed(folder).images]
     if not images:
         raise Refused(f"no image lies below {folder}")
+    return images
+
+
+def domains_of(images: Sequence[tuple[str, ...]]) -> list[str]:
+    """The folders DOMAIN of images in the layout DOMAIN/CLASS/FILE; none in another layout."""
     first = sorted({parts[0] for parts in images})
     deep = all(len(parts) == 3 for parts in images)
     return [] if not deep or _SPLITS & {*map(str.casefold, first)} else first
+
+
+def batch_for(images: Sequence[tuple[str, ...]]) -> int:
+    """The largest of BATCHES that gives an epoch three steps or more, else the smallest.
+
+    As `ddiv.data.folder` has it, without a folder to test on a quarter of each class is for that.
+    """
+    splits = {parts[0] for parts in images if len(parts) == 3}
+    training = {name for name in splits if name.casefold() in ("train", "training")}
+    of = training or {*domains_of(images)[:1]}
+    counts = Counter(parts[:-1] for parts in images if not of or parts[0] in of)
+    left = [n if training else n - max(round(n / 4), 1) for n in counts.values()]
+    count = sum(min(PER_CLASS, n) for n in left)
+    return next((batch for batch in BATCHES if 3 * batch <= count), BATCHES[-1])
 
 
 def _next(kind: str, path: Path, images: Path | None) -> Iterator[str]:

@@ -8,7 +8,7 @@ DATA_OF_DIGITS = "    data=Digits(train=120, side=16),  # scikit-learn's handwri
 
 DATA_OF_IMAGES = """\
     # Below --data-root: CLASS/FILE, train/CLASS/FILE beside test/CLASS/FILE, or DOMAIN/CLASS/FILE.
-    data=Images(FOLDER, side=32, per_class=100),DOMAINS"""
+    data=Images(FOLDER, side=32, per_class=PER_CLASS),DOMAINS"""
 
 STUDY = '''\
 """A study: the data, the model, how it is trained, and the doses that claims may ask for."""
@@ -22,7 +22,7 @@ DATA
     # A network of your own: ddiv.models.own.own_model. Others: ddiv/study/backbones.py
     backbone=ResNet18(width=4, stem_stride=2),
     # checkpoints: the epochs at which the baseline is measured, to compare arms at equal fit.
-    recipe=Recipe(epochs=3, batch=40, lr=5e-3, checkpoints=(0, 1, 2, 3)),
+    recipe=Recipe(epochs=3, batch=BATCH, lr=5e-3, checkpoints=(0, 1, 2, 3)),
     dropout_rates=(0.05, 0.2),  # brings the claims that need `dropout_rates`
     # More doses bring more of ddiv's own claims:
     # decays=(1e-3, 1e-1), augmentations=("auto", "noise30"), early_stop=0.4,

@@ -15,6 +15,7 @@ import msgspec
 
 from ddiv.common.digests import source_digest
 from ddiv.common.errors import NoModel, TrialFailed
+from ddiv.common.raised import place
 from ddiv.common.values import Value, require_name
 
 Option = str | int | float | bool
@@ -164,7 +165,9 @@ def _watched(spec: Own, call: Callable[[], Any]) -> Any:
     except Exception as error:
         if isinstance(error, TrialFailed):
             raise
-        raise TrialFailed(f"{titled(spec)} raised {type(error).__name__}: {error}") from error
+        raise TrialFailed(
+            f"{titled(spec)} raised {type(error).__name__}: {error}{place(error)}"
+        ) from error
 
 
 def titled(spec: Own) -> str:

@@ -74,7 +74,8 @@ def cache_folder(variable: str, name: str, lasting: bool = False) -> Path:
 
 def is_temporary(folder: Path) -> bool:
     """Whether a cache folder is one that a restart may empty, for want of a home folder."""
-    return folder.parent.parent == Path(tempfile.gettempdir())
+    mine = folder.parent
+    return mine.parent == Path(tempfile.gettempdir()) and mine.name.startswith("ddiv-")
 
 
 def _caches() -> Path | None:

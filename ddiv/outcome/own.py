@@ -103,9 +103,20 @@ class Maker:
 
     _call = ""
 
-    def _made(self, options: dict[str, Any]) -> dict[str, Any]:
+    def _made(self, options: dict[str, Any], unnamed: Sequence[object] = ()) -> dict[str, Any]:
         """The fields of an outcome with these options."""
         name = self.function.__name__
+        if unnamed:
+            known = [*self.signature.parameters][len(self.given) :]
+            before = f"{self._call}, " * bool(self._call)
+            raise ValueError(
+                f"the options of the outcome {name} go by name: "
+                + (
+                    f"{name}({before}{known[0]}={unnamed[0]!r:.80})"
+                    if known
+                    else f"it has none, got {unnamed[0]!r:.80}"
+                )
+            )
         settled = options_of(name, self.signature, options, len(self.given))
         return {**self._fields, "options": settled}
 
@@ -118,8 +129,8 @@ class NetworkMaker(Maker):
 
     given = ("the trained network",)
 
-    def __call__(self, **options: Any) -> NetworkOutcome:
-        return NetworkOutcome(**self._made(options))
+    def __call__(self, *unnamed: object, **options: Any) -> NetworkOutcome:
+        return NetworkOutcome(**self._made(options, unnamed))
 
 
 class OutputsMaker(Maker):
@@ -129,7 +140,7 @@ class OutputsMaker(Maker):
     taken = ("where",)
     _call = '"id"'
 
-    def __call__(self, where: str = "id", **options: Any) -> OutputsOutcome:
+    def __call__(self, where: str = "id", *unnamed: object, **options: Any) -> OutputsOutcome:
         """`where` is "id" (the first domain), "ood" (the mean over the others) or a domain."""
         if where == "train":
             raise ValueError(
@@ -137,7 +148,7 @@ class OutputsMaker(Maker):
                 'the training set are not stored: ask for "id", "ood" or a domain, or make it an '
                 "outcome of the network (of_network)"
             )
-        return OutputsOutcome(**self._made(options), file=self._file, where=where)
+        return OutputsOutcome(**self._made(options, unnamed), file=self._file, where=where)
 
 
 class SpectrumMaker(Maker):
@@ -148,13 +159,16 @@ class SpectrumMaker(Maker):
     _call = '"classifier"'
 
     def __call__(
-        self, layers: Layers = "all", convolution: Convolution = "pooled", **options: Any
+        self,
+        layers: Layers = "all",
+        convolution: Convolution = "pooled",
+        *unnamed: object,
+        **options: Any,
     ) -> SpectrumOutcome:
         """`layers` is a group of `ddiv.outcome.layers` or "layer:NAME"."""
         _require_group(self.function.__name__, layers)
-        return SpectrumOutcome(
-            **self._made(options), file=self._file, layers=layers, convolution=convolution
-        )
+        made = self._made(options, unnamed)
+        return SpectrumOutcome(**made, file=self._file, layers=layers, convolution=convolution)
 
 
 def _require_group(name: str, layers: object, groups: Sequence[str] = LAYER_GROUPS) -> None:
@@ -189,7 +203,7 @@ def of_outputs(
     outcome.
 
     It returns a finite number, and is called for each domain of a stored record, at each state. Its
-    arguments are read only. Raises as `of_network`.
+    arguments are arrays of NumPy, read only. Raises as `of_network`.
     """
     return _decorator(OutputsMaker, bare, unit, better)
 
@@ -201,8 +215,8 @@ def of_spectrum(
 
     It takes the matrix's sides N >= M too, and returns a finite number. k is M; of a convolution's
     pooled slices it is M times their number. It is called for each matrix of a stored record, at
-    each state, and an outcome is the mean over the layers of a group. Its arguments are read only.
-    Raises as `of_network`.
+    each state, and an outcome is the mean over the layers of a group. The eigenvalues are an
+    array of NumPy, read only. Raises as `of_network`.
     """
     return _decorator(SpectrumMaker, bare, unit, better)
 

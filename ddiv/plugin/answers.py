@@ -6,6 +6,9 @@ report on a question counts, and no other.
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator
+
 import pytest
 
 from ddiv.finding.wording import Tally, tally
@@ -16,12 +19,18 @@ VERDICT, ERROR = "ddiv verdict", "ddiv error"
 # The attribute of a report that names its question. Reports travel with theirs from workers.
 QUESTION = "ddiv_question"
 
+# The attribute of a report on a test that is skipped because its study cannot be asked it.
+UNASKED = "ddiv_unasked"
+
+MOST_REASONS = 5  # that are told at the end of a run
+
 
 class Answers:
     """A plugin of pytest's that keeps the last report on every question."""
 
     def __init__(self) -> None:
         self._last: dict[str, pytest.TestReport] = {}
+        self._unasked: dict[str, str] = {}
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         question = getattr(report, QUESTION, None)
@@ -30,6 +39,16 @@ class Answers:
         )
         if question is not None and answered and str(report.outcome) != "rerun":
             self._last[question] = report
+        if report.skipped and not hasattr(report, "wasxfail") and hasattr(report, UNASKED):
+            self._unasked[report.nodeid] = getattr(report, UNASKED)
+
+    def unasked(self) -> Iterator[str]:
+        """Why tests were skipped, in a line for each of the most frequent reasons."""
+        reasons = Counter(self._unasked.values()).most_common()
+        for reason, count in reasons[:MOST_REASONS]:
+            yield f"{count} not asked: {reason}"
+        if rest := reasons[MOST_REASONS:]:
+            yield f"{sum(count for _, count in rest)} not asked for other reasons (-rs tells all)"
 
     def tally(self) -> Tally:
         """How many questions have which verdict, and how many came to an error."""

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import inspect
-import os
-import traceback
 from collections.abc import Mapping
-from pathlib import Path
 from types import CodeType
 
 import pytest
 
 from ddiv.claim.declare import ClaimTest
 from ddiv.claim.returned import BadQuestion
-from ddiv.common.modules import is_foreign
+from ddiv.common.raised import place, seen
 from ddiv.finding import Asked
 
 
@@ -40,17 +37,14 @@ def of_declaration(test: ClaimTest, cls: type | None) -> str:
 def of_error(error: BaseException, test: ClaimTest, what: str = "") -> str:
     """An error of the author's code, with the line where that raised it."""
     said = str(error) if isinstance(error, _PLAIN) else f"{type(error).__name__}: {error}"
-    frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if not is_foreign(Path(frame.filename))]
-    ours = [frame for frame in own if frame.filename == _code(test).co_filename] or own
-    where = f" ({_seen(ours[-1].filename)}:{ours[-1].lineno})" if ours else ""
+    where = place(error, _code(test).co_filename)
     return f"{what}: {said}{where}" if what else f"{said}{where}"
 
 
 def line(item: pytest.Function, fault: str) -> str:
     """The fault with the test that it is of, and the place where that stands."""
     code = _code(item.obj)
-    return f"{_seen(code.co_filename)}:{code.co_firstlineno}: {item.originalname}: {fault}"
+    return f"{seen(code.co_filename)}:{code.co_firstlineno}: {item.originalname}: {fault}"
 
 
 def require_values(test: ClaimTest, arguments: Mapping[str, object]) -> None:
@@ -87,8 +81,3 @@ class Namesakes:
 def _code(test: ClaimTest) -> CodeType:
     code: CodeType = inspect.unwrap(test.ask).__code__
     return code
-
-
-def _seen(path: str) -> str:
-    """A file as it is seen from here, where it lies below."""
-    return os.path.relpath(path) if Path(path).is_relative_to(Path.cwd()) else path

@@ -25,9 +25,9 @@ from ddiv.common.printed import one_line, printable
 from ddiv.data.root import BadData
 from ddiv.finding import Asked
 from ddiv.plugin import before, options
-from ddiv.plugin.answers import ERROR, QUESTION
+from ddiv.plugin.answers import ERROR, QUESTION, UNASKED
 from ddiv.plugin.answers import verdict as verdict_of
-from ddiv.plugin.session import ABSENT, ASKED, BROKEN, LOST, SESSION, Session
+from ddiv.plugin.session import ABSENT, ASKED, BROKEN, LOST, SESSION, SKIPPED, Session
 from ddiv.run import absent
 from ddiv.run import run as runs
 from ddiv.trial.store import StoreError
@@ -164,12 +164,22 @@ def pytest_runtest_makereport(
     report = yield
     if ASKED in item.stash:
         setattr(report, QUESTION, item.stash[ASKED].test)
+    if reason := _unasked(item):
+        setattr(report, UNASKED, one_line(reason))
     if ASKED in item.stash and report.failed and verdict_of(report) is None:
         session = item.config.stash[SESSION]
         text = printable(call.excinfo.value) if call.excinfo else "failed"
         session.note(msgspec.structs.replace(item.stash[ASKED], error=text))
         report.user_properties.append((ERROR, one_line(text)))
     return report
+
+
+def _unasked(item: pytest.Item) -> str:
+    """Why the study of a test cannot be asked it; "" where it can, and where it is left out."""
+    if ABSENT in item.stash:  # told by study
+        return ""
+    reason = item.stash[ASKED].not_applicable if ASKED in item.stash else ""
+    return (reason or item.stash.get(SKIPPED, "")).removeprefix("not applicable: ")
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -222,13 +232,15 @@ def pytest_terminal_summary(
     """Print how many claims have which verdict, and where the report is."""
     session = config.stash[SESSION]
     counted, hardly = session.answers.tally(), session.answers.hardly_trained()
-    if not (counted.claims or session.unwritten or session.lost or session.left_out):
+    # With -rs pytest itself tells why tests are skipped.
+    unasked = [] if terminalreporter.hasopt("s") else [*session.answers.unasked()]
+    if not (counted.claims or session.unwritten or session.lost or session.left_out or unasked):
         return
     say = terminalreporter.write_line
     terminalreporter.section("claims")
     if counted.claims:
         say(str(counted))
-    for line in absent.lines(session.left_out):
+    for line in (*absent.lines(session.left_out), *unasked):
         say(one_line(line))
     if hardly:
         say(

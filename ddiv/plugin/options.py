@@ -37,11 +37,13 @@ class Options:
 # The options that decide what a test asks.
 ASKING = ("profile", "study", "data_root", "store", "seeds", "max_seeds", "first_seed")
 
-# Options of pytest's own that decide which tests there are, and how their files are imported.
+# Options of pytest's own that decide which tests there are, how their files are imported, and which
+# verdicts fail. Those of _FLAGS take no value.
 _SURROUNDINGS = (
     *("-c", "--config-file", "--rootdir", "--confcutdir", "--noconftest", "--import-mode"),
-    *("-o", "--override-ini", "-p"),
+    *("-o", "--override-ini", "-p", "--strict"),
 )
+_FLAGS = ("--noconftest", "--strict")
 
 TABLE: dict[str, dict[str, Any]] = {
     "profile": {
@@ -152,14 +154,16 @@ def flags(parser: pytest.Parser) -> dict[str, str]:
 
 
 def surroundings(words: Sequence[str]) -> Iterator[str]:
-    """Pytest's own options among these words without which it would not find the same tests."""
+    """Pytest's own options among these words without which it would not find the same tests, or
+    not fail on the same verdicts.
+    """
     rest = iter(words)
     for word in rest:
         long = word.startswith("--")
         name = word.partition("=")[0] if long else word[:2]
         if name in _SURROUNDINGS:
             whole = "=" in word if long else len(word) > 2
-            told = (word,) if whole or name == "--noconftest" else (word, next(rest, ""))
+            told = (word,) if whole or name in _FLAGS else (word, next(rest, ""))
             if name != "-p" or not "".join(told).startswith("-pno:"):
                 yield from told
 

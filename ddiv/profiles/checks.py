@@ -39,6 +39,11 @@ def checked(study: Study) -> Study:
     given = [name for name in ("settings", "rounds") if getattr(study, name)]
     if given and not study.generator:
         raise ValueError(f"`{given[0]}` needs a `generator` of synthetic examples")
+    if study.embedders and not study.view_size:
+        raise ValueError(
+            "`embedders` need `view_size`, the number of training examples on which diversity is "
+            "scored: view_size=500, say, and no more than the training set has"
+        )
     if unlisted := {*study.extreme_augmentations} - {*study.augmentations}:
         raise ValueError(
             "`extreme_augmentations` are some of the `augmentations`, "

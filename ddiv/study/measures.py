@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from ddiv.common.own import Option, OwnValue
 from ddiv.common.printed import one_line
+from ddiv.common.raised import place
 
 Better = Literal["higher", "lower", "neither"]
 
@@ -76,8 +77,12 @@ def computed(measure: OwnMeasure, *arguments: object) -> float:
     except OutcomeFailed:
         raise
     except Exception as error:
+        arrays = any(type(argument).__module__ == "numpy" for argument in arguments)
+        of_torch = isinstance(error, TypeError) and "Tensor" in str(error)
+        given = " (it is given NumPy arrays)" if arrays and of_torch else ""
         raise OutcomeFailed(
-            f"the outcome {measure.key} raised {type(error).__name__}: {one_line(error)}"
+            f"the outcome {measure.key} raised {type(error).__name__}: {one_line(error)}{given}"
+            f"{place(error)}"
         ) from error
     return _number(measure, result)
 

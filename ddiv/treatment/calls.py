@@ -8,11 +8,16 @@ from typing import Any, Literal
 from ddiv.common.errors import TrialFailed
 from ddiv.common.global_draws import drawn, states
 from ddiv.common.printed import one_line
+from ddiv.common.raised import place
 from ddiv.treatment.part import Part
 from ddiv.treatment.parts import is_built_in
 
 # Which global generators a hook must leave alone.
 Watch = Literal["all", "but torch", "none"]
+
+# The hooks that are given `draws`, and those that noise in the network is sought in.
+DRAWING = ("training_set", "batch")
+_OF_NETWORK = ("network", "optimiser", "loss", "penalty", "gradients")
 
 # Of this process: the hooks of parts that gave the same twice.
 _repeated: set[tuple[Part, str]] = set()
@@ -35,10 +40,9 @@ def called(part: Part, hook: str, *arguments: Any, watch: Watch = "all") -> Any:
     except Exception as error:
         if type(error).__name__ == "OutOfMemoryError":  # torch's, which a smaller batch may mend
             raise
-        read_only = "read-only" in str(error)
-        remedy = ": what it is given is not to be changed, work on a copy" if read_only else ""
         raise TrialFailed(
-            f"{named(part, hook)} raised {type(error).__name__}: {one_line(error)}{remedy}"
+            f"{named(part, hook)} raised {type(error).__name__}: {one_line(error)}{_remedy(error)}"
+            f"{place(error)}"
         ) from error
     require_undrawn(part, hook, before)
     return result
@@ -61,8 +65,12 @@ def called_twice(
     if not alike(first, second):
         raise TrialFailed(
             f"{named(part, hook)} returns something else when it is called again with the same "
-            "arguments, so trials could not be repeated: keep nothing from call to call, and let "
-            "all draws come from the `draws` that it is given"
+            "arguments, so trials could not be repeated: keep nothing from call to call, and "
+            + (
+                "let all draws come from the `draws` that it is given"
+                if hook in DRAWING
+                else "draw nothing"
+            )
         )
     _repeated.add((part, hook))
     return first
@@ -82,9 +90,33 @@ def require_undrawn(part: Part, hook: str, before: dict[str, object]) -> None:
     if source := drawn(before):
         raise TrialFailed(
             f"{named(part, hook)} draws from {source}, which breaks the pairing of arms at equal "
-            "seeds: draw from a torch.Generator of its own, such as the `draws` that `batch` and "
-            "`training_set` are given"
+            f"seeds: {_instead(hook)}"
         )
+
+
+def _instead(hook: str) -> str:
+    """What a hook does that would draw at random."""
+    if hook in DRAWING:
+        return "draw from the `draws` that it is given"
+    if hook in _OF_NETWORK:
+        weights = "new weights are drawn from torch, and " * (hook == "network")
+        return (
+            f"{weights}noise in the network belongs into a module that the hook `network` adds: "
+            "its forward may draw from torch, as nn.Dropout does, whose generator every trial seeds"
+        )
+    return "it draws nothing at random"
+
+
+def _remedy(error: Exception) -> str:
+    """What helps against some errors of those who change what they are given; "" for others."""
+    if "read-only" in str(error):
+        return ": what it is given is not to be changed, work on a copy"
+    if isinstance(error, AttributeError) and "immutable type: 'Recipe'" in str(error):
+        return (
+            ": a recipe is not to be changed, return another "
+            "(msgspec.structs.replace(recipe, lr=0.1), say)"
+        )
+    return ""
 
 
 def named(part: Part, hook: str) -> str:

@@ -40,13 +40,17 @@ class Part(Value, frozen=True):
     """One thing that is varied. Fields are its doses: numbers, texts, True or False.
 
     Training calls the hooks below in their order; a part overrides those that it needs. In a
-    treatment of several parts each hook goes from part to part, in the order of their names. What
-    a part draws at random it draws from the `draws` that it is given: these are the same for all
-    arms of a seed. A draw from torch, numpy or random would move the draws of others, so it is an
-    error; so is a hook that changes what it is given (other than `network` and `optimiser`, which
-    are there to do so), or that keeps something from call to call. On a GPU steps are captured as a
-    CUDA graph: `loss`, `penalty` and `gradients` then run in Python a few times only, and should
-    not wait for the device (`item()`, `if tensor:`).
+    treatment of several parts each hook goes from part to part, in the order of their names. It is
+    an error that a hook changes what it is given (other than `network` and `optimiser`, which are
+    there to do so), or keeps something from call to call. On a GPU steps are captured as a CUDA
+    graph: `loss`, `penalty` and `gradients` then run in Python a few times only, and should not
+    wait for the device (`item()`, `if tensor:`).
+
+    Only `batch` and `training_set` are given `draws`, and draw at random from these, which are the
+    same for all arms of a seed. A draw from torch, numpy or random would move the draws of others,
+    so it is an error (new weights in `network` aside). Noise in the network belongs into a module
+    that `network` adds: its forward may draw from torch, as nn.Dropout does, whose generator every
+    trial seeds.
     """
 
     def __post_init__(self) -> None:

@@ -98,9 +98,11 @@ def _require_hooks(part: Part) -> None:
         try:
             inspect.signature(getattr(part, name)).bind(*arguments)
         except (TypeError, ValueError) as error:
+            first = next(iter(inspect.signature(getattr(kind, name)).parameters), "")
+            without = "" if first == "self" else " (its first parameter is `self`, before these)"
             raise ValueError(
                 f"the hook `{name}` of the part {kind.__name__} is called as "
-                f"{name}({', '.join(arguments)}), and cannot be: {error}"
+                f"{name}({', '.join(arguments)}), and cannot be: {error}{without}"
             ) from error
 
 

@@ -99,10 +99,12 @@ class OwnOutcomes:
         ]
         if changed or needing != {name for name, tensor in now.items() if tensor.requires_grad}:
             which = f" ({changed[0]})" if changed else ", which of them have gradients"
+            statistics = bool(changed) and "running_" in changed[0]
+            left_on = "; a forward pass after `.train()` changes them" if statistics else ""
             raise OutcomeFailed(
                 f"the outcome {outcome.key} changed the network's weights{which}, and training "
                 "goes on with them: work on a copy (copy.deepcopy(trained.network), or "
-                "torch.func.functional_call), or put them back from copies"
+                f"torch.func.functional_call), or put them back from copies{left_on}"
             )
         if contents != [(each._version, int(each.sum())) for each in sets]:
             raise OutcomeFailed(

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from ddiv.cli.main import main
+from ddiv.cli.new import batch_for
 from ddiv.profiles.study_file import of_file
 from tests.plugin.test_foreign_project import INSTALLED, run
 
@@ -66,6 +67,26 @@ def test_a_study_of_photographs_has_their_domains(folder, capsys, monkeypatch):
     new(capsys, "study", "sorts", "--images", "data/sorts")
     (birds,), (sorts,) = (of_file(folder / f"{name}.py").studies for name in ("birds", "sorts"))
     assert birds.domains == ("flat birds",) and sorts.domains == ("ink", "oil")
+    # Six images to train on, of the eight that there are in the folder or in a domain.
+    assert birds.recipe.batch == sorts.recipe.batch == 2
+    layouts = "# Below --data-root: CLASS/FILE, train/CLASS/FILE beside test/CLASS/FILE, or DOMAIN"
+    assert layouts in (folder / "birds.py").read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    "counts, batch",
+    [
+        ({"a": 4, "b": 2}, 2),
+        ({"a": 40, "b": 40}, 20),
+        ({"train/a": 30, "Train/b": 1, "train/b": 30, "test/a": 900}, 20),
+        ({"oil/a": 900, "ink/a": 9, "ink/b": 11}, 5),
+        ({"a": 900}, 20),  # no more than a hundred of a class
+        ({"a": 900, "b": 60}, 40),
+    ],
+)
+def test_a_batch_suits_the_images_that_there_are(counts, batch):
+    files = [(*name.split("/"), f"{n}.png") for name, count in counts.items() for n in range(count)]
+    assert batch_for(files) == batch
 
 
 def test_a_name_may_have_a_folder_before_it_and_next_is_what_is_there(folder, capsys):

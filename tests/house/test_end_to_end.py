@@ -58,7 +58,7 @@ def test_a_run_leaves_verdicts_progress_and_a_page(alone):
     folder, done = alone
     assert done.returncode in (0, 1), done.stdout + done.stderr
     assert re.search(r"\d+ supported, \d+ contradicted, \d+ inconclusive", done.stdout)
-    assert "trials: 0 of" in done.stdout and "running" in done.stdout
+    assert re.search(r"trials: \d+ of \d+ done · \d+ running", done.stdout)
     assert (folder / "page.html").stat().st_size > 1_000_000
     findings = answers(folder)["findings"].values()
     verdicts = {finding.verdict for finding in findings}

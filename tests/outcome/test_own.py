@@ -339,11 +339,30 @@ def test_the_table_of_accuracies_has_the_studys_outcomes(stored):
     assert {len(row.cells) for row in (*table.rows, *table.further)} == {len(table.columns)}
 
 
+@of_outputs()
+def of_torch(log_probabilities, labels):
+    return F.nll_loss(log_probabilities, labels)
+
+
+def test_options_are_given_by_name():
+    with pytest.raises(ValueError, match=r"options .* go by name: sharpness\(radius=0\.2\)"):
+        sharpness(0.2)
+    with pytest.raises(ValueError, match="go by name: it has none"):
+        brier("id", 0.2)
+    with pytest.raises(ValueError, match=r'go by name: middle\("classifier", low=0\.2\)'):
+        middle("all", "pooled", 0.2)
+
+
 @pytest.mark.parametrize(
     "own, words",
     [
         (lost(), r"lost is nan: return a finite number \(in digits, .*seed 0, record \w{20}\)"),
-        (tampering(), "tampering raised ValueError: assignment destination is read-only"),
+        (
+            tampering(),
+            r"tampering raised ValueError: assignment destination is read-only "
+            r"\(tests/outcome/test_own\.py:\d+\)",
+        ),
+        (of_torch(), r"of_torch raised TypeError: .* \(it is given NumPy arrays\) \(tests/"),
         (drawing("all"), "drawing draws from the global generator of numpy.random"),
     ],
     ids=lambda each: getattr(each, "name", ""),

@@ -72,7 +72,7 @@ WRONG = {
     "field": ("def test_field(study): return study.dropuot()", "no attribute 'dropuot'"),
     "metric": (
         "def test_metric(study): return Change(Spectral('fribenius_norm', 'all'), BASELINE, 1)",
-        "'fribenius_norm'",
+        "invalid enum value 'fribenius_norm', did you mean 'frobenius_norm'? (there are: alpha,",
     ),
     "word": (
         "def test_word(study): return Trend('alpha', study.dropout(), 1)",
@@ -106,6 +106,10 @@ WRONG = {
         "def test_single(study): return Contrast(NORM, study.dropout()[1][1], 1)",
         "its `treatments` is a Treatment, expected `tuple`: write (arm,) for a single one",
     ),
+    "swapped": (
+        "def test_swapped(study): return Trend(study.dropout(), NORM, 1)",
+        "(in order, its fields are outcome, ladder, direction) (my claims/test_wrong.py:",
+    ),
     "direction": (
         "def test_direction(study): return Trend(NORM, study.dropout(), 0)",
         "the direction of Trend is 0, and it has to be RISES or FALLS",
@@ -122,6 +126,8 @@ DECLARED = {
     "each": ("@a('each', each={'arm': lambda study: study.nothing})", "`each` gives values of"),
     "arms": ("@each(arm=lambda study: study.nothing)\n@a('arms')", "no attribute 'nothing'"),
     "number": ("@claim(5, 'x', source='y')", "the id of a claim is a text, not 5"),
+    "bare": ("@claim", '@claim has arguments: write @claim("an-id", '),
+    "sourceless": ("@claim('i', 'x')", "the source of the claim is missing: write @claim("),
     "empty": ("@claim('', 'x', source='y')", "the id of a claim is a text, not ''"),
 }
 BODY = "    return Trend(NORM, study.dropout(), FALLS)"

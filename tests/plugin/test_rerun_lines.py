@@ -15,6 +15,7 @@ from ddiv.evidence import RISES
 from ddiv.finding import Asked
 from ddiv.finding.wording import rerun, rerun_claim
 from ddiv.outcome import Spectral
+from ddiv.plugin.options import surroundings
 from ddiv.profiles.study_file import of_file
 from ddiv.run import run as runs
 from ddiv.study import Study
@@ -204,6 +205,21 @@ def test_a_line_is_typed_where_the_run_was(tmp_path, place, files, words):
     assert len({*tests}) == len(tests) >= 2
     (only,) = selected(lines[-1], tmp_path / place)  # one: each takes a second
     assert only.rpartition("::")[2] == tests[-1].rpartition("::")[2]
+
+
+def test_a_line_keeps_what_decides_the_tests_and_what_fails():
+    words = [
+        "claims",
+        "--strict",
+        "-x",
+        "-p",
+        "mine",
+        "--noconftest",
+        "--strict-markers",
+        "-k",
+        "a",
+    ]
+    assert [*surroundings(words)] == ["--strict", "-p", "mine", "--noconftest"]
 
 
 LINES = """

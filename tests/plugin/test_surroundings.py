@@ -1,5 +1,7 @@
 """What surrounds a run: the locale, the home folder, and how pytest finds its settings."""
 
+import tempfile
+
 import pytest
 
 from ddiv.cli import doctor
@@ -86,3 +88,7 @@ def test_the_doctor_tells_where_caches_are_without_a_home(monkeypatch, home):
         monkeypatch.delenv(variable, raising=False)
     found = doctor._caches()
     assert found.mark == "note" and "there is no home folder to write into" in found.found
+    # Folders that are named are the user's own choice, wherever they lie.
+    for variable in doctor.CACHES:
+        monkeypatch.setenv(variable, f"{tempfile.gettempdir()}/ddiv-mine/cache")
+    assert doctor._caches().mark == "ok"

@@ -90,7 +90,7 @@ def test_a_study_of_real_complaints_can_be_described_without_its_file(tmp_path):
 
 STATED = """
 from ddiv.treatment import Flow, NGram, Setting
-from ddiv.study import ComplaintsWorld, Digits, Images, Lsa, Recipe, ResNet18, Study
+from ddiv.study import Bert, ComplaintsWorld, Digits, Images, Lsa, Recipe, ResNet18, Study
 GIVEN = dict(name="mine", title="mine", data=Digits(120), backbone=ResNet18(4),
              domains=("digits",), dropout_rates=(0.1, 0.3))
 RECIPE = dict(epochs=2, batch=40, lr=5e-3)
@@ -123,6 +123,12 @@ STUDY = Study(**GIVEN | dict({given}), recipe=Recipe(**RECIPE | dict({recipe})))
         ("augmentations=('swap10',)", "", "'swap10' is an augmentation of texts, .* images"),
         ("data=ComplaintsWorld(6, 5, 1), domains=()", "", "`backbone`: ResNet18 is for images"),
         ("embedders=(Lsa(8),)", "", "`embedders`: Lsa is for texts, and .*, Digits, are images"),
+        (
+            "data=ComplaintsWorld(6, 5, 1), domains=(), backbone=Bert('0' * 64), "
+            "embedders=(Lsa(8),)",
+            "",
+            "`embedders` need `view_size`",
+        ),
         (
             "generator=NGram(), settings=(Setting('good'),), shares=((0.5,),)",
             "",

@@ -15,7 +15,7 @@ from ddiv.outcome import Score, Spectral
 from ddiv.report.figures import accuracy
 from ddiv.report.figures.changes import changes, group_of, lengths, per_seed
 from ddiv.report.figures.densities import densities
-from ddiv.report.figures.diversity import correlation, diversity
+from ddiv.report.figures.diversity import correlation, diversity, vendi
 from ddiv.report.figures.pictures import paper, pictures
 from ddiv.report.schema import (
     ChangedArm,
@@ -163,6 +163,9 @@ def test_diversity_is_that_of_the_views_with_the_accuracy_that_came_of_it(reader
         (60, 8),
     ]
     assert diversity(STUDY, (7,), Reader(Store("/nowhere"))) is None
+    unscored = msgspec.structs.replace(STUDY, view_size=0, class_view_size=0)
+    assert diversity(unscored, SEEDS, reader) is None
+    assert vendi(unscored, BASELINE, SEEDS, reader) == {}
 
 
 def test_correlations_are_of_means_over_seeds():

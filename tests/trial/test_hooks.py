@@ -489,6 +489,18 @@ class Noise(Part, frozen=True):
         network.head.register_forward_pre_hook(noisy)
 
 
+class Unsure(nn.Module):
+    """Noise on activations, drawn from torch's own generator."""
+
+    def forward(self, features):
+        return features + 0.1 * torch.randn_like(features) if self.training else features
+
+
+class NoiseModule(Part, frozen=True):
+    def network(self, network, sites):
+        network.encoder = nn.Sequential(network.encoder, Unsure())
+
+
 class NearStart(Part, frozen=True):
     """Xuhong et al. (2018): weights are drawn to where they began."""
 
@@ -519,6 +531,13 @@ def test_a_forward_hook_acts_in_training_and_draws_the_networks_own_draws():
     again = record(Noise(0.1)).arrays["eigenvalues/after"]
     assert np.array_equal(trained(Noise(0.1)), again)
     assert not np.array_equal(trained(Noise(0.1)), trained())
+
+
+def test_noise_is_drawn_in_the_forward_of_a_module_that_the_part_adds():
+    first = record(NoiseModule(), seed=0).arrays["eigenvalues/after"]
+    assert np.array_equal(record(NoiseModule(), seed=0).arrays["eigenvalues/after"], first)
+    assert not np.array_equal(record(NoiseModule(), seed=1).arrays["eigenvalues/after"], first)
+    assert not np.array_equal(trained(), first)  # the noise acts
 
 
 def test_what_the_network_keeps_is_for_the_penalty():

@@ -202,6 +202,8 @@ class OfRecipe(Faulty, frozen=True):
         match self.what:
             case "epochs":
                 return msgspec.structs.replace(recipe, epochs=0)
+            case "in place":
+                recipe.lr = 0.1
             case "counts":
                 return msgspec.structs.replace(recipe, lr=recipe.lr * next(COUNT))
         return self.result(recipe)
@@ -231,7 +233,7 @@ class Seed(Faulty, frozen=True):
         return next(COUNT) if self.what == "counts" else self.result(seed)
 
 
-RAISED = "raised KeyError: 'temperature.*of the day'"
+RAISED = r"raised KeyError: 'temperature.*of the day' \(tests/trial/test_wrong_hooks\.py:\d+\)"
 AGAIN = "returns something else when it is called again"
 
 CASES = {
@@ -249,7 +251,7 @@ CASES = {
         "in place": "changes what it is given in place, .*: work on a copy",
         "labels": "changes what it is given in place",
         "raises": RAISED,
-        "torch": "draws from torch, which breaks the pairing",
+        "torch": "draws from torch, which .* a module that the hook `network` adds: its forward",
         "numpy": "draws from numpy.random, which breaks the pairing",
         "random": "draws from random, which breaks the pairing",
     },
@@ -282,7 +284,7 @@ CASES = {
         "partners": r"`Mixed` with partners int64 \(\d+,\), from 0 on",
         "weights": r"`Mixed` with weights \(\d+,\) from 0 to 1",
         "raises": RAISED,
-        "torch": "draws from torch, .* such as the `draws` that `batch`",
+        "torch": "draws from torch, .*: draw from the `draws` that it is given",
     },
     TrainingSet: {
         "none": r"has to return a training set \(shown._replace\), and returned None",
@@ -319,6 +321,7 @@ CASES = {
     OfRecipe: {
         "none": "has to return the recipe that it is given, changed by msgspec.structs.replace, "
         "and returned None",
+        "in place": r"raised AttributeError: .* return another \(msgspec.structs.replace\(recipe, ",
         "epochs": "raised ValueError: a recipe has 1 epoch or more",
         "same": "returns the recipe as it is, so the arm of recipe same is the baseline: .*"
         "let `does_nothing`",

@@ -23,9 +23,9 @@ def diversity(study: Study, seeds: Sequence[int], reader: Reader) -> Diversity |
     led to.
 
     What the store lacks is left out; None where it has no view of the plain training set, or the
-    study no embedder.
+    study no embedder or no `view_size`.
     """
-    if not study.embedders:
+    if not (study.embedders and study.view_size):
         return None
     arms = tuple(
         DiverseArm(
@@ -71,9 +71,9 @@ def vendi(
 ) -> dict[str, tuple[float, ...]]:
     """The scores of an arm's views by space, one a view that the store has.
 
-    Empty where it has none, or the study no embedder.
+    Empty where it has none, or the study no embedder or no `view_size`.
     """
-    if not study.embedders:
+    if not (study.embedders and study.view_size):
         return {}
     views = dict.fromkeys(data_view(study, arm, seed) for seed in seeds)
     scores = [reader.record(job).facts["vendi"] for job in views if reader.has(job)]
