@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     import pytest
 
 
+# Seconds between looks until there is something to tell: small studies train in a blink.
+FIRST = 0.25
+
+
 class ProgressLine:
     """Prints how many trials are done, running and left.
 
@@ -59,7 +63,7 @@ class ProgressLine:
     def _watch(self, out: TextIO, reporter: pytest.TerminalReporter) -> None:
         last, column = None, 0
         with suppress(OSError), out:  # nobody reads it any more: nobody to tell
-            while not self._stop.wait(1.0 if last is None else self.period):
+            while not self._stop.wait(FIRST if last is None else self.period):
                 text = describe(self.folder, self.slots)
                 if text and text != last:
                     # pytest may have written more dots on its line since the last time. Then a new
