@@ -66,6 +66,8 @@ FAMILIES = (
     "controls",
 )
 
+PAPER = "Ba, Mancenido and Pan, Data Diversity as Implicit Regularization (arXiv 2410.14602)"
+
 
 def write(store: Store, run_id: str, path: Path) -> Page:
     """Write the page of a run, and return its data.
@@ -109,8 +111,7 @@ def page(store: Store, run: runs.Run) -> Page:
     materials = [_material(study, seeds, asked, reader) for study, seeds in at_hand if seeds]
     return Page(
         title="ddiv: which claims hold",
-        subtitle="Ba, Mancenido and Pan, Data Diversity as Implicit Regularization "
-        "(arXiv 2410.14602)",
+        subtitle=PAPER if any(map(_of_the_paper, asked)) else "",
         generated=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         profile=run.profile,
         command=run.command,
@@ -152,6 +153,11 @@ def page(store: Store, run: runs.Run) -> Page:
 def _family_order(asked: Asked) -> int:
     family = asked.claim.family
     return FAMILIES.index(family) if family in FAMILIES else len(FAMILIES)
+
+
+def _of_the_paper(asked: Asked) -> bool:
+    """Whether a claim is one of the paper's; a user's may be of another."""
+    return asked.claim.source.startswith(("v1", "v2"))
 
 
 def _run(store: Store, run: runs.Run, records: Sequence[Record], devices: str) -> RunFacts:
