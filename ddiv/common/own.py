@@ -86,8 +86,18 @@ def own(
     if options:
         fields["options"] = tuple(sorted(options.items()))
     spec = kind(name=thing.__name__, source=source, **fields)
-    _things[_tag(kind), thing.__name__, source] = thing
+    know(kind, source, thing)
     return spec
+
+
+def know(kind: type, source: str, thing: Callable[..., Any]) -> None:
+    """Make what is behind values of this kind and source known to this process."""
+    _things[_tag(kind), thing.__name__, source] = thing
+
+
+def behind(spec: Own) -> Callable[..., Any] | None:
+    """The function or class behind a value; None where this process does not know it."""
+    return _things.get((_tag(type(spec)), spec.name, spec.source))
 
 
 def _require_call(
@@ -120,7 +130,7 @@ def _require_call(
 
 def absent(spec: Own) -> str | None:
     """In one line why what is behind a value is not known to this process; None where it is."""
-    if (_tag(type(spec)), spec.name, spec.source) in _things:
+    if behind(spec) is not None:
         return None
     return (
         f"no study or claim file of this run defines the {_words(type(spec))} {spec.name!r} "
@@ -133,9 +143,7 @@ def made(spec: Own) -> Any:
 
     Raises NoModel where no file of this run defines it, TrialFailed where it raises.
     """
-    if why := absent(spec):
-        raise NoModel(why)
-    thing = _things[_tag(type(spec)), spec.name, spec.source]
+    thing = _required(spec)
     return _watched(spec, lambda: thing(**dict(getattr(spec, "options", ()))))
 
 
@@ -144,13 +152,17 @@ def called(spec: Own, *arguments: Any) -> Any:
 
     Raises as `made` does.
     """
-    if why := absent(spec):
-        raise NoModel(why)
-    thing = _things[_tag(type(spec)), spec.name, spec.source]
+    thing = _required(spec)
     if isinstance(thing, type):
         kept = _kept(cast(Any, spec), thing)
         return _watched(spec, lambda: kept(*arguments))
     return _watched(spec, lambda: thing(*arguments, **dict(getattr(spec, "options", ()))))
+
+
+def _required(spec: Own) -> Callable[..., Any]:
+    if (thing := behind(spec)) is None:
+        raise NoModel(absent(spec))
+    return thing
 
 
 @lru_cache(maxsize=8)

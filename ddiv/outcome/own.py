@@ -26,11 +26,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ddiv.common.digests import source_digest
+from ddiv.common.own import know
 from ddiv.outcome import calibration as calibration  # it fills the registry, and so does the next
 from ddiv.outcome import spectral as spectral
 from ddiv.outcome.layers import LAYER_GROUPS, ONE_LAYER, Convolution, Layers
 from ddiv.outcome.registry import OF_OUTPUTS, OF_SPECTRUM
-from ddiv.study.measures import Better, NetworkOutcome, OwnMeasure, options_of, register
+from ddiv.study.measures import Better, NetworkOutcome, OwnMeasure, options_of
 
 
 class OutputsOutcome(OwnMeasure, frozen=True, tag="own-of-outputs"):
@@ -66,6 +67,7 @@ class SpectrumOutcome(OwnMeasure, frozen=True, tag="own-of-spectrum"):
 class Maker:
     """What a decorated function becomes: it makes outcomes. `function` is the function itself."""
 
+    makes: type[OwnMeasure]
     # The names of what ddiv gives the function; the user's names for them are free.
     given: tuple[str, ...] = ()
     # The names of what says what an outcome is read over: no options.
@@ -95,7 +97,7 @@ class Maker:
             )
         self._fields = {"name": name, "source": source, "unit": unit, "better": better}
         self._file = Path(function.__code__.co_filename).name
-        register(name, source, function)
+        know(self.makes, source, function)
 
     def __repr__(self) -> str:
         name = self.function.__name__
@@ -127,6 +129,7 @@ _POSITIONAL = inspect.Parameter.POSITIONAL_OR_KEYWORD
 class NetworkMaker(Maker):
     """Makes outcomes of trained networks: `sharpness(radius=0.1)`."""
 
+    makes = NetworkOutcome
     given = ("the trained network",)
 
     def __call__(self, *unnamed: object, **options: Any) -> NetworkOutcome:
@@ -136,6 +139,7 @@ class NetworkMaker(Maker):
 class OutputsMaker(Maker):
     """Makes outcomes of outputs: `brier("ood")`."""
 
+    makes = OutputsOutcome
     given = ("log-probabilities", "labels")
     taken = ("where",)
     _call = '"id"'
@@ -154,6 +158,7 @@ class OutputsMaker(Maker):
 class SpectrumMaker(Maker):
     """Makes outcomes of spectra: `middle("classifier")`."""
 
+    makes = SpectrumOutcome
     given = ("eigenvalues", "N", "M")
     taken = ("layers", "convolution")
     _call = '"classifier"'

@@ -6,11 +6,11 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from numbers import Real
 from typing import Any, Literal
 
-from ddiv.common.own import Option, OwnValue
+from ddiv.common.own import Option, OwnValue, behind
 from ddiv.common.printed import one_line
 from ddiv.common.raised import place
 
@@ -50,22 +50,13 @@ class OutcomeFailed(Exception):
     """An outcome of a user's own cannot be told; the message names it, the cause and the remedy."""
 
 
-# The functions of this process by name and source. Every worker runs the files that define them.
-_functions: dict[tuple[str, str], Callable[..., object]] = {}
-
-
-def register(name: str, source: str, function: Callable[..., object]) -> None:
-    """Make a function known to this process."""
-    _functions[name, source] = function
-
-
 def computed(measure: OwnMeasure, *arguments: object) -> float:
     """What the function behind an outcome returns of these arguments and the outcome's options.
 
     Raises OutcomeFailed where no file of this run defines the function, where it raises, and where
     it returns anything but a finite number.
     """
-    function = _functions.get((measure.name, measure.source))
+    function = behind(measure)
     if function is None:
         file = getattr(measure, "file", "the claim's or the --study file")
         raise OutcomeFailed(
