@@ -3,10 +3,7 @@
 import ast
 import importlib
 import inspect
-import os
 import shutil
-import subprocess
-import sys
 
 import pytest
 
@@ -18,6 +15,7 @@ from ddiv.study import Study
 from ddiv.trial.store import Store
 from tests.support.claim_cases import CASES, Case, cases_of
 from tests.support.claim_worlds import untrue
+from tests.support.outside import started
 from tests.support.paths import ROOT
 
 EXAMPLES = ROOT / "examples"
@@ -81,21 +79,9 @@ def test_nothing_is_used_but_what_is_documented(path):
 def test_they_run_from_a_copy_elsewhere(tmp_path):
     folder = tmp_path / "my_paper"
     shutil.copytree(EXAMPLES, folder, ignore=shutil.ignore_patterns("__pycache__"))
-    ours = ("PYTEST_", "DDIV_")
-    shell = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     options = ("-p", "no:cacheprovider", "-n", "0", "--seeds", "1", "--max-seeds", "1")
-    done = subprocess.run(
-        [
-            *(sys.executable, "-m", "pytest", ".", "--study", "elsewhere.py"),
-            *("-k", "flatness or smooth", *options),
-        ],
-        cwd=folder,
-        env=shell,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    some = ("-k", "flatness or smooth", *options)
+    done = started(folder, "pytest", ".", "--study", "elsewhere.py", *some)
     assert done.returncode == 0, done.stdout + done.stderr
     page = (folder / "reports" / "elsewhere.html").read_text()
     assert 'class="subtitle"' not in page  # the paper that ddiv is about is not this one

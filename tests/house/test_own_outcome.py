@@ -3,11 +3,7 @@
 Real processes, as a user starts them.
 """
 
-import os
 import shutil
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
@@ -15,6 +11,7 @@ from ddiv.finding import Reader
 from ddiv.finding.unanswered import Unanswered, settled
 from ddiv.run import run as runs
 from ddiv.trial.store import Store
+from tests.support.outside import started
 
 STUDY = """
 import torch
@@ -88,20 +85,6 @@ def test_brier(study):
 def test_middle(study):
     return Contrast(middle("all"), arms(study), RISES)
 """
-
-
-def started(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
-    ours = ("PYTEST_", "DDIV_")
-    shell = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
-    return subprocess.run(
-        [sys.executable, "-m", *arguments],
-        cwd=folder,
-        env=shell,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
 
 
 @pytest.fixture(scope="module")

@@ -2,16 +2,15 @@
 them, and they can use it.
 """
 
-import os
 import re
 import subprocess
-import sys
 from importlib.metadata import entry_points
 from pathlib import Path
 from textwrap import dedent
 
 import pytest
 
+from tests.support.outside import started
 from tests.support.paths import ROOT
 
 INSTALLED = "ddiv.plugin" in entry_points(group="pytest11").names
@@ -58,17 +57,7 @@ def project(folder: Path, **files: str) -> None:
 
 def run(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess:
     """A finished run of pytest in the folder, as from a shell."""
-    ours = ("PYTEST_", "DDIV_")
-    shell = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
-    return subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments],
-        cwd=folder,
-        env=shell | environment,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    return started(folder, "pytest", "-p", "no:cacheprovider", *arguments, **environment)
 
 
 def test_a_project_without_claims_is_left_alone(tmp_path):
