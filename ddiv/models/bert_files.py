@@ -25,7 +25,7 @@ from ddiv.common.printed import command
 from ddiv.common.trust import running_nothing, why
 from ddiv.models import checkpoint
 from ddiv.models.hub import cached
-from ddiv.models.shipped import embedded_weights, weights_path
+from ddiv.models.shipped import shipped, weights_path
 from ddiv.spectra.load import offline_if_unreachable
 
 if TYPE_CHECKING:
@@ -106,14 +106,18 @@ def save_bert(
     return checkpoint.write(path, tensors, sizes, provenance)
 
 
-def load_embedded_bert(path: Path = SHIPPED) -> tuple[BertModel, PreTrainedTokenizerBase]:
-    """The model that ddiv pre-trained, without dropout, and its tokenizer.
+def load_embedded_bert(
+    path: Path | None = None, seed: int = 0
+) -> tuple[BertModel, PreTrainedTokenizerBase]:
+    """The model that ddiv pre-trained from `seed`, without dropout, and its tokenizer.
 
-    Raises NoModel if the files are damaged.
+    `path` is the shipped checkpoint by default. Raises NoModel if the files are damaged.
     """
     from transformers import BertModel
 
-    state, sizes = checkpoint.read(path, BertSizes, "BERT", f"rebuild it with: {REBUILD}", NoModel)
+    path = path or weights_path("bert", seed)
+    remedy = f"rebuild it with: {REBUILD}" + f" --seed {seed}" * bool(seed)
+    state, sizes = checkpoint.read(path, BertSizes, "BERT", remedy, NoModel)
     vocabulary = state.pop(_VOCABULARY).numpy().tobytes().decode().split("\n")
     # Building draws initial weights, and must not move the caller's generator.
     with torch.random.fork_rng(devices=[]):
@@ -140,8 +144,8 @@ def load_model(weights: str) -> BertModel:
 
     Every dropout rate is 0. Raises NoModel.
     """
-    if _is_shipped(weights):
-        return load_embedded_bert()[0]
+    if (seed := _shipped_seed(weights)) is not None:
+        return load_embedded_bert(seed=seed)[0]
     from transformers import AutoConfig, BertModel
 
     where, remedy = _place(weights)
@@ -174,8 +178,8 @@ def load_tokenizer(weights: str) -> PreTrainedTokenizerBase:
 
     Raises NoModel.
     """
-    if _is_shipped(weights):
-        return load_embedded_bert()[1]
+    if (seed := _shipped_seed(weights)) is not None:
+        return load_embedded_bert(seed=seed)[1]
     from transformers import AutoTokenizer
 
     where, remedy = _place(weights)
@@ -197,7 +201,7 @@ def absent_bert(weights: str) -> str | None:
     if is_digest(weights) and folder and (folder / "config.json").is_file():
         return None  # Loading it tells whether it is the folder that was meant.
     try:
-        if _is_shipped(weights):
+        if _shipped_seed(weights) is not None:
             return None
         where, remedy = _place(weights)
     except NoModel as why:
@@ -207,11 +211,12 @@ def absent_bert(weights: str) -> str | None:
     return f"BERT {weights} is not in Hugging Face's cache; {remedy}"
 
 
-def _is_shipped(weights: str) -> bool:
+def _shipped_seed(weights: str) -> int | None:
+    """The pre-training seed of ddiv's own BERT of these weights; None where they are others."""
     if not is_digest(weights):
-        return False
+        return None
     try:
-        return weights == embedded_weights("bert")
+        return shipped("bert").get(weights)
     except (OSError, ValueError, KeyError) as error:
         raise NoModel(
             f"cannot read the provenance of the embedded BERT ({error}); rebuild it with: {REBUILD}"

@@ -185,16 +185,15 @@ def save_clip(
     return checkpoint.write(path, state, config, provenance)
 
 
-def load_embedded_clip(tower: Tower = "vit", path: Path | None = None) -> CLIP:
-    """The pre-trained model with this image tower, in evaluation mode, on the CPU.
+def load_embedded_clip(tower: Tower = "vit", path: Path | None = None, seed: int = 0) -> CLIP:
+    """The model with this image tower, pre-trained from `seed`, in evaluation mode, on the CPU.
 
     `path` is the shipped checkpoint by default. Raises CheckpointError if the files are not as
     written.
     """
-    path = path or weights_path(tower)
-    state, config = checkpoint.read(
-        path, ClipConfig, "CLIP", f"rebuild it with: {REBUILD} --tower {tower}", CheckpointError
-    )
+    path = path or weights_path(tower, seed)
+    remedy = f"rebuild it with: {REBUILD} --tower {tower}" + f" --seed {seed}" * bool(seed)
+    state, config = checkpoint.read(path, ClipConfig, "CLIP", remedy, CheckpointError)
     # Building draws initial weights, and must not move the caller's generator.
     with torch.random.fork_rng(devices=[]):
         model = build_clip(config)
@@ -214,19 +213,20 @@ def clip_model(backbone: Clip | OpenClip) -> CLIP:
     Raises ValueError on other weights than the shipped ones of a Clip, NoModel where those of an
     OpenClip cannot be had.
     """
-    from ddiv.models.shipped import embedded_weights
+    from ddiv.models.shipped import shipped
 
     if isinstance(backbone, OpenClip):
         from ddiv.models.open_clip_models import load_open_clip
 
         return copy.deepcopy(load_open_clip(backbone.model, backbone.pretrained))
-    shipped = embedded_weights(backbone.tower)
-    if backbone.weights != shipped:
+    seeds = shipped(backbone.tower)
+    if backbone.weights not in seeds:
+        there = ", ".join(weights[:12] for weights in seeds)
         raise ValueError(
-            f"this ddiv ships the CLIP weights {shipped[:12]} ({backbone.tower}), the spec asks "
+            f"this ddiv ships the CLIP weights {there} ({backbone.tower}), the spec asks "
             f"for {backbone.weights[:12]}: install the ddiv that made it"
         )
-    return load_embedded_clip(backbone.tower)
+    return load_embedded_clip(backbone.tower, seed=seeds[backbone.weights])
 
 
 def image_tower(backbone: Clip | OpenClip) -> VisionTransformer | ModifiedResNet:

@@ -1,6 +1,7 @@
 """Build an embedded CLIP from nothing: contrastive training on the world's pictures and captions.
 
-Run ``python -m ddiv.models.pretrain`` (with ``--tower resnet`` for the one with a ResNet). It
+Run ``python -m ddiv.models.pretrain`` (with ``--tower resnet`` for the one with a ResNet, and with
+``--seed 1`` or ``2`` for the other checkpoints that ship). It
 draws image-caption pairs of the 60 pre-training classes, 60 % of them in ``real`` and the rest
 spread over the other domains, trains with open_clip's own loss, measures zero-shot accuracy on the
 60 fine-tuning classes (never seen in training), and writes the checkpoint and its provenance.
@@ -233,7 +234,7 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
     torch.set_num_threads(args.threads)
     recipe = Recipe(images=args.images, epochs=args.epochs, seed=args.seed)
-    rebuild(args.out or weights_path(args.tower), recipe, args.tower)
+    rebuild(args.out or weights_path(args.tower, args.seed), recipe, args.tower)
 
 
 if __name__ == "__main__":

@@ -1,13 +1,14 @@
 """Build the embedded BERT from nothing: learn word pieces, then train on the world's complaints.
 
-Run ``python -m ddiv.models.pretrain_bert``. It writes complaints of the 60 pre-training classes in
-all registers, learns the vocabulary from them (WordPiece) and trains BERT on two tasks at once. The
-first is to restore masked pieces (Devlin et al. 2019: 15 % of all pieces are masked; 80 % of these
-are hidden, 10 % replaced, 10 % left as they are). The second is to say from the pooled output alone
-which pieces the text holds (bag-of-words prediction, Ma et al. 2024, arXiv 2401.11248). It takes
-the place of BERT's next-sentence task: without such a task nothing trains the pooler, and a model
-as small as this one learns to classify badly from a random pooler. The script measures the first
-task on texts that training has never seen, and writes checkpoint and provenance.
+Run ``python -m ddiv.models.pretrain_bert`` (with ``--seed 1`` or ``2`` for the other checkpoints
+that ship). It writes complaints of the 60 pre-training classes in all registers, learns the
+vocabulary from them (WordPiece) and trains BERT on two tasks at once. The first is to restore
+masked pieces (Devlin et al. 2019: 15 % of all pieces are masked; 80 % of these are hidden, 10 %
+replaced, 10 % left as they are). The second is to say from the pooled output alone which pieces the
+text holds (bag-of-words prediction, Ma et al. 2024, arXiv 2401.11248). It takes the place of BERT's
+next-sentence task: without such a task nothing trains the pooler, and a model as small as this one
+learns to classify badly from a random pooler. The script measures the first task on texts that
+training has never seen, and writes checkpoint and provenance.
 """
 
 from __future__ import annotations
@@ -41,7 +42,8 @@ from ddiv.data.worlds.complaints import (
     pretraining_texts,
     write,
 )
-from ddiv.models.bert_files import REBUILD, SHIPPED, BertSizes, save_bert, wordpiece_tokenizer
+from ddiv.models.bert_files import REBUILD, BertSizes, save_bert, wordpiece_tokenizer
+from ddiv.models.shipped import weights_path
 
 # One seed always gives the same texts, so pre-training uses seeds that no study picks.
 FIRST_SEED = 7_000_000
@@ -272,10 +274,7 @@ def main(argv: list[str] | None = None) -> None:
     """Command line: see the module's description."""
     parser = argparse.ArgumentParser(prog=REBUILD, description=__doc__)
     parser.add_argument(
-        "--out",
-        type=Path,
-        default=SHIPPED,
-        help="the .safetensors file to write (default: shipped)",
+        "--out", type=Path, help="the .safetensors file to write (default: the shipped one)"
     )
     parser.add_argument("--texts", type=int, default=Recipe.texts)
     parser.add_argument("--epochs", type=int, default=Recipe.epochs)
@@ -283,7 +282,8 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--threads", type=int, default=1, help="processor threads (default 1)")
     args = parser.parse_args(argv)
     torch.set_num_threads(args.threads)
-    rebuild(args.out, Recipe(texts=args.texts, epochs=args.epochs, seed=args.seed))
+    recipe = Recipe(texts=args.texts, epochs=args.epochs, seed=args.seed)
+    rebuild(args.out or weights_path("bert", args.seed), recipe)
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ from ddiv.data.worlds.complaints import (
 from ddiv.models import bert, bert_files, pretrain_bert
 from ddiv.models.bert import BertEncoder, embed, load, tokenise
 from ddiv.models.bert_files import MINILM, SHIPPED, NotInstalled
-from ddiv.models.shipped import embedded_weights, provenance_path
+from ddiv.models.shipped import SEEDS, embedded_weights, provenance_path, shipped, weights_path
 from ddiv.spectra.matrices import skipped, weight_matrices
 from ddiv.study import Bert
 
@@ -284,6 +284,21 @@ def test_provenance_describes_the_shipped_file(parts):
     assert record["parameters"] == sum(p.numel() for p in parts.encoder.parameters())
     assert record["pieces"] == len(parts.tokenizer) == parts.encoder.bert.config.vocab_size
     assert embedded_weights("bert") == hashlib.sha256(SHIPPED.read_bytes()).hexdigest()
+
+
+def test_checkpoints_of_all_pre_training_seeds_are_shipped_and_found():
+    seeds, restored, vocabularies = shipped("bert"), [], set()
+    assert tuple(seeds.values()) == SEEDS
+    for weights, seed in seeds.items():
+        path = weights_path("bert", seed)
+        record = json.loads(provenance_path(path).read_text())
+        assert weights == hashlib.sha256(path.read_bytes()).hexdigest()
+        assert record["recipe"]["seed"] == seed and record["command"].endswith(f"--seed {seed}")
+        restored.append(record["masked_pieces"]["restored"]["letter"])
+        assert bert_files.absent_bert(weights) is None
+        assert load(Bert(weights)).encoder.width == record["config"]["hidden"]
+        vocabularies.add(tuple(bert_files.load_tokenizer(weights).get_vocab()))
+    assert min(restored) > 0.7 and len(vocabularies) == len(SEEDS)
 
 
 def test_pre_training_has_taught_it_classes_that_it_never_saw(spec, parts):

@@ -16,7 +16,15 @@ from open_clip.transformer import VisionTransformer
 
 from ddiv.data.worlds.images import FINETUNE_CLASSES, PRETRAIN_CLASSES, WORLD_VERSION, render
 from ddiv.models import clip, pretrain
-from ddiv.models.shipped import embedded_weights, provenance_path, weights_path
+from ddiv.models.shipped import (
+    SEEDS,
+    embedded_weights,
+    further_weights,
+    provenance_path,
+    shipped,
+    weights_path,
+)
+from ddiv.study import Clip
 
 CHANCE = 1 / len(FINETUNE_CLASSES)
 LABELS = np.arange(600) % 60
@@ -58,6 +66,34 @@ def test_provenance_describes_the_shipped_file(tower, model):
     assert record["command"].startswith(clip.REBUILD)
     assert record["parameters"]["image"] == sum(p.numel() for p in model.visual.parameters())
     assert embedded_weights(tower) == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_checkpoints_of_all_pre_training_seeds_are_shipped_and_found(tower):
+    seeds = shipped(tower)
+    assert tuple(seeds.values()) == SEEDS and further_weights(tower) == (*seeds,)[1:]
+    images = render(FINETUNE_CLASSES, LABELS, "real", seed=424_242)
+    names = [c.name for c in FINETUNE_CLASSES]
+    outputs = set()
+    for weights, seed in seeds.items():
+        path = weights_path(tower, seed)
+        record = json.loads(provenance_path(path).read_text())
+        assert weights == hashlib.sha256(path.read_bytes()).hexdigest()
+        assert record["recipe"]["seed"] == seed and record["command"].endswith(f"--seed {seed}")
+        model = clip.clip_model(Clip(weights, tower))
+        accuracy = clip.zero_shot_accuracy(model, images, LABELS, names)
+        assert accuracy > 0.3 and record["world_version"] == WORLD_VERSION
+        outputs.add(clip.encode_images(model, images[:2]).tobytes())
+    assert len(outputs) == len(SEEDS)
+
+
+def test_weights_of_no_seed_are_refused(tower):
+    with pytest.raises(ValueError, match=r"this ddiv ships the CLIP weights .* asks for aaaa"):
+        clip.clip_model(Clip("a" * 64, tower))
+
+
+def test_a_damaged_checkpoint_names_the_seed_that_rebuilds_it(tower, tmp_path):
+    with pytest.raises(clip.CheckpointError, match=f"--tower {tower} --seed 2"):
+        clip.load_embedded_clip(tower, tmp_path / "nothing.safetensors", seed=2)
 
 
 def test_the_towers_are_what_their_names_say():
