@@ -16,7 +16,7 @@ import numpy as np
 
 from ddiv.common.machine import available_memory
 from ddiv.data.dataset import Dataset
-from ddiv.data.decoded import Example, dataset, of_array, ranked
+from ddiv.data.decoded import Example, dataset, drawn, of_array
 from ddiv.data.root import FOLDER_VARIABLE, BadData, find
 from ddiv.study import Arrays
 
@@ -72,12 +72,13 @@ def load_arrays(spec: Arrays) -> Dataset:
     examples = {
         part: [*map(Example, of_array(part, images[part]), labels[part])] for part in images
     }
-    tests = {"arrays": ranked(examples["test"], spec.split_seed, spec.test_per_class)}
+    tests = {"arrays": drawn(examples["test"], spec.split_seed, spec.test_per_class)}
     return dataset(
-        ranked(examples["train"], spec.split_seed, spec.per_class),
+        drawn(examples["train"], spec.split_seed, spec.per_class),
         tests,
         classes,
         spec.side or min(sides),
+        examples.values(),
     )
 
 

@@ -1,7 +1,7 @@
 """Images decoded once: from files, archives or arrays into one array on disk, read by mapping it.
 
-    DDIV_CACHE/KEY-SIDE.npy    uint8 (n, 3, side, side), and a checksum behind it; KEY is a hash
-                               over the names and stamps of the n images
+    DDIV_CACHE/KEY-SIDE.npy    uint8 (n, 3, side, side) (`ddiv.data.mapped`); KEY is a hash over the
+                               names and stamps of the n images
 
 Without DDIV_CACHE the folder is ddiv/decoded in the user's cache folder. Deleted and damaged files
 are decoded anew.
@@ -10,15 +10,13 @@ are decoded anew.
 from __future__ import annotations
 
 import hashlib
-import io
 import os
 import shutil
 import stat
 import sys
 import time
-import zlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from multiprocessing.pool import ThreadPool
 from pathlib import Path
@@ -27,14 +25,14 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from ddiv.common.drafts import draft_of, sweep
-from ddiv.common.files import rename_durably
+from ddiv.common.drafts import sweep
 from ddiv.common.locks import held
 from ddiv.common.machine import usable_cores
 from ddiv.common.paths import cache_folder
 from ddiv.common.pictures import opened, strictly, upright
 from ddiv.common.printed import is_shown
 from ddiv.common.units import duration
+from ddiv.data import mapped
 from ddiv.data.dataset import Dataset
 from ddiv.data.root import BadData
 
@@ -43,6 +41,8 @@ VARIABLE = "DDIV_CACHE"
 DECODING = 2  # to be raised when the same image comes to give other pixels
 
 CHUNK = 512
+
+FEW = 8  # a set of less than this part of its pool is decoded without the others
 
 QUIET_SECONDS = 5.0  # work that takes longer says how far it is
 
@@ -87,6 +87,14 @@ def ranked(examples: Iterable[Example], seed: int, per_class: int = 0) -> list[E
     return kept
 
 
+def drawn(examples: Iterable[Example], seed: int, per_class: int = 0) -> list[Example]:
+    """The same examples as `ranked` takes, in an order that is the same for all seeds.
+
+    So whole sets are the same at all seeds.
+    """
+    return ranked(ranked(examples, seed, per_class), 0)
+
+
 def of_files(folder: Path, names: Iterable[str]) -> Iterable[Source]:
     """The images in these files below a folder.
 
@@ -123,17 +131,20 @@ def dataset(
     tests: Mapping[str, Sequence[Example]],
     classes: Sequence[str],
     side: int,
+    pools: Iterable[Iterable[Example]] = (),
 ) -> Dataset:
     """These examples as a dataset of decoded images.
 
-    Raises BadData where a class has no image to train on, or none in a domain, and as `decoded`
-    does.
+    Replicates draw examples anew from the same `pools`, which are decoded once; a set that is a
+    small part of its pool is decoded by itself. Raises BadData where a class has no image to train
+    on, or none in a domain, and as `decoded` does.
     """
     require_all("the training set", [example.label for example in training], classes)
     for domain, examples in tests.items():
         require_all(f"the domain {domain!r}", [example.label for example in examples], classes)
-    arrays = {domain: _arrays(examples, side) for domain, examples in tests.items()}
-    return Dataset(*_arrays(training, side), arrays, tuple(classes))
+    whole = [drawn(pool, 0) for pool in pools]
+    arrays = {domain: _arrays(examples, side, whole) for domain, examples in tests.items()}
+    return Dataset(*_arrays(training, side, whole), arrays, tuple(classes))
 
 
 def require_all(where: str, labels: Iterable[int], classes: Sequence[str]) -> None:
@@ -160,8 +171,19 @@ def require_all(where: str, labels: Iterable[int], classes: Sequence[str]) -> No
         )
 
 
-def _arrays(examples: Sequence[Example], side: int) -> tuple[np.ndarray, np.ndarray]:
+def _arrays(
+    examples: Sequence[Example], side: int, pools: Iterable[Sequence[Example]]
+) -> tuple[np.ndarray, np.ndarray]:
     labels = np.array([example.label for example in examples], dtype=np.int64)
+    names = [example.source.name for example in examples]
+    for pool in pools:
+        places = {example.source.name: place for place, example in enumerate(pool)}
+        if len(pool) <= FEW * len(names) and places.keys() >= {*names}:
+            images = decoded([example.source for example in pool], side)
+            chosen = [places[name] for name in names]
+            if chosen == [*range(len(pool))]:
+                return images, labels
+            return np.asarray(images)[chosen], labels
     return decoded([example.source for example in examples], side), labels
 
 
@@ -198,12 +220,12 @@ def decoded(sources: Sequence[Source], side: int) -> np.ndarray:
     folder = cache_folder(VARIABLE, "decoded")
     sweep(folder)
     path, shape = folder / f"{total.hexdigest()[:32]}-{side}.npy", (len(sources), 3, side, side)
-    if (images := _whole(path, shape)) is not None:
+    if (images := mapped.array(path, shape)) is not None:
         return images
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with held(path.with_suffix(".lock")):
-            if (images := _whole(path, shape)) is None:
+            if (images := mapped.array(path, shape)) is None:
                 _require_room(folder, np.prod(shape, dtype=int))
                 _write(path, sources, side)
     except OSError as error:
@@ -211,48 +233,12 @@ def decoded(sources: Sequence[Source], side: int) -> np.ndarray:
             f"the decoded images cannot be written into {folder} ({error.strerror or error}): free "
             f"some space, or let {VARIABLE} name another folder"
         ) from error
-    if images is None and (images := _whole(path, shape)) is None:
+    if images is None and (images := mapped.array(path, shape)) is None:
         raise BadData(
             f"the decoded images in {path} cannot be read back: look at the disk, or let "
             f"{VARIABLE} name another folder"
         )
     return images
-
-
-def _whole(path: Path, shape: tuple[int, ...]) -> np.ndarray | None:
-    """The array of a file, None where there is none, or it is not as it was written."""
-    header = _header(shape)
-    size = len(header) + int(np.prod(shape))
-    try:
-        if not path.is_file():  # opening a pipe would wait for ever
-            return None
-        with open(path, "rb") as file:
-            whole = os.fstat(file.fileno()).st_size == size + CHECKSUM
-            if not whole or file.read(len(header)) != header:
-                return None
-            file.seek(size)
-            checksum = file.read()
-        # copy on write: torch wants arrays that could be written
-        images = np.memmap(path, np.uint8, "c", len(header), shape)
-    except (OSError, ValueError):
-        return None
-    return images if checksum == _checksum(zlib.crc32(images.data)) else None
-
-
-CHECKSUM = 4  # bytes
-
-
-def _checksum(crc: int) -> bytes:
-    return crc.to_bytes(CHECKSUM, "big")
-
-
-def _header(shape: tuple[int, ...]) -> bytes:
-    """What a .npy file of this shape begins with."""
-    file = io.BytesIO()
-    np.lib.format.write_array_header_1_0(
-        file, {"descr": "|u1", "fortran_order": False, "shape": shape}
-    )
-    return file.getvalue()
 
 
 def _require_room(folder: Path, needed: int) -> None:
@@ -262,33 +248,24 @@ def _require_room(folder: Path, needed: int) -> None:
 
 
 def _write(path: Path, sources: Sequence[Source], side: int) -> None:
-    # Written, not mapped: on a full disk a mapping kills the process.
-    draft = draft_of(path)
     path.with_suffix(".part").unlink(missing_ok=True)  # what a killed earlier version left
+    with strictly(), ThreadPool(usable_cores()) as pool:
+        mapped.write(path, (len(sources), 3, side, side), _contents(sources, side, pool))
+    # Of an earlier version that was killed; this process has the lock.
+    path.with_suffix(".part").unlink(missing_ok=True)
+
+
+def _contents(sources: Sequence[Source], side: int, pool: ThreadPool) -> Iterator[bytes]:
+    """The pixels of each image; says how far it is where that takes long."""
     started = reported = time.monotonic()
-    try:
-        with open(draft, "wb") as file, strictly(), ThreadPool(usable_cores()) as pool:
-            file.write(_header((len(sources), 3, side, side)))
-            crc = 0
-            for done in range(0, len(sources), CHUNK):
-                if done and time.monotonic() - reported > QUIET_SECONDS:
-                    reported = time.monotonic()
-                    left = (reported - started) / done * (len(sources) - done)
-                    progress = f"images decoded: {done} of {len(sources)}"
-                    print(f"{progress}, about {duration(left)} left", file=sys.stderr)
-                part = sources[done : done + CHUNK]
-                for image in pool.imap(partial(_pixels_of, side=side), part):
-                    content = image.tobytes()
-                    crc = zlib.crc32(content, crc)
-                    file.write(content)
-            file.write(_checksum(crc))
-            file.flush()
-            os.fsync(file.fileno())
-        rename_durably(draft, path)
-        # Of an earlier version that was killed; this process has the lock.
-        path.with_suffix(".part").unlink(missing_ok=True)
-    finally:
-        draft.unlink(missing_ok=True)
+    for done in range(0, len(sources), CHUNK):
+        if done and time.monotonic() - reported > QUIET_SECONDS:
+            reported = time.monotonic()
+            left = (reported - started) / done * (len(sources) - done)
+            progress = f"images decoded: {done} of {len(sources)}"
+            print(f"{progress}, about {duration(left)} left", file=sys.stderr)
+        for image in pool.imap(partial(_pixels_of, side=side), sources[done : done + CHUNK]):
+            yield image.tobytes()
 
 
 def _pixels_of(source: Source, side: int) -> np.ndarray:

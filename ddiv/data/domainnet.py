@@ -25,7 +25,7 @@ from PIL import Image
 
 from ddiv.common.pictures import opened
 from ddiv.data.dataset import Dataset
-from ddiv.data.decoded import Example, Source, dataset, of_files, ranked
+from ddiv.data.decoded import Example, Source, dataset, drawn, of_files, ranked
 from ddiv.data.root import BadData, NoData, data_root
 from ddiv.study import DomainNet
 
@@ -76,17 +76,23 @@ def load_domainnet(spec: DomainNet) -> Dataset:
     chosen = choose([training, *tests.values()], spec.classes)
     numbers = {label: number for number, label in enumerate(chosen)}
 
-    def examples(domain: str, listed: Sequence[Line], per_class: int = 0) -> list[Example]:
+    def examples(domain: str, listed: Sequence[Line]) -> list[Example]:
         kept = [line for line in listed if line.label in numbers]
         sources = _sources(domain, [line.path for line in kept])
-        labels = [numbers[line.label] for line in kept]
-        return ranked(map(Example, sources, labels), spec.split_seed, per_class)
+        return [*map(Example, sources, (numbers[line.label] for line in kept))]
 
+    for_training = examples(spec.domains[0], training)
+    for_testing = {domain: examples(domain, listed) for domain, listed in tests.items()}
+    limited = {
+        domain: drawn(test, spec.split_seed, spec.test_per_class)
+        for domain, test in for_testing.items()
+    }
     return dataset(
-        examples(spec.domains[0], training)[: spec.train],
-        {domain: examples(domain, listed, spec.test_per_class) for domain, listed in tests.items()},
+        drawn(ranked(for_training, spec.split_seed)[: spec.train], 0),
+        limited,
         [*chosen.values()],
         spec.side,
+        [for_training, *for_testing.values()],
     )
 
 

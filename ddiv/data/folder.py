@@ -25,7 +25,7 @@ from ddiv.common.files import write_atomically
 from ddiv.common.machine import usable_cores
 from ddiv.common.paths import cache_folder
 from ddiv.data.dataset import Dataset
-from ddiv.data.decoded import VARIABLE, Example, dataset, of_files, ranked
+from ddiv.data.decoded import VARIABLE, Example, dataset, drawn, of_files, ranked
 from ddiv.data.listing import SUFFIXES, Listed, Listing, listed
 from ddiv.data.root import FOLDER_VARIABLE, BadData, NoData, data_root
 from ddiv.study import Images
@@ -164,13 +164,15 @@ def load_images(spec: Images) -> Dataset:
 
     tests = {domain: examples(by_class) for domain, by_class in files.tests.items()}
     training = examples(files.training)
+    pools = [training, *tests.values()]
     first = spec.test_domains[0]
     if not tests[first]:
         training, tests[first] = _divided(training, spec.test_share, classes)
     limited = {
-        domain: ranked(test, spec.split_seed, spec.test_per_class) for domain, test in tests.items()
+        domain: drawn(test, spec.split_seed, spec.test_per_class) for domain, test in tests.items()
     }
-    return dataset(ranked(training, spec.split_seed, spec.per_class), limited, classes, spec.side)
+    chosen = drawn(training, spec.split_seed, spec.per_class)
+    return dataset(chosen, limited, classes, spec.side, pools)
 
 
 def _divided(

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+import sys
 
+import numpy as np
+
+from ddiv.common.texts import are_texts
 from ddiv.data.dataset import Dataset
 from ddiv.data.root import BadData
 from ddiv.data.worlds.draw import load_world
@@ -20,21 +23,65 @@ from ddiv.study import (
     World,
 )
 
+# Datasets are kept in memory up to this size together. Those of a run's replicates are many; images
+# that are mapped from disk take none of it.
+MOST_BYTES = 1 << 30
 
-@lru_cache(maxsize=4)
-def load(spec: Data) -> Dataset:
-    """The dataset of a spec; the last four are kept in memory.
 
-    Raises ValueError on an impossible spec, NoData or BadData (`ddiv.data.root`) where data is not
-    at hand, not usable, or too large for the memory.
-    """
-    try:
-        return _load(spec)
-    except MemoryError as error:
-        raise BadData(
-            f"the data do not fit into this machine's memory ({error or 'no more is free'}): take "
-            f"fewer or smaller examples than {spec}"
-        ) from error
+class _Loader:
+    """Loads datasets, and keeps the last ones."""
+
+    def __init__(self) -> None:
+        # With their bytes, the longest unused first.
+        self._kept: dict[Data, tuple[Dataset, int]] = {}
+
+    def __call__(self, spec: Data) -> Dataset:
+        """The dataset of a spec.
+
+        Raises ValueError on an impossible spec, NoData or BadData (`ddiv.data.root`) where data is
+        not at hand, not usable, or too large for the memory.
+        """
+        if (found := self._kept.pop(spec, None)) is None:
+            data = self._loaded(spec)
+            found = data, _bytes(data)
+        self._kept[spec] = found
+        self._forget()
+        return found[0]
+
+    def _loaded(self, spec: Data) -> Dataset:
+        try:
+            return _load(spec)
+        except MemoryError as error:
+            raise BadData(
+                f"the data do not fit into this machine's memory ({error or 'no more is free'}): "
+                f"take fewer or smaller examples than {spec}"
+            ) from error
+
+    def _forget(self) -> None:
+        """Drop the longest unused datasets of too many; the last one stays."""
+        held = 0
+        for spec, (_, size) in reversed(list(self._kept.items())):
+            held += size
+            if held > MOST_BYTES and next(reversed(self._kept)) is not spec:
+                self._kept.pop(spec, None)
+
+    def cache_clear(self) -> None:
+        """Forget all datasets."""
+        self._kept.clear()
+
+
+load = _Loader()
+
+
+def _bytes(data: Dataset) -> int:
+    """The memory that a dataset takes, near enough."""
+    return sum(map(_size, (data.inputs, *(inputs for inputs, _ in data.tests.values()))))
+
+
+def _size(inputs: np.ndarray) -> int:
+    if isinstance(inputs, np.memmap):
+        return 0
+    return sum(map(sys.getsizeof, inputs)) if are_texts(inputs) else inputs.nbytes
 
 
 def _load(spec: Data) -> Dataset:

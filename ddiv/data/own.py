@@ -6,12 +6,20 @@
 
     STUDY = Study(..., data=own_data(birds), domains=("photo", "sketch"), ...)
 
+A function with a parameter `seed` is given another number in each replicate, to draw or to split
+its data anew:
+
+    def halves(seed: int) -> Dataset:
+        train, test = train_test_split(EXAMPLES, random_state=seed)
+        ...
+
 Without torch's datasets: `Dataset(inputs, labels, tests, classes)`, images as arrays uint8 (n, 3,
 h, w). Every process of a run reads the study file, so every process has the function.
 """
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, SupportsInt
 
@@ -19,7 +27,7 @@ import numpy as np
 from PIL import Image
 
 from ddiv.common.errors import TrialFailed
-from ddiv.common.own import absent, made, own
+from ddiv.common.own import absent, called, made, own
 from ddiv.common.pictures import in_rgb
 from ddiv.common.texts import are_texts
 from ddiv.data.dataset import Dataset
@@ -28,17 +36,31 @@ from ddiv.data.root import BadData, NoData
 from ddiv.study import Own
 
 
-def own_data(function: Callable[[], Dataset], texts: bool = False) -> Own:
+def own_data(function: Callable[..., Dataset], texts: bool = False) -> Own:
     """The spec of the data, images or `texts`, that a function makes.
 
-    Every process that needs the data calls the function, without arguments, so it must make the
-    same each time. Its source (`ddiv.common.digests.source_digest`) names the data, and so do the
-    files of yours that it imports: when they change, trials are made anew. Files that it reads are
-    no part of the name (pytest says so), so change something in it (a version, say) when they
-    change. Raises ValueError on anything but a function at the top level of a file, and on one that
-    needs arguments.
+    Every process that needs the data calls the function, so it must make the same each time. Where
+    it has a parameter `seed`, it is given a whole number from 0 to 2**32 - 1, in each replicate
+    another; without one all replicates have the same data, and verdicts are conditional on them.
+
+    The function's source (`ddiv.common.digests.source_digest`) names the data, and so do the files
+    of yours that it imports: when they change, trials are made anew. Files that it reads are no
+    part of the name (pytest says so), so change something in it (a version, say) when they change.
+    Raises ValueError on anything but a function at the top level of a file, and on one that needs
+    other arguments.
     """
+    if _takes_seed(function):
+        return own(Own, function, {}, ("seed",), texts=texts, seed=0)
     return own(Own, function, {}, texts=texts)
+
+
+def _takes_seed(function: object) -> bool:
+    if not callable(function) or isinstance(function, type):
+        return False  # `own` says what is wrong
+    try:
+        return "seed" in inspect.signature(function).parameters
+    except (TypeError, ValueError):
+        return False
 
 
 def load_own(spec: Own) -> Dataset:
@@ -49,7 +71,7 @@ def load_own(spec: Own) -> Dataset:
     if reason := absent(spec):
         raise NoData(reason)
     try:
-        data = made(spec)
+        data = made(spec) if spec.seed is None else called(spec, spec.seed)
     except (NoData, BadData):
         raise
     except TrialFailed as error:

@@ -16,7 +16,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from ddiv.data.dataset import Dataset
-from ddiv.data.decoded import Example, Source, dataset, of_array, of_files, ranked
+from ddiv.data.decoded import Example, Source, dataset, drawn, of_array, of_files
 from ddiv.data.root import BadData, NoData, data_root
 from ddiv.study import Published
 
@@ -70,10 +70,11 @@ def load_published(spec: Published) -> Dataset:
     train, test = read(spec)
     training, tested = ([*map(Example, part.sources, part.labels)] for part in (train, test))
     return dataset(
-        ranked(training, spec.split_seed, spec.per_class),
-        {spec.name: ranked(tested, spec.split_seed, spec.test_per_class)},
+        drawn(training, spec.split_seed, spec.per_class),
+        {spec.name: drawn(tested, spec.split_seed, spec.test_per_class)},
         train.classes,
         spec.side,
+        [training, tested],
     )
 
 

@@ -17,7 +17,17 @@ from PIL import Image, ImageFile
 from torchvision.transforms.v2 import functional as F
 
 from ddiv.data import decoded as cache
-from ddiv.data.decoded import Example, Source, dataset, decoded, of_array, of_files, pixels, ranked
+from ddiv.data.decoded import (
+    Example,
+    Source,
+    dataset,
+    decoded,
+    drawn,
+    of_array,
+    of_files,
+    pixels,
+    ranked,
+)
 from ddiv.data.root import BadData
 from tests.support.drafts import dead_draft
 from tests.support.image_files import EPS, colours, flat, fresh_root, ghostscript, noise
@@ -326,6 +336,31 @@ def test_examples_are_ranked_by_hash_wherever_they_came_from():
     few = ranked(some, 7, per_class=4)
     assert Counter(one.label for one in few) == {0: 4, 1: 4, 2: 4}
     assert [one for one in ranked(some, 7, per_class=6) if one in few] == few
+
+
+def test_replicates_decode_what_they_draw_from_once(root):
+    """A set that is few of its pool does not wait for the others."""
+    whole = [Example(one, number % 2) for number, one in enumerate(files(root, 40))]
+    sources, opened = counted([one.source for one in whole])
+    whole = [Example(one, number % 2) for number, one in enumerate(sources)]
+
+    def drawn_by(seed, per_class):
+        chosen = drawn(whole, seed, per_class)
+        data = dataset(chosen, {"d": chosen}, ["a", "b"], 4, [whole])
+        numbers = [int(one.source.name.removesuffix(".png")) for one in chosen]
+        assert [red for red, *_ in colours(data.inputs)] == numbers
+        assert data.labels.tolist() == [number % 2 for number in numbers]
+        return data
+
+    few = drawn_by(1, 2)
+    assert len(opened) == 4 and isinstance(few.inputs, np.memmap)
+    some = [drawn_by(seed, 10).inputs for seed in range(5)]
+    assert {*opened.values()} <= {1, 2} and len(opened) == 40 and len(stored(root)) == 2
+    assert len({each.tobytes() for each in some}) == 5
+    # All of it is the same at every seed, and stays on disk.
+    everything = [drawn_by(seed, 0).inputs for seed in (0, 1)]
+    assert all(isinstance(each, np.memmap) for each in everything)
+    assert np.array_equal(*everything) and len(stored(root)) == 2
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from ddiv.data.load import load
 from ddiv.data.own import checked, load_own, of_torch, own_data
 from ddiv.data.root import BadData, NoData
 from ddiv.profiles.choose import profile
-from ddiv.profiles.study_file import of_file
+from ddiv.profiles.study_file import BadStudyFile, of_file
 from ddiv.study import Own
 from tests.support.claims_run import claims
 
@@ -44,6 +44,46 @@ IMAGES, LABELS = np.zeros((6, 3, 8, 8), np.uint8), np.array([0, 1, 2] * 2)
 
 def dataset(inputs=IMAGES, labels=LABELS, tests=None, classes=("a", "b", "c")) -> Dataset:
     return Dataset(inputs, labels, {"d": (inputs, labels)} if tests is None else tests, classes)
+
+
+SPLIT = """
+
+def halves(seed: int) -> Dataset:
+    data = stripes()
+    order = np.random.RandomState(seed).permutation(8)
+    train, test = order[:4], order[4:]
+    return Dataset(
+        data.inputs[train] + 0, np.arange(4) % 2, {"d": (data.inputs[test], np.arange(4) % 2)},
+        data.classes
+    )
+
+
+def by_name(*, seed=3):
+    return halves(seed)
+
+
+SPLIT = msgspec.structs.replace(STUDY, name="split", data=own_data(halves), domains=("d",))
+NAMED = msgspec.structs.replace(STUDY, name="named", data=own_data(stripes), domains=("stripes",))
+STUDIES = (SPLIT, NAMED)
+"""
+
+
+def test_a_function_with_a_seed_is_given_that_of_the_replicate(tmp_path):
+    (tmp_path / "mine.py").write_text(FILE + SPLIT)
+    split, fixed = of_file(tmp_path / "mine.py").studies
+    assert fixed.data.seed is None and fixed.data_of(0) == fixed.data_of(1) == fixed.data
+    specs = [split.data_of(seed) for seed in range(6)]
+    assert len({spec.seed for spec in specs}) == 6
+    drawn = {load(spec).tests["d"][0].tobytes() for spec in specs}
+    assert len(drawn) > 1
+    again = load_own(specs[0]).tests["d"][0]
+    assert np.array_equal(load(specs[0]).tests["d"][0], again)
+
+
+def test_a_seed_that_cannot_be_given_is_refused(tmp_path):
+    (tmp_path / "mine.py").write_text(FILE + SPLIT + "own_data(by_name)")
+    with pytest.raises(BadStudyFile, match=r"called as by_name\(seed\), and cannot be"):
+        of_file(tmp_path / "mine.py")
 
 
 def test_a_study_file_gives_its_own_data(tmp_path):

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ddiv.data.dataset import Dataset
+from ddiv.data.worlds.kept import pictures
 from ddiv.study import ComplaintsWorld, Data, World
 
 
@@ -21,13 +22,21 @@ def load_world(spec: World | ComplaintsWorld) -> Dataset:
     numbers = range(len(world.classes))
     train = np.repeat(numbers, spec.train_per_class)
     test = np.repeat(numbers, spec.test_per_class)
+
     # Examples of one seed share their random details (poses and textures), so training and tests
     # take different seeds.
-    inputs = world.draw(train, world.domains[0], 2 * spec.seed)
-    tests = {
-        domain: (world.draw(test, domain, 2 * spec.seed + 1), test) for domain in world.domains
-    }
-    return Dataset(inputs, train, tests, world.classes)
+    def parts() -> list[np.ndarray]:
+        tests = (world.draw(test, domain, 2 * spec.seed + 1) for domain in world.domains)
+        return [world.draw(train, world.domains[0], 2 * spec.seed), *tests]
+
+    if isinstance(spec, World):
+        bounds = len(train) + len(test) * np.arange(len(world.domains))
+        total = len(train) + len(test) * len(world.domains)
+        inputs, *tests = np.split(pictures(spec, (total, *world.shape), parts), bounds)
+    else:
+        inputs, *tests = parts()
+    by_domain = {domain: (each, test) for domain, each in zip(world.domains, tests)}
+    return Dataset(inputs, train, by_domain, world.classes)
 
 
 def drawn_at_will(spec: Data, labels: np.ndarray) -> np.ndarray | None:
@@ -39,11 +48,15 @@ def drawn_at_will(spec: Data, labels: np.ndarray) -> np.ndarray | None:
 
 
 class _World(NamedTuple):
-    """The fine-tuning classes of a world, its domains, and draw(labels, domain, seed)."""
+    """The fine-tuning classes of a world, its domains, and draw(labels, domain, seed).
+
+    `shape` is that of one picture; () of a text.
+    """
 
     classes: tuple[str, ...]
     domains: tuple[str, ...]
     draw: Callable[[np.ndarray, str, int], np.ndarray]
+    shape: tuple[int, ...] = ()
 
 
 def _world(spec: World | ComplaintsWorld) -> _World:
@@ -52,7 +65,8 @@ def _world(spec: World | ComplaintsWorld) -> _World:
 
         _require_version(spec, world.WORLD_VERSION, "image world")
         names = tuple(kind.name for kind in world.FINETUNE_CLASSES)
-        return _World(names, world.DOMAINS, partial(world.render, world.FINETUNE_CLASSES))
+        draw = partial(world.render, world.FINETUNE_CLASSES)
+        return _World(names, world.DOMAINS, draw, (3, world.SIZE, world.SIZE))
     from ddiv.data.worlds import complaints as complaints_world
 
     _require_version(spec, complaints_world.WORLD_VERSION, "world of complaints")

@@ -457,6 +457,14 @@ _FORMS = (
     "{colour} {shape}",
 )
 
+# All words and phrases by which captions tell pictures apart.
+VOCABULARY = (
+    *SHAPES,
+    *MOTIFS,
+    *_COLOUR_NAMES,
+    *(word for synonyms in _STYLES.values() for word in synonyms),
+)
+
 
 def captions(
     classes: Sequence[ObjectClass], labels: Sequence[int] | np.ndarray, domain: str, seed: int
