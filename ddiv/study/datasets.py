@@ -270,16 +270,20 @@ class DomainNet(Value, frozen=True, tag="domainnet"):
 class Own(Value, frozen=True, tag="own-data"):
     """Data that a function in a study file makes (`ddiv.data.own.own_data`).
 
-    It is named by the digest of the function's source.
+    It is named by the digest of the function's source. `seed` is what the function is given where
+    it has such a parameter, in each replicate another; None where it has none.
     """
 
     name: str
     source: str
     texts: bool = False
+    seed: int | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
         require_name("the name of a function that makes data", self.name)
+        if self.seed is not None:
+            self.at_least(0, "seed")
 
 
 def _require_sizes(

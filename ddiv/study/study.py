@@ -18,14 +18,19 @@ from ddiv.common.values import Value, require_name
 from ddiv.study.backbones import Backbone, Embedder
 from ddiv.study.datasets import Complaints, ComplaintsWorld, Data, DomainNet, Images, Own
 from ddiv.study.measures import NetworkOutcome, united
+from ddiv.study.optimisation import HELD_OUT, LENGTH_CURVE, MEMBERS, RATE_CURVE, Curve
+from ddiv.study.replicates import drawn_backbone, drawn_data, finite_pool
 from ddiv.treatment import (
     BASELINE,
+    Added,
     Augmentation,
     BatchSize,
+    Blurred,
+    Captioned,
     Classes,
     Dropout,
-    EarlyStop,
     EvaluationDropout,
+    Flow,
     Generator,
     Ladder,
     NoOp,
@@ -86,7 +91,7 @@ class Recipe(Value, frozen=True):
     `head_lr` is the learning rate of the classification layer where it is not `lr`: a random layer
     on a small pre-trained encoder needs a larger one, or the encoder forgets before the layer has
     learned. `checkpoints` are the epochs (fractions allowed) at which the baseline's trajectory is
-    measured; without them nothing is compared at equal fit.
+    measured, for plots.
     """
 
     epochs: int
@@ -119,20 +124,25 @@ class Recipe(Value, frozen=True):
 # The synthetic shares of v1's table 2.
 TABLE_SHARES = (0.15, 0.25, 0.35)
 
+# Generators whose images have fewer pixels than a study's, and are enlarged.
+SMALL = (Flow, Captioned)
+
 
 class Study(Value, frozen=True):
     """The population of a claim, and the doses and augmentations that its arms use.
 
     An empty field means that the study has no such arms.
 
+    - `further_backbones`: other pre-trained checkpoints of the backbone's kind, with which and
+      `backbone` replicates take turns;
     - `domains`: the names of the test sets, that of the training set first. Named here or in
       `data`, they hold for both; without them they are those that the data have;
     - `view_size`: the number of training examples on which diversity is scored;
-    - `early_stop`: the fraction of the epochs that the early-stopped arm runs;
     - `single_placement_rates`: the dropout rates of the head-only and encoder-only ladders;
     - `very_large_dropout`: a rate before the classification layer; `combinations`: pairs of a
       dropout rate and a decay (both v1 figure 8);
     - `extreme_augmentations`: those of `augmentations` that are expected to harm;
+    - `generators`: that of each of the `settings`, `generator` first, where they draw from several;
     - `settings`: of the generator, the better one first; `shares`: the synthetic shares of each
       setting; `rounds`: how often the generator is retrained on its own output;
     - `class_counts` and `batches`: ladders of label classes and of batch sizes; views of few
@@ -149,7 +159,6 @@ class Study(Value, frozen=True):
     recipe: Recipe
     domains: tuple[str, ...] = ()
     view_size: int = 0
-    early_stop: float = 0.0
     dropout_rates: tuple[float, ...] = ()
     single_placement_rates: tuple[float, ...] = ()
     decays: tuple[float, ...] = ()
@@ -159,6 +168,7 @@ class Study(Value, frozen=True):
     extreme_augmentations: tuple[AnAugmentation, ...] = ()
     further_augmentations: tuple[AnAugmentation, ...] = ()
     generator: Generator | None = None
+    generators: tuple[Generator, ...] = ()
     settings: tuple[Setting, ...] = ()
     shares: tuple[tuple[float, ...], ...] = ()
     rounds: int = 0
@@ -167,13 +177,15 @@ class Study(Value, frozen=True):
     batches: tuple[int, ...] = ()
     embedders: tuple[Embedder, ...] = ()
     outcomes: tuple[NetworkOutcome, ...] = ()
+    further_backbones: tuple[Backbone, ...] = ()
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self.at_least(0, "view_size", "rounds", "class_view_size")
-        if not 0 <= self.early_stop <= 1:
+        if len({*self.backbones}) < len(self.backbones) or len({*map(type, self.backbones)}) > 1:
             raise ValueError(
-                f"`early_stop` is a fraction of epochs, from 0 to 1, got {self.early_stop}"
+                "`further_backbones` are other checkpoints than `backbone` and of its kind, all "
+                f"different, got {self.further_backbones}"
             )
         if not 0 <= self.very_large_dropout < 1:
             raise ValueError(f"a dropout rate lies in [0, 1), got {self.very_large_dropout}")
@@ -184,6 +196,14 @@ class Study(Value, frozen=True):
         for what, given in (("`settings`", names), ("augmentations", augmentations)):
             if len({*given}) < len(given):
                 raise ValueError(f"the {what} of a study have different names, got {given}")
+        if self.generators and (self.generators[0], len(self.generators)) != (
+            self.generator,
+            len(self.settings),
+        ):
+            raise ValueError(
+                "`generators` holds one for each of the `settings`, `generator` first, got "
+                f"{len(self.generators)} for {len(self.settings)} settings"
+            )
         if len(self.shares) != len(self.settings):
             raise ValueError(
                 "`shares` holds a ladder for each of the generator's `settings`, "
@@ -217,6 +237,26 @@ class Study(Value, frozen=True):
             msgspec.structs.force_setattr(self, "domains", of_data)
 
     @property
+    def backbones(self) -> tuple[Backbone, ...]:
+        """All checkpoints that replicates begin with."""
+        return (self.backbone, *self.further_backbones)
+
+    def data_of(self, seed: int) -> Data:
+        """The data of the replicate `seed`, generated or split anew where some of it is drawn."""
+        return drawn_data(self.data, self.name, seed)
+
+    def backbone_of(self, seed: int) -> Backbone:
+        """The backbone of the replicate `seed`: one of its checkpoints, in turns."""
+        return drawn_backbone(self.backbones, seed)
+
+    @property
+    def finite_pool(self) -> str:
+        """What all replicates have in common, in words that go on from "verdicts are conditional
+        on"; "" where each replicate is new.
+        """
+        return finite_pool(self.data, self.backbones)
+
+    @property
     def spaces(self) -> tuple[Space, ...]:
         """The spaces in which the study's data has vectors: texts have no pixels."""
         match self.data:
@@ -229,8 +269,9 @@ class Study(Value, frozen=True):
         """What functions and classes of the user's stand behind: data, model, augmentations, ..."""
         parts = (
             self.data,
-            self.backbone,
+            *self.backbones,
             self.generator,
+            *self.generators,
             *self.embedders,
             *self.augmentations,
             *self.further_augmentations,
@@ -262,16 +303,44 @@ class Study(Value, frozen=True):
     def synthetic(self, share: float, setting: str = "", round: int = 1) -> Treatment:
         """A share of synthetic training examples, from the setting of this name ("": the first).
 
-        Raises ValueError where the study has no generator.
+        They replace real ones. Raises ValueError where the study has no generator.
         """
-        if self.generator is None:
-            raise ValueError(f"the study {self.name} has no generator of synthetic examples")
-        return Treatment.of(Synthetic(share, self.generator, self._setting(setting), round))
+        return Treatment.of(Synthetic(share, *self.drawn_by(setting), round))
+
+    def added(self, share: float, setting: str = "") -> Treatment:
+        """As `synthetic`, but the examples are added to all real ones."""
+        return Treatment.of(Added(share, *self.drawn_by(setting)))
+
+    def blurred(self, share: float = 1.0, setting: str = "") -> Treatment:
+        """Real images with no more pixels than the generator's, in place of `synthetic`.
+
+        Raises ValueError where the study has no generator, or one that draws in full size.
+        """
+        generator, _ = self.drawn_by(setting)
+        if not isinstance(generator, SMALL):
+            raise ValueError(f"{generator.label} draws no small images, so there is no blur")
+        return Treatment.of(Blurred(generator.side, share))
 
     def mixing(self, setting: str = "") -> Ladder:
         """The ladder of (synthetic share, treatment) from 0 (the baseline) up."""
         shares = self.shares[self.settings.index(self._setting(setting))]
         return ((0.0, BASELINE), *((share, self.synthetic(share, setting)) for share in shares))
+
+    @property
+    def draws_small(self) -> bool:
+        """Whether there are settings, and all draw images that are enlarged: see `blurred`."""
+        drawn = [self.drawn_by(setting.name)[0] for setting in self.settings]
+        return bool(drawn) and all(isinstance(generator, SMALL) for generator in drawn)
+
+    def drawn_by(self, setting: str) -> tuple[Generator, Setting]:
+        """The generator that the setting of this name ("": the first) draws from, and the setting.
+
+        Raises ValueError where there is none.
+        """
+        if self.generator is None:
+            raise ValueError(f"the study {self.name} has no generator of synthetic examples")
+        chosen = self._setting(setting)
+        return dict(zip(self.settings, self.generators)).get(chosen, self.generator), chosen
 
     def _setting(self, name: str) -> Setting:
         for setting in self.settings:
@@ -320,10 +389,6 @@ class Study(Value, frozen=True):
         return Treatment.of(ShuffledLabels())
 
     @property
-    def early_stopped(self) -> Treatment:
-        return Treatment.of(EarlyStop(self.early_stop))
-
-    @property
     def table_arms(self) -> tuple[Treatment, ...]:
         """The arms of v1's table 2: the baseline, the augmentations, 15 to 35 % synthetic examples
         of the better setting.
@@ -344,12 +409,30 @@ class Study(Value, frozen=True):
         return [arm for setting in self.settings for _, arm in self.mixing(setting.name)[1:]]
 
     @property
+    def _beside(self) -> list[Treatment]:
+        """What the smallest share of v1's table 2 is compared with besides the baseline."""
+        share, names = TABLE_SHARES[0], [setting.name for setting in self.settings]
+        blurred = [self.blurred(share, name) for name in names if self.draws_small]
+        return [*(self.added(share, name) for name in names), *blurred]
+
+    @property
     def controls(self) -> tuple[Treatment, ...]:
+        treated = self.dropout_rates or self.decays or self.augmentations
+        optimisation = (*MEMBERS[1:], *self.held_out) if treated else ()
         if not self.dropout_rates:
-            return ()
-        stopped = [self.early_stopped] if self.early_stop else []
+            return optimisation
         replicates = (self.no_op, self.other_seed)
-        return (*replicates, self.evaluation_dropout, self.shuffled_labels, *stopped)
+        return (*replicates, self.evaluation_dropout, self.shuffled_labels, *optimisation)
+
+    @property
+    def family(self) -> tuple[Curve, Curve]:
+        """The optimisation controls: the curve over learning rates and the one over lengths."""
+        return RATE_CURVE, LENGTH_CURVE
+
+    @property
+    def held_out(self) -> Curve:
+        """Optimisation controls that are in neither curve (`ddiv.study.optimisation`)."""
+        return HELD_OUT
 
     @property
     def arms(self) -> tuple[Treatment, ...]:
@@ -365,6 +448,7 @@ class Study(Value, frozen=True):
             *combined,
             *map(self.augmentation, augmentations),
             *self._mixed,
+            *self._beside,
             *(arm for _, arm in self.by_batch()),
         )
         return tuple(dict.fromkeys((BASELINE, *self.controls, *treated)))

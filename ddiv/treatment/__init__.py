@@ -9,7 +9,15 @@ A part is a frozen value with hooks into training (`ddiv.treatment.part.Part`), 
 user's alike.
 """
 
-from ddiv.treatment.generators import Flow, Generator, NGram, OpenAI, Setting, StableDiffusion
+from ddiv.treatment.generators import (
+    Captioned,
+    Flow,
+    Generator,
+    NGram,
+    OpenAI,
+    Setting,
+    StableDiffusion,
+)
 from ddiv.treatment.own_augmentation import OwnAugmentation, own_augmentation
 from ddiv.treatment.own_generator import OwnGenerator, own_generator
 from ddiv.treatment.part import HOOKS, OwnPart, Part
@@ -19,31 +27,35 @@ from ddiv.treatment.parts import (
     BatchSize,
     Classes,
     Dropout,
-    EarlyStop,
     EvaluationDropout,
+    Length,
     NoOp,
     OtherSeed,
     Placement,
+    Rate,
     ShuffledLabels,
-    Synthetic,
     WeightDecay,
     is_built_in,
 )
+from ddiv.treatment.synthetic import Added, Blurred, Synthetic
 from ddiv.treatment.treatment import BASELINE, Ladder, PartT, Treatment, ladder
 
 __all__ = [
     "BASELINE",
     "HOOKS",
     "OTHER_SEEDS_BEGIN",
+    "Added",
     "Augmentation",
     "BatchSize",
+    "Blurred",
+    "Captioned",
     "Classes",
     "Dropout",
-    "EarlyStop",
     "EvaluationDropout",
     "Flow",
     "Generator",
     "Ladder",
+    "Length",
     "NGram",
     "NoOp",
     "OpenAI",
@@ -54,6 +66,7 @@ __all__ = [
     "Part",
     "PartT",
     "Placement",
+    "Rate",
     "Setting",
     "ShuffledLabels",
     "StableDiffusion",

@@ -38,6 +38,28 @@ class Flow(Value, frozen=True, tag="flow"):
         return f"flow matching, width {self.width}, {self.steps} steps"
 
 
+class Captioned(Value, frozen=True, tag="captioned"):
+    """The shipped generator of captioned pictures: it knows more than a study's images.
+
+    A flow-matching model conditional on words, trained once (`python -m
+    ddiv.generate.pretrain_flow`) on pictures of the image world's pre-training classes in all
+    styles. It knows all shapes and motifs, and none of the classes of a study, which it is asked
+    for in words, as Stable Diffusion is. `weights` is the SHA-256 of its checkpoint; it draws
+    `side` pixels, which are enlarged. The `Setting` says which styles are asked for.
+    """
+
+    weights: str
+    side: int = 16
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.at_least(1, "side")
+
+    @property
+    def label(self) -> str:
+        return "captioned flow matching, pre-trained"
+
+
 class StableDiffusion(Value, frozen=True, tag="stable-diffusion"):
     """Stable Diffusion through diffusers (v1 section 3.4).
 
@@ -115,7 +137,7 @@ class OpenAI(Value, frozen=True, tag="openai"):
         return self.model
 
 
-Generator = Flow | StableDiffusion | NGram | OpenAI | OwnGenerator
+Generator = Flow | Captioned | StableDiffusion | NGram | OpenAI | OwnGenerator
 
 
 class Setting(Value, frozen=True):
@@ -129,6 +151,8 @@ class Setting(Value, frozen=True):
     - `steps`: the number of steps in which an image is drawn.
     - `variant`: for texts, additional new ones or variations of given real ones (v2's D_add and
       D_vf).
+    - `styles`: for a `Captioned` generator, the words for a style that prompts begin with ("photo
+      of a star with stripes"), one drawn for each image. The paper's prompts are for photographs.
     """
 
     name: str
@@ -136,10 +160,15 @@ class Setting(Value, frozen=True):
     temperature: float = 1.0
     steps: int = 10
     variant: Literal["additional", "variations"] = "additional"
+    styles: tuple[str, ...] = ("photo",)
 
     def __post_init__(self) -> None:
         super().__post_init__()
         require_name("a setting's name", self.name)
+        for style in self.styles:
+            require_name("a style", style)
+        if not self.styles:
+            raise ValueError("a setting names at least one style")
         self.at_least(0, "guidance")
         if self.steps < 1:
             raise ValueError(f"samples are drawn in at least 1 step, got {self.steps}")

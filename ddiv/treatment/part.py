@@ -84,7 +84,10 @@ class Part(Value, frozen=True):
         return _words(self)
 
     def seed(self, seed: int) -> int:
-        """The seed of all random draws of this arm, in the replicate `seed`."""
+        """The seed of the random draws of this arm, in the replicate `seed`.
+
+        Its data, and the checkpoint that it begins with, stay those of the replicate.
+        """
         return seed
 
     def recipe(self, recipe: Recipe) -> Recipe:
@@ -94,7 +97,8 @@ class Part(Value, frozen=True):
     def training_set(self, shown: Shown, draws: torch.Generator) -> Shown:
         """The training set, `shown.inputs` and `shown.labels` as arrays (`shown._replace`).
 
-        Clean accuracy and loss, which arms are matched by, are those on this set.
+        Clean accuracy and loss are not those on this set: they are measured on real examples with
+        their own labels, half of each class, the same for all arms.
         """
         return shown
 

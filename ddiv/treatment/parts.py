@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Literal, get_args
 import msgspec
 
 from ddiv.common.values import require_name
-from ddiv.treatment.generators import Flow, Generator, NGram, Setting
 from ddiv.treatment.own_augmentation import OwnAugmentation, label_of
 from ddiv.treatment.part import OwnPart, Part
+from ddiv.treatment.synthetic import Added, Blurred, Synthetic
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,6 +29,9 @@ Placement = Literal["all", "head", "encoder"]
 
 # The family of arms that nobody recommends.
 CONTROL = "control"
+
+# The family of arms in which the optimiser alone is another.
+OPTIMISATION = "optimisation"
 
 OTHER_SEEDS_BEGIN = 1_000_000
 
@@ -128,45 +131,6 @@ class Augmentation(Part, frozen=True, tag="augmentation"):
         return shown(self.name, inputs, draws)
 
 
-class Synthetic(Part, frozen=True, tag="synthetic"):
-    """A `share` in (0, 1] of the training examples, the same in every class, replaced by a
-    generator's (v1 section 3.4).
-
-    The number of examples stays. `round` above 1: the generator was retrained on its own samples
-    round after round (Alemohammad et al. 2023), the first being trained on the real images.
-    """
-
-    share: float
-    generator: Generator
-    setting: Setting
-    round: int = 1
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not 0 <= self.share <= 1:
-            raise ValueError(f"a share of synthetic examples lies in [0, 1], got {self.share}")
-        if self.round < 1:
-            raise ValueError(f"rounds of a generator count from 1, got {self.round}")
-        if self.round > 1 and not isinstance(self.generator, Flow | NGram):
-            raise ValueError(
-                f"{self.generator.label} is not retrained on its own samples, so it has no round "
-                f"{self.round}: take a Flow or an NGram, or leave the study's `rounds` out"
-            )
-
-    @property
-    def label(self) -> str:
-        later = f", round {self.round}" if self.round > 1 else ""
-        return f"synthetic {self.share:.0%} ({self.setting.name}{later})"
-
-    @property
-    def family(self) -> str:
-        return "synthetic"
-
-    @property
-    def does_nothing(self) -> bool:
-        return self.share == 0
-
-
 class BatchSize(Part, frozen=True, tag="batch-size"):
     """Batches of this many examples in place of the recipe's; the learning rate stays."""
 
@@ -211,29 +175,69 @@ class Classes(Part, frozen=True, tag="classes"):
         return "classes"
 
 
-class EarlyStop(Part, frozen=True, tag="early-stop"):
-    """Stop after this `fraction` of the epochs, the learning-rate schedule unchanged.
+class Rate(Part, frozen=True, tag="rate"):
+    """The recipe's learning rates, of encoder and classification layer alike, times `factor`.
 
-    This arm tells regularisation from mere under-fitting: it fits less, and nothing regularises it.
+    An optimisation control: a slower or faster optimiser, and nothing that regularises.
     """
 
-    fraction: float
+    factor: float
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 0 < self.fraction <= 1:
-            raise ValueError(f"the fraction of epochs lies in (0, 1], got {self.fraction}")
+        _require_factor("of the learning rates", self.factor)
 
     @property
     def label(self) -> str:
-        return f"stopped at {self.fraction:.0%}"
+        return f"rate x {self.factor:g}"
 
     @property
     def family(self) -> str:
-        return CONTROL
+        return OPTIMISATION
+
+    @property
+    def does_nothing(self) -> bool:
+        return self.factor == 1
+
+    def recipe(self, recipe: Recipe) -> Recipe:
+        head = recipe.head_lr
+        return msgspec.structs.replace(
+            recipe, lr=recipe.lr * self.factor, head_lr=None if head is None else head * self.factor
+        )
+
+
+class Length(Part, frozen=True, tag="length"):
+    """The recipe's steps times `factor`, the learning rate falling to 0 at their end.
+
+    An optimisation control: a shorter or longer training, finished.
+    """
+
+    factor: float
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _require_factor("of the steps", self.factor)
+
+    @property
+    def label(self) -> str:
+        return f"length x {self.factor:g}"
+
+    @property
+    def family(self) -> str:
+        return OPTIMISATION
+
+    @property
+    def does_nothing(self) -> bool:
+        return self.factor == 1
 
     def schedule(self, schedule: Schedule) -> Schedule:
-        return schedule._replace(last=max(1, round(self.fraction * schedule.planned)))
+        steps = max(1, round(self.factor * schedule.planned))
+        return schedule._replace(planned=steps, last=steps)
+
+
+def _require_factor(what: str, factor: float) -> None:
+    if not 0 < factor <= 100:
+        raise ValueError(f"a factor {what} lies in (0, 100], got {factor}")
 
 
 class NoOp(Part, frozen=True, tag="no-op"):
@@ -257,7 +261,7 @@ class NoOp(Part, frozen=True, tag="no-op"):
 
 
 class OtherSeed(Part, frozen=True, tag="other-seed"):
-    """The same treatment with every random draw from a seed of its own, so the pairing is broken.
+    """The same treatment with all draws, data and checkpoint of another seed: the pairing is broken.
 
     A negative control: an effect of this arm is the difference of two independent replicates.
     """
@@ -320,7 +324,7 @@ class ShuffledLabels(Part, frozen=True, tag="shuffled-labels"):
         return "labels"
 
     def training_set(self, shown: Shown, draws: torch.Generator) -> Shown:
-        from ddiv.common.draws import permutation  # imports torch
+        from ddiv.common.draws import permutation
 
         order = permutation(len(shown.labels), draws)
         return shown._replace(labels=shown.labels[order])
@@ -331,9 +335,12 @@ BuiltIn = (
     | WeightDecay
     | Augmentation
     | Synthetic
+    | Added
+    | Blurred
     | BatchSize
     | Classes
-    | EarlyStop
+    | Rate
+    | Length
     | NoOp
     | OtherSeed
     | EvaluationDropout

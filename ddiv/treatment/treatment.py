@@ -14,6 +14,7 @@ from ddiv.treatment.calls import called, called_twice, named
 from ddiv.treatment.part import OwnPart, Part
 from ddiv.treatment.parts import BUILT_IN, Stored, is_built_in
 from ddiv.treatment.standing import standing_for
+from ddiv.treatment.synthetic import Added, Synthetic
 
 PartT = TypeVar("PartT", bound=Part)
 
@@ -40,6 +41,11 @@ class Treatment(Value, frozen=True):
         ordered = tuple(sorted(self.parts, key=_kind))
         if ordered != self.parts:
             msgspec.structs.force_setattr(self, "parts", ordered)
+        if {Synthetic, Added} <= {type(part) for part in self.parts}:
+            raise ValueError(
+                "synthetic examples replace real ones or are added to them, and not both, got "
+                f"{self.label}"
+            )
         for hook in ("loss", "gradients"):
             having = [part.label for part in self.parts if hook in part.hooks]
             if len(having) > 1:

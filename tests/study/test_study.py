@@ -16,7 +16,16 @@ from ddiv.study import (
     Study,
     World,
 )
-from ddiv.treatment import Flow, Setting
+from ddiv.treatment import (
+    Added,
+    Blurred,
+    Captioned,
+    Flow,
+    Setting,
+    StableDiffusion,
+    Synthetic,
+    Treatment,
+)
 
 GIVEN = Study(
     "mine", "mine", Own("f", "x"), ResNet18(4), Recipe(epochs=2, batch=40, lr=5e-3), ("photo",)
@@ -64,6 +73,27 @@ def test_settings_and_augmentations_are_told_apart():
     sound = msgspec.structs.replace(GIVEN, settings=(good, Setting("poor")), **given)
     with pytest.raises(ValueError, match="no setting 'better'"):
         sound.synthetic(0.5, "better")
+
+
+def test_each_setting_may_have_a_generator_of_its_own():
+    flow, other = Flow(8, 16, 50), Captioned("0" * 64, side=16)
+    settings = (Setting("good"), Setting("own images"))
+    given = {"generator": other, "settings": settings, "shares": ((0.5,), (0.5,))}
+    study = msgspec.structs.replace(GIVEN, generators=(other, flow), **given)
+    assert study.synthetic(0.5) == Treatment.of(Synthetic(0.5, other, settings[0]))
+    assert study.added(0.5) == Treatment.of(Added(0.5, other, settings[0]))
+    assert study.blurred(0.5) == Treatment.of(Blurred(16, 0.5))
+    assert study.blurred(setting="own images") == Treatment.of(Blurred(8))
+    (_, (_, mixed)) = study.mixing("own images")
+    assert mixed == Treatment.of(Synthetic(0.5, flow, settings[1]))
+    for wrong in ((other,), (flow, other)):
+        with pytest.raises(ValueError, match="one for each of the `settings`"):
+            msgspec.structs.replace(GIVEN, generators=wrong, **given)
+    with pytest.raises(ValueError, match="no generator"):
+        GIVEN.added(0.5)
+    whole = msgspec.structs.replace(GIVEN, **given | {"generator": StableDiffusion()})
+    with pytest.raises(ValueError, match="no small images"):
+        whole.blurred()
 
 
 def test_a_ladder_of_shares_belongs_to_each_setting():

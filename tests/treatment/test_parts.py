@@ -4,11 +4,14 @@ import pytest
 
 from ddiv.treatment import (
     BASELINE,
+    Added,
     Augmentation,
+    Blurred,
     Dropout,
-    EarlyStop,
     Flow,
+    Length,
     NoOp,
+    Rate,
     Setting,
     StableDiffusion,
     Synthetic,
@@ -38,7 +41,8 @@ def test_parts_that_do_nothing_are_the_baseline():
         (lambda: Dropout(1.0), "a dropout rate lies in"),
         (lambda: Dropout(-0.1), "a dropout rate lies in"),
         (lambda: WeightDecay(-1), "a weight decay is at least 0"),
-        (lambda: EarlyStop(0), "the fraction of epochs lies in"),
+        (lambda: Rate(0), "a factor of the learning rates lies in"),
+        (lambda: Length(101), "a factor of the steps lies in"),
     ],
 )
 def test_impossible_doses_are_refused(make, message):
@@ -52,6 +56,18 @@ def test_what_is_not_retrained_has_no_second_round():
         Synthetic(1.0, StableDiffusion(), Setting("good"), round=2)
 
 
+def test_synthetic_examples_replace_or_are_added():
+    made = Flow(8, 8, 1), Setting("good")
+    with pytest.raises(ValueError, match="and not both"):
+        Treatment.of(Synthetic(0.5, *made), Added(0.5, *made))
+    assert Treatment.of(Added(0, *made), Blurred(8, 0)) == BASELINE
+    for part in (Added, Synthetic):
+        with pytest.raises(ValueError, match="a share of synthetic examples"):
+            part(1.5, *made)
+    with pytest.raises(ValueError, match="a share of blurred examples"):
+        Blurred(8, -1)
+
+
 def test_groups_of_arms():
     groups = {
         part: Treatment.of(part).group
@@ -61,7 +77,7 @@ def test_groups_of_arms():
             WeightDecay(1),
             Augmentation("auto"),
             NoOp(),
-            EarlyStop(0.5),
+            Rate(0.5),
         )
     }
     assert list(groups.values()) == [
@@ -70,5 +86,5 @@ def test_groups_of_arms():
         "weight decay",
         "augmentation",
         "control",
-        "control",
+        "optimisation",
     ]
