@@ -17,7 +17,9 @@ from ddiv.trial.job import (
     canonical,
     decode,
     key,
+    replicate,
     requires,
+    sampling,
     trial,
     with_requirements,
 )
@@ -32,7 +34,9 @@ __all__ = [
     "canonical",
     "decode",
     "key",
+    "replicate",
     "requires",
+    "sampling",
     "trial",
     "with_requirements",
 ]

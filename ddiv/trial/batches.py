@@ -8,7 +8,7 @@ the last batch of a test set.
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor
@@ -18,8 +18,22 @@ from ddiv.models.network import Network
 from ddiv.trial.inputs import brought
 from ddiv.trial.steps import computing, precision
 
-# Inputs that are evaluated at once.
+# Inputs that are evaluated at once, and texts on a CPU.
 EVALUATED = {"cpu": 250, "cuda": 1024}
+TEXTS = 50
+
+
+def in_batches(of: Callable[[Tensor], Tensor], inputs: Tensor, batch: int) -> Tensor:
+    """What a function makes of inputs (n, ...), in batches; the rows in the inputs' order.
+
+    On a CPU texts are put in batches of like length: padding up to a batch's longest text would be
+    half of the work.
+    """
+    if inputs.device.type != "cpu" or inputs.ndim != 2 or inputs.dtype != torch.int64:
+        return torch.cat([of(part) for part in torch.split(inputs, batch)])
+    order = (inputs != 0).sum(1).argsort(stable=True)
+    rows = torch.cat([of(inputs[places]) for places in torch.split(order, min(batch, TEXTS))])
+    return rows[order.argsort()]
 
 
 def last_batch(examples: int, batch: int) -> int:
@@ -28,12 +42,17 @@ def last_batch(examples: int, batch: int) -> int:
 
 
 def require_batches(
-    network: Network, inputs: Tensor, batch: int, tests: Mapping[str, Tensor], device: torch.device
+    network: Network,
+    inputs: Tensor,
+    batch: int,
+    evaluated: Mapping[str, Tensor],
+    device: torch.device,
 ) -> None:
     """Raise TrialFailed where a last batch has one input and the network takes only more.
 
-    `inputs` (n, ...) are trained on in batches of `batch`; these and the `tests` are evaluated. The
-    network lies on the device, and stays as it is; nothing is drawn.
+    `inputs` (n, ...) are trained on in batches of `batch`. `evaluated` are the sets, by what
+    messages call them, that the network is evaluated on. The network lies on the device, and stays
+    as it is; nothing is drawn.
     """
     examples = len(inputs)
     if last_batch(examples, batch) == 1 and _needs_two(network, inputs, True, device):
@@ -44,11 +63,11 @@ def require_batches(
             f"network's normalisation needs 2 or more to train on: {remedy}"
         )
     at_once = EVALUATED.get(device.type, EVALUATED["cpu"])
-    for name, evaluated in {"the training set": inputs, **tests}.items():
-        single = last_batch(len(evaluated), at_once) == 1
-        if single and _needs_two(network, evaluated, False, device):
+    for name, each in evaluated.items():
+        single = last_batch(len(each), at_once) == 1
+        if single and _needs_two(network, each, False, device):
             raise TrialFailed(
-                f"the network cannot be evaluated on one input, and {name} has {len(evaluated)}, "
+                f"the network cannot be evaluated on one input, and {name} has {len(each)}, "
                 f"which leave one over in batches of {at_once}: let its normalisation keep running "
                 "averages (track_running_stats), or change the number by one"
             )

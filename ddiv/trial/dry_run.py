@@ -25,6 +25,7 @@ from ddiv.models.network import DropoutSites, Network
 from ddiv.spectra.matrices import weight_matrices
 from ddiv.treatment import (
     BASELINE,
+    Added,
     Augmentation,
     BatchSize,
     Dropout,
@@ -41,7 +42,7 @@ from ddiv.trial.job import Trial
 from ddiv.trial.own_outcomes import OwnOutcomes
 from ddiv.trial.steps import Steps
 from ddiv.trial.train import begun, group_of, network_of, run
-from ddiv.trial.training_set import training_set
+from ddiv.trial.training_set import reference, training_set
 
 CPU = torch.device("cpu")
 
@@ -87,9 +88,10 @@ def _built_in(treatments: Iterable[Treatment]) -> Iterator[tuple[Part, ...]]:
             kind = (Dropout, part.where) if isinstance(part, Dropout) else type(part)
             kinds.setdefault(kind, part)
     of_dropout = [part for part in kinds.values() if isinstance(part, Dropout)]
-    others = tuple(part for part in kinds.values() if not isinstance(part, Dropout))
+    added = [part for part in kinds.values() if isinstance(part, Added)]  # not beside Synthetic
+    others = tuple(part for part in kinds.values() if not isinstance(part, Dropout | Added))
     yield (*of_dropout[:1], *others)
-    yield from ((dropout,) for dropout in of_dropout[1:])
+    yield from ((part,) for part in (*of_dropout[1:], *added))
 
 
 def _require(plain: Trial, parts: Sequence[Part], data: Dataset) -> None:
@@ -141,11 +143,10 @@ def _step(trial: Trial, data: Dataset, count: int = FEW) -> None:
     )
     with _in_memory(), torch.random.fork_rng(devices=[]):
         before = states()
-        seed = trial.treatment.seed(trial.seed)
-        whole = _changed(data, trial, seed)
+        whole = _changed(data, trial)
         shown = whole and _first_of(whole, count)
         if shown is None:
-            shown = training_set(few, trial.treatment, seed, Shown(few.inputs, few.labels))
+            shown = training_set(few, trial.treatment, trial.draws, Shown(few.inputs, few.labels))
         network, sites = network_of(brief, data.classes)
         _require_room(network)
         if whole and not are_texts(whole.inputs):
@@ -182,7 +183,7 @@ def _first(take_step: Steps) -> Callable[..., Tensor]:
     return step
 
 
-def _changed(data: Dataset, trial: Trial, seed: int) -> Shown | None:
+def _changed(data: Dataset, trial: Trial) -> Shown | None:
     """The whole training set where a part of a user's own changes it, else None.
 
     What such a part does may depend on how many examples there are.
@@ -190,7 +191,7 @@ def _changed(data: Dataset, trial: Trial, seed: int) -> Shown | None:
     parts = trial.treatment.with_hook("training_set")
     if all(map(is_built_in, parts)):
         return None
-    return training_set(data, trial.treatment, seed, Shown(data.inputs, data.labels))
+    return training_set(data, trial.treatment, trial.draws, Shown(data.inputs, data.labels))
 
 
 def _few(data: Dataset, count: int) -> Dataset:
@@ -314,9 +315,11 @@ def _require_whole_sets(plain: Trial, data: Dataset, sizes: Iterable[int]) -> li
         network, _ = network_of(plain, data.classes)
         if not are_texts(data.inputs):  # a BERT normalises each token on its own
             inputs = tensor(data.inputs, plain.backbone)
+            kept = reference(Shown(data.inputs, data.labels), plain.draws).inputs
             tests = {name: tensor(part, plain.backbone) for name, (part, _) in data.tests.items()}
+            evaluated = {"the reference set": tensor(kept, plain.backbone), **tests}
             for size in sizes:
-                require_batches(network, inputs, size, tests, CPU)
+                require_batches(network, inputs, size, evaluated, CPU)
         return [
             {"name": matrix.name, "kind": matrix.kind, "view": group_of(matrix)}
             for matrix in weight_matrices(network)

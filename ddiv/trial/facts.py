@@ -11,6 +11,10 @@ from ddiv.trial.store import Record
 # verdict rests on.
 HELD = (0.95, 0.9, 0.99)
 
+# Which nearest neighbour's distance is the reach of a held-out example (`ddiv.diversity.weighted`);
+# Naeem et al. (2020) take the first.
+NEIGHBOURS = (5, 3, 1)
+
 # The orders of the Vendi Score that a view holds; the paper's comes first.
 VENDI_ORDERS = (1.0, 0.5, 2.0)
 
@@ -23,6 +27,11 @@ def vendi_key(space: Space, order: float) -> str:
 def outside_key(space: Space, held: float) -> str:
     """What a view's record calls the share of energy outside the span of the real data."""
     return f"outside {held:g}, {space}"
+
+
+def coverage_key(space: Space, neighbours: int) -> str:
+    """What a view's record calls the share of held-out real data that it covers."""
+    return f"{space}, k = {neighbours}"
 
 
 def samples_of(record: Record) -> Shown:

@@ -15,19 +15,38 @@ from functools import lru_cache, partial
 
 import msgspec
 
+from ddiv.common.draws import stream
 from ddiv.common.errors import TrialFailed
 from ddiv.common.values import Value
 from ddiv.study import Backbone, Data, Embedder, NetworkOutcome, Recipe, Study
 from ddiv.study.measures import united
-from ddiv.treatment import Flow, Generator, NGram, Setting, Synthetic, Treatment, is_built_in
+from ddiv.treatment import (
+    Added,
+    Flow,
+    Generator,
+    NGram,
+    OwnPart,
+    Setting,
+    Synthetic,
+    Treatment,
+    is_built_in,
+)
 from ddiv.treatment.calls import called, called_twice, named, wrong
 
 
-# A trial without outcomes of a user's own is written, and so named, as if it had no such field.
-class Trial(Value, frozen=True, tag="trial", omit_defaults=True):
-    """Train `backbone` on `data` by `recipe` under `treatment`; `seed` fixes every random draw.
+def draws_of(seed: int, study: str) -> int:
+    """The number that all random streams of a job begin from: no two studies share a draw."""
+    return stream(seed, f"study {study}")
 
-    `outcomes` are those of a user's own that are computed of the network (`trial` orders them).
+
+# A job without some field, such as outcomes of a user's own, is written, and so named, as if there
+# were no such field.
+class Trial(Value, frozen=True, tag="trial", omit_defaults=True):
+    """Train `backbone` on `data` by `recipe` under `treatment`.
+
+    Data and backbone are those of a replicate; `seed` and the name of the `study` fix every random
+    draw (`trial` makes them all). `outcomes` are those of a user's own that are computed of the
+    network.
     """
 
     data: Data
@@ -35,6 +54,7 @@ class Trial(Value, frozen=True, tag="trial", omit_defaults=True):
     recipe: Recipe
     treatment: Treatment
     seed: int
+    study: str = ""
     outcomes: tuple[NetworkOutcome, ...] = ()
 
     def __post_init__(self) -> None:
@@ -44,6 +64,14 @@ class Trial(Value, frozen=True, tag="trial", omit_defaults=True):
     @property
     def label(self) -> str:
         return f"{self.treatment.label}, seed {self.seed}"
+
+    @property
+    def draws(self) -> int:
+        """The number that all random streams of this trial begin from.
+
+        Raises as `Treatment.seed`.
+        """
+        return draws_of(self.treatment.seed(self.seed), self.study)
 
     @property
     def batch(self) -> int:
@@ -73,10 +101,11 @@ class Trial(Value, frozen=True, tag="trial", omit_defaults=True):
         return recipe
 
 
-class DataView(Value, frozen=True, tag="view"):
-    """`n` training examples as a treatment shows them.
+class DataView(Value, frozen=True, tag="view", omit_defaults=True):
+    """`n` training examples of a replicate as a treatment shows them.
 
-    The treatment is an augmentation, a synthetic share or a number of classes.
+    The treatment is an augmentation, a synthetic share or a number of classes. `study` as in
+    `Trial`.
     """
 
     data: Data
@@ -84,6 +113,7 @@ class DataView(Value, frozen=True, tag="view"):
     embedder: Embedder
     n: int
     seed: int
+    study: str = ""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -95,15 +125,24 @@ class DataView(Value, frozen=True, tag="view"):
         shown = "plain" if self.treatment.is_baseline else self.treatment.label
         return f"diversity of {shown}, seed {self.seed}"
 
+    @property
+    def draws(self) -> int:
+        """As `Trial.draws`: a view shows what a trial of the same arm, replicate and study sees."""
+        return draws_of(self.treatment.seed(self.seed), self.study)
 
-class GeneratorFit(Value, frozen=True, tag="generator"):
-    """Train a generator: in round 1 on real data, later on samples of the round before."""
+
+class GeneratorFit(Value, frozen=True, tag="generator", omit_defaults=True):
+    """Train a generator: in round 1 on real data, later on samples of the round before.
+
+    `study` as in `Trial`.
+    """
 
     data: Data
     generator: Flow | NGram
     setting: Setting | None = None  # of the samples that it is retrained on; None in round 1
     round: int = 1
     seed: int = 0
+    study: str = ""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -112,17 +151,26 @@ class GeneratorFit(Value, frozen=True, tag="generator"):
 
     @property
     def label(self) -> str:
-        return f"generator ({self.generator.label}), round {self.round}"
+        return f"generator ({self.generator.label}), round {self.round}, seed {self.seed}"
+
+    @property
+    def draws(self) -> int:
+        """The number that all random streams of this training begin from."""
+        return draws_of(self.seed, self.study)
 
 
-class Samples(Value, frozen=True, tag="samples"):
-    """Examples drawn from a generator with this seed, as many per class as the training set has."""
+class Samples(Value, frozen=True, tag="samples", omit_defaults=True):
+    """Examples drawn from a generator with this seed, as many per class as the training set has.
+
+    `study` as in `Trial`.
+    """
 
     data: Data
     generator: Generator
     setting: Setting
     round: int
     seed: int
+    study: str = ""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -133,26 +181,35 @@ class Samples(Value, frozen=True, tag="samples"):
     def label(self) -> str:
         return f"samples ({self.setting.name}), round {self.round}, seed {self.seed}"
 
+    @property
+    def draws(self) -> int:
+        """The number that all random streams of these samples begin from."""
+        return draws_of(self.seed, self.study)
+
 
 Job = Trial | DataView | GeneratorFit | Samples
 
 # The number is part of a job's key. Raise it for a kind of job when training or measuring such a
 # job comes to MEAN something else: records made under the old meaning then stay in the store
 # unread, and new ones are made. A refactoring or a speed-up leaves the number as it is.
-MEANING = {Trial: 3, DataView: 4, GeneratorFit: 3, Samples: 3}
+MEANING = {Trial: 4, DataView: 5, GeneratorFit: 4, Samples: 4}
 
 
 def requires(job: Job) -> tuple[Job, ...]:
     """The jobs whose records this one reads."""
     match job:
         case Trial() | DataView():
-            part = job.treatment.part(Synthetic)
+            part = job.treatment.part(Synthetic) or job.treatment.part(Added)
             if part is not None:
-                return (Samples(job.data, part.generator, part.setting, part.round, job.seed),)
+                number = part.round if isinstance(part, Synthetic) else 1
+                seed = replicate(job.treatment, job.seed)
+                return (Samples(job.data, part.generator, part.setting, number, seed, job.study),)
         case Samples(generator=Flow() | NGram() as generator):
-            return (_fit_behind(job, generator),)
+            # Each replicate trains its own: it has other images. The settings of a study share it.
+            setting = job.setting if job.round > 1 else None
+            return (GeneratorFit(job.data, generator, setting, job.round, job.seed, job.study),)
         case GeneratorFit(setting=Setting() as setting) if job.round > 1:
-            return (Samples(job.data, job.generator, setting, job.round - 1, job.seed),)
+            return (Samples(job.data, job.generator, setting, job.round - 1, job.seed, job.study),)
     return ()
 
 
@@ -171,25 +228,43 @@ def with_requirements(jobs: Iterable[Job]) -> list[Job]:
     return list(ordered)
 
 
-def _fit_behind(samples: Samples, generator: Flow | NGram) -> GeneratorFit:
-    """The training of the generator that samples are drawn from."""
-    # A study has one generator for all seeds, as the paper has one Stable Diffusion. From round 2
-    # on each seed retrains its own.
-    if samples.round == 1:
-        return GeneratorFit(samples.data, generator)
-    return GeneratorFit(samples.data, generator, samples.setting, samples.round, samples.seed)
+def replicate(treatment: Treatment, seed: int) -> int:
+    """The replicate that an arm's data and checkpoint are drawn for, at this seed of a study.
+
+    A part of a user's own with a hook `seed` does not move it: those who read records need not have
+    its code, and must find the trial.
+    """
+    for part in treatment.parts:
+        if "seed" in part.hooks and not isinstance(part, OwnPart):
+            seed = part.seed(seed)
+    return seed
 
 
 def trial(
     study: Study, treatment: Treatment, seed: int, further: Iterable[NetworkOutcome] = ()
 ) -> Trial:
-    """The trial of this treatment in this study at this seed.
+    """The trial of this treatment in this study at this seed, on the replicate's data and backbone.
 
     further: outcomes that are computed besides the study's. Raises ValueError where two different
     functions have one name.
     """
-    outcomes = united(study.outcomes, further)
-    return Trial(study.data, study.backbone, study.recipe, treatment, seed, outcomes)
+    drawn = replicate(treatment, seed)
+    return Trial(
+        study.data_of(drawn),
+        study.backbone_of(drawn),
+        study.recipe,
+        treatment,
+        seed,
+        study.name,
+        united(study.outcomes, further),
+    )
+
+
+def sampling(
+    study: Study, generator: Generator, setting: Setting, round: int, seed: int
+) -> Samples:
+    """The samples of a generator for the replicate `seed` of a study."""
+    return Samples(study.data_of(seed), generator, setting, round, seed, study.name)
 
 
 def canonical(job: Job) -> bytes:

@@ -62,17 +62,17 @@ class OwnOutcomes:
         return {outcome.key: self._measured(outcome, epoch) for outcome in self.trial.outcomes}
 
     def _measured(self, outcome: NetworkOutcome, epoch: float) -> float:
-        seed = self.trial.treatment.seed(self.trial.seed)
+        draws = self.trial.draws
         purpose = f"outcome {outcome.name}"
         device = self.labels.device
         at_hand = TrainedNetwork(
-            self.network, self.inputs, self.labels, self.tests, device, generator(seed, purpose)
+            self.network, self.inputs, self.labels, self.tests, device, generator(draws, purpose)
         )
         devices = [device] if device.type == "cuda" else []
         try:
             with torch.random.fork_rng(devices=devices), _evaluating(self.network):
                 # Dropout in evaluation is the network's own draw.
-                torch.manual_seed(stream(seed, purpose))
+                torch.manual_seed(stream(draws, purpose))
                 with self._left_alone(outcome), torch.enable_grad():
                     return computed(outcome, at_hand)
         except OutcomeFailed as error:

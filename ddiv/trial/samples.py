@@ -19,7 +19,7 @@ from ddiv.models.clip import clip_model
 from ddiv.models.embedders import scored_on
 from ddiv.models.shipped import embedded_weights
 from ddiv.study import Bert, Clip
-from ddiv.treatment import Flow, NGram, OpenAI, OwnGenerator, StableDiffusion
+from ddiv.treatment import Captioned, Flow, NGram, OpenAI, OwnGenerator, StableDiffusion
 from ddiv.trial.facts import samples_of
 from ddiv.trial.job import GeneratorFit, Job, Samples, requires
 from ddiv.trial.provenance import provenance, start
@@ -41,10 +41,8 @@ def fit(
     for samples in requires(job):
         inputs, labels = samples_of(records[samples])
     require_every_class(labels, data.classes)
-    # Each seed's chain of rounds has draws of its own, as its samples have.
-    spec = msgspec.structs.replace(
-        job.generator, seed=stream(job.generator.seed, f"fit/{job.round}/{job.seed}")
-    )
+    number = stream(job.draws, f"fit/{job.round}/{job.generator.seed}")
+    spec = msgspec.structs.replace(job.generator, seed=number)
     if isinstance(spec, NGram):
         from ddiv.generate import ngram
 
@@ -66,7 +64,7 @@ def sample(
     Arrays: `images` uint8 (n, 3, h, h) or packed texts (`ddiv.common.texts`), and `labels` int32
     (n,). Facts: `quality` (`ddiv.generate.quality`, `text_quality`) and, from a model that others
     trained, `generator`. Raises BadSamples on unusable samples, and the errors of
-    `stable_diffusion.sample` and `openai_texts.sample`.
+    `stable_diffusion.sample`, `openai_texts.sample` and `captioned`.
     """
     started = start()
     data = load(job.data)
@@ -96,7 +94,7 @@ def _images(
             from ddiv.generate import stable_diffusion
 
             images, facts["generator"] = stable_diffusion.sample(
-                job.generator, job.setting, data.classes, labels, side, job.seed, device, progress
+                job.generator, job.setting, data.classes, labels, side, job.draws, device, progress
             )
         case Flow():
             from ddiv.generate import flow
@@ -109,14 +107,27 @@ def _images(
                 job.setting,
                 labels,
                 side,
-                job.seed,
+                job.draws,
+                device,
+                progress,
+            )
+        case Captioned():
+            from ddiv.generate import captioned
+
+            images = captioned.sample(
+                captioned.shipped(job.generator),
+                data.classes,
+                job.setting,
+                labels,
+                side,
+                job.draws,
                 device,
                 progress,
             )
         case OwnGenerator():
             from ddiv.generate import own
 
-            images = own.sample(job.generator, job.setting, data, job.seed)
+            images = own.sample(job.generator, job.setting, data, job.draws)
     images = checked(images, len(labels), *data.inputs.shape[2:])
     # The shipped model judges every study's samples, so that qualities can be compared.
     judge = clip_model(Clip(embedded_weights())).to(device)
@@ -150,7 +161,7 @@ def _texts(
                 data.classes,
                 labels,
                 (data.inputs, data.labels),
-                job.seed,
+                job.draws,
                 progress,
                 known=known,
             )
@@ -160,12 +171,12 @@ def _texts(
             (fitted,) = requires(job)
             examples = data.inputs.tolist(), data.labels
             texts = ngram.sample(
-                records[fitted].arrays, job.setting, labels, examples, job.seed, progress
+                records[fitted].arrays, job.setting, labels, examples, job.draws, progress
             )
         case OwnGenerator():
             from ddiv.generate import own
 
-            texts = own.sample(job.generator, job.setting, data, job.seed)
+            texts = own.sample(job.generator, job.setting, data, job.draws)
     texts = checked_texts(texts, len(labels))
     judge = partial(embed, Bert(embedded_weights("bert")), device=device)
     facts["quality"] = quality(texts, labels, data, judge, scored_on(device))

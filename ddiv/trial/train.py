@@ -32,7 +32,7 @@ from ddiv.spectra.eigen import eigenvalues
 from ddiv.spectra.matrices import WeightMatrix, shapes, skipped, weight_matrices
 from ddiv.treatment.calls import called, called_twice, wrong
 from ddiv.trial import truncation
-from ddiv.trial.batches import EVALUATED, require_batches
+from ddiv.trial.batches import EVALUATED, in_batches, require_batches
 from ddiv.trial.hooks import Shows, changed_network, stream_of
 from ddiv.trial.inputs import Examples, brought, placed, tensor
 from ddiv.trial.job import Job, Trial
@@ -41,7 +41,7 @@ from ddiv.trial.provenance import provenance, start
 from ddiv.trial.schedule import Schedule, schedule
 from ddiv.trial.steps import Step, Steps, computing, own_stream, precision
 from ddiv.trial.store import Record
-from ddiv.trial.training_set import synthetic_data, training_set
+from ddiv.trial.training_set import reference, synthetic_data, training_set
 
 Progress = Callable[[float], None]
 
@@ -60,8 +60,8 @@ def train(
     the loss is not finite.
     """
     started = start()
-    data, seed = load(trial.data), trial.treatment.seed(trial.seed)
-    shown = training_set(data, trial.treatment, seed, synthetic_data(trial, records))
+    data, synthetic = load(trial.data), synthetic_data(trial, records)
+    shown = training_set(data, trial.treatment, trial.draws, synthetic)
     devices = [device] if device.type == "cuda" else []
     with torch.random.fork_rng(devices=devices), _without_denormals():
         network, _ = network_of(trial, data.classes)
@@ -80,11 +80,11 @@ def network_of(trial: Trial, classes: Sequence[str]) -> tuple[Network, DropoutSi
 
     Leaves torch's global generator at the seed that dropout draws its masks from.
     """
-    seed = trial.treatment.seed(trial.seed)
-    torch.manual_seed(stream(seed, "init"))
+    draws = trial.draws
+    torch.manual_seed(stream(draws, "init"))
     network, sites = build(trial.backbone, classes)
     changed_network(network, sites, trial.treatment)
-    torch.manual_seed(stream(seed, "dropout masks"))
+    torch.manual_seed(stream(draws, "dropout masks"))
     return network, sites
 
 
@@ -112,7 +112,7 @@ class Measured(NamedTuple):
 class _Point(NamedTuple):
     """A network after some epochs.
 
-    `spectra` gives the eigenvalues by matrix, `fit` is loss and accuracy on the clean training set,
+    `spectra` gives the eigenvalues by matrix, `fit` is loss and accuracy on the reference set,
     `outputs` are log-probabilities (n, classes) by domain, `own` are outcomes of a user's own.
     """
 
@@ -127,12 +127,14 @@ class _Point(NamedTuple):
 class Subject:
     """A network and the data on which it is measured.
 
-    `pool` computes spectra while the training goes on; None computes them at once.
+    `reference` holds the inputs and labels of `training_set.reference`, on which loss and accuracy
+    are measured. `pool` computes spectra while the training goes on; None computes them at once.
     """
 
     trial: Trial
     network: Network
     examples: Examples
+    reference: tuple[Tensor, Tensor]
     tests: Mapping[str, Tensor]
     pool: ThreadPoolExecutor | None
     own: OwnOutcomes
@@ -140,7 +142,8 @@ class Subject:
     def after(self, epoch: float) -> _Point:
         """Leaves the network in training mode. Raises TrialFailed where its loss is not finite."""
         self.network.eval()
-        clean, labels = log_probabilities(self.network, self.examples.inputs), self.examples.labels
+        inputs, labels = self.reference
+        clean = log_probabilities(self.network, inputs)
         fit = {
             "loss": float(F.nll_loss(clean, labels)),
             "accuracy": float((clean.argmax(1) == labels).float().mean()),
@@ -174,14 +177,15 @@ def fit(
 ) -> Measured:
     """Train a network on `shown` as the trial says, and measure it.
 
-    It is measured on the clean training set and on the tests of `data`. On a GPU the processor
+    It is measured on the reference set and on the tests of `data`. On a GPU the processor
     computes spectra meanwhile, from copies of the weights that wait in main memory. Raises
     TrialFailed where the loss is not finite, and before training as `require_batches` does.
     """
     with begun(network, data, shown, trial, device) as (subject, take_step, plan):
         if not are_texts(shown.inputs):  # a BERT normalises each token on its own
             inputs = subject.examples.inputs
-            require_batches(network, inputs, trial.batch, subject.tests, device)
+            evaluated = {"the reference set": subject.reference[0], **subject.tests}
+            require_batches(network, inputs, trial.batch, evaluated, device)
         before, own_before = spectra_of(network, subject.pool), subject.own.measured(0.0)
         losses, trajectory = run(subject, take_step, plan, progress)
         after = subject.after(plan.last / plan.batches)
@@ -215,14 +219,16 @@ def begun(
     on_gpu = device.type == "cuda"
     with own_stream(device), ThreadPoolExecutor(1) as pool:
         examples = Examples.of(shown, trial.backbone, device)
-        tests = placed(
-            (tensor(inputs, trial.backbone) for inputs, _ in data.tests.values()),
-            device,
-            [examples.inputs],
+        kept = reference(Shown(data.inputs, data.labels), trial.draws)
+        measured_on = (kept.inputs, *(inputs for inputs, _ in data.tests.values()))
+        inputs, *tests = placed(
+            (tensor(each, trial.backbone) for each in measured_on), device, [examples.inputs]
         )
+        labels = torch.from_numpy(kept.labels).long().to(device)
         by_domain = dict(zip(data.tests, tests))
         own = OwnOutcomes.of(trial, network, examples, by_domain, data)
-        subject = Subject(trial, network, examples, by_domain, pool if on_gpu else None, own)
+        beside = pool if on_gpu else None
+        subject = Subject(trial, network, examples, (inputs, labels), by_domain, beside, own)
         plan = schedule(trial, len(examples))
         take_step = Steps(
             network,
@@ -243,10 +249,10 @@ def run(
 ) -> tuple[list[float], list[_Point]]:
     """Take all steps of a trial. Returns its mean loss in each epoch, and its checkpoints."""
     trial, examples = subject.trial, subject.examples
-    seed, batch = trial.treatment.seed(trial.seed), trial.batch
-    order = generator(seed, _order(trial))
+    draws, batch = trial.draws, trial.batch
+    order = generator(draws, _order(trial))
     shows = [
-        Shows(part, torch.Generator(examples.drawn_on).manual_seed(stream(seed, purpose)))
+        Shows(part, torch.Generator(examples.drawn_on).manual_seed(stream(draws, purpose)))
         for part in trial.treatment.with_hook("batch")
         for purpose in [stream_of(part, "batch")]
     ]
@@ -280,12 +286,11 @@ def _order(trial: Trial) -> str:
 
 
 def _truncated(subject: Subject, data: Dataset) -> dict[str, Any]:
-    """The facts of `truncation.measure`, on the training set and the test set of its domain."""
+    """The facts of `truncation.measure`, on the reference set and the test set of its domain."""
     domain, (_, truth) = next(iter(data.tests.items()))
-    examples, trial = subject.examples, subject.trial
-    labels = torch.from_numpy(truth).long().to(examples.labels.device)
-    domains = {"train": (examples.inputs, examples.labels), "id": (subject.tests[domain], labels)}
-    draws = generator(trial.treatment.seed(trial.seed), "truncation")
+    labels = torch.from_numpy(truth).long().to(subject.examples.labels.device)
+    domains = {"train": subject.reference, "id": (subject.tests[domain], labels)}
+    draws = generator(subject.trial.draws, "truncation")
     return truncation.measure(subject.network, domains, draws)
 
 
@@ -379,8 +384,11 @@ def log_probabilities(network: Network, inputs: Tensor, batch: int | None = None
     batch = batch or EVALUATED.get(device.type, EVALUATED["cpu"])
     try:
         with computing(device, precision(device)):
-            outputs = (network(brought(part, device)) for part in torch.split(inputs, batch))
-            return torch.cat([F.log_softmax(values.float(), dim=1) for values in outputs])
+            return in_batches(
+                lambda part: F.log_softmax(network(brought(part, device)).float(), dim=1),
+                inputs,
+                batch,
+            )
     except torch.OutOfMemoryError:
         if batch == 1:
             raise

@@ -101,6 +101,7 @@ def measure(
     import torch
 
     from ddiv.spectra.matrices import weight_matrices
+    from ddiv.trial.batches import in_batches
 
     cut = copy.deepcopy(network).eval()
     # In any other memory format a convolution's flat matrix would be a copy, not a view.
@@ -113,12 +114,17 @@ def measure(
     ]
     domains = {name: _some(*pair) for name, pair in domains.items()}
     with torch.no_grad():
-        features = {name: cut.features(images) for name, (images, _) in domains.items()}
+
+        def features_of(images: Tensor) -> Tensor:
+            return in_batches(cut.features, images, IMAGES)
+
+        features = {name: features_of(images) for name, (images, _) in domains.items()}
 
         def accuracies(part: str) -> dict[str, float]:
             shares = {}
             for name, (images, labels) in domains.items():
-                outputs = cut.head(features[name] if part == "classifier" else cut.features(images))
+                of = features[name] if part == "classifier" else features_of(images)
+                outputs = cut.head(of)
                 shares[name] = float((outputs.argmax(1) == labels).float().mean())
             return shares
 

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from ddiv.common.draws import generator, stream
+from ddiv.common.draws import generator, permutation, stream
 from ddiv.common.errors import TrialFailed
 from ddiv.data.dataset import Shown
 from ddiv.data.load import load
@@ -24,7 +24,7 @@ from ddiv.diversity.span import Span
 from ddiv.models.embedders import scored_on, spaces_of, vectors
 from ddiv.study import ComplaintsWorld, Data, Embedder, Space, World
 from ddiv.treatment import Classes, is_built_in
-from ddiv.trial.facts import HELD, VENDI_ORDERS, outside_key, vendi_key
+from ddiv.trial.facts import HELD, NEIGHBOURS, VENDI_ORDERS, coverage_key, outside_key, vendi_key
 from ddiv.trial.hooks import Shows, as_given, batch_shown, stream_of
 from ddiv.trial.job import DataView, Job
 from ddiv.trial.provenance import provenance, start
@@ -56,12 +56,14 @@ def diversity(
       classes has as many examples;
     - the kernel's eigenvalues, from which a score of any other order can be computed;
     - the share of energy outside the span of the real data (`ddiv.diversity.span`);
+    - the share of held-out real data, of the first test set, that the view covers
+      (`ddiv.diversity.weighted`), for each number of `facts.NEIGHBOURS`;
     - of embeddings, the alignment with the real data under each definition
       (`ddiv.diversity.weighted`).
 
     Energy and alignment compare two halves of the training set: the plain real examples of one
     half are the reference, and the view's examples at the places of the other half are compared
-    with it. Views of fewer classes have neither, because both would tell the classes.
+    with it. Views of fewer classes have neither, and no coverage: these would tell the classes.
     """
     from ddiv.diversity import VendiResult
     from ddiv.diversity.entropy import score_of
@@ -72,6 +74,7 @@ def diversity(
     seen = _seen(view, records)
     scores: dict[str, float] = {}
     outside: dict[str, float] = {}
+    covered: dict[str, float] = {}
     aligned: dict[str, float] = {}
     settings: dict[str, dict[str, object]] = {}
     arrays: dict[str, np.ndarray] = {}
@@ -90,16 +93,33 @@ def diversity(
         reference = _reference(view.data, space, view.embedder, device)
         fresh = _unit(rows[seen.fresh])
         outside |= {outside_key(space, held): reference.span.outside(fresh, held) for held in HELD}
+        held_out = _held_out(view.data, space, view.embedder, view.n, device)
+        covered |= _covered(rows, held_out, space)
         if space == "embedding":
             aligned = _alignments(fresh, seen.labels[seen.fresh], reference, scored_on(device))
     facts = {
         "vendi": scores,
         "outside": outside,
+        "coverage": covered,
         "alignment": aligned,
         "settings": settings,
         "provenance": provenance(device, started),
     }
     return Record(view, facts, arrays)
+
+
+def _covered(rows: np.ndarray, held_out: np.ndarray, space: Space) -> dict[str, float]:
+    """The share of held-out vectors (m, d) that vectors (n, d) cover, by number of neighbours.
+
+    Data with too few held-out examples for a number has no coverage by it.
+    """
+    from ddiv.diversity.weighted import alignment
+
+    return {
+        coverage_key(space, k): alignment(rows, held_out, "coverage", k=k, device="numpy").rho
+        for k in NEIGHBOURS
+        if k < len(held_out)
+    }
 
 
 def _alignments(
@@ -152,16 +172,29 @@ def _reference(data: Data, space: Space, embedder: Embedder, device: torch.devic
     return Reference(rows, real.labels[half], Span.of(rows))
 
 
+@lru_cache(maxsize=8)
+def _held_out(
+    data: Data, space: Space, embedder: Embedder, most: int, device: torch.device
+) -> np.ndarray:
+    """Real examples that no arm is trained on, of the training domain, as vectors (m, d).
+
+    They are at most as many as a view has, drawn once for all arms.
+    """
+    inputs, _ = next(iter(load(data).tests.values()))
+    chosen = permutation(len(inputs), generator(0, "held out"))[:most]
+    return vectors(inputs[chosen], space, embedder, data, device).rows
+
+
 def _seen(view: DataView, records: Mapping[Job, Record]) -> Seen:
     part, fresh = view.treatment.part(Classes), None
-    seed = view.treatment.seed(view.seed)
+    draws = view.draws
     if part:
-        shown = of_classes(view.data, part.count, view.n, seed)
+        shown = of_classes(view.data, part.count, view.n, draws)
     else:
         data = load(view.data)
         require_examples(view)
-        whole = training_set(data, view.treatment, seed, synthetic_data(view, records))
-        chosen = torch.randperm(len(whole.inputs), generator=generator(0, "view"))[: view.n].numpy()
+        whole = training_set(data, view.treatment, draws, synthetic_data(view, records))
+        chosen = permutation(len(whole.inputs), generator(draws, "view"))[: view.n]
         if len(chosen) < view.n:
             raise TrialFailed(
                 f"a view of {view.n} examples was asked for, and {view.treatment.label} leaves "
@@ -169,14 +202,17 @@ def _seen(view: DataView, records: Mapping[Job, Record]) -> Seen:
             )
         shown = Shown(whole.inputs[chosen], whole.labels[chosen])
         half = fitting_half(data.labels)
-        fresh = ~half[chosen]
+        # Examples that were added come after the real ones, and none is part of the reference.
+        known = np.zeros(max(len(half), len(whole.inputs)), dtype=bool)
+        known[: len(half)] = half
+        fresh = ~known[chosen]
         if not all(map(is_built_in, view.treatment.with_hook("training_set"))):
             # A part of a user's own may put examples at other places.
             reference = {_content(each) for each in data.inputs[half]}
             fresh = np.array([_content(each) not in reference for each in shown.inputs])
             fresh = fresh if fresh.any() else None
     parts = view.treatment.with_hook("batch")
-    shows = [Shows(part, generator(seed, stream_of(part, "batch"))) for part in parts]
+    shows = [Shows(part, generator(draws, stream_of(part, "batch"))) for part in parts]
     inputs, _ = batch_shown(as_given(shown.inputs), shows)
     return Seen(np.asarray(inputs), shown.labels, fresh)
 
@@ -189,7 +225,7 @@ def require_examples(view: DataView) -> None:
     """Raise TrialFailed where the data has too few examples, or classes, for a view."""
     data, part = load(view.data), view.treatment.part(Classes)
     if part and not isinstance(view.data, World | ComplaintsWorld):  # which draw at will
-        of_classes(view.data, part.count, view.n, view.seed)
+        of_classes(view.data, part.count, view.n, view.draws)
     if not part and view.n > len(data.inputs):
         raise TrialFailed(
             f"a view of {view.n} examples was asked for, but the training set has "
@@ -197,13 +233,14 @@ def require_examples(view: DataView) -> None:
         )
 
 
-def of_classes(spec: Data, count: int, n: int, seed: int) -> Shown:
-    """`n` training examples of `count` classes that the seed draws, as evenly spread as possible.
+def of_classes(spec: Data, count: int, n: int, draws: int) -> Shown:
+    """`n` training examples of `count` classes, as evenly spread as possible.
 
-    The worlds draw as many examples of a class as are needed. Of other data the seed draws the
-    examples too. Raises TrialFailed where the data has fewer classes, or too few examples of one.
+    The number `draws` (`DataView.draws`) draws the classes. The worlds draw as many examples of a
+    class as are needed; of other data it draws the examples too. Raises TrialFailed where the data
+    has fewer classes, or too few examples of one.
     """
-    rng = np.random.default_rng(stream(seed, "classes"))
+    rng = np.random.default_rng(stream(draws, "classes"))
     data = load(spec)
     chosen = _draw(rng, np.unique(data.labels), count)
     labels = chosen[np.sort(np.arange(n) % count)]

@@ -18,7 +18,7 @@ from ddiv.profiles.choose import profile
 from ddiv.study import Digits, MiniAlexNet, Recipe, ResNet18
 from ddiv.treatment import BASELINE, Augmentation, BatchSize, Treatment
 from ddiv.trial import trial
-from ddiv.trial.batches import last_batch, nearest_batch, require_batches
+from ddiv.trial.batches import in_batches, last_batch, nearest_batch, require_batches
 from ddiv.trial.measure import measure
 from ddiv.trial.train import fit
 
@@ -139,3 +139,24 @@ def test_test_sets_of_one_are_evaluated():
     job = trial(small(6, 3, ResNet18(2, 2)), BASELINE, 0)
     measured = fit(made, data, Shown(data.inputs, data.labels), job, CPU)
     assert measured.arrays["log_probabilities/digits"].shape == (1, 3)
+
+
+def test_rows_come_in_the_order_of_inputs() -> None:
+    lengths = torch.randint(1, 9, (130,), generator=torch.Generator().manual_seed(0))
+    texts = (torch.arange(9) < lengths[:, None]) * torch.arange(1, 131)[:, None]
+    seen: list[torch.Tensor] = []
+
+    def first(ids: torch.Tensor) -> torch.Tensor:
+        seen.append((ids != 0).sum(1))
+        return ids[:, :1]
+
+    assert in_batches(first, texts, 100).flatten().tolist() == list(range(1, 131))
+    assert [len(batch) for batch in seen] == [50, 50, 30]
+    assert torch.cat(seen).equal(lengths.sort().values)
+
+
+@pytest.mark.parametrize("inputs", [torch.arange(7.0)[:, None], torch.arange(7)[:, None, None]])
+def test_others_are_cut_as_they_lie(inputs: torch.Tensor) -> None:
+    seen: list[torch.Tensor] = []
+    rows = in_batches(lambda part: seen.append(part) or part, inputs, 3)
+    assert rows.equal(inputs) and [len(part) for part in seen] == [3, 3, 1]

@@ -14,7 +14,7 @@ SPEC = Trial(Digits(500), ResNet18(16, 2), Recipe(12, 50, 2e-3), Treatment.of(Dr
 def test_key_is_stable():
     # A change here means that every stored record of every user is trained anew: raise MEANING on
     # purpose instead.
-    assert key(SPEC) == "bacbae4304196e1ceefd"
+    assert key(SPEC) == "7c8adaf0cf26431f7b87"
 
 
 def test_key_follows_every_part_of_the_spec():
@@ -27,6 +27,7 @@ def test_key_follows_every_part_of_the_spec():
             {"treatment": BASELINE},
             {"treatment": Treatment.of(Dropout(0.1, "head"))},
             {"seed": 4},
+            {"study": "mine"},
         )
     ]
     assert len({key(one) for one in [SPEC, *others]}) == len(others) + 1

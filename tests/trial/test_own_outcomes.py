@@ -95,7 +95,7 @@ def own(outcome, treatment=BASELINE) -> OwnOutcomes:
     network, sites = build(spec.backbone, data.classes)
     for part in treatment.acting:
         part.network(network, sites)
-    examples = Examples.of(training_set(data, spec.treatment, 0, None), spec.backbone, CPU)
+    examples = Examples.of(training_set(data, spec.treatment, spec.draws, None), spec.backbone, CPU)
     tests = {name: tensor(inputs, spec.backbone) for name, (inputs, _) in data.tests.items()}
     return OwnOutcomes.of(spec, network, examples, tests, data)
 
@@ -149,10 +149,10 @@ def test_a_function_that_leaves_traces_fails_the_trial(what, words):
 
 
 def test_data_that_a_function_has_changed_are_loaded_anew_for_the_next_trial():
-    before = load(STUDY.data).inputs.copy()
+    before = load(STUDY.data_of(0)).inputs.copy()
     with pytest.raises(TrialFailed, match="in place"):
         own(careless(what="inputs")).measured(0.0)
-    assert np.array_equal(load(STUDY.data).inputs, before)
+    assert np.array_equal(load(STUDY.data_of(0)).inputs, before)
 
 
 @pytest.mark.parametrize("what", ["own draws", "gradients", "a copy", "in parts"])

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import msgspec
 import numpy as np
 import pytest
 import torch
@@ -11,9 +12,10 @@ from ddiv.data.load import load
 from ddiv.generate import flow, stable_diffusion
 from ddiv.generate.check import BadSamples
 from ddiv.generate.stable_diffusion import Drawn
+from ddiv.models.shipped import embedded_weights
 from ddiv.run.crew import Crew, JobFailed
-from ddiv.study import Digits
-from ddiv.treatment import Flow, Setting, StableDiffusion
+from ddiv.study import Digits, World
+from ddiv.treatment import Captioned, Flow, Setting, StableDiffusion
 from ddiv.trial import GeneratorFit, Samples, requires
 from ddiv.trial import samples as jobs
 from ddiv.trial.measure import measure
@@ -63,6 +65,21 @@ def test_samples_have_the_training_sets_classes_and_size(rounds):
     assert not np.array_equal(first, second)
 
 
+def test_the_captioned_generator_draws_a_worlds_classes_without_a_fit():
+    data = World(train_per_class=3, test_per_class=10, version=1, seed=1000)
+    asked = Samples(data, Captioned(embedded_weights("captioned")), Setting("good", 3), 1, 1000)
+    assert requires(asked) == ()
+    found = jobs.sample(asked, torch.device("cpu"), lambda share: None, {})
+    assert found.arrays["images"].shape == load(data).inputs.shape
+    assert np.array_equal(found.arrays["labels"], load(data).labels)
+    quality = found.facts["quality"]
+    assert quality["accuracy"]["samples"] > 0.6 * quality["accuracy"]["real"] > 0.3
+    assert quality["nearest/pixel"]["singled_out"] < 0.1
+    of_digits = msgspec.structs.replace(asked, data=DATA)
+    with pytest.raises(BadSamples, match="knows no word of '0'"):
+        jobs.sample(of_digits, torch.device("cpu"), lambda share: None, {})
+
+
 def test_samples_on_the_processor_leave_a_gpu_alone(rounds, monkeypatch):
     records, asked, _ = rounds
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
@@ -90,7 +107,7 @@ def test_a_fit_is_repeated_exactly_and_each_round_and_seed_has_its_own(rounds):
     assert all(
         np.array_equal(array, again.arrays[name]) for name, array in records[fits[0]].arrays.items()
     )
-    assert fits[0] == GeneratorFit(DATA, SPEC) and fits[1].seed == 1000
+    assert fits == [GeneratorFit(DATA, SPEC, seed=1000), GeneratorFit(DATA, SPEC, SETTING, 2, 1000)]
     assert (
         len(again.facts["losses"]) >= 100 and again.facts["losses"][-1] < again.facts["losses"][0]
     )

@@ -14,10 +14,11 @@ from ddiv.treatment import (
     BASELINE,
     Augmentation,
     Dropout,
-    EarlyStop,
     EvaluationDropout,
+    Length,
     NoOp,
     OtherSeed,
+    Rate,
     ShuffledLabels,
     Treatment,
     WeightDecay,
@@ -63,7 +64,8 @@ def test_the_global_random_state_neither_matters_nor_changes(baseline):
         Treatment.of(WeightDecay(0.1)),
         Treatment.of(Augmentation("noise50")),
         Treatment.of(NoOp()),
-        Treatment.of(EarlyStop(0.4)),
+        Treatment.of(Rate(0.4)),
+        Treatment.of(Length(0.4)),
     ],
     ids=lambda t: t.label,
 )
@@ -105,16 +107,14 @@ def test_decay_shrinks_the_weights(baseline):
     assert norms[0] < norms[1]
 
 
-def test_early_stop_is_the_baseline_up_to_there():
-    study = msgspec.structs.replace(STUDY, recipe=Recipe(4, 40, 5e-3, checkpoints=(0, 2, 4)))
-    whole, stopped = trained(study=study), trained(Treatment.of(EarlyStop(0.5)), study=study)
-    assert stopped.facts["epochs_trained"] == 2
-    assert np.allclose(
-        weights_after(stopped), whole.arrays["trajectory/eigenvalues"][1], rtol=1e-12
-    )
-    assert stopped.facts["clean"] == {
-        k: whole.facts["trajectory"][1][k] for k in ("loss", "accuracy")
-    }
+def test_optimisation_controls_train_as_the_recipe_that_they_name():
+    study = msgspec.structs.replace(STUDY, recipe=Recipe(4, 40, 5e-3, head_lr=1e-2))
+    slower = msgspec.structs.replace(study, recipe=Recipe(4, 40, 2e-3, head_lr=4e-3))
+    shorter = msgspec.structs.replace(study, recipe=Recipe(2, 40, 5e-3, head_lr=1e-2))
+    for part, recipe in ((Rate(0.4), slower), (Length(0.5), shorter)):
+        arm, plain = trained(Treatment.of(part), study=study), trained(study=recipe)
+        assert np.allclose(weights_after(arm), weights_after(plain), rtol=1e-12), part
+        assert arm.facts["epochs_trained"] == recipe.recipe.epochs
 
 
 def test_the_trajectory_ends_where_the_training_ends(baseline):
