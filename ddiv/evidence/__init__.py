@@ -11,7 +11,7 @@ Pure functions.
 - ``effects``: per-seed effects of ladders of doses, of orderings, of correlations over arms; where
   a curve peaks or turns negative;
 - ``combine``: e-values of several studies or claims made into one, or selected from at a false
-  discovery rate.
+  discovery rate; controls pooled.
 
 An e-value is a number, 0 or more, whose expectation is at most 1 if the hypothesis that it speaks
 against is true; an e-process is one after every seed, an e-value at any time at which one may
@@ -21,11 +21,23 @@ anytime-valid inference").
 """
 
 from ddiv.evidence.capital import METHODS, MOST_SEEDS, Method, log_capital
-from ddiv.evidence.combine import average, ebh, over_studies, product
+from ddiv.evidence.combine import (
+    Listed,
+    Pooled,
+    Row,
+    average,
+    claims_over_studies,
+    ebh,
+    over_studies,
+    pooled_controls,
+    product,
+    rows_listed,
+)
 from ddiv.evidence.effects import (
     best_share,
     last_share,
     linear_correlations,
+    mean_of_seeds,
     rank_correlations,
     steps,
     trend,
@@ -39,11 +51,15 @@ __all__ = [
     "MOST_SEEDS",
     "RISES",
     "Evidence",
+    "Listed",
     "Method",
+    "Pooled",
+    "Row",
     "Verdict",
     "alike",
     "average",
     "best_share",
+    "claims_over_studies",
     "ebh",
     "equivalent",
     "every",
@@ -51,11 +67,14 @@ __all__ = [
     "last_share",
     "linear_correlations",
     "log_capital",
+    "mean_of_seeds",
     "opposed",
     "over_studies",
     "peaked",
+    "pooled_controls",
     "product",
     "rank_correlations",
+    "rows_listed",
     "some",
     "somewhere_opposed",
     "steps",

@@ -6,6 +6,8 @@ so the values not yet ruled out contain it at all times at once (Howard, Ramdas,
 Sekhon, Annals of Statistics 2021, "Time-uniform, nonparametric, nonasymptotic confidence
 sequences"). The centre is the median for "sign" (whatever the distribution) and the centre of
 symmetry for "signed-rank", which is the median and, where there is one, the mean.
+
+`spread` is another kind of interval, for the eye: it holds at one number of seeds only.
 """
 
 from __future__ import annotations
@@ -13,12 +15,16 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
+from scipy.special import bdtr
 
 from ddiv.common.arrays import Array
 from ddiv.evidence.capital import MOST_SEEDS, Method, log_capital, sign_log_capital
 
 # Centres tried at once: few, as most scans end soon.
 CHUNK = 256
+
+# What `spread` contains the median with, at least: as much as three seeds can.
+SPREAD = 0.75
 
 
 def lower_bound(effects: Array, log_threshold: float, method: Method) -> float:
@@ -95,3 +101,21 @@ def _scan(effects: Array, start: float, log_threshold: float, method: Method) ->
         if held.any():
             return float(ends[at + held.argmax()])
     raise AssertionError("a centre above all effects loses every bet, so it cannot be ruled out")
+
+
+def spread(effects: Array) -> tuple[float, float, float]:
+    """The order statistics around the median of `effects` (n,): low, high and their level.
+
+    The k-th smallest and the k-th largest effect contain the median of the distribution with
+    probability 1 - 2 P(B < k), B binomial (n, 1/2): exactly so if it is continuous, with more if
+    not (David and Nagaraja 2003, "Order statistics", section 7.1). k is the largest at which that
+    is SPREAD or more; two seeds or fewer give (-infinity, infinity, 1). It holds for a number of
+    seeds that is fixed beforehand, so after a choice of when to stop it only describes.
+    """
+    n = len(effects)
+    levels = 1 - 2 * bdtr(np.arange((n + 1) // 2), n, 0.5)
+    rank = int((levels >= SPREAD).sum())
+    if not rank:
+        return -np.inf, np.inf, 1.0
+    ordered = np.sort(effects)
+    return float(ordered[rank - 1]), float(ordered[n - rank]), float(levels[rank - 1])

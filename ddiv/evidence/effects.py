@@ -110,6 +110,13 @@ def best_share(shares: Array, curves: Array) -> tuple[float, float, float]:
     return _bootstrapped(lambda shares, curve: float(shares[curve.argmax()]), shares, curves)
 
 
+def mean_of_seeds(values: Sequence[float]) -> tuple[float, float, float]:
+    """The mean of values (n,) at n seeds, and its 95 % bootstrap interval, as in `last_share`."""
+    return _bootstrapped(
+        lambda _, means: float(means[0]), np.zeros(1), np.asarray(values, dtype=float)[None]
+    )
+
+
 def _bootstrapped(
     place: Callable[[Array, Array], float], shares: Array, curves: Array
 ) -> tuple[float, float, float]:

@@ -18,7 +18,7 @@ import msgspec
 import numpy as np
 
 from ddiv.common.arrays import Array
-from ddiv.evidence.bounds import lower_bound, upper_bound
+from ddiv.evidence.bounds import lower_bound, spread, upper_bound
 from ddiv.evidence.capital import Method, log_capital
 
 Verdict = Literal["supported", "contradicted", "inconclusive"]
@@ -45,8 +45,12 @@ class Evidence(msgspec.Struct, frozen=True):
     the seeds are too few for is infinite (msgspec writes that to JSON as null). If it excludes 0
     the direction is decided; with "sign" the converse is true too. Where seeds contradict each
     other so that no centre is left, its two ends change places. Of several comparisons, `effect`,
-    `standardised`, `interval` and `effects` are those of the weakest (`every`) or the strongest
-    (`some`).
+    `standardised`, `interval`, `spread` and `effects` are those of the weakest (`every`) or the
+    strongest (`some`).
+
+    `spread` only describes the effects: the order statistics around their median that contain the
+    true one with probability `spread_level`, at least SPREAD, had the number of seeds been fixed
+    beforehand (``bounds.spread``). It exists from three seeds on and decides nothing.
     """
 
     verdict: Verdict
@@ -60,6 +64,8 @@ class Evidence(msgspec.Struct, frozen=True):
     decided_at: int | None
     effects: tuple[float, ...]
     method: Method
+    spread: tuple[float, float] = (-math.inf, math.inf)
+    spread_level: float = 1.0
 
     @property
     def evalue(self) -> float:
@@ -215,15 +221,20 @@ class Size(TypedDict):
     effect: float
     standardised: float | None
     effects: tuple[float, ...]
+    spread: tuple[float, float]
+    spread_level: float
 
 
 def size_of(values: Array) -> Size:
     """How large the effects (n,) are."""
-    spread = float(values.std(ddof=1)) if np.ptp(values) > 0 else None
+    deviation = float(values.std(ddof=1)) if np.ptp(values) > 0 else None
+    low, high, level = spread(values)
     return {
         "effect": float(np.median(values)),
-        "standardised": float(values.mean() / spread) if spread else None,
+        "standardised": float(values.mean() / deviation) if deviation else None,
         "effects": tuple(values.tolist()),
+        "spread": (low, high),
+        "spread_level": level,
     }
 
 

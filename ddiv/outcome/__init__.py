@@ -1,9 +1,9 @@
 """Outcomes: the numbers read off a record, and the state of a trial that they are read from.
 
 A `Snapshot` is one state of a network: spectral metrics per weight matrix, and scores (accuracy,
-calibration error, clean training loss). A trained record has one after training. A baseline's
-record also has its whole trajectory: other arms are compared with the state of it that has their
-clean training loss, because under-fitting alone moves spectra too.
+calibration error, clean training loss). A trained record has one after training, and a baseline's
+record also those of its whole trajectory. Arms are also compared with networks of their own clean
+training loss that the optimiser alone led there, because under-fitting alone moves spectra too.
 
 - ``kinds``: what can be measured, and its named definitions;
 - ``registry``: ddiv's own functions of outputs and of eigenvalues, which are in ``calibration``
@@ -18,6 +18,7 @@ clean training loss, because under-fitting alone moves spectra too.
 from ddiv.outcome.calibration import accuracy, ece
 from ddiv.outcome.kinds import (
     DEFINITIONS,
+    Coverage,
     Metric,
     OfLayers,
     OfNetwork,
@@ -31,7 +32,7 @@ from ddiv.outcome.kinds import (
     definitions,
 )
 from ddiv.outcome.layers import Convolution, Layers
-from ddiv.outcome.matching import LOSS_TOLERANCE, Match, matched
+from ddiv.outcome.matching import LOSS, between, passes
 from ddiv.outcome.own import OutputsOutcome, SpectrumOutcome, of_network, of_outputs, of_spectrum
 from ddiv.outcome.recorded import spectra_of_record
 from ddiv.outcome.snapshot import (
@@ -54,15 +55,15 @@ from ddiv.trial.facts import VENDI_ORDERS
 __all__ = [
     "DEFINITIONS",
     "FITTED",
-    "LOSS_TOLERANCE",
+    "LOSS",
     "MEDIAN",
     "METRICS",
     "SHARES",
     "VENDI_ORDERS",
     "Convolution",
+    "Coverage",
     "LayerValue",
     "Layers",
-    "Match",
     "Metric",
     "NetworkOutcome",
     "OfLayers",
@@ -81,14 +82,15 @@ __all__ = [
     "Vendi",
     "Weighted",
     "accuracy",
+    "between",
     "by_layer",
     "definitions",
     "ece",
     "effect",
-    "matched",
     "of_network",
     "of_outputs",
     "of_spectrum",
+    "passes",
     "read",
     "reliability",
     "spectra_of_record",

@@ -15,7 +15,7 @@ from ddiv.outcome.registry import OF_OUTPUTS
 from ddiv.spectra.random_matrix import MarchenkoPasturMetric, TailMetric
 from ddiv.study import NetworkOutcome, Space
 from ddiv.study.measures import Better
-from ddiv.trial.facts import HELD, VENDI_ORDERS, outside_key, vendi_key
+from ddiv.trial.facts import HELD, NEIGHBOURS, VENDI_ORDERS, coverage_key, outside_key, vendi_key
 from ddiv.trial.truncation import TAILS, Tail
 
 Metric = Literal[
@@ -62,10 +62,11 @@ class Score(msgspec.Struct, frozen=True, tag="score"):
     name.
 
     "ece" has bins of equal width (Guo et al. 2017), "ece_mass" of equal numbers of samples (Nixon
-    et al. 2019).
+    et al. 2019). "ece_debiased" is without the part that a calibrated network would show too (Kumar
+    et al. 2019), and "ece_floor" is that part of "ece" (`ddiv.outcome.calibration`).
     """
 
-    kind: Literal["accuracy", "ece", "ece_mass"]
+    kind: Literal["accuracy", "ece", "ece_mass", "ece_debiased", "ece_floor"]
     where: str
 
     @property
@@ -204,6 +205,38 @@ class Outside(msgspec.Struct, frozen=True, tag="outside"):
         return share
 
 
+class Coverage(msgspec.Struct, frozen=True, tag="coverage"):
+    """The share of held-out real examples that a training set has an example near to.
+
+    neighbours: near is as near as this nearest neighbour among the held-out examples (Naeem et al.
+    2020). As many fresh real examples cover about 1 - 2^-neighbours. `embedder` as in `Vendi`.
+    """
+
+    space: Space
+    neighbours: int = NEIGHBOURS[0]
+    embedder: int = 0
+
+    @property
+    def label(self) -> str:
+        other = _other_embedder(self.embedder)
+        return f"coverage of held-out real data ({self.space}, k = {self.neighbours}{other})"
+
+    @property
+    def key(self) -> str:
+        """What a view's record calls it."""
+        return coverage_key(self.space, self.neighbours)
+
+    def read(self, facts: Mapping[str, Any]) -> float:
+        """The share in a view's facts. Raises ValueError where it was not measured."""
+        if self.key not in facts.get("coverage", {}):
+            raise ValueError(
+                "this view has no coverage of held-out data: it is measured at an unchanged set of "
+                f"classes, with more than {self.neighbours} examples in the first test set"
+            )
+        share: float = facts["coverage"][self.key]
+        return share
+
+
 Outcome = (
     Spectral
     | Score
@@ -211,20 +244,23 @@ Outcome = (
     | Weighted
     | Truncated
     | Outside
+    | Coverage
     | NetworkOutcome
     | OutputsOutcome
     | SpectrumOutcome
 )
 
-# The named definitions of one idea, the paper's first. A paper names an idea ("entropy", "norm")
-# and rarely its formula, so a verdict is tried under each: it should not hang on our choice.
+# The named definitions of one idea, that of the paper's numbers first. A paper names an idea
+# ("entropy", "norm") and rarely its formula, so a verdict is tried under each: it should not hang
+# on our choice. v1's entropies are WeightWatcher's, normalised; the formula that v1 prints is the
+# raw one, which mostly follows the scale of the weights.
 DEFINITIONS: tuple[tuple[str, ...], ...] = (
     ("alpha", "hill_alpha", "hill_alpha_half"),
-    ("entropy_raw", "entropy_normalised", "effective_rank"),
+    ("entropy_normalised", "entropy_raw", "effective_rank"),
     ("frobenius_norm", "frobenius_norm_squared", "log_norm"),
     ("spectral_norm", "spectral_norm_squared", "log_spectral_norm"),
     ("mp_ks", "mp_bulk_ks"),
-    ("ece", "ece_mass"),
+    ("ece", "ece_mass", "ece_debiased"),
 )
 
 
@@ -242,6 +278,9 @@ def definitions(outcome: Outcome, convolutions: bool = False) -> list[Outcome]:
         case Outside():
             shares = dict.fromkeys((outcome.held, *HELD))
             same = [msgspec.structs.replace(outcome, held=held) for held in shares]
+        case Coverage():
+            counts = dict.fromkeys((outcome.neighbours, *NEIGHBOURS))
+            same = [msgspec.structs.replace(outcome, neighbours=count) for count in counts]
         case Truncated():
             same = [msgspec.structs.replace(outcome, tail=tail) for tail in TAILS]
         case Score():

@@ -14,7 +14,6 @@ import numpy as np
 
 from ddiv.common.arrays import Array
 from ddiv.outcome import derived, layers, own_tables, spectral
-from ddiv.outcome.matching import Match, matched
 from ddiv.outcome.recorded import spectra_of_record
 from ddiv.outcome.registry import OF_OUTPUTS
 from ddiv.outcome.snapshot import Snapshot
@@ -39,10 +38,6 @@ class Trained:
     record: Record
     spectra: Mapping[str, Array]
     store: Store | None = None
-    # Dozens of claims compare the same arms.
-    _matches: dict[float, Match | None] = field(
-        default_factory=dict, init=False, repr=False, compare=False
-    )
     _own_tables: dict[str, Mapping[str, Array]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
@@ -70,14 +65,6 @@ class Trained:
             self._snapshot(2 + i, self._scores(clean, partial(self._at_checkpoint, i)))
             for i, clean in enumerate(self.record.facts["trajectory"])
         ]
-
-    def matched(self, loss: float) -> Match | None:
-        """The state of the baseline, which this is, when its clean training loss first fell to
-        `loss` (`matching.matched`).
-        """
-        if loss not in self._matches:
-            self._matches[loss] = matched(self.trajectory, loss)
-        return self._matches[loss]
 
     def _snapshot(self, row: int, scores: Mapping[str, float]) -> Snapshot:
         main, further = self.layer_groups

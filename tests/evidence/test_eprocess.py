@@ -17,13 +17,10 @@ from ddiv.evidence import (
     METHODS,
     MOST_SEEDS,
     RISES,
-    average,
-    ebh,
     equivalent,
     every,
     judge,
     log_capital,
-    product,
     rank_correlations,
     some,
     steps,
@@ -501,50 +498,31 @@ def test_rank_correlations_are_scipys():
             rank_correlations(*bad)
 
 
-def test_ebh_by_hand():
-    # K = 4, alpha = .1: the thresholds for the 1st, 2nd, 3rd and 4th largest are 40, 20, 13.3 and
-    # 10.
-    assert ebh([39, 1, 3, 2], 0.1) == ()
-    assert ebh([1, 40, 3, 2], 0.1) == (1,)
-    # the largest alone falls short, the third carries all three
-    assert ebh([21, 1, 14, 15], 0.1) == (0, 2, 3)
-    assert ebh([10, 10, 10, 10], 0.1) == (0, 1, 2, 3)
-    assert ebh([0, 0], 0.5) == ()
+@pytest.mark.parametrize(
+    "n, rank, level",
+    [(3, 1, 3 / 4), (4, 1, 7 / 8), (5, 1, 15 / 16), (6, 2, 25 / 32), (9, 3, 105 / 128)],
+)
+def test_the_spread_is_of_order_statistics_at_their_exact_level(n, rank, level):
+    """Exact, over all 2^n ways in which effects can lie about the median."""
+    values = np.arange(n) + 1.0
+    result = judge(values[::-1])
+    assert (result.spread, result.spread_level) == ((rank, n + 1 - rank), level)
+    above = np.array(list(itertools.product((0, 1), repeat=n))).sum(axis=1)
+    assert np.mean((above >= rank) & (n - above >= rank)) == level
 
 
-@settings(max_examples=100, deadline=None)
-@given(st.lists(st.floats(0, 300), min_size=1, max_size=12), st.sampled_from([0.05, 0.1, 0.5]))
-def test_ebh_is_its_definition(evalues, alpha):
-    ordered, count = sorted(evalues, reverse=True), len(evalues)
-    sizes = [k for k in range(1, count + 1) if ordered[k - 1] >= count / (alpha * k)]
-    chosen = ebh(evalues, alpha)
-    assert len(chosen) == max(sizes, default=0)
-    if chosen:
-        others = [e for i, e in enumerate(evalues) if i not in chosen]
-        assert min(evalues[i] for i in chosen) >= max(others, default=0)
-
-
-def test_ebh_controls_false_discoveries_among_claims_that_share_their_seeds():
-    rng, false_share = np.random.default_rng(13), []
-    for _ in range(300):
-        effects = rng.standard_normal((1, 30)) + 0.5 * rng.standard_normal((10, 30))
-        effects[:3] += 2
-        chosen = ebh(np.exp(log_capital(effects)[:, -1]), 0.1)
-        false_share.append(sum(i >= 3 for i in chosen) / max(len(chosen), 1))
-    assert np.mean(false_share) <= 0.1 + 5 * np.std(false_share) / math.sqrt(300)
-
-
-def test_average_and_product():
-    assert average([1, 2, 6]) == 3 and product([2, 0.5, 8]) == 8 and product([5, 0]) == 0
-    with pytest.raises(ValueError, match="largest float"):
-        product([1e200, 1e200])
-
-
-@pytest.mark.parametrize("combine", [average, product, ebh])
-@pytest.mark.parametrize("bad", [[], [1, -0.1], [math.nan], [math.inf], [[1.0]]])
-def test_numbers_that_are_no_evalues_are_refused(combine, bad):
-    with pytest.raises(ValueError, match="e-value"):
-        combine(bad)
+def test_the_spread_covers_the_median_at_its_level_and_exists_from_three_seeds_on():
+    assert judge([1.0, 2.0]).spread == (-math.inf, math.inf) and judge([1.0]).spread_level == 1
+    rng = np.random.default_rng(23)
+    results = [judge(row) for row in rng.exponential(size=(2000, 7)) - math.log(2)]
+    covered = [low <= 0 <= high for low, high in (result.spread for result in results)]
+    test = stats.binomtest(sum(covered), len(covered), results[0].spread_level)
+    assert test.pvalue > 1e-6 and results[0].spread_level == 7 / 8
+    # Of the effects that are shown, in their own unit and sign; it decides nothing.
+    falling = judge([-1.0, -2.0, -3.0, 4.0], FALLS)
+    assert falling.spread == (-3, 4) and falling.verdict == "inconclusive"
+    assert equivalent([0.1, 0.2, 0.3], 1.0).spread == (0.1, 0.3)
+    assert every([[1.0, 2, 3], [9.0, 9, 9]]).spread == (1, 3)
 
 
 @pytest.mark.parametrize("bad", [[], [1, np.nan], [np.inf], [[1, 2]], [[]]])
@@ -568,8 +546,6 @@ def test_bad_options_are_refused(options, match):
     for ask, effects in ((judge, [1.0, 2.0]), (every, [[1.0, 2.0]]), (some, [[1.0, 2.0]])):
         with pytest.raises(ValueError, match=match):
             ask(effects, **options)
-    with pytest.raises(ValueError, match="alpha"):
-        ebh([1.0], 0)
 
 
 def test_comparisons_must_share_their_seeds():

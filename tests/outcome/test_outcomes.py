@@ -6,6 +6,8 @@ import pytest
 
 from ddiv import outcome
 from ddiv.outcome import (
+    Coverage,
+    Outcome,
     Outside,
     Score,
     Snapshot,
@@ -14,7 +16,7 @@ from ddiv.outcome import (
     definitions,
     ece,
     effect,
-    matched,
+    passes,
     reliability,
     value,
 )
@@ -100,32 +102,35 @@ def test_norms_are_means_over_layers():
     assert value(Score("accuracy", "id"), state([1, 1, 1], [1, 1, 1])) == 0.5
 
 
-TRAJECTORY = [
-    state([1, 1, 1], [1, 1, 1], loss=np.e**4),
-    state([2, 2, 2], [1, 0, 1], loss=np.e**2),
-    state([4, 4, 4], [1, 1, 1], loss=np.e**0),
+CURVE = [
+    state([1, 1, 1], [1, 1, 1], loss=np.e**4, norms=(1.0, 2.0, 3.0)),
+    state([2, 2, 2], [1, 0, 1], loss=np.e**2, norms=(3.0, 2.0, 1.0)),
+    state([4, 4, 4], [1, 1, 1], loss=np.e**0, norms=(3.0, 2.0, 1.0)),
 ]
 
 
-def alphas(match) -> list[float]:
-    return [float(state.table["alpha"][0]) for state in match]
+def alphas(states) -> list[float]:
+    return [float(state.table["alpha"][0]) for state in states]
 
 
-def test_matching_interpolates_in_log_loss_and_keeps_the_checkpoints_around():
-    match = matched(TRAJECTORY, np.e**1)
-    assert match.between.table["alpha"].tolist() == [3, 3, 3] and match.between.table[
-        "reliable"
-    ].tolist() == [1, 0, 1]
-    assert alphas(match) == [2, 3, 4]
-    assert alphas(matched(TRAJECTORY, np.e**4)) == [1, 1, 1] and alphas(
-        matched(TRAJECTORY, np.e**0)
-    ) == [4, 4, 4]
+def test_a_curve_is_known_between_neighbours_linearly_in_log_loss_and_layer_by_layer():
+    (between,) = passes(CURVE, np.e**1)
+    assert between.table["alpha"].tolist() == [3, 3, 3]
+    assert between.table["reliable"].tolist() == [1, 0, 1]
+    assert between.scores["accuracy/id"] == 0.5
+    (early,) = passes(CURVE, np.e**3.5)
+    assert early.table["frobenius_norm"] == pytest.approx(np.array([1.5, 2.0, 2.5]))
+    assert alphas(passes(CURVE, np.e**4)) == [1] and alphas(passes(CURVE, np.e**2)) == [2]
 
 
-def test_a_loss_that_the_baseline_never_passes_is_unmatched():
-    assert matched(TRAJECTORY, np.e**5) is None and matched(TRAJECTORY, np.e**-1) is None
-    # Within 10 % of the last state it counts as that state, and where in between is not known.
-    assert alphas(matched(TRAJECTORY, 0.95)) == [2, 4, 4]
+def test_nothing_is_extrapolated():
+    assert passes(CURVE, np.e**4.01) == [] == passes(CURVE, np.e**-0.01)
+    assert passes(CURVE[:1], np.e**4.01) == [] and passes([], 1.0) == []
+
+
+def test_a_curve_that_turns_passes_a_loss_twice():
+    assert alphas(passes([*CURVE, CURVE[0]], np.e**2)) == [2, 2.5]
+    assert alphas(passes([*CURVE, CURVE[1]], np.e**1)) == [3, 3]
 
 
 def test_definitions_begin_with_the_one_asked_for():
@@ -134,7 +139,6 @@ def test_definitions_begin_with_the_one_asked_for():
     both = definitions(Spectral("alpha", "encoder"), convolutions=True)
     assert len(both) == 6 and {one.convolution for one in both} == {"pooled", "flat"}
     assert definitions(Spectral("stable_rank", "encoder")) == [Spectral("stable_rank", "encoder")]
-    assert [one.kind for one in definitions(Score("ece", "id"))] == ["ece", "ece_mass"]
 
 
 def test_a_convolution_counts_under_one_matricisation():
@@ -202,7 +206,7 @@ def test_random_matrix_theory_is_computed_for_what_is_asked_and_once(computed, t
     read = outcome.read(trained_record(), Store(tmp_path))
     assert (
         value(Spectral("spectral_norm", "all"), read.after) > 0
-        and matched(read.trajectory, 1.0)
+        and passes(read.trajectory, 1.0)
         and not computed
     )
     assert value(DISTANCE, read.after) > 1 and value(PHASE, read.after) == 2
@@ -233,7 +237,7 @@ def test_what_was_computed_is_read_from_the_store(computed, tmp_path):
 
 def test_at_equal_fit_it_is_interpolated_like_every_other_metric(computed):
     read = outcome.read(trained_record())
-    between = matched(read.trajectory, 1.0).between
+    (between,) = passes(read.trajectory, 1.0)
     assert value(DISTANCE, between) == pytest.approx(
         (value(DISTANCE, read.before) + value(DISTANCE, read.after)) / 2
     )
@@ -264,3 +268,7 @@ def test_outcomes_of_the_span_are_written_down_whole():
     outcome = Outside("embedding", 0.99)
     assert msgspec.json.decode(msgspec.json.encode(outcome), type=Outside) == outcome
     assert outcome.key != Outside("embedding").key != Outside("pixel").key
+    covered = Coverage("embedding", 1)
+    assert msgspec.json.decode(msgspec.json.encode(covered), type=Outcome) == covered
+    assert [one.neighbours for one in definitions(covered)] == [1, 5, 3]
+    assert len({one.key for one in (*definitions(covered), Coverage("pixel"))}) == 4

@@ -17,6 +17,7 @@ from ddiv.outcome.registry import OF_OUTPUTS, OF_SPECTRUM
 from ddiv.profiles import python_file
 from ddiv.report.figures import accuracy
 from ddiv.study import Study
+from ddiv.study.optimisation import MEMBERS
 from ddiv.treatment import BASELINE, Dropout, Treatment
 from ddiv.trial import canonical, decode, key, trial
 from ddiv.trial.store import Store
@@ -101,9 +102,9 @@ OWN = study(sharpness(), sharpness(radius=0.1))
 
 @pytest.fixture(scope="module")
 def stored(tmp_path_factory):
-    """A store with two arms at two seeds."""
+    """A store with an arm and the optimisation controls at two seeds."""
     store = Store(tmp_path_factory.mktemp("own") / "store")
-    for arm in (BASELINE, STRONG):
+    for arm in (*MEMBERS, STRONG):
         for seed in (0, 1):
             store.save(train(trial(OWN, arm, seed), CPU))
     return store
@@ -306,20 +307,20 @@ def test_the_two_matricisations_are_definitions_of_an_own_outcome():
 def test_between_two_checkpoints_an_own_outcome_is_interpolated(states, own):
     base = states[0]
     low, high = sorted(state.scores["loss/train"] for state in base.trajectory)
-    match = base.matched((low + high) / 2)
-    early, between, late = (outcome.value(own, state) for state in match)
-    assert min(early, late) < between < max(early, late)
+    (state,) = outcome.passes(base.trajectory, (low + high) / 2)
+    early, late = (outcome.value(own, state) for state in base.trajectory)
+    assert min(early, late) < outcome.value(own, state) < max(early, late)
 
 
 # --- verdicts -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("own", [sharpness(), brier(), middle("all")], ids=lambda o: o.name)
-def test_a_claim_about_an_own_outcome_comes_to_a_finding_at_both_fits(stored, own):
+def test_a_claim_about_an_own_outcome_comes_to_a_finding_with_both_verdicts(stored, own):
     asked = asked_of(OWN, own)
     found = answer(asked, Reader(stored))
     assert len(found.effects) == 2 and all(effect for (effect,) in found.effects)
-    assert found.matched is not None or found.matched_note
+    assert found.specific is None and "not calibrated" in found.specific_note
     assert found.evidence.verdict == "inconclusive"  # two seeds decide nothing
     assert asked.question.unit == own.label
 
@@ -328,7 +329,7 @@ def test_a_claim_finds_its_trials_though_the_study_names_none_of_its_outcomes(st
     lacking = study(sharpness())
     asked = asked_of(lacking, sharpness(radius=0.1))
     assert answer(asked, Reader(stored)).jobs == tuple(
-        key(trial(OWN, arm, seed)) for seed in (0, 1) for arm in (BASELINE, STRONG)
+        key(trial(OWN, arm, seed)) for seed in (0, 1) for arm in (BASELINE, STRONG, *MEMBERS[1:])
     )
 
 
