@@ -15,7 +15,7 @@ from ddiv.evidence import FALLS, RISES
 from ddiv.outcome import Metric, Score, Spectral
 from ddiv.study import Bert, Clip, OpenClip, ResNet18, Study, TorchvisionModel
 from ddiv.treatment import Treatment
-from fixtures.arms import SCALE_AND_SHAPE, augmented, decayed, dropped_out
+from fixtures.arms import SHAPE, augmented, decayed, dropped_out
 
 ARMS = ("dropout_rates", "decays", "augmentations")
 
@@ -32,20 +32,18 @@ def moderately_augmented(study: Study) -> tuple[Treatment, ...]:
 # about single augmentations are asked of the mean over them.
 CORE: dict[str, Callable[[Study], Question]] = {
     "drop-alpha": lambda study: Trend(classifier("alpha"), study.dropout(), RISES),
-    "drop-entropy": lambda study: Trend(classifier("entropy_raw"), study.dropout(), RISES),
+    "drop-entropy": lambda study: Trend(classifier("entropy_normalised"), study.dropout(), RISES),
     "drop-frobenius": lambda study: Trend(classifier("frobenius_norm"), study.dropout(), FALLS),
     "wd-alpha": lambda study: Trend(classifier("alpha"), study.decay(), FALLS),
-    "wd-entropy": lambda study: Trend(classifier("entropy_raw"), study.decay(), FALLS),
+    "wd-entropy": lambda study: Trend(classifier("entropy_normalised"), study.decay(), FALLS),
     "wd-frobenius": lambda study: Trend(classifier("frobenius_norm"), study.decay(), FALLS),
     "aug-like-dropout": lambda study: Resemblance(
-        SCALE_AND_SHAPE,
-        "classifier",
-        group=augmented(study),
-        like=dropped_out(study),
-        unlike=decayed(study),
+        SHAPE, "classifier", group=augmented(study), like=dropped_out(study), unlike=decayed(study)
     ),
     "aug-frobenius": lambda study: Contrast(classifier("frobenius_norm"), augmented(study), FALLS),
-    "aug-entropy": lambda study: Contrast(classifier("entropy_raw"), augmented(study), RISES),
+    "aug-entropy": lambda study: Contrast(
+        classifier("entropy_normalised"), augmented(study), RISES
+    ),
     "aug-ood": lambda study: Contrast(Score("accuracy", "ood"), moderately_augmented(study), RISES),
 }
 each_core = pytest.mark.parametrize("core", [*CORE])

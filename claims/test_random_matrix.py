@@ -24,25 +24,40 @@ the batch size."
 A "distance from MP" is the Kolmogorov-Smirnov distance in units of the distance that noise exceeds
 in one case of a hundred, so 1 is the bound of noise. The bounds below are ours, fixed before
 anything was measured on the claims' seeds.
+
+The exponent of one classification layer is known badly: that of noise with 60 eigenvalues scatters
+by several units between draws. So what is claimed of exponents after fine-tuning is asked of the
+median over all of a study's fine-tuned networks, and of the median start over seeds, each of which
+draws another one.
 """
 
 from typing import Literal
 
 import pytest
 
-from ddiv.claim import All, Change, Contrast, Question, Threshold, Trend
+from ddiv.claim import All, Change, Contrast, Exhibited, Question, Threshold, Trend
 from ddiv.claim.declare import claim, each_layers
 from ddiv.evidence import FALLS, RISES
 from ddiv.outcome import Spectral, Truncated
 from ddiv.spectra import random_matrix as rmt
 from ddiv.study import Bert, Clip, OpenClip, Study
-from ddiv.treatment import BASELINE
-from fixtures.arms import called
+from ddiv.treatment import BASELINE, Treatment
+from fixtures.arms import augmented, called, decayed, dropped_out
 
 Part = Literal["all", "classifier"]
 
 # The first fully connected layer of the small convolutional network: MM's figures show this one.
 FC1 = "layer:encoder.fc1"
+
+# MM's 5+1 phases, as `ddiv.spectra.phase` numbers them.
+PHASES = (
+    "random-like",
+    "bleeding-out",
+    "bulk+spikes",
+    "bulk-decay",
+    "heavy-tailed",
+    "rank-collapse",
+)
 
 # One to three in a hundred matrices of noise pass the bound; a quarter is more than one of the five
 # matrices of a small network.
@@ -64,11 +79,22 @@ def from_scratch(study: Study) -> bool:
     return not fine_tuned(study)
 
 
-def between(outcome: Spectral, low: float, high: float, at: Literal["after", "before"]) -> All:
+def regularised(study: Study) -> tuple[Treatment, ...]:
+    """The fine-tuned networks besides the baseline: with dropout, with decay, on augmented data."""
+    return (*dropped_out(study), *decayed(study), *augmented(study))
+
+
+def between(
+    outcome: Spectral,
+    low: float,
+    high: float,
+    at: Literal["after", "before"],
+    also: tuple[Treatment, ...] = (),
+) -> All:
     return All(
         (
-            Threshold(outcome, BASELINE, low, RISES, at),
-            Threshold(outcome, BASELINE, high, FALLS, at),
+            Threshold(outcome, BASELINE, low, RISES, at, also),
+            Threshold(outcome, BASELINE, high, FALLS, at, also),
         )
     )
 
@@ -121,6 +147,19 @@ def test_random_network_follows_marchenko_pastur(
 @called("departs")
 def test_trained_spectra_are_not_noise(study: Study, called: str, layers: str) -> Question:
     return Threshold(Spectral("mp_ks", layers), BASELINE, 1.0, RISES)
+
+
+@claim(
+    "heavy-tail-trained",
+    "Before it is fine-tuned a pre-trained encoder's spectra do not follow the Marchenko-Pastur "
+    "law.",
+    source="v1 2.1.3",
+    on=fine_tuned,
+)
+@called("pre-trained")
+def test_pre_trained_spectra_are_not_noise(study: Study, called: str) -> Question:
+    """v1: "specifically for a pre-trained large model". A start can fail `mp-at-init`, then."""
+    return Threshold(Spectral("mp_ks", "encoder"), BASELINE, 1.0, RISES, "before")
 
 
 @claim(
@@ -263,12 +302,25 @@ def test_phases_advance_as_the_batch_shrinks(study: Study, called: str) -> Quest
     return Trend(Spectral("phase", FC1), study.by_batch(), FALLS)
 
 
+@claim(
+    "batch-phases",
+    "Over batch sizes the first fully connected layer goes through all of the 5+1 phases: each is "
+    "seen at some batch size.",
+    source="MM",
+    needs=("batches",),
+)
+@called("all phases")
+def test_batch_sizes_exhibit_all_phases(study: Study, called: str) -> Question:
+    return Exhibited(Spectral("phase", FC1), study.by_batch(), PHASES)
+
+
 # --- fine-tuning ----------------------------------------------------------------------------------
 
 
 @claim(
     "clf-tail-after-finetune",
-    "The classification layer starts with an exponent around 6 (5 to 7).",
+    "The classification layer starts with an exponent around 6 (5 to 7; the median of its random "
+    "starts).",
     source="v1 2.2",
     on=fine_tuned,
 )
@@ -279,7 +331,8 @@ def test_classification_layer_starts_around_six(study: Study, called: str) -> Qu
 
 @claim(
     "clf-tail-after-finetune",
-    "Fine-tuning makes the classification layer heavier-tailed than it started.",
+    "Fine-tuning makes the classification layer heavier-tailed than it started (median over the "
+    "baseline and all regularised networks).",
     source="v1 2.2",
     on=fine_tuned,
 )
@@ -287,18 +340,19 @@ def test_classification_layer_starts_around_six(study: Study, called: str) -> Qu
 def test_fine_tuning_lowers_alpha_of_the_classification_layer(
     study: Study, called: str
 ) -> Question:
-    return Change(Spectral("alpha", "classifier"), BASELINE, FALLS)
+    return Change(Spectral("alpha", "classifier"), BASELINE, FALLS, regularised(study))
 
 
 @claim(
     "clf-tail-after-finetune",
-    "After fine-tuning the classification layer's exponent lies between 2 and 6.",
+    "After fine-tuning the classification layer's exponent typically lies between 2 and 6 (median "
+    "over the baseline and all regularised networks).",
     source="v1 2.2",
     on=fine_tuned,
 )
 @called("2 to 6")
 def test_fine_tuned_classification_layer_is_heavy_tailed(study: Study, called: str) -> Question:
-    return between(Spectral("alpha", "classifier"), *HEAVY, "after")
+    return between(Spectral("alpha", "classifier"), *HEAVY, "after", regularised(study))
 
 
 # --- control --------------------------------------------------------------------------------------

@@ -11,6 +11,9 @@ hurt accuracy with some synthetic datasets, but thresholds vary (up to 0.7 for D
 Dadd)"; "synthetic data augmentation introduces genuinely new information while traditional
 augmentations recombine existing data".
 
+5: "incorporating a small amount of synthetic data enhances average model performance on both ID and
+OOD tasks" (table 2: 85.85 % against 85.27 % in distribution).
+
 Each is asked of every setting of a study's generator.
 """
 
@@ -19,7 +22,7 @@ import pytest
 from ddiv.claim import All, Contrast, Mixing, NoWorse, Question, RiseThenFall, Trend
 from ddiv.claim.declare import claim, each_space, id_and_ood
 from ddiv.evidence import FALLS, RISES
-from ddiv.outcome import Outside, Score, Vendi
+from ddiv.outcome import Coverage, Score, Vendi
 from ddiv.study import TABLE_SHARES, Space, Study
 from ddiv.treatment import OtherSeed
 from fixtures.arms import EACH_SETTING, augmented, called
@@ -61,18 +64,21 @@ def test_mixed_images_are_more_diverse(
 
 @claim(
     "synth-new-information",
-    "More of the energy of synthetic data lies outside the span of the real data than of "
-    "augmented data (mean over the augmentations).",
+    "Synthetic data covers more of held-out real data than as many augmented examples do (mean "
+    "over the augmentations).",
     source="v2, mechanism 3",
     needs=("settings", "augmentations", "view_size"),
     each=EACH_SETTING,
 )
 @each_space
-def test_synthetic_images_leave_the_span_of_real_ones(
+def test_synthetic_images_cover_held_out_real_ones(
     study: Study, space: Space, setting: str
 ) -> Question:
+    """New and real, both: energy outside the span of the real data, which noise has most of, is not
+    asked for.
+    """
     synthetic = study.synthetic(1.0, setting)
-    return Contrast(Outside(space), augmented(study), FALLS, base=synthetic)
+    return Contrast(Coverage(space), augmented(study), FALLS, base=synthetic)
 
 
 @claim(
@@ -80,10 +86,36 @@ def test_synthetic_images_leave_the_span_of_real_ones(
     "15 % synthetic data in place of real data improves accuracy out of distribution.",
     source="v1 3.4, table 2",
     needs=("settings",),
+    headline=True,
     each=EACH_SETTING,
 )
 def test_few_synthetic_images_raise_ood_accuracy(study: Study, setting: str) -> Question:
     return Contrast(Score("accuracy", "ood"), (study.synthetic(0.15, setting),), RISES)
+
+
+@claim(
+    "q-synth-added",
+    "15 % synthetic data added to all real data improves accuracy out of distribution.",
+    source="ours",
+    needs=("settings",),
+    each=EACH_SETTING,
+)
+def test_few_added_images_raise_ood_accuracy(study: Study, setting: str) -> Question:
+    """Nothing real is lost. Epochs stay, so there are more steps: see the specific verdict."""
+    return Contrast(Score("accuracy", "ood"), (study.added(0.15, setting),), RISES)
+
+
+@claim(
+    "q-synth-or-blur",
+    "15 % synthetic data in place of real data improves accuracy out of distribution beyond what "
+    "as many real images do that are only as blurred.",
+    source="ours",
+    on=lambda study: study.draws_small,
+    each=EACH_SETTING,
+)
+def test_few_synthetic_images_do_more_than_blur(study: Study, setting: str) -> Question:
+    synthetic, blurred = study.synthetic(0.15, setting), study.blurred(0.15, setting)
+    return Contrast(Score("accuracy", "ood"), (synthetic,), RISES, base=blurred)
 
 
 @claim(
@@ -96,6 +128,18 @@ def test_few_synthetic_images_raise_ood_accuracy(study: Study, setting: str) -> 
 )
 def test_few_synthetic_images_cost_no_accuracy(study: Study, setting: str) -> Question:
     return NoWorse(Score("accuracy", "id"), (study.synthetic(0.15, setting),), MARGIN)
+
+
+@claim(
+    "synth-15-id-gain",
+    "15 % synthetic data improves accuracy in distribution.",
+    source="v1 5, table 2",
+    needs=("settings",),
+    each=EACH_SETTING,
+)
+def test_few_synthetic_images_raise_accuracy(study: Study, setting: str) -> Question:
+    """Beside `synth-15-id`, which asks for no cost only: a gain is what v1 says."""
+    return Contrast(Score("accuracy", "id"), (study.synthetic(0.15, setting),), RISES)
 
 
 @claim(

@@ -9,8 +9,8 @@ are known before anything is trained, and `ddiv report` can answer them again fr
 - ``fields``: whether a question's fields are what they are to be;
 - ``simple``: questions that a seed answers with one number (a slope, a difference, a bound, ...);
 - ``groups``: groups of arms compared with each other (alike, opposed, as far);
-- ``relations``: over many arms (a correlation, a closer one, groups told apart);
-- ``curves``: many arms at once (the largest, a peak, a threshold);
+- ``relations``: over many arms (a correlation, a disagreement, a closer one, groups told apart);
+- ``curves``: many arms at once (the largest, a peak, a threshold, values that all come up);
 - ``several``: several questions as one;
 - ``needed``: the trials and views that an answer rests on;
 - ``returned``: whether what a claim's body returned can be asked;
@@ -18,7 +18,7 @@ are known before anything is trained, and `ddiv report` can answer them again fr
 """
 
 from ddiv.claim.bench import Bench, Claim, Effects, NotApplicable, OfData, Unmatched
-from ddiv.claim.curves import Largest, Mixing, RiseThenFall
+from ddiv.claim.curves import Exhibited, Largest, Mixing, RiseThenFall
 from ddiv.claim.declare import claim, each, each_layers, each_space, id_and_ood
 from ddiv.claim.groups import (
     Agreement,
@@ -31,7 +31,7 @@ from ddiv.claim.groups import (
 )
 from ddiv.claim.needed import Question, data_view, jobs
 from ddiv.claim.question import Asking, Derived, OneEffect
-from ddiv.claim.relations import Correlation, Separated, TracksBetter
+from ddiv.claim.relations import Correlation, Disagreement, Separated, TracksBetter
 from ddiv.claim.several import All
 from ddiv.claim.simple import Change, Contrast, Further, NoWorse, Threshold, Trend
 from ddiv.treatment import Ladder, ladder
@@ -48,7 +48,9 @@ __all__ = [
     "Contrast",
     "Correlation",
     "Derived",
+    "Disagreement",
     "Effects",
+    "Exhibited",
     "Further",
     "Ladder",
     "Largest",

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Literal
 
 import msgspec
+import numpy as np
 
 from ddiv import outcome as outcomes
-from ddiv.outcome import Outcome, Outside, Snapshot, Vendi, Weighted
+from ddiv.outcome import Coverage, Outcome, Outside, Snapshot, Vendi, Weighted
 from ddiv.treatment import BASELINE, Treatment
 
 # Read off a view, which needs no training; the others are read off a trained network.
-OfData = Vendi | Weighted | Outside
+OfData = Vendi | Weighted | Outside | Coverage
 
 # The effects at one seed: a single one, or one for each comparison that the claim is made of.
 Effects = tuple[float, ...]
+
+
+# The two verdicts of a claim.
+JudgedBy = Literal["claimed", "specific"]
 
 
 class Claim(msgspec.Struct, frozen=True):
@@ -23,6 +29,8 @@ class Claim(msgspec.Struct, frozen=True):
     A control is a claim that we make in order to see it fail: its tests must not come out
     supported. `guards` names the family of claims that it is a control of ("" for a claim that is
     none). A claim that is said to be so `somewhere` holds over all studies where it holds on one.
+    `judged_by` names the verdict that a test fails or passes by: as claimed, or specific. A
+    `headline` is one of the paper's main claims, which may take more seeds than the others.
     """
 
     id: str
@@ -31,6 +39,8 @@ class Claim(msgspec.Struct, frozen=True):
     family: str
     guards: str = ""
     somewhere: bool = False
+    judged_by: JudgedBy = "claimed"
+    headline: bool = False
 
     @property
     def control(self) -> bool:
@@ -47,8 +57,14 @@ class TooFewArms(NotApplicable, ValueError):
     """
 
 
+# More arms of a mean, or seeds of a verdict, than this share without an effect leave none.
+MOST_UNMATCHED = 0.25
+
+
 class Unmatched(Exception):
-    """No state of the baseline fits the training set as an arm does."""
+    """An arm has no specific effect, as no optimiser of the study's family is known to fit the
+    training set as it does; the message names it.
+    """
 
 
 def _not_at_hand(arm: Treatment) -> Snapshot:
@@ -56,27 +72,27 @@ def _not_at_hand(arm: Treatment) -> Snapshot:
 
 
 class Bench(msgspec.Struct, frozen=True):
-    """One seed's arms, at equal epochs or fit-matched, for questions to be answered from.
+    """One seed's arms, for questions to be answered from.
 
-    `state` gives an arm's state after training, `before` its state before. `baseline_for` gives the
-    baseline's state that an arm is compared with, `of_data` an outcome of an arm's training set.
+    `state` gives an arm's state after training, `before` its state before, `of_data` an outcome of
+    an arm's training set. Effects here are those as claimed; `ddiv.finding.specific` has a bench of
+    what is specific of them.
     """
 
     state: Callable[[Treatment], Snapshot]
-    baseline_for: Callable[[Treatment], Snapshot]
     of_data: Callable[[OfData, Treatment], float]
     before: Callable[[Treatment], Snapshot] = _not_at_hand
 
     def effect(self, outcome: Outcome, arm: Treatment, base: Treatment = BASELINE) -> float:
         """The paired effect of an arm at this seed.
 
-        Raises Unmatched in a fit-matched comparison.
+        Raises Unmatched where what is specific of it is asked for and not known.
         """
         if isinstance(outcome, OfData):
             return self.of_data(outcome, arm) - self.of_data(outcome, base)
         if arm == base:
             return 0.0
-        return outcomes.effect(outcome, self.state(arm), self.base_for(arm, base))
+        return outcomes.effect(outcome, self.state(arm), self.state(base))
 
     def value(self, outcome: Outcome, arm: Treatment) -> float:
         """The outcome itself, after training."""
@@ -84,6 +100,37 @@ class Bench(msgspec.Struct, frozen=True):
             return self.of_data(outcome, arm)
         return outcomes.value(outcome, self.state(arm))
 
-    def base_for(self, arm: Treatment, base: Treatment = BASELINE) -> Snapshot:
-        """The state that an arm is compared with. Raises Unmatched in a fit-matched comparison."""
-        return self.baseline_for(arm) if base.is_baseline else self.state(base)
+    def mean(
+        self, outcome: Outcome, arms: Sequence[Treatment], base: Treatment = BASELINE
+    ) -> float:
+        """The mean over arms of the paired effects at this seed.
+
+        An arm without one counts as 0. Raises Unmatched where more than `MOST_UNMATCHED` of the
+        arms have none.
+        """
+        effects: list[float] = []
+        missing: list[str] = []
+        for arm in arms:
+            try:
+                effects.append(self.effect(outcome, arm, base))
+            except Unmatched as reason:
+                missing.append(str(reason))
+        if len(missing) > MOST_UNMATCHED * len(arms):
+            raise Unmatched(missing[0])
+        return float(np.mean(effects + [0.0] * len(missing)))
+
+    def vector(
+        self, outcomes: Iterable[Outcome], arms: Sequence[Treatment], base: Treatment = BASELINE
+    ) -> list[float]:
+        """A group's mean effects on several outcomes, to be compared in direction with another's.
+
+        Two groups that are compared so have two replicates of the baseline as `base`: the noise of
+        a shared one points the same way in both. Raises as `mean`.
+        """
+        return [self.mean(outcome, arms, base) for outcome in outcomes]
+
+    def compared(
+        self, arm: Treatment, base: Treatment = BASELINE
+    ) -> Iterator[tuple[Snapshot, Snapshot]]:
+        """The pairs of states that an arm's effect is read off."""
+        yield self.state(arm), self.state(base)

@@ -1,5 +1,5 @@
-"""Questions about many arms: the largest, a curve's peak, a mixing threshold; several questions at
-once.
+"""Questions about many arms: the largest, a curve's peak, a mixing threshold, the values that come
+up somewhere.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from ddiv.claim.bench import Bench, Effects, TooFewArms
 from ddiv.claim.question import Asking, Derived
 from ddiv.common.arrays import Array
 from ddiv.evidence import RISES, Evidence
-from ddiv.outcome import Outcome
+from ddiv.outcome import OfNetwork, Outcome, Snapshot
 from ddiv.treatment import BASELINE, Ladder, Treatment
 
 
@@ -48,7 +48,8 @@ class RiseThenFall(Asking, frozen=True, tag="rise-then-fall"):
     """Along a ladder an outcome first rises, then falls: inside it is larger than at both ends.
 
     Per seed: the curve, as differences from the first rung. The place of the peak is taken from the
-    seeds before the one that it is judged on (`evidence.peaked`).
+    seeds before the one that it is judged on (`evidence.peaked`). It has a specific verdict where
+    the first rung is the baseline.
     """
 
     outcome: Outcome
@@ -67,6 +68,10 @@ class RiseThenFall(Asking, frozen=True, tag="rise-then-fall"):
     def answer(self, bench: Bench) -> Effects:
         (_, first), *others = self.ladder
         return tuple(bench.effect(self.outcome, arm, first) for _, arm in others)
+
+    @property
+    def has_specific(self) -> bool:
+        return self.ladder[0][1].is_baseline and super().has_specific
 
     def judge(self, effects: Sequence[Effects], alpha: float) -> Evidence:
         return evidence.peaked(_curves(effects), alpha=alpha)
@@ -99,7 +104,7 @@ class Mixing(Asking, frozen=True, tag="mixing"):
 
     Per seed: the difference from the baseline at each share. Two things must hold: no share up to
     `half` is below the baseline by more than `margin`, and the last share is below the mean of the
-    baseline and all shares up to `half`.
+    baseline and all shares up to `half`. It has no specific verdict, as NoWorse has none.
     """
 
     outcome: Outcome
@@ -120,6 +125,10 @@ class Mixing(Asking, frozen=True, tag="mixing"):
                 f"a mixing ladder starts at 0, rises, and has a share up to {self.half:g} and one "
                 f"beyond, got {shares}"
             )
+
+    @property
+    def has_specific(self) -> bool:
+        return False
 
     @property
     def _early(self) -> list[int]:
@@ -162,6 +171,57 @@ class Mixing(Asking, frozen=True, tag="mixing"):
     @property
     def unit(self) -> str:
         return f"{self.outcome.label}, the weakest of the comparisons"
+
+
+class Exhibited(Asking, frozen=True, tag="exhibited"):
+    """Somewhere on a ladder an outcome has each of its possible values: a network goes through all
+    phases, say.
+
+    `names` are those of the values 0, 1, ... Per seed and value: 1 where a rung has it, else -1.
+    """
+
+    outcome: OfNetwork
+    ladder: Ladder
+    names: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if len(self.ladder) < len(self.names):
+            raise TooFewArms(
+                f"{len(self.names)} values need a ladder of as many rungs, got {len(self.ladder)}"
+            )
+
+    def arms(self) -> Iterator[Treatment]:
+        return (treatment for _, treatment in self.ladder)
+
+    @property
+    def has_specific(self) -> bool:
+        return False
+
+    def compared(self, bench: Bench) -> Iterator[tuple[Snapshot, Snapshot]]:
+        return ((bench.state(arm), bench.state(arm)) for arm in self.arms())
+
+    def answer(self, bench: Bench) -> Effects:
+        seen = {bench.value(self.outcome, arm) for arm in self.arms()}
+        return tuple(1.0 if value in seen else -1.0 for value in range(len(self.names)))
+
+    def judge(self, effects: Sequence[Effects], alpha: float) -> Evidence:
+        return evidence.every(list(zip(*effects)), alpha=alpha)
+
+    def derived(self, effects: Sequence[Effects]) -> tuple[Derived, ...]:
+        shares = (np.array(effects).T + 1) / 2
+        return tuple(
+            Derived(f"share of seeds with {name}", *evidence.mean_of_seeds(seen))
+            for name, seen in zip(self.names, shares)
+        )
+
+    @property
+    def method(self) -> str:
+        return "sign e-process on whether each value is seen at a seed; the rarest decides"
+
+    @property
+    def unit(self) -> str:
+        return f"{self.outcome.label}: 1 where the rarest value is seen, else -1"
 
 
 def _curves(effects: Sequence[Effects]) -> Array:

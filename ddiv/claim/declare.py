@@ -21,7 +21,7 @@ import itertools
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol, TypeVar, cast
 
-from ddiv.claim.bench import Claim
+from ddiv.claim.bench import Claim, JudgedBy
 from ddiv.claim.needed import Question
 from ddiv.common.own import OwnValue
 from ddiv.study import Study
@@ -75,6 +75,8 @@ def claim(
     each: Each | None = None,
     guards: str = "",
     somewhere: bool = False,
+    judged_by: JudgedBy = "claimed",
+    headline: bool = False,
 ) -> Callable[[Callable[..., Question]], ClaimTest]:
     """Mark a function of `study` and further parameters, which returns a Question, as a claim's
     test.
@@ -84,7 +86,9 @@ def claim(
     which `on` holds. `each` gives the values of further parameters, as the decorator `each` does.
     `guards` makes the claim a negative control of that family of claims, which must not come out
     supported. `somewhere`: the paper says that it can be so, not that it always is, so over all
-    studies it holds where it holds on one.
+    studies it holds where it holds on one. `judged_by`: the verdict that the test fails or passes
+    by, "specific" for controls of that verdict. `headline`: a main claim of the paper, for which a
+    profile may have more seeds.
     """
     bare: object = id
     if inspect.isfunction(bare):
@@ -109,7 +113,7 @@ def claim(
         test.__signature__ = _with_judge(inspect.signature(ask))
         family = ask.__module__.rpartition(".")[2].removeprefix("test_").replace("_", " ")
         test.fault = _fault(ask, {"id": id, "statement": statement, "source": source}, needed)
-        test.claim = Claim(id, statement, source, family, guards, somewhere)
+        test.claim = Claim(id, statement, source, family, guards, somewhere, judged_by, headline)
         test.ask = ask
         test.needs = needed
         test.applies = applies

@@ -2,8 +2,10 @@
 
 Effects of two groups share their seed's baseline, whose noise makes them look alike where neither
 does anything. So a claim on signs must hold for each group on its own, seed after seed. Where
-directions of many metrics are compared, the second group is compared with another replicate of the
-baseline.
+directions of many metrics are compared, the second group's effects are those from another replicate
+of the baseline: with one for both, repeats of the baseline itself agree in direction. What is
+specific of these directions is told against two curves of the optimiser in place of two replicates
+(`ddiv.finding.specific`).
 """
 
 from __future__ import annotations
@@ -16,14 +18,17 @@ import numpy as np
 
 from ddiv import evidence
 from ddiv.claim.bench import Bench, Effects
-from ddiv.claim.question import Asking, OneEffect, mean_effect
+from ddiv.claim.question import Asking, OneEffect
 from ddiv.claim.simple import Trend
 from ddiv.common.arrays import Array
 from ddiv.evidence import RISES, Evidence
 from ddiv.outcome import Layers, Metric, Outcome, Spectral
-from ddiv.treatment import BASELINE, Ladder, Treatment
+from ddiv.treatment import BASELINE, Ladder, NoOp, Treatment
 
 Group = tuple[Treatment, ...]
+
+# The baseline again: its batches come in another order.
+NO_OP = Treatment.of(NoOp())
 
 
 class Opposite(Asking, frozen=True, tag="opposite"):
@@ -67,8 +72,8 @@ class Alike(Asking, frozen=True, tag="alike"):
         return iter((BASELINE, *self.first, *self.second))
 
     def answer(self, bench: Bench) -> Effects:
-        first = mean_effect(bench, self.outcome, self.first)
-        return first, mean_effect(bench, self.outcome, self.second)
+        first = bench.mean(self.outcome, self.first)
+        return first, bench.mean(self.outcome, self.second)
 
     def judge(self, effects: Sequence[Effects], alpha: float) -> Evidence:
         first, second = zip(*effects)
@@ -102,7 +107,7 @@ class SomewhereOpposed(Asking, frozen=True, tag="somewhere-opposed"):
     def answer(self, bench: Bench) -> Effects:
         """The two groups' effects on the first outcome, on the second, ..."""
         return tuple(
-            mean_effect(bench, outcome, group)
+            bench.mean(outcome, group)
             for outcome in self.measures
             for group in (self.first, self.second)
         )
@@ -144,6 +149,8 @@ class Resemblance(OneEffect, frozen=True, tag="resemblance"):
 
     Per seed: cos(group, like) - cos(group, unlike) of vectors of effects, one entry a metric, each
     metric divided by its root mean square over the three groups, averaged over the arms of a group.
+    The group is compared with the baseline, `like` and `unlike` with `replicate`, another run of it
+    at the same seed, whose noise enters both cosines.
     """
 
     metrics: tuple[Metric, ...]
@@ -152,21 +159,18 @@ class Resemblance(OneEffect, frozen=True, tag="resemblance"):
     like: Group
     unlike: Group
     direction: int = RISES
+    replicate: Treatment = NO_OP
 
     def arms(self) -> Iterator[Treatment]:
-        return iter((BASELINE, *self.group, *self.like, *self.unlike))
+        return iter((BASELINE, self.replicate, *self.group, *self.like, *self.unlike))
 
     def outcomes(self) -> Iterator[Outcome]:
         return (Spectral(metric, self.layers) for metric in self.metrics)
 
     def vectors(self, bench: Bench) -> Array:
         """The standardised mean effects of the three groups, (3, metrics)."""
-        return standardised(
-            [
-                [mean_effect(bench, outcome, arms) for outcome in self.outcomes()]
-                for arms in (self.group, self.like, self.unlike)
-            ]
-        )
+        sides = ((self.group, BASELINE), (self.like, self.replicate), (self.unlike, self.replicate))
+        return standardised([bench.vector(self.outcomes(), *side) for side in sides])
 
     def answer(self, bench: Bench) -> Effects:
         group, like, unlike = self.vectors(bench)
@@ -187,7 +191,6 @@ class Agreement(OneEffect, frozen=True, tag="agreement"):
     The vectors are those of Resemblance, but `like` is compared with `replicate`, another run of
     the baseline at the same seed, and not with the baseline that the group is compared with. One
     baseline would give both groups its noise, and so a positive cosine where neither does anything.
-    Only one run of the baseline has a trajectory, so there is no fit-matched verdict.
     """
 
     metrics: tuple[Metric, ...]
@@ -203,18 +206,10 @@ class Agreement(OneEffect, frozen=True, tag="agreement"):
     def outcomes(self) -> Iterator[Outcome]:
         return (Spectral(metric, self.layers) for metric in self.metrics)
 
-    @property
-    def fit_matters(self) -> bool:
-        return False
-
     def vectors(self, bench: Bench) -> Array:
         """The standardised mean effects of the two groups, (2, metrics)."""
-        return standardised(
-            [
-                [mean_effect(bench, outcome, arms, base) for outcome in self.outcomes()]
-                for arms, base in ((self.group, BASELINE), (self.like, self.replicate))
-            ]
-        )
+        sides = ((self.group, BASELINE), (self.like, self.replicate))
+        return standardised([bench.vector(self.outcomes(), *side) for side in sides])
 
     def answer(self, bench: Bench) -> Effects:
         return (cosine(*self.vectors(bench)),)
@@ -236,7 +231,8 @@ class AsFar(Asking, frozen=True, tag="as-far"):
 
     Per seed: the length of the group's vector of mean effects lies between those of the family's
     arms, above the shortest and below the longest. A vector has one entry a metric, divided by the
-    metric's root mean square over all vectors.
+    metric's root mean square over all vectors. Sizes are compared, not directions, so all effects
+    are from one baseline, whose noise lengthens all vectors alike.
     """
 
     metrics: tuple[Metric, ...]
@@ -257,7 +253,7 @@ class AsFar(Asking, frozen=True, tag="as-far"):
         """
         vectors = standardised(
             [
-                [mean_effect(bench, outcome, arms) for outcome in self.outcomes()]
+                [bench.mean(outcome, arms) for outcome in self.outcomes()]
                 for arms in (self.group, *((arm,) for arm in self.family))
             ]
         )

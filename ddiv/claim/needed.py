@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ddiv.claim.bench import NotApplicable, OfData
-from ddiv.claim.curves import Largest, Mixing, RiseThenFall
+from ddiv.claim.curves import Exhibited, Largest, Mixing, RiseThenFall
 from ddiv.claim.groups import Agreement, Alike, AsFar, Opposite, Resemblance, SomewhereOpposed
 from ddiv.claim.question import Asking
-from ddiv.claim.relations import Correlation, Separated, TracksBetter
+from ddiv.claim.relations import Correlation, Disagreement, Separated, TracksBetter
 from ddiv.claim.several import All
 from ddiv.claim.simple import Change, Contrast, Further, NoWorse, Threshold, Trend
-from ddiv.outcome import OutputsOutcome, Outside, Score, Vendi
+from ddiv.outcome import Coverage, OutputsOutcome, Outside, Score, Vendi
 from ddiv.study import NetworkOutcome, Study
-from ddiv.treatment import Augmentation, Classes, OwnPart, Synthetic, Treatment
-from ddiv.trial import DataView, Job, trial
+from ddiv.treatment import Added, Augmentation, Blurred, Classes, OwnPart, Synthetic, Treatment
+from ddiv.trial import DataView, Job, replicate, trial
 
 Question = (
     Trend
@@ -32,9 +32,11 @@ Question = (
     | Largest
     | RiseThenFall
     | Correlation
+    | Disagreement
     | TracksBetter
     | Separated
     | Mixing
+    | Exhibited
     | All
 )
 
@@ -42,12 +44,14 @@ Question = (
 def jobs(question: Question, study: Study, seeds: tuple[int, ...]) -> list[Job]:
     """The jobs that answer a question: trials, and views where it asks for the diversity of data.
 
+    A question with a specific verdict needs the study's optimisation controls too.
+
     Raises NotApplicable where the study lacks something that the question asks for.
     """
     for outcome in question.outcomes():
         if isinstance(outcome, Score | OutputsOutcome):
             _require_domain(outcome.where, study)
-        if isinstance(outcome, Vendi | Outside) and outcome.space not in study.spaces:
+        if isinstance(outcome, Vendi | Outside | Coverage) and outcome.space not in study.spaces:
             raise NotApplicable(f"the data of {study.name} has no {outcome.space}s")
         if isinstance(outcome, OfData) and outcome.embedder >= len(study.embedders):
             second = "second " * bool(outcome.embedder)
@@ -57,12 +61,20 @@ def jobs(question: Question, study: Study, seeds: tuple[int, ...]) -> list[Job]:
                 f"{study.name} has no `view_size`, the number of examples on which diversity is "
                 "scored"
             )
+    family = dict.fromkeys(arm for curve in study.family for arm in curve)
+    optimisation = family if question.has_specific else ()
     return list(
         dict.fromkeys(
             job
             for seed in seeds
-            for part in question.parts()
-            for job in _of_seed(part, study, seed, question.carried)
+            for job in (
+                *(
+                    job
+                    for part in question.parts()
+                    for job in _of_seed(part, study, seed, question.carried)
+                ),
+                *(trial(study, arm, seed, question.carried) for arm in optimisation),
+            )
         )
     )
 
@@ -90,24 +102,20 @@ def _of_seed(
 
 
 def data_view(study: Study, arm: Treatment, seed: int, embedder: int = 0) -> DataView:
-    """The training set as an arm shows it: one view for all seeds where none of it is drawn.
+    """The training set of the replicate `seed` as an arm shows it.
 
     `embedder` counts the study's embedders. Raises IndexError where it has fewer.
     """
-    treatment = Treatment.of(*filter(_shows, arm.parts))
+    # A report asks for views too, and does not know the code of a user's own: such a part's seed is
+    # asked for where the view is made.
+    own = [part for part in arm.parts if isinstance(part, OwnPart) and "seed" in part.hooks]
+    shown = Treatment.of(*(part for part in arm.parts if _shows(part) or part in own))
     size = (study.class_view_size if arm.part(Classes) else 0) or study.view_size
-    if treatment.is_baseline:
-        seed = 0
-    else:
-        # A report asks for views too, and does not know the code of a user's own.
-        own = [part for part in arm.parts if isinstance(part, OwnPart)]
-        seed = Treatment.of(*(part for part in arm.parts if part not in own)).seed(seed)
-        missing = [p for p in own if "seed" in p.hooks and p not in treatment.parts]
-        treatment = Treatment.of(*treatment.parts, *missing)
-    return DataView(study.data, treatment, study.embedders[embedder], size, seed)
+    drawn = replicate(arm, seed)
+    return DataView(study.data_of(drawn), shown, study.embedders[embedder], size, drawn, study.name)
 
 
 def _shows(part: object) -> bool:
     """Whether a part changes which examples are shown, or how."""
     own = isinstance(part, OwnPart) and not {"batch", "training_set"}.isdisjoint(part.hooks)
-    return own or isinstance(part, Augmentation | Synthetic | Classes)
+    return own or isinstance(part, Augmentation | Synthetic | Added | Blurred | Classes)

@@ -7,14 +7,23 @@ from itertools import product
 from typing import NamedTuple, Self
 
 import msgspec
-import numpy as np
 
 from ddiv import evidence
-from ddiv.claim.bench import Bench, Effects, OfData, Unmatched
+from ddiv.claim.bench import Bench, Effects, OfData
 from ddiv.claim.fields import require_fields
 from ddiv.evidence import RISES, Evidence
 from ddiv.outcome import NetworkOutcome, Outcome, Snapshot
-from ddiv.treatment import BASELINE, Treatment
+from ddiv.treatment import (
+    BASELINE,
+    BatchSize,
+    EvaluationDropout,
+    OtherSeed,
+    ShuffledLabels,
+    Treatment,
+)
+
+# Parts of arms that no curve of the optimisation controls is a rival of.
+_WITHOUT_CURVE = (BatchSize, EvaluationDropout, OtherSeed, ShuffledLabels)
 
 
 class Derived(NamedTuple):
@@ -89,7 +98,7 @@ class Asking(msgspec.Struct, frozen=True):
         return msgspec.structs.replace(self, outcome=other)
 
     def answer(self, bench: Bench) -> Effects:
-        """One seed's effects. Raises Unmatched in a fit-matched comparison."""
+        """One seed's effects. Raises Unmatched as `Bench.effect` does."""
         raise NotImplementedError
 
     def judge(self, effects: Sequence[Effects], alpha: float) -> Evidence:
@@ -101,21 +110,25 @@ class Asking(msgspec.Struct, frozen=True):
         return (self,)
 
     @property
-    def fit_matters(self) -> bool:
-        """Whether networks are compared with the baseline, so that a fit-matched verdict exists."""
-        return BASELINE in self.arms() and not any(
-            isinstance(outcome, OfData) for outcome in self.outcomes()
+    def has_specific(self) -> bool:
+        """Whether there is a verdict on what is specific, beyond what an optimiser alone would do.
+
+        So it is where trained networks are compared with the baseline, seed by seed, in how they
+        learn one training set. Nothing is said of what an arm does to diversity, of batch sizes,
+        which are a setting of the optimiser, and of arms whose loss on the clean training set tells
+        nothing of their training: with dropout at evaluation, with random labels, of another seed.
+        """
+        arms = list(self.arms())
+        return (
+            BASELINE in arms
+            and not any(isinstance(outcome, OfData) for outcome in self.outcomes())
+            and not any(arm.part(kind) for arm in arms for kind in _WITHOUT_CURVE)
         )
 
     def compared(self, bench: Bench) -> Iterator[tuple[Snapshot, Snapshot]]:
-        """The states that are compared, arm by arm; a ladder may do without arms that cannot be
-        matched.
-        """
+        """The states that are compared, arm by arm."""
         for arm in dict.fromkeys(self.arms()):
-            try:
-                yield bench.state(arm), bench.base_for(arm, self.base)
-            except Unmatched:
-                continue
+            yield from bench.compared(arm, self.base)
 
     def relying_on(self, outcomes: Collection[Outcome]) -> Self:
         """The question about these outcomes only, where each of several could decide alone; the
@@ -143,13 +156,3 @@ class OneEffect(Asking, frozen=True):
 
     def judge(self, effects: Sequence[Effects], alpha: float) -> Evidence:
         return evidence.judge([effect for (effect,) in effects], self.direction, alpha=alpha)
-
-
-def mean_effect(
-    bench: Bench, outcome: Outcome, arms: Sequence[Treatment], base: Treatment = BASELINE
-) -> float:
-    """The mean over arms of the paired effects at this seed.
-
-    Raises Unmatched in a fit-matched comparison.
-    """
-    return float(np.mean([bench.effect(outcome, arm, base) for arm in arms]))

@@ -1,5 +1,5 @@
-"""Questions about relations over many arms: an outcome correlates with another, tracks a third
-better than that, or tells groups of arms apart.
+"""Questions about relations over many arms: an outcome correlates with another, ranks the arms
+otherwise than that, tracks a third better, or tells groups of arms apart.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import numpy as np
 
 from ddiv import evidence
 from ddiv.claim.bench import Bench, Effects, TooFewArms
-from ddiv.claim.question import OneEffect
+from ddiv.claim.question import Derived, OneEffect
 from ddiv.common.arrays import Array
 from ddiv.evidence import RISES, Evidence
 from ddiv.outcome import Outcome
@@ -21,10 +21,12 @@ Kind = Literal["spearman", "pearson"]
 
 
 class _OfStates(OneEffect, frozen=True):
-    """Read off each arm's own state: nothing is compared with the baseline at equal fit."""
+    """Read off each arm's own state, which is not compared with the baseline: so there is no
+    specific verdict.
+    """
 
     @property
-    def fit_matters(self) -> bool:
+    def has_specific(self) -> bool:
         return False
 
 
@@ -70,6 +72,15 @@ class Correlation(_OverArms, frozen=True, tag="correlation"):
         correlated = correlation(first, second, self.kind)
         return (0.0 if correlated is None else correlated - self.bar,)
 
+    def derived(self, effects: Sequence[Effects]) -> tuple[Derived, ...]:
+        """The correlation itself, which tells a strong one of the other sign from none.
+
+        An effect of exactly 0 is that of a seed without a correlation.
+        """
+        known = [effect + self.bar for (effect,) in effects if effect]
+        name = f"{self.kind.capitalize()} correlation, mean over seeds"
+        return (Derived(name, *evidence.mean_of_seeds(known)),) if known else ()
+
     @property
     def method(self) -> str:
         correlations = f"{self.kind.capitalize()} correlations over {len(self.treatments)} arms"
@@ -78,6 +89,62 @@ class Correlation(_OverArms, frozen=True, tag="correlation"):
     @property
     def unit(self) -> str:
         return f"correlation of {self.first.label} and {self.second.label}, minus {self.bar:g}"
+
+
+class Disagreement(_OverArms, frozen=True, tag="disagreement"):
+    """Two outcomes rank arms otherwise than they would by chance alone: their rank correlation is
+    below that of either with itself on another draw of the same arms, seed by seed.
+
+    `again` are the arms drawn anew, in the order of `treatments`. Per seed: the smaller of the two
+    correlations of an outcome with itself, less the mean of the two of one outcome with the other,
+    each over the two draws. If both measured one ranking, each with its noise, that would be
+    positive at half of the seeds at most. A seed at which one of them is the same in all arms
+    counts as no effect.
+    """
+
+    first: Outcome
+    second: Outcome
+    treatments: tuple[Treatment, ...]
+    again: tuple[Treatment, ...]
+    direction: int = RISES
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if len(self.again) != len(self.treatments):
+            raise ValueError(
+                "an arm drawn anew is needed for each of the arms, got "
+                f"{len(self.again)} for {len(self.treatments)}"
+            )
+
+    def arms(self) -> Iterator[Treatment]:
+        return iter((*self.treatments, *self.again))
+
+    def outcomes(self) -> Iterator[Outcome]:
+        return iter((self.first, self.second))
+
+    def answer(self, bench: Bench) -> Effects:
+        one, other = (
+            values(bench, self.outcomes(), arms) for arms in (self.treatments, self.again)
+        )
+        if not all(np.ptp(row) for row in (*one, *other)):
+            return (0.0,)
+        itself = evidence.rank_correlations(one, other)
+        across = evidence.rank_correlations(one, other[::-1])
+        return (round(float(itself.min() - across.mean()), 12),)
+
+    @property
+    def method(self) -> str:
+        return (
+            f"sign e-process on per-seed Spearman correlations over {len(self.treatments)} arms: "
+            "of each outcome with itself on another draw (the smaller), less that of the two"
+        )
+
+    @property
+    def unit(self) -> str:
+        return (
+            f"correlation of {self.first.label} or {self.second.label} with itself, minus that of "
+            "the two"
+        )
 
 
 class TracksBetter(_OverArms, frozen=True, tag="tracks-better"):

@@ -36,8 +36,8 @@ class All(Asking, frozen=True, tag="all"):
         return self.questions
 
     @property
-    def fit_matters(self) -> bool:
-        return all(part.fit_matters for part in self.questions)
+    def has_specific(self) -> bool:
+        return all(part.has_specific for part in self.questions)
 
     def compared(self, bench: Bench) -> Iterator[tuple[Snapshot, Snapshot]]:
         return (pair for part in self.questions for pair in part.compared(bench))

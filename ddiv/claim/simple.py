@@ -4,12 +4,14 @@ from a bound.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from math import isnan, nan
+from statistics import median
 from typing import Literal
 
 from ddiv import outcome as outcomes
-from ddiv.claim.bench import Bench, Effects, TooFewArms, Unmatched
-from ddiv.claim.question import OneEffect, mean_effect
+from ddiv.claim.bench import Bench, Effects, TooFewArms
+from ddiv.claim.question import OneEffect
 from ddiv.evidence import RISES, trend
 from ddiv.outcome import OfNetwork, Outcome, Snapshot
 from ddiv.treatment import BASELINE, Ladder, Treatment
@@ -28,26 +30,13 @@ class Trend(OneEffect, frozen=True, tag="trend"):
             raise TooFewArms(f"a trend needs a ladder of 2 rungs or more, got {len(self.ladder)}")
 
     def arms(self) -> Iterator[Treatment]:
-        # The baseline belongs to them even where the ladder leaves it out: each dose is matched
+        # The baseline belongs to them even where the ladder leaves it out: each dose is compared
         # with it.
         return iter((BASELINE, *(treatment for _, treatment in self.ladder)))
 
     def answer(self, bench: Bench) -> Effects:
-        doses, effects = [], []
-        for dose, treatment in self.ladder:
-            try:
-                effects.append(bench.effect(self.outcome, treatment))
-                doses.append(dose)
-            except Unmatched:
-                continue
-        # The baseline always matches itself; a slope from it to a single dose is no ladder.
-        if len(doses) < min(3, len(self.ladder)):
-            baselines = sum(treatment.is_baseline for _, treatment in self.ladder)
-            raise Unmatched(
-                f"only {len(doses) - baselines} of {len(self.ladder) - baselines} doses can be "
-                "matched"
-            )
-        return (trend(doses, effects),)
+        doses = [dose for dose, _ in self.ladder]
+        return (trend(doses, [bench.effect(self.outcome, arm) for _, arm in self.ladder]),)
 
     @property
     def method(self) -> str:
@@ -70,11 +59,12 @@ class Contrast(OneEffect, frozen=True, tag="contrast"):
         return iter((self.base, *self.treatments))
 
     def answer(self, bench: Bench) -> Effects:
-        return (mean_effect(bench, self.outcome, self.treatments, self.base),)
+        return (bench.mean(self.outcome, self.treatments, self.base),)
 
     @property
-    def fit_matters(self) -> bool:
-        return self.base.is_baseline and super().fit_matters
+    def has_specific(self) -> bool:
+        """Only against the baseline: the curves of the optimiser are through that."""
+        return self.base.is_baseline and super().has_specific
 
     @property
     def method(self) -> str:
@@ -91,7 +81,8 @@ class NoWorse(OneEffect, frozen=True, tag="no-worse"):
     `margin`.
 
     The effect is the mean difference over the arms, shifted by the margin to the side that the
-    claim allows.
+    claim allows. It has no specific verdict: what is not specific is shrunk to 0, and would then be
+    no worse.
     """
 
     outcome: Outcome
@@ -99,11 +90,15 @@ class NoWorse(OneEffect, frozen=True, tag="no-worse"):
     margin: float
     direction: int = RISES
 
+    @property
+    def has_specific(self) -> bool:
+        return False
+
     def arms(self) -> Iterator[Treatment]:
         return iter((BASELINE, *self.treatments))
 
     def answer(self, bench: Bench) -> Effects:
-        return (mean_effect(bench, self.outcome, self.treatments) + self.direction * self.margin,)
+        return (bench.mean(self.outcome, self.treatments) + self.direction * self.margin,)
 
     @property
     def method(self) -> str:
@@ -119,28 +114,32 @@ class NoWorse(OneEffect, frozen=True, tag="no-worse"):
 
 
 class Change(OneEffect, frozen=True, tag="change"):
-    """An outcome of one arm is larger (smaller) after training than before."""
+    """An outcome of one arm is larger (smaller) after training than before.
+
+    With arms in `also`, the median over all of them is.
+    """
 
     outcome: OfNetwork
     arm: Treatment
     direction: int
+    also: tuple[Treatment, ...] = ()
 
     @property
-    def fit_matters(self) -> bool:
+    def has_specific(self) -> bool:
         return False
 
     def arms(self) -> Iterator[Treatment]:
-        yield self.arm
+        return iter((self.arm, *self.also))
 
     def compared(self, bench: Bench) -> Iterator[tuple[Snapshot, Snapshot]]:
-        yield bench.state(self.arm), bench.before(self.arm)
+        return ((bench.state(arm), bench.before(arm)) for arm in self.arms())
 
     def answer(self, bench: Bench) -> Effects:
-        return (outcomes.effect(self.outcome, bench.state(self.arm), bench.before(self.arm)),)
+        return (_median(outcomes.effect(self.outcome, *pair) for pair in self.compared(bench)),)
 
     @property
     def method(self) -> str:
-        return f"sign e-process on per-seed changes by training ({self.arm.label})"
+        return f"sign e-process on per-seed changes by training ({_named(self.arm, self.also)})"
 
     @property
     def unit(self) -> str:
@@ -148,34 +147,40 @@ class Change(OneEffect, frozen=True, tag="change"):
 
 
 class Threshold(OneEffect, frozen=True, tag="threshold"):
-    """An outcome of one arm lies above (below) a bound, after training or before it."""
+    """An outcome of one arm lies above (below) a bound, after training or before it.
+
+    With arms in `also`, the median over all of them does: of a number that a single network tells
+    badly, such as an exponent of 60 eigenvalues.
+    """
 
     outcome: OfNetwork
     arm: Treatment
     bound: float
     direction: int
     at: Literal["after", "before"] = "after"
+    also: tuple[Treatment, ...] = ()
 
     @property
-    def fit_matters(self) -> bool:
+    def has_specific(self) -> bool:
         return False
 
     def arms(self) -> Iterator[Treatment]:
-        yield self.arm
+        return iter((self.arm, *self.also))
 
-    def state(self, bench: Bench) -> Snapshot:
-        """The state that is asked about."""
-        return bench.state(self.arm) if self.at == "after" else bench.before(self.arm)
+    def states(self, bench: Bench) -> Iterator[Snapshot]:
+        """The states that are asked about."""
+        return map(bench.state if self.at == "after" else bench.before, self.arms())
 
     def compared(self, bench: Bench) -> Iterator[tuple[Snapshot, Snapshot]]:
-        yield (self.state(bench),) * 2
+        return ((state, state) for state in self.states(bench))
 
     def answer(self, bench: Bench) -> Effects:
-        return (outcomes.value(self.outcome, self.state(bench)) - self.bound,)
+        values = (outcomes.value(self.outcome, state) for state in self.states(bench))
+        return (_median(values) - self.bound,)
 
     @property
     def method(self) -> str:
-        values = f"values {self.at} training ({self.arm.label})"
+        values = f"values {self.at} training ({_named(self.arm, self.also)})"
         return f"sign e-process on per-seed {values}, less the bound"
 
     @property
@@ -187,7 +192,8 @@ class Further(OneEffect, frozen=True, tag="further"):
     """A group of arms moves an outcome further from the baseline, up or down, than other arms do.
 
     Per seed: |mean effect of the group| less the largest |effect| of the others ("each"), or less
-    |their mean effect| ("mean").
+    |their mean effect| ("mean"). All are effects from one baseline: its noise enters both sizes
+    alike, so unlike directions they are the better compared for it.
     """
 
     outcome: Outcome
@@ -201,8 +207,8 @@ class Further(OneEffect, frozen=True, tag="further"):
 
     def answer(self, bench: Bench) -> Effects:
         groups = [self.others] if self.against == "mean" else [(arm,) for arm in self.others]
-        rival = max(abs(mean_effect(bench, self.outcome, arms)) for arms in groups)
-        return (abs(mean_effect(bench, self.outcome, self.group)) - rival,)
+        rival = max(abs(bench.mean(self.outcome, arms)) for arms in groups)
+        return (abs(bench.mean(self.outcome, self.group)) - rival,)
 
     @property
     def method(self) -> str:
@@ -215,3 +221,14 @@ class Further(OneEffect, frozen=True, tag="further"):
     @property
     def unit(self) -> str:
         return f"{self.outcome.label}, size of the effect less that of the others"
+
+
+def _median(values: Iterable[float]) -> float:
+    """The median of those that exist; NaN where none does."""
+    known = [value for value in values if not isnan(value)]
+    return median(known) if known else nan
+
+
+def _named(arm: Treatment, also: Sequence[Treatment]) -> str:
+    """What one or many arms are called."""
+    return f"median over {1 + len(also)} arms" if also else arm.label

@@ -8,23 +8,28 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from statistics import mean
 
-import msgspec
 import numpy as np
 
 from ddiv import outcome as outcomes
-from ddiv.claim import Bench, Effects, OfData, Question, Unmatched
+from ddiv.claim import Bench, Effects, OfData, Question
 from ddiv.evidence import Evidence, Verdict
 from ddiv.finding.asked import Asked
+from ddiv.finding.calibration import Calibration
 from ddiv.finding.caveats import (
     RELIABLE_SHARE,
+    Floor,
+    floors,
     hardly_trained,
     of_fits,
+    of_floors,
     of_gaps,
     of_tails,
     of_training,
 )
 from ddiv.finding.finding import Finding, withheld
-from ddiv.finding.reader import MATCHES, Reader, SeedBench, require_domains
+from ddiv.finding.negligible import negligible
+from ddiv.finding.reader import Reader, SeedBench, require_domains
+from ddiv.finding.specific import Specific, benches, lacking, specific
 from ddiv.outcome import Outcome, Score, Spectral, Truncated
 from ddiv.treatment import BASELINE, EvaluationDropout, ShuffledLabels, Treatment
 from ddiv.trial import Job, Trial, key, trial, truncation
@@ -51,19 +56,22 @@ def answer(asked: Asked, reader: Reader) -> Finding:
     answers = [question.answer(bench) for bench in benches]
     effects = tuple(map(_known, answers))
     evidence = _weigh(question, effects, shares, asked.alpha)
-    matched: Evidence | None = None
-    seeds: tuple[int, ...] = ()
-    note: str | None = None
-    if question.fit_matters:
-        narrowed = msgspec.structs.replace(asked, question=question)
-        matched, seeds, note = _fit_matched(narrowed, seats)
-    if unreliable(shares) and matched:
-        matched = withheld(matched)
+    calibration, note = reader.calibration(asked.study)
+    beyond = Specific(None)
+    if question.has_specific:
+        beyond = Specific(None, note=note)
+        if calibration:
+            beyond = _specific(question, seats, calibration, asked.alpha, len(effects[0]))
+    if unreliable(shares) and beyond.evidence:
+        beyond = beyond._replace(evidence=withheld(beyond.evidence))
     accuracies = _training_accuracies(asked, set(needed), reader)
     untrained = hardly_trained(accuracies, _chance(asked, reader)) if accuracies else []
     deciding = () if unreliable(shares) else tuple(question.outcomes())
+    at_floor = _floors(asked.question, benches)
+    fits = {outcome: share for outcome, share in shares.items() if outcome not in at_floor}
     caveats = (
-        *of_fits(shares, deciding),
+        *of_fits(fits, deciding),
+        *of_floors(at_floor, deciding),
         *of_tails(_tails(asked.question, benches)),
         *of_gaps(answers),
         *of_training(untrained, accuracies),
@@ -72,15 +80,18 @@ def answer(asked: Asked, reader: Reader) -> Finding:
         asked,
         evidence,
         effects,
-        matched=matched,
-        matched_seeds=seeds,
-        matched_note=note,
+        specific=beyond.evidence,
+        specific_note=beyond.note,
+        specific_effects=beyond.effects,
+        specific_unmatched=beyond.unmatched,
+        calibration=calibration,
         definitions=tuple(_definitions(asked, benches, evidence)),
         caveats=caveats,
         withheld=unreliable(shares),
         derived=question.derived(effects),
         jobs=tuple(map(key, needed)),
         hardly_trained=bool(untrained),
+        negligible=negligible(question, evidence.effect, calibration),
     )
 
 
@@ -139,55 +150,36 @@ def _weigh(
     return withheld(evidence) if unreliable(shares) else evidence
 
 
-def _fit_matched(
-    asked: Asked, seats: list[SeedBench]
-) -> tuple[Evidence | None, tuple[int, ...], str | None]:
-    """The evidence at equal fit, its seeds, and a note on what could not be matched."""
-    question, unclear = asked.question, 0
-    effects: list[Effects] = []
-    matched: list[SeedBench] = []
-    reasons: list[str] = []
-    notes: list[str] = []
-    for seat in seats:
-        try:
-            ways = [_known(question.answer(seat.bench(at))) for at in MATCHES]
-        except Unmatched as reason:
-            reasons.append(f"seed {seat.seed}: {reason}")
-            continue
-        effects.append(cautious(ways))
-        unclear += any(effect == 0 for effect in effects[-1]) and any(map(any, ways))
-        matched.append(seat)
-    if reasons:
-        notes.append(f"unmatched at {len(reasons)} of {len(seats)} seeds ({'; '.join(reasons)})")
-    if unclear:
-        notes.append(
-            f"at {unclear} of {len(seats)} seeds the direction depends on where between two "
-            "checkpoints the baseline is taken, which counts as no effect"
-        )
-    if not effects:
-        return None, (), "; ".join(notes) or None
-    shares = _reliable_shares(question, [seat.bench("between") for seat in matched])
-    if unreliable(shares):
-        notes.append(
-            f"only {min(shares.values()):.0%} of the fits compared can be relied on, so it decides "
-            "nothing"
-        )
-    evidence = _weigh(question, effects, shares, asked.alpha)
-    return evidence, tuple(seat.seed for seat in matched), "; ".join(notes) or None
+def _specific(
+    question: Question,
+    seats: Sequence[SeedBench],
+    calibration: Calibration,
+    alpha: float,
+    width: int,
+) -> Specific:
+    """The evidence on what is specific. Of fits that cannot be relied on it decides nothing.
 
-
-def cautious(ways: Sequence[Effects]) -> Effects:
-    """The effects that hold however the baseline is matched: of several the one nearest to 0, or 0
-    where signs differ.
+    width: how many effects a seed has.
     """
-    table = np.array(ways)
-    nearest = np.take_along_axis(table, np.abs(table).argmin(axis=0)[None], axis=0)[0]
-    agree = np.abs(np.sign(table).sum(axis=0)) == len(table)
-    return tuple(np.where(agree, nearest, 0.0).tolist())
+    if why := lacking(question, calibration):
+        return Specific(None, note=why)
+    by_seed = {seat.seed: benches(seat, question, calibration) for seat in seats}
+    found = specific(question, by_seed, alpha, width)
+    at = [first for first, *_ in by_seed.values()]
+    shares = _reliable_shares(question, at)
+    if not unreliable(shares):
+        return found
+    told = f"only {min(shares.values()):.0%} of the fits compared can be relied on"
+    if any(floor.hides for floor in _floors(question, at).values()):
+        told = "most of the calibration error is what a calibrated network would show too"
+    note = "; ".join(filter(None, (found.note, f"{told}, so it decides nothing")))
+    return found._replace(evidence=found.evidence and withheld(found.evidence), note=note)
 
 
 def _reliable_shares(question: Question, benches: Sequence[Bench]) -> dict[Outcome, float]:
-    """The share of fits, over layers, arms and seeds, that can be relied on, by outcome."""
+    """The share of fits, over layers, arms and seeds, that can be relied on, by outcome; 0 for a
+    calibration error that its floor hides.
+    """
     shares: dict[Outcome, list[float]] = {}
     for part in question.parts():
         for outcome in part.outcomes():
@@ -198,7 +190,21 @@ def _reliable_shares(question: Question, benches: Sequence[Bench]) -> dict[Outco
                     for bench in benches
                     for pair in part.compared(bench)
                 ]
-    return {outcome: mean(of_pairs) if of_pairs else 1.0 for outcome, of_pairs in shares.items()}
+    reliable = {outcome: mean(found) if found else 1.0 for outcome, found in shares.items()}
+    at_floor = _floors(question, benches)
+    return reliable | {outcome: 0.0 for outcome, floor in at_floor.items() if floor.hides}
+
+
+def _floors(question: Question, benches: Sequence[Bench]) -> dict[Outcome, Floor]:
+    """The floors of a question's calibration errors, of the baseline (of the first arm where the
+    question has no baseline).
+    """
+    scores = [outcome for outcome in question.outcomes() if isinstance(outcome, Score)]
+    if not scores:
+        return {}
+    arms = [*question.arms()]
+    arm = BASELINE if BASELINE in arms else arms[0]
+    return floors(scores, [bench.state(arm) for bench in benches])
 
 
 def _tails(question: Question, benches: Sequence[Bench]) -> dict[str, float]:

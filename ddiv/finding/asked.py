@@ -14,12 +14,18 @@ from ddiv.trial import Job
 ENDED = "the run ended before an answer"
 GONE = "a trial that it needs is not in the store"
 
+# A control that comes out supported fails the run, so each is judged at a fiftieth of the level: a
+# run with up to fifty controls then raises a false alarm with probability alpha at most.
+CONTROL_SHARE = 50
+
 
 class Asked(msgspec.Struct, frozen=True):
     """A question as one test of one run asked it, with all that answers it again.
 
     `seeds` are those spent on it, `order` is the test's place in the run, `expected` is the
-    ledger's entry on it, `error` why the run came to no answer.
+    ledger's entry on it, `error` why the run came to no answer. `among` is the number of questions
+    of the run, and `ledger` says whether a ledger has entries of the run's profile: from them
+    follows whether a verdict fails the run (`ddiv.finding.surprise`).
     """
 
     claim: Claim
@@ -33,6 +39,13 @@ class Asked(msgspec.Struct, frozen=True):
     expected: Entry | None = None
     not_applicable: str | None = None
     error: str | None = None
+    among: int = 1
+    ledger: bool = False
+
+    @property
+    def level(self) -> float:
+        """The level of the run; `alpha` is that of this question, and smaller for a control."""
+        return self.alpha * CONTROL_SHARE if self.claim.control else self.alpha
 
     @property
     def failed(self) -> bool:

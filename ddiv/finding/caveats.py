@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from statistics import mean
+from typing import NamedTuple
 
 import numpy as np
 
 from ddiv.claim import Effects
-from ddiv.outcome import Outcome
+from ddiv.outcome import Outcome, Score, Snapshot
 from ddiv.treatment import BASELINE, Treatment
 from ddiv.trial.truncation import LEAST_ABOVE_CHANCE
 
 # A verdict on a fitted metric needs at least half of the fits behind it (over layers, arms and
 # seeds) to be reliable.
 RELIABLE_SHARE = 0.5
+
+# A calibration error decides where at most this share of the baseline's is what a calibrated
+# network would show too.
+FLOOR_SHARE = 0.5
 
 # An arm has hardly been trained if it fits less than this share of what the baseline fits, both
 # above chance.
@@ -69,6 +75,55 @@ def of_fits(shares: Mapping[Outcome, float], deciding: Collection[Outcome] = ())
             yield f"Only {reliable}; it is one of several outcomes that decide here."
         else:
             yield f"Only {reliable}, so it decides nothing here."
+
+
+class Floor(NamedTuple):
+    """The baseline's calibration error, and what a calibrated network as sure as the baseline would
+    show on as many samples, means over seeds.
+    """
+
+    floor: float
+    error: float
+
+    @property
+    def hides(self) -> bool:
+        """Whether the error is too near to the floor to decide anything."""
+        return self.floor > FLOOR_SHARE * self.error
+
+
+def floors(outcomes: Iterable[Outcome], baselines: Sequence[Snapshot]) -> dict[Outcome, Floor]:
+    """By outcome that is a binned calibration error, its floor; `baselines` are the states of the
+    baseline, seed by seed.
+    """
+
+    def over_seeds(kind: str, where: str) -> float:
+        return mean(state.scores[f"{kind}/{where}"] for state in baselines)
+
+    return {
+        outcome: Floor(
+            over_seeds("ece_floor", outcome.where), over_seeds(outcome.kind, outcome.where)
+        )
+        for outcome in outcomes
+        if isinstance(outcome, Score) and outcome.kind in ("ece", "ece_mass")
+    }
+
+
+def of_floors(found: Mapping[Outcome, Floor], deciding: Collection[Outcome] = ()) -> Iterator[str]:
+    """A sentence for every calibration error, on what of it is sampling.
+
+    The outcomes in `deciding` have a part in the verdict.
+    """
+    for outcome, floor in found.items():
+        shown = (
+            f"The baseline's {outcome.label} is {floor.error:.3f}; a calibrated network as sure as "
+            f"it would show {floor.floor:.3f} on as many test samples"
+        )
+        if not floor.hides:
+            yield f"{shown}."
+        elif outcome in deciding:
+            yield f"{shown}, more than half of it; it is one of several outcomes that decide here."
+        else:
+            yield f"{shown}, more than half of it, so it decides nothing here."
 
 
 def of_tails(sizes: Mapping[str, float]) -> Iterator[str]:

@@ -2,7 +2,8 @@
 
 An entry names a claim that is known not to come out supported on a study, with the verdict to
 expect, the date since when, and the reason that we see. A claim that comes out as expected is an
-expected failure. Any other verdict of it fails the run and says which way it changed.
+expected failure. If it comes out supported, or a claim without an entry contradicted, that is a
+surprise, and fails the run where it is sure (`ddiv.finding.surprise`).
 """
 
 from __future__ import annotations
@@ -104,6 +105,11 @@ def entries(path: Path) -> dict[Place, Entry]:
 def entry(profile: str, claim: str, study: str, variant: str, path: Path) -> Entry | None:
     """What the ledger expects of this claim on this study, or None."""
     return entries(path).get((profile, claim, study, variant))
+
+
+def speaks_of(profile: str, path: Path) -> bool:
+    """Whether the ledger has entries of a profile, so that what it does not list is a surprise."""
+    return any(place[0] == profile for place in entries(path))
 
 
 def as_toml(row: Entry) -> str:

@@ -4,20 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, get_args
 
 from ddiv import outcome as outcomes
-from ddiv.claim import Bench, OfData, Unmatched, data_view
-from ddiv.outcome import Match, Snapshot, Trained
+from ddiv.claim import Bench, OfData, data_view
+from ddiv.finding.calibration import Calibration, known
+from ddiv.outcome import Snapshot, Trained
 from ddiv.study import NetworkOutcome, Study
-from ddiv.treatment import BASELINE, Treatment
+from ddiv.treatment import Treatment
 from ddiv.trial import Job, key, trial
 from ddiv.trial.store import NoRecord, Record, Store, StoreError
-
-# The states of `outcome.Match` that a fit-matched effect is taken at.
-At = Literal["early", "between", "late"]
-
-MATCHES: tuple[At, ...] = get_args(At)
 
 
 class Reader:
@@ -28,6 +23,7 @@ class Reader:
         self._records = dict(records or {})
         self._trained: dict[Job, Trained] = {}
         self.damaged: dict[str, str] = {}
+        self._calibrations: dict[Study, tuple[Calibration | None, str]] = {}
 
     def add(self, records: Mapping[Job, Record]) -> None:
         self._records.update(records)
@@ -55,6 +51,13 @@ class Reader:
         if job not in self._trained:
             self._trained[job] = outcomes.read(self.record(job), self.store)
         return self._trained[job]
+
+    def calibration(self, study: Study) -> tuple[Calibration | None, str]:
+        """The calibration of a study and "", or None and a line on how to get one."""
+        if study not in self._calibrations:
+            root = self.store.root if self.store else None
+            self._calibrations[study] = known(study, root)
+        return self._calibrations[study]
 
 
 @dataclass(frozen=True)
@@ -90,31 +93,9 @@ class SeedBench:
         job = data_view(self.study, arm, self.seed, outcome.embedder)
         return outcome.read(self.reader.record(job).facts)
 
-    def match(self, arm: Treatment) -> Match:
-        """The baseline at the arm's clean training loss.
-
-        Raises Unmatched where it never passes it.
-        """
-        baseline, loss = self.trained(BASELINE), self.state(arm).scores["loss/train"]
-        if not baseline.trajectory:
-            raise Unmatched(
-                "the study's recipe names no checkpoints, so the baseline's trajectory is not known"
-            )
-        match = baseline.matched(loss)
-        if match is None:
-            raise Unmatched(f"{arm.label}: the baseline never passes its clean loss {loss:.3g}")
-        return match
-
-    def bench(self, matched: At | None = None) -> Bench:
-        """At equal epochs, or fit-matched to one of the states of `outcome.Match`."""
-
-        def base(arm: Treatment) -> Snapshot:
-            if matched is None:
-                return self.state(BASELINE)
-            match = self.match(arm)
-            return {"early": match.early, "between": match.between, "late": match.late}[matched]
-
-        return Bench(self.state, base, self.of_data, self.before)
+    def bench(self) -> Bench:
+        """The arms against the baseline at equal epochs, as claimed."""
+        return Bench(self.state, self.of_data, self.before)
 
 
 def require_domains(study: Study, found: Iterable[str]) -> None:

@@ -9,11 +9,15 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import get_args
 
+from ddiv.claim import OfData, Question
 from ddiv.common.printed import command, one_line, operand
 from ddiv.evidence import Evidence, Verdict
+from ddiv.finding import surprise
 from ddiv.finding.asked import Asked
 from ddiv.finding.finding import Finding
 from ddiv.finding.seeds import undecided
+from ddiv.finding.together import row
+from ddiv.treatment import BASELINE
 
 # A single name for pytest's -k; other names would be an expression, or none that it can read.
 _EXPRESSION = re.compile(r"(?!-)[\w:+.\[\]\\/-]+")
@@ -23,18 +27,26 @@ def in_three_lines(finding: Finding, options: Sequence[str] = ()) -> str:
     """The claim, the measurement, and the command that repeats it under the run's `options`."""
     asked = finding.asked
     where = asked.study.name + (f", {asked.variant}" if asked.variant else "")
-    beside = f"; fit-matched: {finding.matched.verdict}" if finding.matched else ""
+    by = " as specific" if asked.claim.judged_by == "specific" else ""
     return (
-        f"{one_line(asked.claim.id)} is {finding.evidence.verdict} on {one_line(where)}: "
+        f"{one_line(asked.claim.id)} is {finding.judged.verdict}{by} on {one_line(where)}: "
         f"{one_line(asked.claim.statement)}\n"
-        f"measured: {one_line(measured(finding))}{beside}\n"
+        f"measured: {one_line(measured(finding))}{one_line(_beside(finding))}\n"
         f"rerun just this: {rerun(asked, options)}"
     )
 
 
+def _beside(finding: Finding) -> str:
+    """What else is told of a finding: that its effect is negligible, and its other verdict."""
+    negligible = "; negligible" if finding.negligible else ""
+    if finding.asked.claim.judged_by == "specific":
+        return f"{negligible}; as claimed: {finding.evidence.verdict}"
+    return negligible + (f"; specific: {finding.specific.verdict}" if finding.specific else "")
+
+
 def measured(finding: Finding) -> str:
     """The effect with its interval, unit, seeds and evidence in one line."""
-    evidence, question = finding.evidence, finding.asked.question
+    evidence, question = finding.judged, finding.asked.question
     low, high = evidence.interval
     claimed = "rises" if question.direction > 0 else "falls"
     return (
@@ -100,9 +112,21 @@ def _more_seeds(finding: Finding, most: int | None) -> str:
     )
 
 
+def unspecific(question: Question) -> str:
+    """Why there is no verdict on what is specific of a question (`Asking.has_specific`)."""
+    if any(isinstance(outcome, OfData) for outcome in question.outcomes()):
+        return "it is about data, which no optimiser changes"
+    if BASELINE not in question.arms():
+        return "it does not compare trained networks with the baseline"
+    return (
+        "the loss on the clean training set tells nothing of its arms' training (another seed, "
+        "random labels, dropout at evaluation), or is what they set (batch sizes)"
+    )
+
+
 def properties(finding: Finding) -> dict[str, object]:
     """A finding's properties in JUnit XML: name -> value, all under "ddiv"."""
-    evidence, asked = finding.evidence, finding.asked
+    evidence, asked, told = finding.judged, finding.asked, surprise.told(finding)
     verdict = f"control {evidence.verdict}" if asked.claim.control else evidence.verdict
     return {
         "ddiv verdict": verdict,
@@ -114,9 +138,14 @@ def properties(finding: Finding) -> dict[str, object]:
         "ddiv seeds": evidence.n,
         "ddiv evidence for": evidence.e_for,
         "ddiv evidence against": evidence.e_against,
-        **({"ddiv fit-matched verdict": finding.matched.verdict} if finding.matched else {}),
+        **({"ddiv specific verdict": finding.specific.verdict} if finding.specific else {}),
+        **({"ddiv specific note": finding.specific_note} if finding.specific_note else {}),
+        **({"ddiv negligible": "yes"} if finding.negligible else {}),
         **({"ddiv hardly trained": "yes"} if finding.hardly_trained else {}),
         **({"ddiv expected verdict": asked.expected.verdict} if asked.expected else {}),
+        **({"ddiv guards": asked.claim.guards} if asked.claim.control else {}),
+        **({"ddiv withheld": "yes"} if row(finding).withheld else {}),
+        **({f"ddiv {surprise.standing(finding)}": told} if told else {}),
     }
 
 

@@ -11,10 +11,11 @@ from collections import Counter, defaultdict
 import msgspec
 import pytest
 
-from ddiv.claim import Bench, NotApplicable, NoWorse, Threshold
+from ddiv.claim import Bench, Exhibited, NotApplicable, NoWorse, Threshold
 from ddiv.evidence import FALLS, RISES
 from ddiv.finding import Asked
-from ddiv.outcome import Outside, Score, Spectral, Vendi
+from ddiv.outcome import Coverage, Outside, Score, Spectral, Vendi
+from ddiv.trial import Trial
 from tests.support.claim_cases import APPLICABLE, CASES, DIGITS, WORLD, Case
 from tests.support.claim_worlds import one_study_each, untrue
 from tests.support.planted import Levels, lever, trained, view_record
@@ -48,7 +49,74 @@ def test_claims_are_left_out_only_where_a_study_has_no_domains_or_no_pixels():
 
 def test_every_family_of_claims_has_a_control_that_guards_it():
     families = {case.claim.family for case in CASES if not case.claim.control} - {"controls"}
-    assert families == {case.claim.guards for case in CASES if case.claim.control}
+    guarded = {case.claim.guards for case in CASES if case.claim.control}
+    assert guarded == families | {"specific"}  # the verdict on what is specific has its own
+
+
+# Claims that do not compare how treated and untreated networks learn one training set: they are of
+# one network, of training data, of batch sizes, of being no worse, of an order of arms.
+WITHOUT_SPECIFIC = {
+    "batch-phases",
+    "clf-tail-after-finetune",
+    "control-decay",
+    "control-diversity",
+    "control-dropout",
+    "control-shuffled-labels",
+    "control-synthetic",
+    "control-weighted",
+    "heavy-tail-trained",
+    "mix-threshold",
+    "mp-at-init",
+    "q-metric-validity",
+    "self-regularisation",
+    "signal-plus-noise",
+    "synth-15-id",
+    "synth-collapse",
+    "synth-less-diverse",
+    "synth-new-information",
+    "vendi-aug-embedding",
+    "vendi-aug-pixel",
+    "vendi-classes",
+    "vendi-disagree",
+    "vendi-domain",
+    "vendi-predicts",
+    "vendi-strongest",
+    "wvendi-predicts",
+    "wvendi-separates",
+}
+
+
+def test_the_claims_without_a_specific_verdict_are_these():
+    with_one = {case.claim.id for case in CASES if case.question.has_specific}
+    assert {case.claim.id for case in CASES} - with_one == WITHOUT_SPECIFIC
+    of_both = {case.claim.id for case in CASES if not case.question.has_specific} & with_one
+    assert of_both == {"synth-more-is-less"}  # asked as a trend, and step by step
+    judged = {case.claim.id for case in CASES if case.claim.judged_by == "specific"}
+    assert judged == {"control-optimisation"}
+
+
+def test_a_claim_with_a_specific_verdict_trains_the_optimisation_controls():
+    for case in APPLICABLE:
+        trained = {job.treatment for job in case.asked((0,)).jobs() if isinstance(job, Trial)}
+        members = {arm for curve in case.study.family for arm in curve}
+        assert (members <= trained) == case.question.has_specific, case
+
+
+def test_the_papers_main_claims_are_headlines():
+    """How dropout, decay and augmentation move norm, entropy and alpha, and what generalises."""
+    moved = {
+        f"{by}-{metric}"
+        for by in ("drop", "wd", "aug")
+        for metric in ("frobenius", "entropy", "alpha")
+    }
+    asked = [case for case in CASES if case.claim.headline]
+    others = {"aug-like-dropout", "aug-ood", "aug-ece", "synth-15-ood"}
+    assert {case.claim.id for case in asked} == moved | others
+    layers = {case.claim.id: set() for case in asked}
+    for case in asked:
+        layers[case.claim.id] |= {getattr(each, "layers", "") for each in case.question.outcomes()}
+    assert all({"classifier", "encoder"} <= layers[claim] for claim in moved)
+    assert not any(case.claim.source.startswith("ours") for case in asked)
 
 
 def test_no_two_tests_of_a_claim_on_a_study_share_a_name():
@@ -67,11 +135,13 @@ def test_no_two_tests_of_a_claim_on_a_study_share_a_name():
         (Spectral("spectral_norm", "classifier"), ("scale", RISES)),
         (Spectral("entropy_raw", "encoder"), ("scale", FALLS)),
         (Spectral("entropy_normalised", "encoder"), ("exponent", RISES)),
+        (Spectral("phase", "encoder"), ("order", RISES)),
         (Spectral("stable_rank", "classifier"), ("exponent", RISES)),
         (Spectral("num_pl_spikes", "classifier"), ("tail", RISES)),
         (Score("ece", "ood"), ("confidence", RISES)),
         (Score("accuracy", "ood"), ("accuracy", RISES)),
         (Outside("pixel"), ("outside_pixel", RISES)),
+        (Coverage("embedding"), ("covered_embedding", RISES)),
         (Vendi("pixel"), ("pixel", RISES)),
     ],
     ids=lambda value: getattr(value, "label", ""),
@@ -93,15 +163,14 @@ def flat(study) -> Bench:
     facts = view_record(None, Levels()).facts
     return Bench(
         lambda arm: states[arm.is_baseline].after,
-        lambda arm: states[True].after,
         lambda outcome, arm: outcome.read(facts),
         lambda arm: states[arm.is_baseline].after,
     )
 
 
-def of_one_bound(case: Case) -> bool:
-    """Whether something is claimed of a single state, which no treatment enters."""
-    return any(isinstance(part, Threshold) for part in case.question.parts())
+def of_states(case: Case) -> bool:
+    """Whether something is claimed of states by themselves, and not of what a treatment changes."""
+    return any(isinstance(part, Threshold | Exhibited) for part in case.question.parts())
 
 
 def test_the_baseline_in_place_of_every_treatment_is_inconclusive():
@@ -110,7 +179,7 @@ def test_the_baseline_in_place_of_every_treatment_is_inconclusive():
     """
     wrong = {}
     for case in APPLICABLE:
-        if of_one_bound(case):
+        if of_states(case):
             continue
         effects = case.question.answer(flat(case.study))
         verdict = case.question.judge([effects] * 12, 0.05).verdict
@@ -129,7 +198,7 @@ def test_more_seeds_that_speak_clearly_can_decide_either_way():
     """
     out_of_reach = {}
     for case in APPLICABLE:
-        if of_one_bound(case):
+        if of_states(case):
             continue
         effects = [case.question.answer(flat(case.study))] * 2
         if isinstance(case.question, NoWorse):

@@ -34,7 +34,7 @@ from ddiv.claim import (
 from ddiv.evidence import FALLS, RISES
 from ddiv.outcome import Score, Snapshot, Spectral, Vendi, Weighted
 from ddiv.treatment import BASELINE, Augmentation, Classes, Dropout, Treatment, WeightDecay
-from ddiv.trial import DataView, Trial
+from ddiv.trial import DataView, Trial, trial
 from tests.support.claim_cases import DIGITS, EVERYTHING, PROFILE, WORLD
 
 ALPHA = Spectral("alpha", "classifier")
@@ -51,13 +51,11 @@ def state(**table) -> Snapshot:
     )
 
 
-def bench(states: dict, vendi: dict | None = None, baseline=None) -> Bench:
+def bench(states: dict, vendi: dict | None = None) -> Bench:
     vendi = vendi or {}
-    base = baseline or (lambda arm: states.get(BASELINE, state()))
     plain = {"pixel": 5.0, "embedding": 5.0}
     return Bench(
         lambda arm: states.get(arm, state()),
-        base,
         lambda outcome, arm: vendi.get(arm, plain)[outcome.key],
         lambda arm: state(alpha=6),
     )
@@ -73,21 +71,39 @@ def test_trend_is_the_slope_per_step(slope):
     assert question.answer(bench(ladder_states(WORLD.dropout(), slope))) == pytest.approx((slope,))
 
 
-def test_trend_uses_the_doses_that_can_be_matched():
+class Missing(Bench, frozen=True, kw_only=True):
+    """A bench on which some arms have no effect."""
+
+    unmatched: tuple[Treatment, ...]
+
+    def effect(self, outcome, arm, base=BASELINE):
+        if arm in self.unmatched:
+            raise Unmatched(arm.label)
+        return super().effect(outcome, arm, base)
+
+
+def missing(states: dict, *unmatched: Treatment) -> Missing:
+    whole = bench(states)
+    return Missing(whole.state, whole.of_data, unmatched=unmatched)
+
+
+def test_a_trend_needs_every_dose():
     ladder = WORLD.dropout()
-    states = ladder_states(ladder, 0.5)
+    states, question = ladder_states(ladder, 0.5), Trend(ALPHA, ladder, RISES)
+    assert question.answer(missing(states)) == pytest.approx((0.5,))
+    with pytest.raises(Unmatched, match=ladder[-1][1].label):
+        question.answer(missing(states, ladder[-1][1]))
 
-    def baseline(arm, unmatched=(ladder[-1][1],)):
-        if arm in unmatched:
-            raise Unmatched("no")
-        return states[BASELINE]
 
-    question = Trend(ALPHA, ladder, RISES)
-    assert question.answer(bench(states, baseline=baseline)) == pytest.approx((0.5,))
-    with pytest.raises(Unmatched, match="only 1 of 4 doses"):
-        question.answer(
-            bench(states, baseline=lambda arm: baseline(arm, [arm for _, arm in ladder[2:]]))
-        )
+def test_in_a_mean_a_quarter_of_the_arms_may_lack_an_effect_and_count_as_0():
+    arms = tuple(map(WORLD.augmentation, WORLD.augmentations[:8]))
+    states = dict.fromkeys(arms, state(alpha=4))
+    question = Contrast(ALPHA, arms, RISES)
+    assert question.answer(missing(states, *arms[:2])) == pytest.approx((6 / 8,))
+    with pytest.raises(Unmatched, match=arms[0].label):
+        question.answer(missing(states, *arms[:3]))
+    with pytest.raises(Unmatched):
+        Contrast(ALPHA, arms[:1], RISES).answer(missing(states, arms[0]))
 
 
 def test_contrast_is_the_mean_difference():
@@ -99,13 +115,10 @@ def test_contrast_is_the_mean_difference():
 
 
 def test_contrast_with_another_base_leaves_the_baseline_out():
-    """Two arms at hand are compared with each other, whatever the baseline is matched to."""
-    states = {AUTO: state(alpha=4), NOISE: state(alpha=2.5)}
+    states = {AUTO: state(alpha=4), NOISE: state(alpha=2.5), BASELINE: state(alpha=99)}
     question = Contrast(ALPHA, (AUTO,), RISES, base=NOISE)
-    assert question.answer(bench(states, baseline=lambda arm: state(alpha=99))) == pytest.approx(
-        (1.5,)
-    )
-    assert list(question.arms()) == [NOISE, AUTO] and not question.fit_matters
+    assert question.answer(bench(states)) == pytest.approx((1.5,))
+    assert list(question.arms()) == [NOISE, AUTO] and not question.has_specific
     vendi = {AUTO: {"pixel": 9.0}, NOISE: {"pixel": 7.0}}
     assert Contrast(Vendi("pixel"), (AUTO,), RISES, base=NOISE).answer(
         bench({}, vendi)
@@ -211,8 +224,7 @@ def test_another_definition_is_the_same_question(question):
 def test_diversity_asks_for_views_and_trains_nothing():
     needed = jobs(Contrast(Vendi("pixel"), (AUTO,), RISES), WORLD, (0, 1, 2))
     assert all(isinstance(job, DataView) for job in needed)
-    # The plain training set is one view whatever the seed.
-    assert len(set(needed)) == 4
+    assert len(set(needed)) == 6  # each replicate draws a training set
 
 
 def test_out_of_distribution_claims_do_not_apply_without_domains():
@@ -231,8 +243,8 @@ def test_change_is_after_minus_before_training_in_one_arm():
     assert question.answer(bench({AUTO: state(alpha=4)})) == pytest.approx((-2.0,))
     assert (
         list(question.arms()) == [AUTO]
-        and not question.fit_matters
-        and not Change(ALPHA, BASELINE, FALLS).fit_matters
+        and not question.has_specific
+        and not Change(ALPHA, BASELINE, FALLS).has_specific
     )
 
 
@@ -240,9 +252,7 @@ def test_change_is_after_minus_before_training_in_one_arm():
 def test_threshold_is_the_distance_from_a_bound(at, expected):
     question = Threshold(ALPHA, BASELINE, 4.5, RISES, at)
     assert question.answer(bench({BASELINE: state(alpha=4)})) == pytest.approx((expected,))
-    assert not question.fit_matters and jobs(question, WORLD, (0,)) == [
-        Trial(WORLD.data, WORLD.backbone, WORLD.recipe, BASELINE, 0)
-    ]
+    assert not question.has_specific and jobs(question, WORLD, (0,)) == [trial(WORLD, BASELINE, 0)]
 
 
 def test_all_takes_each_part_in_its_own_direction_and_the_weakest_decides():
@@ -258,7 +268,7 @@ def test_all_takes_each_part_in_its_own_direction_and_the_weakest_decides():
     )
     assert question.judge([(1.0, -0.5)] * 7, 0.05).verdict == "contradicted"
     assert (
-        question.fit_matters and not All((*parts, Threshold(ALPHA, AUTO, 1.0, RISES))).fit_matters
+        question.has_specific and not All((*parts, Threshold(ALPHA, AUTO, 1.0, RISES))).has_specific
     )
 
 
@@ -337,7 +347,7 @@ def test_noise_of_a_shared_baseline_makes_no_two_groups_alike_nor_agree():
     assert alike <= 4 and agreed <= 4 and naive > 50
 
 
-def test_agreement_is_a_cosine_and_has_no_fit_matched_verdict():
+def test_agreement_is_a_cosine():
     states = {
         AUTO: state(alpha=4, entropy_raw=1),
         RATE: state(alpha=5, entropy_raw=0),
@@ -345,10 +355,7 @@ def test_agreement_is_a_cosine_and_has_no_fit_matched_verdict():
     }
     for like, expected in ((RATE, 1), (DECAY, -1)):
         question = Agreement(METRICS, "classifier", (AUTO,), (like,), replicate=NOISE)
-        assert (
-            question.answer(bench(states)) == pytest.approx((expected,))
-            and not question.fit_matters
-        )
+        assert question.answer(bench(states)) == pytest.approx((expected,))
 
 
 @pytest.mark.parametrize("alpha, inside", [(3.5, True), (3.05, False), (6.0, False), (2.5, True)])
@@ -414,7 +421,7 @@ def test_correlation_over_arms_is_above_or_below_a_bar():
     assert (
         {type(job) for job in needed} == {Trial, DataView}
         and len(needed) == 8
-        and not pearson.fit_matters
+        and not pearson.has_specific
     )
     with pytest.raises(ValueError, match="3 arms or more"):
         Correlation(Vendi("pixel"), Vendi("embedding"), arms[:2], 0.5)
@@ -433,7 +440,7 @@ def test_one_outcome_tracks_a_third_better_than_another():
     assert question.judge([(0.1, 0.2)] * 6, 0.05).verdict == "supported"
     # further from it than the rival, yet against it
     assert question.judge([(-0.1, 0.2)] * 7, 0.05).verdict == "contradicted"
-    assert question.answer(bench({}, vendi)) == (0.0, 0.0) and not question.fit_matters
+    assert question.answer(bench({}, vendi)) == (0.0, 0.0) and not question.has_specific
     assert len(jobs(question, WORLD, (0,))) == 8
     with pytest.raises(ValueError, match="3 arms or more"):
         TracksBetter(Vendi("pixel"), Vendi("embedding"), Score("accuracy", "id"), arms[:2])

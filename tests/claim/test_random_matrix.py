@@ -13,11 +13,13 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 import pytest
+import torch
+from torch.nn import init
 
 from ddiv.claim.declare import parameters
 from ddiv.finding import Finding, Reader, answer
 from ddiv.outcome import Spectral, definitions
-from ddiv.spectra import mp
+from ddiv.spectra import mp, phase
 from ddiv.treatment import BASELINE, Treatment
 from ddiv.trial import trial
 from ddiv.trial.store import Record, Store
@@ -68,13 +70,13 @@ class Says(NamedTuple):
     left: tuple[float, float, float] = (0.2, 0.9, 0.6)
 
 
-BATCHES = (2, 8, 32, 128)
+BATCHES = (2, 4, 8, 32, 64, 128)
 
 
 def by_batch(rising: bool) -> Callable[[Treatment], Says]:
     def says(arm: Treatment) -> Says:
         rank = BATCHES.index(arm.parts[0].size if arm.parts else 32)
-        return Says(after=power_law(2 + 0.5 * (rank if rising else 3 - rank)))
+        return Says(after=power_law(2 + 0.5 * (rank if rising else 5 - rank)))
 
     return says
 
@@ -87,6 +89,34 @@ def to_noise(rising: bool) -> Callable[[Treatment], Says]:
     return says
 
 
+def beyond(rng: np.random.Generator, *edges: float) -> np.ndarray:
+    """Noise whose largest eigenvalues lie at these multiples of its edge, more or less."""
+    found = noise(rng)
+    spikes = found[-1] * (np.array(edges) + 0.02 * rng.uniform(size=len(edges)))
+    return np.append(found[: -len(edges)], spikes)
+
+
+# A spectrum in each of the 5+1 phases, in their order.
+IN_PHASE = (
+    noise,
+    lambda rng: beyond(rng, 1.18),
+    lambda rng: beyond(rng, 3.0, 3.5, 4.0),
+    lambda rng: 1 - np.log(1 - (np.arange(M) + 0.5) / M) + 0.01 * rng.uniform(),
+    power_law(3),
+    lambda rng: np.append(np.zeros(M // 10), noise(rng)[M // 10 :]),
+)
+
+
+def all_phases_but(missing: int | None = None) -> Callable[[Treatment], Says]:
+    """A phase for each batch size, power laws in place of the missing one."""
+
+    def says(arm: Treatment) -> Says:
+        rank = BATCHES.index(arm.parts[0].size if arm.parts else 32)
+        return Says(after=IN_PHASE[4 if rank == missing else rank])
+
+    return says
+
+
 def no_op_only(spectrum: Callable, otherwise: Callable) -> Callable[[Treatment], Says]:
     return lambda arm: Says(after=otherwise if arm.is_baseline else spectrum)
 
@@ -95,6 +125,7 @@ def no_op_only(spectrum: Callable, otherwise: Callable) -> Callable[[Treatment],
 HOLDS: dict[tuple[str, str], tuple] = {
     ("mp-at-init", ""): (Says(before=noise), Says(before=power_law(3))),
     ("heavy-tail-trained", "departs"): (Says(after=power_law(3)), Says(after=noise)),
+    ("heavy-tail-trained", "pre-trained"): (Says(before=power_law(3)), Says(before=noise)),
     ("heavy-tail-trained", "leads away"): (Says(noise, power_law(3)), Says(power_law(3), noise)),
     ("heavy-tail-trained", "against"): (Says(after=power_law(3)), Says(after=bounded)),
     ("self-regularisation", "after"): (Says(after=power_law(3)), Says(after=noise)),
@@ -110,6 +141,7 @@ HOLDS: dict[tuple[str, str], tuple] = {
     ("signal-plus-noise", "tail against"): (Says(left=(0.5, 0.5, 0.6)), Says(left=(0.6, 0.5, 0.5))),
     ("batch-phases", "alpha"): (by_batch(rising=True), by_batch(rising=False)),
     ("batch-phases", "phase"): (to_noise(rising=True), to_noise(rising=False)),
+    ("batch-phases", "all"): (all_phases_but(), all_phases_but(3)),
     ("clf-tail-after-finetune", "starts"): (Says(before=power_law(6)), Says(before=power_law(3))),
     ("clf-tail-after-finetune", "falls"): (
         Says(power_law(5), power_law(3)),
@@ -212,7 +244,7 @@ def about(case: Case) -> tuple[str, str]:
 def find(case: Case, world: str, folder: Path) -> Finding:
     reader = Reader(Store(folder))
     for seed, said in zip(SEEDS, said_in(world, case)):
-        for arm in {BASELINE, *case.question.arms()}:
+        for arm in {job.treatment for job in case.asked((seed,)).jobs()}:
             made = record(case, arm, seed, said(arm) if callable(said) else said)
             reader.add({made.job: made})
     return answer(case.asked(SEEDS), reader)
@@ -229,6 +261,48 @@ def test_a_claim_comes_out_as_its_records_say(asked, tmp_path):
         if finding.evidence.verdict != world or finding.withheld:
             wrong[f"{case}, planted as {world}"] = (finding.evidence.verdict, finding.withheld)
     assert wrong == {}
+
+
+def test_the_phases_are_named_in_their_order():
+    from claims.test_random_matrix import PHASES
+
+    assert PHASES == phase.PHASES
+    rng = np.random.default_rng(0)
+    assert [phase.phase(made(rng), N, M).name for made in IN_PHASE] == [*PHASES]
+
+
+# torch's own initialisations of a weight (M, N).
+FOLLOW = {
+    "linear": lambda weight: init.kaiming_uniform_(weight, a=5**0.5),
+    "normal": lambda weight: init.normal_(weight, std=0.02),
+    "glorot": init.xavier_uniform_,
+}
+DEPART = {
+    "orthogonal": init.orthogonal_,
+    "sparse": lambda weight: init.sparse_(weight, 0.97),
+    "low rank": lambda weight: weight.normal_().addmm_(torch.randn(M, 20), torch.randn(20, N)),
+}
+
+
+@pytest.mark.parametrize("start", [*FOLLOW, *DEPART])
+def test_some_random_starts_follow_marchenko_pastur_and_some_do_not(start, tmp_path):
+    """Whether a classification layer does is a matter of how it is drawn, so the claim can fail."""
+    case = next(
+        case for case in cases() if case.claim.id == "mp-at-init" and case.variant == "classifier"
+    )
+    draw, reader = (FOLLOW | DEPART)[start], Reader(Store(tmp_path))
+
+    def drawn(rng: np.random.Generator) -> np.ndarray:
+        torch.manual_seed(int(rng.integers(2**32)))
+        with torch.no_grad():
+            weight = draw(torch.empty(M, N))
+        return np.linalg.svd(weight.double().numpy(), compute_uv=False)[::-1] ** 2
+
+    for seed in SEEDS:
+        made = record(case, BASELINE, seed, Says(before=drawn))
+        reader.add({made.job: made})
+    verdict = answer(case.asked(SEEDS), reader).evidence.verdict
+    assert verdict == ("supported" if start in FOLLOW else "contradicted")
 
 
 def test_every_claim_of_the_family_is_here():

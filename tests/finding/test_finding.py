@@ -2,8 +2,6 @@
 planted ones.
 """
 
-from dataclasses import replace
-
 import msgspec
 import numpy as np
 import pytest
@@ -21,20 +19,22 @@ from ddiv.claim import (
     data_view,
 )
 from ddiv.evidence import FALLS, RISES, judge
-from ddiv.finding import Asked, Reader, answer, cautious, withheld
-from ddiv.finding.answer import _definitions, _fit_matched
+from ddiv.finding import Asked, Reader, answer, withheld
+from ddiv.finding.answer import _definitions
 from ddiv.finding.caveats import of_fits
 from ddiv.outcome import Score, Snapshot, Spectral, Vendi
-from ddiv.treatment import BASELINE, Augmentation, Dropout, EarlyStop, Treatment, WeightDecay
+from ddiv.study.optimisation import MEMBERS
+from ddiv.treatment import BASELINE, Augmentation, Dropout, NoOp, Rate, Treatment, WeightDecay
 from ddiv.trial import key, trial
 from ddiv.trial.measure import measure
 from ddiv.trial.store import Store
 from tests.support import planted
 from tests.support.claim_cases import EVERYTHING
-from tests.support.planted import Levels
+from tests.support.planted import Levels, with_five_eigenvalues
 from tests.support.smoke import SEEDS, STUDY, ask
 
-STOPPED, STRONG = Treatment.of(EarlyStop(1 / 3)), Treatment.of(WeightDecay(0.1))
+SLOWER, STRONG = Treatment.of(Rate(0.5)), Treatment.of(WeightDecay(0.1))
+NO_OP = Treatment.of(NoOp())
 SHRINKS = Contrast(Spectral("frobenius_norm", "encoder"), (STRONG,), FALLS)
 
 
@@ -42,7 +42,7 @@ SHRINKS = Contrast(Spectral("frobenius_norm", "encoder"), (STRONG,), FALLS)
 def reader(tmp_path_factory):
     store = Store(tmp_path_factory.mktemp("store"))
     for seed in SEEDS:
-        for arm in (BASELINE, STOPPED, STRONG, *(arm for _, arm in STUDY.dropout()[1:])):
+        for arm in (*MEMBERS, NO_OP, STRONG, *(arm for _, arm in STUDY.dropout()[1:])):
             store.save(measure(trial(STUDY, arm, seed), {}, "cpu", lambda share: None))
     return Reader(store)
 
@@ -67,44 +67,28 @@ def test_a_finding_has_an_effect_a_seed_and_names_what_it_rests_on(reader):
         and len(finding.effects) == 6
     )
     assert set(finding.jobs) == {
-        key(trial(STUDY, arm, seed)) for arm in (BASELINE, STRONG) for seed in SEEDS
+        key(trial(STUDY, arm, seed)) for arm in (STRONG, *MEMBERS) for seed in SEEDS
     }
     assert finding == answer(ask(SHRINKS), Reader(reader.store))
 
 
-def test_stopping_early_is_no_effect_at_equal_fit(reader):
-    """The early-stopped arm lies on the baseline's own trajectory, so matching must take its effect
-    away.
-    """
-    finding = answer(
-        ask(Contrast(Spectral("frobenius_norm", "encoder"), (STOPPED,), FALLS)), reader
-    )
-    # It stops on a checkpoint, so nothing is interpolated and nothing may be left.
-    assert (
-        min(map(abs, finding.evidence.effects)) > 1e-4
-        and max(map(abs, finding.matched.effects)) < 1e-9
-    )
-    assert finding.matched_seeds == SEEDS
-
-
 def test_the_baseline_in_place_of_a_treatment_is_inconclusive(reader):
     finding = answer(ask(Contrast(Score("accuracy", "id"), (BASELINE,), RISES)), reader)
-    assert finding.evidence.verdict == finding.matched.verdict == "inconclusive"
-    assert set(finding.evidence.effects) == {0}
+    assert finding.evidence.verdict == "inconclusive" and set(finding.evidence.effects) == {0}
+    # The smoke study is not calibrated, and the note says how to do so.
+    assert finding.specific is None and "ddiv calibrate" in finding.specific_note
 
 
 def test_a_metric_whose_fits_cannot_be_relied_on_decides_nothing(reader):
     """The smoke study's classification layer has ten eigenvalues."""
     finding = answer(ask(Trend(Spectral("alpha", "classifier"), STUDY.dropout(), RISES)), reader)
-    assert (
-        finding.evidence.verdict == finding.matched.verdict == "inconclusive" and finding.withheld
-    )
+    assert finding.evidence.verdict == "inconclusive" and finding.withheld
     assert "0% of the fits behind alpha (classifier) can be relied on" in finding.caveats[0]
 
 
 def test_beside_other_metrics_an_unreliable_fit_is_a_caveat(reader):
     question = Resemblance(
-        ("alpha", "frobenius_norm"), "classifier", (STOPPED,), (STUDY.dropout()[1][1],), (STRONG,)
+        ("alpha", "frobenius_norm"), "classifier", (SLOWER,), (STUDY.dropout()[1][1],), (STRONG,)
     )
     finding = answer(ask(question), reader)
     assert (
@@ -167,20 +151,6 @@ def test_a_missing_record_is_a_key_error_and_not_a_verdict(reader):
     )
 
 
-def with_five_eigenvalues(record):
-    """The same record with a classification layer of five eigenvalues."""
-    head, *others = record.facts["layers"]
-    cut = planted.EIGENVALUES - 5
-    spectra = {
-        name: array[..., cut:] for name, array in record.arrays.items() if "eigenvalues" in name
-    }
-    return replace(
-        record,
-        facts={**record.facts, "layers": [{**head, "eigenvalues": 5}, *others]},
-        arrays={**record.arrays, **spectra},
-    )
-
-
 @pytest.mark.filterwarnings("ignore:All-NaN slice")
 def test_a_definition_that_has_no_value_decides_nothing():
     """Hill's estimator takes a tail of five and one eigenvalue below it."""
@@ -188,7 +158,7 @@ def test_a_definition_that_has_no_value_decides_nothing():
         job: with_five_eigenvalues(
             planted.record(job, STUDY, Levels(exponent=2.0 * (arm == STRONG)))
         )
-        for arm in (BASELINE, STRONG)
+        for arm in (*MEMBERS, STRONG)
         for seed in SEEDS
         for job in [trial(STUDY, arm, seed)]
     }
@@ -199,75 +169,7 @@ def test_a_definition_that_has_no_value_decides_nothing():
     assert [verdict for _, verdict in finding.definitions] == ["inconclusive"] * 3
 
 
-# --- matching at equal fit, on planted records ----------------------------------------------------
-
-
-def with_loss(record, loss):
-    return replace(record, facts={**record.facts, "clean": {"loss": loss, "accuracy": 1.0}})
-
-
-def planted_reader(losses, trajectory=(0.0, 0.0), arm_scale=-1.0) -> Reader:
-    """STRONG with a loss at each seed and a scale; the baseline with scales at two checkpoints."""
-    records = {}
-    for seed, loss in zip(SEEDS, losses):
-        base, arm = (trial(STUDY, one, seed) for one in (BASELINE, STRONG))
-        plain = planted.record(base, STUDY, Levels())
-        spectra = np.stack([planted.eigenvalues(Levels(scale=scale)) for scale in trajectory])
-        records[base] = replace(plain, arrays={**plain.arrays, "trajectory/eigenvalues": spectra})
-        records[arm] = with_loss(planted.record(arm, STUDY, Levels(scale=arm_scale)), loss)
-    return Reader(None, records)
-
-
-def test_seeds_at_which_the_baseline_never_fits_as_badly_are_left_out_and_told():
-    finding = answer(ask(SHRINKS), planted_reader((0.01, 5.0, 0.01, 0.01, 0.01, 0.01)))
-    assert finding.evidence.verdict == "supported" and finding.matched.verdict == "inconclusive"
-    assert finding.matched_seeds == (0, 2, 3, 4, 5) and finding.matched.n == 5
-    assert finding.matched_note.startswith(
-        "unmatched at 1 of 6 seeds (seed 1: decay 0.1: the baseline never passes"
-    )
-
-
-def test_an_arm_that_matches_nowhere_has_no_fit_matched_verdict():
-    finding = answer(ask(SHRINKS), planted_reader((5.0,) * 6))
-    assert (
-        finding.matched is None
-        and finding.matched_seeds == ()
-        and "unmatched at 6 of 6" in finding.matched_note
-    )
-
-
-def test_a_direction_that_depends_on_the_checkpoint_is_no_effect_at_equal_fit():
-    """The arm's loss lies between two checkpoints, at one of which the baseline's norm is smaller,
-    at one larger.
-    """
-    between = answer(ask(SHRINKS), planted_reader((0.1,) * 6, trajectory=(-3.0, 1.0)))
-    assert between.evidence.verdict == "supported" and between.matched.verdict == "inconclusive"
-    assert set(between.matched.effects) == {0}
-    assert "at 6 of 6 seeds the direction depends on where" in between.matched_note
-    clear = answer(ask(SHRINKS), planted_reader((0.1,) * 6, trajectory=(3.0, 1.0)))
-    assert clear.matched.verdict == "supported" and clear.matched_note is None
-    # Of the effects against both checkpoints and in between, the smallest is what is known.
-    assert max(map(abs, clear.matched.effects)) == pytest.approx(abs(clear.matched.effect))
-    last = answer(ask(SHRINKS), planted_reader((0.01,) * 6, trajectory=(3.0, 1.0)))
-    assert clear.matched.effect == pytest.approx(last.matched.effect)
-
-
-@pytest.mark.parametrize(
-    "ways, expected",
-    [
-        ([(1.0,), (2.0,), (3.0,)], (1.0,)),
-        ([(-3.0,), (-2.0,), (-1.0,)], (-1.0,)),
-        ([(-1.0,), (2.0,), (3.0,)], (0.0,)),
-        ([(1.0,), (0.0,), (2.0,)], (0.0,)),
-        ([(1.0, -4.0), (2.0, -3.0), (3.0, -5.0)], (1.0, -3.0)),
-        ([(1.0, -4.0), (2.0, 3.0), (3.0, -5.0)], (1.0, 0.0)),
-    ],
-)
-def test_what_is_known_of_an_effect_is_the_part_that_all_matchings_share(ways, expected):
-    assert cautious(ways) == expected
-
-
-def test_diversity_and_other_bases_have_no_fit_matched_verdict():
+def test_diversity_has_no_specific_verdict():
     arms = Treatment.of(Augmentation("auto")), Treatment.of(Augmentation("rand"))
     records = {
         job: planted.record(job, STUDY, Levels(pixel=i))
@@ -277,12 +179,7 @@ def test_diversity_and_other_bases_have_no_fit_matched_verdict():
     }
     finding = answer(ask(Largest(Vendi("pixel"), arms[1], (arms[0],))), Reader(None, records))
     assert finding.evidence.verdict == "supported" and finding.effects == ((1.0,),) * 6
-    assert (finding.matched, finding.matched_seeds, finding.matched_note, finding.definitions) == (
-        None,
-        (),
-        None,
-        (),
-    )
+    assert (finding.specific, finding.specific_note, finding.definitions) == (None, None, ())
 
 
 @pytest.mark.parametrize("reliable, verdict", [(1.0, "supported"), (0.0, "inconclusive")])
@@ -305,9 +202,7 @@ def test_a_definition_whose_fits_cannot_be_relied_on_decides_nothing_either(reli
             for shift in (by, 0.0)
         )
         return Bench(
-            lambda treatment: base if treatment.is_baseline else arm,
-            lambda treatment: base,
-            lambda outcome, arm: np.nan,
+            lambda treatment: base if treatment.is_baseline else arm, lambda outcome, arm: np.nan
         )
 
     asked = ask(Contrast(Spectral("hill_alpha", "classifier"), (STRONG,), RISES))
@@ -319,43 +214,13 @@ def test_a_definition_whose_fits_cannot_be_relied_on_decides_nothing_either(reli
     }
 
 
-def test_a_fit_matched_verdict_whose_fits_cannot_be_relied_on_is_withheld_and_told():
-    """The arm's and the last state's fits are good; the states of the trajectory that the arm is
-    matched with are not.
-    """
-
-    class Seat:
-        def __init__(self, seed):
-            self.seed = seed
-
-        def bench(self, at):
-            def state(alpha, reliable):
-                return Snapshot(
-                    {"alpha": np.array([alpha]), "reliable": np.array([reliable])},
-                    np.array(["classifier"]),
-                    {},
-                )
-
-            return Bench(
-                lambda treatment: state(4.0, 1.0),
-                lambda treatment: state(3.0, 0.0),
-                lambda outcome, arm: np.nan,
-            )
-
-    evidence, seeds, note = _fit_matched(
-        ask(Contrast(Spectral("alpha", "classifier"), (STRONG,), RISES)), [*map(Seat, SEEDS)]
-    )
-    assert evidence.verdict == "inconclusive" and min(evidence.effects) == 1 and seeds == SEEDS
-    assert "only 0% of the fits compared can be relied on" in note
-
-
 # --- further questions ----------------------------------------------------------------------------
 
 
 def test_states_before_training_are_read_off_the_records(reader):
     """The smoke study's weights start at random and grow."""
     grows = answer(ask(Change(Spectral("frobenius_norm", "encoder"), BASELINE, RISES)), reader)
-    assert grows.evidence.verdict == "supported" and grows.matched is None
+    assert grows.evidence.verdict == "supported" and grows.specific is None
     name = Spectral("frobenius_norm", "encoder")
     before, after = (
         answer(ask(Threshold(name, BASELINE, 0.0, RISES, at)), reader).effects
@@ -419,8 +284,7 @@ def test_a_fit_that_cannot_be_relied_on_is_no_alternative_that_decides(whole, ve
     says nothing.
     """
     other = Treatment.of(Dropout(0.05))
-    turned = {
-        BASELINE: Levels(),
+    turned = dict.fromkeys(MEMBERS, Levels()) | {
         STRONG: Levels(exponent=2.0, scale=-3.0),
         other: Levels(exponent=-2.0, scale=-3.0),
     }

@@ -1,12 +1,15 @@
-"""Adaptive replication: more seeds only for claims that they can still decide."""
+"""Adaptive replication: all stored seeds, and more only where they can still tell something."""
 
+import datetime
 import itertools
 
+import msgspec
 import pytest
 
 from ddiv.claim import Claim, Contrast, Largest, Opposite, Trend
 from ddiv.evidence import FALLS, RISES
-from ddiv.finding import Asked, Finding, undecided, withheld
+from ddiv.finding import SURPRISE_SEEDS, Asked, Finding, replicate, standing, undecided, withheld
+from ddiv.finding.ledger import Entry
 from ddiv.outcome import Spectral, Vendi
 from ddiv.profiles.choose import profile
 
@@ -129,3 +132,108 @@ def test_undecided_of_two_comparisons_means_the_same(question):
             past
         )
     assert seen == {True, False}
+
+
+# --- seeds that are stored, and seeds for surprises -----------------------------------------------
+
+KNOWN = Entry("smoke", "an-id", STUDY.name, "contradicted", datetime.date(2027, 1, 2), "why")
+
+
+def replicated(effect_of, stored=3, most=7, in_time=lambda: True, guards="", **asked):
+    """The finding of a question that falls at seed i where effect_of(i) < 0, of which the first
+    `stored` seeds need no training, and the seeds that were trained for it.
+    """
+    claim = Claim("an-id", "a statement", "a source", "a family", guards)
+    alpha = 0.05 / (50 if guards else 1)
+    question = Asked(claim, STUDY, "", CONTRAST, (0, 1, 2), alpha, "t", **asked)
+    trained = []
+
+    def obtain(asked):
+        trained.extend(seed for seed in asked.seeds if seed >= stored and seed not in trained)
+        effects = tuple((effect_of(seed),) for seed in asked.seeds)
+        return Finding(asked, asked.question.judge(effects, asked.alpha), effects)
+
+    def is_stored(asked):
+        return max(asked.seeds) < stored or max(asked.seeds) in trained
+
+    return replicate(question, obtain, most, in_time, is_stored, SURPRISE_SEEDS), trained
+
+
+@pytest.mark.parametrize("stored, spent", [(0, 6), (3, 6), (7, 7), (20, 7)])
+def test_stored_seeds_are_looked_at_beyond_the_bar_up_to_the_most(stored, spent):
+    finding, trained = replicated(lambda seed: -1.0, stored)
+    assert finding.asked.seeds == tuple(range(spent)) == tuple(range(finding.evidence.n))
+    assert (finding.evidence.verdict, finding.evidence.decided_at) == ("supported", 6)
+    assert trained == [*range(stored, spent)]
+
+
+def test_a_stored_seed_is_looked_at_whatever_it_says():
+    finding, trained = replicated(lambda seed: 1.0 if seed in (1, 6) else -1.0, stored=7)
+    assert finding.evidence.n == 7 and not trained
+    finding, _ = replicated(lambda seed: 1.0 if seed == 6 else -1.0, stored=7)
+    assert finding.evidence.verdict == "supported" and finding.evidence.effects[-1] == 1
+    # A gap ends what is stored: seeds are taken in their order.
+    finding, trained = replicated(lambda seed: 0.0, stored=4)
+    assert finding.evidence.n == 4 and not trained
+
+
+def test_seeds_that_others_train_meanwhile_are_looked_at_too():
+    there = {0, 1, 2}
+
+    def obtain(asked):
+        there.update(asked.seeds)
+        if len(asked.seeds) == 5:
+            there.update(range(9))
+        effects = ((-1.0,),) * len(asked.seeds)
+        return Finding(asked, asked.question.judge(effects, asked.alpha), effects)
+
+    asked = found(CONTRAST, [1.0] * 3).asked
+    finding = replicate(asked, obtain, 8, stored=lambda asked: max(asked.seeds) in there)
+    assert finding.evidence.n == 8 and finding.evidence.decided_at == 6
+
+
+def test_a_control_looks_at_twelve_stored_seeds():
+    assert replicated(lambda seed: 0.0, stored=20, guards="x")[0].evidence.n == 12
+
+
+@pytest.mark.parametrize(
+    "among, spent, stands",
+    [(1, 6, "sure"), (8, 9, "sure"), (900, 15, "sure"), (2000, 6, "unexpected")],
+)
+def test_a_surprise_gets_seeds_one_by_one_until_it_is_sure(among, spent, stands):
+    """Among 2000 questions even sixteen that agree are too few, so there is not even a seventh."""
+    finding, trained = replicated(lambda seed: 1.0, among=among, ledger=True)
+    assert finding.evidence.verdict == "contradicted" and finding.evidence.decided_at == 6
+    assert (finding.evidence.n, trained) == (spent, [*range(3, spent)])
+    assert standing(finding) == stands
+
+
+def test_a_surprise_ends_where_it_cannot_be_sure_any_more():
+    finding, _ = replicated(lambda seed: 1.0 if seed != 8 else -1.0, among=300, ledger=True)
+    assert finding.evidence.n == 9 and standing(finding) == "unexpected"
+    # What it has reached it does not lose, as no more seeds are looked at.
+    finding, _ = replicated(lambda seed: 1.0 if seed != 10 else -1.0, among=20, ledger=True)
+    assert finding.evidence.n == 10 and standing(finding) == "sure"
+
+
+def test_no_time_no_further_seeds_for_a_surprise():
+    finding, trained = replicated(lambda seed: 1.0, 7, 7, lambda: False, among=99, ledger=True)
+    assert finding.evidence.n == 7 and not trained and standing(finding) == "unexpected"
+
+
+@pytest.mark.parametrize(
+    "effect, guards, asked",
+    [(1.0, "", {}), (-1.0, "", {"ledger": True}), (1.0, "", {"ledger": True, "expected": KNOWN})],
+    ids=["no ledger", "supported", "known"],
+)
+def test_what_is_no_surprise_gets_no_more_seeds(effect, guards, asked):
+    finding, _ = replicated(lambda seed: effect, 7, guards=guards, among=99, **asked)
+    assert finding.evidence.n == 7 and finding.evidence.verdict != "inconclusive"
+
+
+def test_a_supported_control_and_an_entry_that_holds_now_are_surprises():
+    control, _ = replicated(lambda seed: -1.0, 3, 7, guards="x", among=300)
+    assert control.evidence.n == 14 and standing(control) == "sure"
+    turned, _ = replicated(lambda seed: -1.0, 3, 7, among=300, expected=KNOWN, ledger=True)
+    assert turned.evidence.n == 14 and standing(turned) == "sure"
+    assert msgspec.structs.replace(control.asked, among=1).level == 0.05

@@ -6,9 +6,20 @@ from datetime import date
 import msgspec
 import pytest
 
+from ddiv.claim import Change, Contrast
+from ddiv.evidence import RISES
 from ddiv.finding import ledger
-from ddiv.finding.wording import in_three_lines, rerun, rerun_claim
-from tests.support.made_findings import FALLING, found
+from ddiv.finding.wording import (
+    in_three_lines,
+    measured,
+    properties,
+    rerun,
+    rerun_claim,
+    unspecific,
+)
+from ddiv.outcome import Vendi
+from ddiv.treatment import OtherSeed, Treatment
+from tests.support.made_findings import FALLING, NORM, RISING, STRONG, found
 
 OPTIONS = ("--study", "my $(touch gone).toml", "--seeds", "3")
 
@@ -54,6 +65,41 @@ def test_the_lines_of_a_failure_stay_three_and_are_only_shown():
     lines = in_three_lines(finding, ["--study", "a\nb\x1b]0;.toml"]).split("\n")
     assert len(lines) == 3 and all(map(str.isprintable, lines))
     assert shlex.split(lines[2].partition("--study")[0])[-1] == finding.asked.test
+
+
+def test_both_verdicts_are_told_of_a_finding_and_that_it_is_negligible():
+    finding = found(FALLING, specific=RISING, negligible=True)
+    first, second, _ = in_three_lines(finding).split("\n")
+    assert first.startswith("a is supported on one")
+    assert second.endswith("; negligible; specific: contradicted")
+    told = properties(finding)
+    assert told["ddiv verdict"] == "supported" and told["ddiv specific verdict"] == "contradicted"
+    assert told["ddiv negligible"] == "yes"
+    without = properties(found(FALLING))
+    assert "ddiv specific verdict" not in without and "ddiv negligible" not in without
+    assert without["ddiv specific note"] == "never that loss"
+    assert "specific:" not in in_three_lines(found(FALLING))
+
+
+def test_a_claim_that_is_judged_by_what_is_specific_is_told_by_it():
+    finding = found(FALLING, specific=RISING, judged_by="specific", guards="specific")
+    first, second, _ = in_three_lines(finding).split("\n")
+    assert first.startswith("a is contradicted as specific on one")
+    assert second.endswith("; as claimed: supported")
+    assert "+1.25" in measured(finding) and properties(finding)["ddiv effect"] == 1.25
+    assert properties(finding)["ddiv verdict"] == "control contradicted"
+
+
+@pytest.mark.parametrize(
+    "question, words",
+    [
+        (Contrast(Vendi("pixel"), (STRONG,), RISES), "about data"),
+        (Change(NORM, STRONG, RISES), "does not compare trained networks"),
+        (Contrast(NORM, (Treatment.of(OtherSeed()),), RISES), "tells nothing of its arms"),
+    ],
+)
+def test_a_question_without_a_specific_verdict_says_why(question, words):
+    assert not question.has_specific and words in unspecific(question)
 
 
 def test_a_proposed_entry_is_toml_that_a_terminal_only_shows(tmp_path):

@@ -31,16 +31,20 @@ EVERYTHING = msgspec.structs.replace(
     very_large_dropout=0.9,
     combinations=((0.1, 1e-4), (0.1, 1e-2), (0.3, 1e-4), (0.3, 1e-2)),
     generator=Flow(side=8, width=8, steps=1),
+    generators=(),
     settings=(Setting("good"), Setting("poor", temperature=0.5)),
     shares=((0.15, 0.25, 0.35, 0.5, 0.7, 1.0),) * 2,
     rounds=3,
     class_counts=(2, 5, 15, 30, 60),
-    batches=(4, 16, 32, 128, 720),
+    batches=(4, 8, 16, 32, 128, 720),
 )
 BACKBONES = (Clip(WORLD.backbone.weights, tower="resnet"), ResNet18(), Bert("any"))
 ANYTHING = (
     EVERYTHING,
-    *(msgspec.structs.replace(EVERYTHING, backbone=backbone) for backbone in BACKBONES),
+    *(
+        msgspec.structs.replace(EVERYTHING, backbone=backbone, further_backbones=())
+        for backbone in BACKBONES
+    ),
 )
 
 

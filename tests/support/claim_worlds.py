@@ -19,6 +19,8 @@ from ddiv.claim import (
     Change,
     Contrast,
     Correlation,
+    Disagreement,
+    Exhibited,
     Further,
     Largest,
     Mixing,
@@ -40,7 +42,7 @@ from ddiv.study import Study
 from ddiv.treatment import Treatment
 from ddiv.trial import trial
 from tests.support.claim_cases import Case
-from tests.support.planted import SPECTRA, Levels, PlantedReader, lever, trained
+from tests.support.planted import OF_PHASES, SPECTRA, Levels, PlantedReader, lever, trained
 
 SEEDS = tuple(range(8))
 # What each seed of a world says of the claim: that it holds (1) or that it is the other way round
@@ -93,8 +95,8 @@ def turns(question: Asking, study: Study, side: int, way: int) -> Turns:
         case Resemblance():
             return {
                 **{(arm, "exponent"): 1.0 for arm in question.like},
-                **{(arm, "scale"): 1.0 for arm in question.unlike},
-                **{(arm, "exponent" if side > 0 else "scale"): 1.0 for arm in question.group},
+                **{(arm, "exponent"): -1.0 for arm in question.unlike},
+                **{(arm, "exponent"): float(side) for arm in question.group},
             }
         case Agreement():
             return {
@@ -130,6 +132,20 @@ def turns(question: Asking, study: Study, side: int, way: int) -> Turns:
                 for i, arm in enumerate(question.treatments)
                 for knob, sign in ((first, up), (second, along * way))
             }
+        case Disagreement():
+            first, second = (lever(outcome, study) for outcome in question.outcomes())
+            # On both draws the outcomes rank arms each the other way round, or each of them goes
+            # with the other one's next draw and against its own.
+            ways = ((1, -1), (1, -1)) if side > 0 else ((1, -1), (-1, 1))
+            return {
+                (arm, knob): sign * along * 0.2 * i
+                for arms, way in zip((question.treatments, question.again), ways)
+                for i, arm in enumerate(arms)
+                for (knob, sign), along in zip((first, second), way)
+            }
+        case Exhibited():
+            phases = zip((arm for _, arm in question.ladder), OF_PHASES)
+            return {(arm, "order"): by for arm, by in phases} if side > 0 else {}
         case TracksBetter():
             levers = [lever(outcome, study) for outcome in question.outcomes()]
             # The weighted score is the plain one times alignment, so this has to move more.
@@ -190,9 +206,7 @@ STATES = [
 
 def bench_of(arm: Trained) -> Bench:
     """A bench on which every arm is this one, which is not compared with anything."""
-    return Bench(
-        lambda _: arm.after, lambda _: arm.after, lambda outcome, _: np.nan, lambda _: arm.before
-    )
+    return Bench(lambda _: arm.after, lambda outcome, _: np.nan, lambda _: arm.before)
 
 
 @cache
@@ -222,8 +236,12 @@ def of_one_state(question: Question) -> bool:
 
 
 def planted(question: Question, study: Study, world: str) -> PlantedReader:
-    """The records of a world: at every seed, each arm of a question at its levels."""
-    arms, levels = [*dict.fromkeys(question.arms())], {}
+    """The records of a world: at every seed, each arm of a question at its levels.
+
+    Optimisers that are not asked about do what the baseline does.
+    """
+    family = (arm for curve in study.family for arm in curve) if question.has_specific else ()
+    arms, levels = [*dict.fromkeys((*question.arms(), *family))], {}
     for seed, side in zip(SEEDS, WORLDS[world]):
         if of_one_state(question):
             turned = dict.fromkeys(arms, state(question, study, side))
@@ -245,18 +263,18 @@ def found(case: Case, world: str) -> Finding:
 
 
 def untrue(cases: Iterable[Case]) -> dict[str, dict]:
-    """What is found otherwise than it was planted, by itself or, where that is asked, at equal
-    fit.
+    """What is found otherwise than it was planted, as claimed or, where there is such a verdict, as
+    specific: planted arms fit as the planted optimisers do.
     """
     wrong = {}
     for case, world in product(cases, WORLDS):
         finding = found(case, world)
         told = {"verdict": finding.evidence.verdict, "withheld": bool(finding.withheld)}
         expected = {"verdict": world, "withheld": False}
-        if case.question.fit_matters:
-            told["matched"] = finding.matched and finding.matched.verdict
-            told["matched at"] = finding.matched_seeds
-            expected |= {"matched": world, "matched at": SEEDS}
+        if case.question.has_specific:
+            told["specific"] = finding.specific and finding.specific.verdict
+            told["unmatched"] = finding.specific_unmatched
+            expected |= {"specific": world, "unmatched": ()}
         if told != expected:
             wrong[f"{case}, planted as {world}"] = told
     return wrong

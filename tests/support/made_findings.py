@@ -20,16 +20,18 @@ def found(
     claim="a",
     study="one",
     outcome=NORM,
-    matched=None,
+    specific=None,
     unreliable=False,
     guards="",
     test="t",
     variant="",
     somewhere=False,
+    judged_by="claimed",
+    **more,
 ):
-    """A finding on effects of which the claim says that they fall."""
+    """A finding on effects of which the claim says that they fall; `more` are fields of it."""
     asked = Asked(
-        Claim(claim, "a statement", "a source", "a family", guards, somewhere),
+        Claim(claim, "a statement", "a source", "a family", guards, somewhere, judged_by),
         msgspec.structs.replace(STUDY, name=study),
         variant,
         Contrast(outcome, (STRONG,), FALLS),
@@ -42,9 +44,10 @@ def found(
         asked,
         withheld(evidence) if unreliable else evidence,
         tuple((effect,) for effect in effects),
-        matched and judge(matched, FALLS),
-        tuple(range(len(matched or ()))),
-        None if matched else "never that loss",
+        specific and judge(specific, FALLS),
+        None if specific else "never that loss",
+        tuple((effect,) for effect in specific or ()),
         withheld=unreliable,
         jobs=tuple(map(key, asked.jobs())),
+        **more,
     )

@@ -14,12 +14,12 @@ import numpy as np
 from ddiv import outcome as outcomes
 from ddiv.claim import OfData
 from ddiv.diversity.weighted import DEFINITIONS
-from ddiv.finding import Reader
-from ddiv.outcome import Outcome, Outside, Trained, Vendi, Weighted
+from ddiv.finding import Calibration, Reader
+from ddiv.outcome import Coverage, Outcome, Outside, Trained, Vendi, Weighted
 from ddiv.study import Study
 from ddiv.treatment import BASELINE
 from ddiv.trial import DataView, Job, Trial, trial, truncation
-from ddiv.trial.facts import HELD
+from ddiv.trial.facts import HELD, NEIGHBOURS
 from ddiv.trial.store import Record
 
 # A layer has 60 eigenvalues, more than the 50 from which a fit can be relied on.
@@ -52,6 +52,8 @@ class Levels:
     embedding: float = 0.0
     outside_pixel: float = 0.0
     outside_embedding: float = 0.0
+    covered_pixel: float = 0.0
+    covered_embedding: float = 0.0
     alignment: float = 0.0
     truncation: float = 0.0
     own: float = 0.0
@@ -61,6 +63,19 @@ class Levels:
     def turned(self, knob: str, by: float) -> "Levels":
         return replace(self, **{knob: getattr(self, knob) + by})
 
+
+# The laws up to a level of `order`: from -.05 to 1.5 it is that of `spectrum`.
+ORDERS = {
+    -0.6: "noise",
+    -0.05: "spikes",
+    1.5: "",
+    3.0: "bleeding",
+    6.0: "exponential",
+    np.inf: "collapse",
+}
+
+# Levels of `order` at which a layer is in each of the 5+1 phases, however much a seed adds to them.
+OF_PHASES = (-1.0, 2.0, -0.3, 4.0, 0.0, 8.0)
 
 # The knobs in the order in which one is looked for that moves an outcome of a trained network.
 KNOBS = ("scale", "exponent", "tail", "order", "confidence", "accuracy", "own")
@@ -122,8 +137,8 @@ def own_outcomes(job: Trial, levels: Levels) -> dict:
 
 
 def view_record(job: DataView, levels: Levels) -> Record:
-    """The record of a view: Vendi Scores, energies outside the real span and alignments, under each
-    definition.
+    """The record of a view: Vendi Scores, energies outside the real span, coverage of held-out data
+    and alignments, under each definition.
     """
     vendi = {Vendi("pixel").key: 10 + levels.pixel, Vendi("embedding").key: 6 + levels.embedding}
     outside = {
@@ -131,8 +146,14 @@ def view_record(job: DataView, levels: Levels) -> Record:
         for space, by in (("pixel", levels.outside_pixel), ("embedding", levels.outside_embedding))
         for held in HELD
     }
+    coverage = {
+        Coverage(space, neighbours).key: 0.5 + 0.1 * by
+        for space, by in (("pixel", levels.covered_pixel), ("embedding", levels.covered_embedding))
+        for neighbours in NEIGHBOURS
+    }
     aligned = dict.fromkeys(DEFINITIONS, 0.5 + 0.1 * levels.alignment)
-    return Record(job, {"vendi": vendi, "outside": outside, "alignment": aligned}, {})
+    facts = {"vendi": vendi, "outside": outside, "coverage": coverage, "alignment": aligned}
+    return Record(job, facts, {})
 
 
 @cache
@@ -141,9 +162,9 @@ def eigenvalues(levels: Levels) -> np.ndarray:
 
     A power law has a bulk of a third, evenly spread below 1, give or take one eigenvalue per level
     of `tail`, and its tail's density is x^-alpha. Falling `order` makes it spikes above noise, then
-    noise.
+    noise; `ORDERS` has further laws.
     """
-    law = "noise" if levels.order < -0.6 else "spikes" if levels.order < -0.05 else levels.spectrum
+    law = next(law for most, law in ORDERS.items() if levels.order < most) or levels.spectrum
     layers = [
         quantiles(law, 2 + 0.2 * i + 0.2 * levels.exponent, round(40 + 4 * levels.tail))
         for i in range(len(LAYERS))
@@ -158,10 +179,12 @@ def quantiles(spectrum: str, exponent: float, tail: int) -> np.ndarray:
         case "power law":
             above = (1 - (np.arange(tail) + 0.5) / tail) ** (-1 / exponent)
             return np.concatenate([np.linspace(0.5, 0.99, EIGENVALUES - tail), above])
-        case "noise" | "spikes":
+        case "noise" | "spikes" | "bleeding" | "collapse":
             noise = np.random.default_rng(3).normal(size=(ROWS, EIGENVALUES)) / np.sqrt(ROWS)
             found = np.linalg.eigvalsh(noise.T @ noise)
-            return np.append(found[:-3], [9.0, 12.0, 15.0]) if spectrum == "spikes" else found
+            kept = {"spikes": found[:-3], "bleeding": found[:-1], "collapse": found[6:]}
+            added = {"spikes": [9.0, 12.0, 15.0], "bleeding": [3.9], "collapse": [0.0] * 6}
+            return np.sort([*kept.get(spectrum, found), *added.get(spectrum, [])])
         case "exponential":
             return 1 - np.log(1 - shares)
         # a density that falls as a power law does up to a sharp end, where a log-normal bends
@@ -218,6 +241,25 @@ def trained(study: Study, baseline: bool, levels: Levels) -> Trained:
     return outcomes.read(record(trial(study, arm, 0), study, levels))
 
 
+class Exact(Calibration, frozen=True):
+    """Planted optimisers lie on the curves, so no outcome has a margin; nor has any noise."""
+
+    def margin(self, outcome: Outcome) -> float:
+        return 0.0
+
+
+EXACT = Exact(
+    study="planted",
+    fingerprint="",
+    seeds=(),
+    best="baseline",
+    accuracy={},
+    margins={},
+    noise={},
+    matched={},
+)
+
+
 @dataclass
 class PlantedReader(Reader):
     """A reader of planted records: the levels of each job of a study."""
@@ -227,6 +269,9 @@ class PlantedReader(Reader):
 
     def record(self, job: Job) -> Record:
         return record(job, self.study, self.levels[job])
+
+    def calibration(self, study: Study) -> tuple[Calibration, str]:
+        return EXACT, ""
 
     def trained(self, job: Job) -> Trained:
         return trained(self.study, job.treatment.is_baseline, self.levels[job])
@@ -238,7 +283,7 @@ def lever(outcome: Outcome, study: Study) -> tuple[str, int]:
     if isinstance(outcome, Weighted):
         return "alignment", 1
     if isinstance(outcome, OfData):
-        return ("outside_" if isinstance(outcome, Outside) else "") + outcome.space, 1
+        return {Outside: "outside_", Coverage: "covered_"}.get(type(outcome), "") + outcome.space, 1
     for knob in KNOBS:
         low, high = (
             outcomes.value(outcome, trained(study, True, Levels().turned(knob, by)).after)
@@ -248,4 +293,18 @@ def lever(outcome: Outcome, study: Study) -> tuple[str, int]:
             return knob, 1 if high > low else -1
     raise LookupError(
         f"no knob of the planted records moves {outcome.label}: add one to tests/support/planted.py"
+    )
+
+
+def with_five_eigenvalues(record: Record) -> Record:
+    """The same record with a classification layer of five eigenvalues."""
+    head, *others = record.facts["layers"]
+    cut = EIGENVALUES - 5
+    spectra = {
+        name: array[..., cut:] for name, array in record.arrays.items() if "eigenvalues" in name
+    }
+    return replace(
+        record,
+        facts={**record.facts, "layers": [{**head, "eigenvalues": 5}, *others]},
+        arrays={**record.arrays, **spectra},
     )

@@ -18,17 +18,19 @@ from ddiv import evidence
 from ddiv.report.figures.pictures import pictures
 from ddiv.report.schema import (
     Accuracy,
+    ArmPoint,
     BarsPlot,
     Claim,
     ContactSheet,
     Controls,
+    CurvesPlot,
     Domain,
     DosePlot,
     Evidence,
     Expected,
     Family,
+    FamilyCurves,
     Finding,
-    FitRow,
     GeneratorSheet,
     Listed,
     OverStudies,
@@ -113,9 +115,12 @@ CAVEATS = ("alpha fits unreliable: 10 eigenvalues", "effect smaller than the ste
 
 
 def sample_page(n_claims: int = 14, seed: int = 0) -> Page:
-    """A report of `n_claims` claims, about ten findings each; no number in it was measured."""
+    """A report of `n_claims` claims, about ten findings each, and, beside several, that on a slower
+    optimiser; no number in it was measured.
+    """
     draw = random.Random(seed)
     claims = tuple(_claim(draw, i) for i in range(n_claims))
+    claims = (*claims, _slower(draw)) if n_claims > 1 else claims
     tested = [
         f for claim in claims if not claim.guards for f in claim.findings if f.evidence is not None
     ]
@@ -144,7 +149,7 @@ def sample_page(n_claims: int = 14, seed: int = 0) -> Page:
         claims=claims,
         controls=_controls(claims),
         over_studies=tuple(_over_studies(claims)),
-        fit=tuple(_fit(claims)),
+        curves=tuple(_curves(draw, study) for study, _ in STUDIES),
         spent=Spent(
             first=3,
             most=7,
@@ -242,29 +247,48 @@ def _over_studies(claims):
             )
 
 
-def _fit(claims):
-    for claim in claims:
-        for f in claim.findings:
-            if not f.evidence or claim.guards or claim.family == "synthetic":
-                continue
-            equal, matched = f.evidence.effect, f.matched and f.matched.effect
-            spread = statistics.stdev(f.evidence.effects)
-            yield FitRow(
-                claim=claim.id,
-                study=f.study,
-                variant=f.variant,
-                test=f.test,
-                family=claim.family,
-                verdict=f.evidence.verdict,
-                matched_verdict=f.matched.verdict if f.matched else "unmatched",
-                effect=equal,
-                matched_effect=matched,
-                unit=f.evidence.unit,
-                equal=equal / spread,
-                matched=f.matched and (matched / spread or None),
-                share=f.matched and (matched / equal or None),
-                note=f.matched_note,
+MEMBERS = ("baseline", "rate x 0.25", "rate x 0.5", "rate x 2", "length x 0.4", "length x 1.5")
+
+
+def _curves(draw, study):
+    x = (0.0, 1.6, 0.7, -0.6, 1.2, -0.5)
+    seeds = SEEDS[:5]
+    return FamilyCurves(
+        study=study,
+        members=MEMBERS,
+        rates=(1, 2, 0, 3),
+        lengths=(4, 0, 5),
+        seeds=seeds,
+        x=tuple(tuple(a + draw.gauss(0, 0.1) * bool(a) for a in x) for _ in seeds),
+        y=tuple(tuple(0.5 * a + draw.gauss(0, 0.1) * bool(a) for a in x) for _ in seeds),
+        margin=0.1,
+        best=2 if study == "digits" else None,
+    )
+
+
+def _slower(draw):
+    """The claim on a slower optimiser, of three outcomes."""
+    id = "q-fit-or-regularisation"
+    findings = []
+    for study, _ in STUDIES:
+        for variant in ("alpha", "entropy", "frobenius"):
+            claimed, specific = _evidence(draw, 1.0, "alpha"), _evidence(draw, 0.0, "alpha", 5)
+            findings.append(
+                Finding(
+                    test=f"claims/test_controls.py::test_slower[{study}-{variant}]",
+                    study=study,
+                    variant=variant,
+                    verdict=claimed.verdict,
+                    evidence=claimed,
+                    specific=specific,
+                )
             )
+    return Claim(
+        id=id,
+        family="controls",
+        statement="A slower optimiser alone moves the spectrum as treatments are said to.",
+        findings=tuple(findings),
+    )
 
 
 def _finding(draw, claim, family, study, variant, i):
@@ -285,26 +309,28 @@ def _finding(draw, claim, family, study, variant, i):
     if (claim, study, variant) == ("controls-0", "resnet-world", "classifier"):
         truth = 1.0  # a control that fails
     shown = _evidence(draw, truth, UNITS[family])
-    matched = note = None
+    beyond = note = None
     if luck < 0.8:
-        n = shown.n - draw.choice([0, 0, 0, 2])
-        matched = _evidence(draw, truth * draw.uniform(-0.3, 0.9), UNITS[family], n)
-        note = None if n == shown.n else f"unmatched at 2 of {n + 2} seeds"
+        beyond = _evidence(draw, truth * draw.uniform(-0.3, 0.9), UNITS[family], shown.n)
+        note = draw.choice([None, None, None, f"cannot be matched at 1 of {shown.n} seeds"])
     kind = ["dose", "paired", "bars", "relation", "decay", None][i % 6]
     return msgspec.structs.replace(
         finding,
         verdict=shown.verdict,
         evidence=shown,
-        matched=matched,
-        matched_note=note,
-        expected=_expected(draw, family, shown.verdict),
+        specific=beyond,
+        specific_note=note,
+        negligible=abs(shown.effect) < 0.2,
+        expected=(known := _expected(draw, family, shown.verdict)),
+        standing=_standing(draw, family, shown.verdict, known),
         definitions=_definitions(draw, shown.verdict) if UNITS[family] == "alpha" else (),
         caveats=CAVEATS if study == "digits" else (),
         explained=""
         if shown.verdict == "supported"
         else "3 of 5 seeds agree with the claim, 2 go against it.",
         derived=(("largest share at which nothing is lost", 0.5, 0.25, 0.7),) if i == 2 else (),
-        plot=_plot(draw, kind, truth, matched is not None),
+        plot=_plot(draw, kind, truth, beyond is not None),
+        curves=_beside(draw, study, truth) if beyond and i % 2 else None,
     )
 
 
@@ -318,6 +344,16 @@ def _expected(draw, family, verdict):
         "2026-01-15",
         "In a saturated regime the sign of this effect is the opposite one.",
     )
+
+
+def _standing(draw, family, verdict, known):
+    if family == "controls":
+        return "sure" if verdict == "supported" else ""
+    if known and known.verdict == verdict:
+        return "expected"
+    if verdict == "contradicted" or (known and verdict == "supported"):
+        return draw.choice(["sure", "unexpected"])
+    return "weakened" if known else ""
 
 
 def _definitions(draw, verdict):
@@ -343,20 +379,36 @@ def _evidence(draw, truth, unit, n=None):
     )
 
 
-def _plot(draw, kind, truth, matched):
+def _beside(draw, study, truth):
+    """A single arm with its seeds, or two."""
+    seeds = SEEDS[:3]
+    x, y = abs(draw.gauss(0.5, 0.3)), truth + 0.3
+    by_seed = tuple((x + draw.gauss(0, 0.1), y + draw.gauss(0, 0.1)) for _ in seeds)
+    points = (ArmPoint("auto", x, y, by_seed),)
+    if draw.random() < 0.5:
+        points = (ArmPoint("dropout 0.1", x / 2, y / 2), ArmPoint("dropout 0.3", x, y))
+    return CurvesPlot(
+        ylabel="alpha (classifier), change against the baseline",
+        curves=[id for id, _ in STUDIES].index(study),
+        seeds=seeds,
+        points=points,
+    )
+
+
+def _plot(draw, kind, truth, specific):
     match kind:
         case None:
             return None
         case "relation":
             return _relation(draw, truth)
         case "bars":
-            return _bars(draw, truth, matched)
+            return _bars(draw, truth, specific)
         case "paired":
             return _paired(draw, truth)
         case "dose":
-            return _dose(draw, (0, 0.05, 0.1, 0.2, 0.3), "dropout rate", truth, matched)
+            return _dose(draw, (0, 0.05, 0.1, 0.2, 0.3), "dropout rate", truth, specific)
         case "decay":
-            return _dose(draw, (0, 1e-5, 1e-4, 1e-3, 5e-3), "weight decay", truth, matched)
+            return _dose(draw, (0, 1e-5, 1e-4, 1e-3, 5e-3), "weight decay", truth, specific)
 
 
 def _relation(draw, truth):
@@ -376,9 +428,9 @@ def _relation(draw, truth):
     )
 
 
-def _bars(draw, truth, matched):
+def _bars(draw, truth, specific):
     names = ("auto", "rand", "augmix", "trivial", "noise10", "noise30")
-    if not matched:
+    if not specific:
         names = tuple(
             f"{group}: {metric}"
             for group in ("augmentation", "dropout")
@@ -405,7 +457,7 @@ def _paired(draw, truth):
     )
 
 
-def _dose(draw, doses, label, truth, matched):
+def _dose(draw, doses, label, truth, specific):
     def along(slope, lacking=None):
         for i in range(5):
             yield (None if i == lacking else slope * i / 4 + (draw.gauss(0, 0.08) if i else 0))
@@ -414,8 +466,8 @@ def _dose(draw, doses, label, truth, matched):
     for seed in SEEDS:
         slope = truth + draw.gauss(0, 0.25)
         y = tuple(along(slope))
-        at_fit = tuple(along(0.4 * slope, 2 if seed == 3 else None)) if matched else None
-        series.append(Series(seed, y, at_fit))
+        beyond = tuple(along(0.4 * slope, 2 if seed == 3 else None)) if specific else None
+        series.append(Series(seed, y, beyond))
     return DosePlot(
         xlabel=label,
         ylabel="alpha (classifier), change against baseline",

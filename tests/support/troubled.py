@@ -9,7 +9,7 @@ from ddiv.finding import ENDED, Asked
 from ddiv.outcome import Spectral
 from ddiv.run import run as runs
 from ddiv.run.run import Run
-from ddiv.treatment import BASELINE, Treatment, WeightDecay
+from ddiv.treatment import Treatment, WeightDecay
 from ddiv.trial import key, trial
 from ddiv.trial.store import Store
 from tests.support import planted
@@ -48,11 +48,11 @@ KILLED = asked("killed", WEAK, SEEDS[:3], error=ENDED, order=2)
 def store_of_run(folder: Path) -> Store:
     """A store with the run and with the records of all its seeds and arms, whole."""
     store = Store(folder)
-    for seed in SEEDS:
-        for arm, scale in ((BASELINE, 0.0), (WEAK, 0.1), (STRONG, 1.0)):
-            record = planted.record(trial(STUDY, arm, seed), STUDY, Levels(scale=scale))
-            made = {"device_name": "this", "seconds": 1.0, "device": "cpu"}
-            store.save(replace(record, facts={**record.facts, "provenance": made}))
+    made = {"device_name": "this", "seconds": 1.0, "device": "cpu"}
+    for job in dict.fromkeys([*FINE.jobs(), *asked("failed", WEAK).jobs()]):
+        scale = {WEAK: 0.1, STRONG: 1.0}.get(job.treatment, 0.0)
+        record = planted.record(job, STUDY, Levels(scale=scale))
+        store.save(replace(record, facts={**record.facts, "provenance": made}))
     runs.save(store, RUN)
     for question in (FINE, FAILED, KILLED):
         runs.save_asked(store, RUN.id, question)
