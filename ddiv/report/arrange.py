@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from ddiv.evidence import judge
-from ddiv.report import fit, headline
+from ddiv.report import headline, specific
 from ddiv.report.figures.scores import score_table
 from ddiv.report.figures.strip import digits, strip, values
 from ddiv.report.schema import (
@@ -51,7 +51,7 @@ def arrange(page: Page) -> Arranged:
         over[row.claim].append(row)
     claims = [_in_matrix(claim, columns, over[claim.id]) for claim in claims]
     families = _families(page, claims)
-    controls = [family.controls for family in families if family.controls]
+    controls = {_controls_of(name, page): row for name, row in page.controls.items() if row.of}
     alpha = page.alpha if is_number(page.alpha) and 1e-9 < page.alpha < 1 else None
     return Arranged(
         titles={study: titles.get(study, study) for study in columns},
@@ -59,16 +59,20 @@ def arrange(page: Page) -> Arranged:
         findings=findings,
         tally=tally(findings),
         tested=tally(tested),
-        held=Controls(sum(row.held for row in controls), sum(row.of for row in controls)),
+        held=Controls(
+            sum(row.held for row in controls.values()), sum(row.of for row in controls.values())
+        ),
+        alarming=any(row.failed for row in controls.values()),
         over_studies=any(claim.over for claim in claims),
         summary=headline.summary(page, [c for c in claims if not c.guards], tested, columns),
-        alarms=headline.alarms(findings, families),
+        alarms=headline.alarms(findings, controls),
+        notes=headline.notes(findings),
         open_claims=len(findings) <= MANY_FINDINGS,
         tables=tuple(score_table(one.scores) for one in page.materials if one.scores),
         pictures=tuple(_pictures(page, claims)),
         decides=1 / alpha if alpha else None,
         agreeing=_agreeing(alpha) if alpha else None,
-        fit=fit.section(page.fit, findings, titles, plots),
+        specific=specific.section(claims, columns, _family_titles(page), page.controls),
         saved=page.spent.fixed - page.spent.trials if page.spent else None,
         most_findings=_most_findings(page.spent),
         plots=tuple(plots),
@@ -81,16 +85,19 @@ def study_titles(page: Page) -> dict[str, str]:
 
 
 def tally(findings: Sequence[ArrangedFinding]) -> Tally:
-    """Findings counted by verdict, at equal epochs and fit-matched, and by mark."""
+    """Findings counted by verdict, as claimed and specific, and by mark."""
     return Tally(
-        equal=_counts(f.verdict for f in findings),
-        matched=_counts(f.matched_verdict for f in findings if f.matched_verdict),
+        claimed=_counts(f.verdict for f in findings),
+        specific=_counts(f.specific_verdict for f in findings if f.specific_verdict),
         known=Counter(f.verdict for f in findings if f.known),
         surprise=sum(f.surprise for f in findings),
+        unexpected=sum(f.unexpected for f in findings),
         differs=sum(f.differs for f in findings),
         divided=sum(f.divided for f in findings),
         starred=sum(f.starred for f in findings),
+        starred_specific=sum(f.starred_specific for f in findings),
         failing=sum(f.failing for f in findings),
+        negligible=sum(f.negligible for f in findings),
     )
 
 
@@ -106,11 +113,15 @@ def _counts(words: Iterable[str]) -> Counts:
 def _claims(page: Page, plots: list[Plot]) -> list[ArrangedClaim]:
     """The claims in their order; their plots are appended to `plots`."""
     taken: set[str] = set()
-    starred = set(page.listed.tests if page.listed else ())
+    starred = [
+        set(listed.tests if listed else ()) for listed in (page.listed, page.listed_specific)
+    ]
     return [_claim(claim, plots, taken, starred) for claim in page.claims]
 
 
-def _claim(claim: Claim, plots: list[Plot], taken: set[str], starred: set[str]) -> ArrangedClaim:
+def _claim(
+    claim: Claim, plots: list[Plot], taken: set[str], starred: Sequence[set[str]]
+) -> ArrangedClaim:
     anchor = _anchor("c", claim.id, taken)
     scales = _scales(claim)
     findings = []
@@ -118,28 +129,28 @@ def _claim(claim: Claim, plots: list[Plot], taken: set[str], starred: set[str]) 
         unit = finding.evidence.unit if finding.evidence else ""
         place = f"{anchor[2:]} {finding.study} {finding.variant}"
         most = scales.get((finding.study, unit), 0.0)
-        plot_id = len(plots) if finding.plot else None
-        findings.append(
-            _finding(finding, claim, starred, most, _anchor("f", place, taken), plot_id)
-        )
-        if finding.plot:
-            plots.append(finding.plot)
+        findings.append(_finding(finding, claim, starred, most, _anchor("f", place, taken), plots))
     fields = msgspec.structs.asdict(claim) | {"findings": tuple(findings)}
     return ArrangedClaim(**fields, anchor=anchor, tally=tally(findings))
 
 
 def _finding(
-    finding: Finding, claim: Claim, starred: set[str], most: float, anchor: str, plot_id: int | None
+    finding: Finding,
+    claim: Claim,
+    starred: Sequence[set[str]],
+    most: float,
+    anchor: str,
+    plots: list[Plot],
 ) -> ArrangedFinding:
     """The finding with its marks: what it is besides its verdict.
 
-    A control must not come out supported. `most` is the end of its strip's scale.
+    A control must not come out supported. `starred` are the tests on the lists, as claimed and
+    specific. `most` is the end of its strip's scale. Its plots are appended to `plots`.
     """
-    verdict, evidence, matched = finding.verdict, finding.evidence, finding.matched
-    expected = finding.expected.verdict if finding.expected else None
-    decided = verdict in ("supported", "contradicted", "inconclusive")
-    to_report = verdict == "contradicted" or bool(expected)
+    verdict, evidence, beyond = finding.verdict, finding.evidence, finding.specific
     definitions = [word for _, word in finding.definitions]
+    judged = beyond if claim.judged_by == "specific" else evidence
+    failing = bool(claim.guards) and judged is not None and judged.verdict == "supported"
     evalue = None
     if evidence:
         evalue = evidence.e_against if verdict == "contradicted" else evidence.e_for
@@ -153,17 +164,28 @@ def _finding(
         guards=claim.guards,
         evalue=evalue,
         digits=digits(most),
-        strip=strip(evidence, matched, most),
-        plot_id=plot_id,
+        strip=strip(evidence, beyond, most),
+        plot_id=_numbered(finding.plot, plots),
+        curves_id=_numbered(finding.curves, plots),
         holds=definitions.count("supported"),
-        matched_verdict=matched.verdict if matched else None,
-        known=bool(expected) and verdict == expected,
-        surprise=not claim.guards and decided and verdict != expected and to_report,
-        differs=matched is not None and matched.verdict != verdict,
+        specific_verdict=beyond.verdict if beyond else None,
+        known=finding.standing == "expected",
+        surprise=finding.standing == "sure" and not claim.guards,
+        unexpected=finding.standing == "unexpected",
+        differs=beyond is not None and beyond.verdict != verdict,
         divided=len(set(definitions)) > 1,
-        starred=finding.test in starred,
-        failing=bool(claim.guards) and verdict == "supported",
+        starred=finding.test in starred[0],
+        starred_specific=finding.test in starred[1],
+        failing=failing,
     )
+
+
+def _numbered(plot: Plot | None, plots: list[Plot]) -> int | None:
+    """The plot's place among the page's, to which it is appended."""
+    if plot is None:
+        return None
+    plots.append(plot)
+    return len(plots) - 1
 
 
 def _scales(claim: Claim) -> dict[tuple[str, str], float]:
@@ -174,7 +196,7 @@ def _scales(claim: Claim) -> dict[tuple[str, str], float]:
     """
     scales: dict[tuple[str, str], float] = defaultdict(float)
     for finding in claim.findings:
-        for evidence in filter(None, (finding.evidence, finding.matched)):
+        for evidence in filter(None, (finding.evidence, finding.specific)):
             scale = finding.study, evidence.unit
             scales[scale] = max([scales[scale], *map(abs, values(evidence))])
     return scales
@@ -203,14 +225,14 @@ def _cell(findings: Sequence[ArrangedFinding]) -> Cell | None:
     if not findings:
         return None
     counted = tally(findings)
-    words = [word for word, _ in counted.equal]
+    words = [word for word, _ in counted.claimed]
     verdict = words[0] if len(words) == 1 else None
     return Cell(tally=counted, verdict=verdict, n=len(findings), study=findings[0].study)
 
 
 def _families(page: Page, claims: Sequence[ArrangedClaim]) -> tuple[ArrangedFamily, ...]:
     """The families that have claims: those that the page names first."""
-    titles = {family.id: family.title or family.id for family in page.families}
+    titles = _family_titles(page)
     members: dict[str, list[ArrangedClaim]] = {name: [] for name in titles}
     for claim in claims:
         members.setdefault(claim.family or "other claims", []).append(claim)
@@ -222,12 +244,23 @@ def _families(page: Page, claims: Sequence[ArrangedClaim]) -> tuple[ArrangedFami
     )
 
 
+def _family_titles(page: Page) -> dict[str, str]:
+    return {family.id: family.title or family.id for family in page.families}
+
+
+def _controls_of(family: str, page: Page) -> str:
+    """What the controls of a family are called that may have no claims."""
+    return _family_titles(page).get(family, family.capitalize())
+
+
 def _pictures(page: Page, claims: Sequence[ArrangedClaim]) -> Iterable[ArrangedPicture]:
     """The pictures with links to their claims, and the verdicts of those that the run asked."""
     asked = {claim.id: claim for claim in claims if claim.id}
     for picture in page.pictures:
         links = tuple(
-            Link(name, asked[name].anchor, asked[name].tally.equal) if name in asked else Link(name)
+            Link(name, asked[name].anchor, asked[name].tally.claimed)
+            if name in asked
+            else Link(name)
             for name in picture.claims
         )
         yield ArrangedPicture(**msgspec.structs.asdict(picture), links=links)

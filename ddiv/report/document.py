@@ -130,5 +130,7 @@ def _environment() -> Environment:
         dash=text.dash,
         image=lambda src: src if isinstance(src, str) and IMAGE.fullmatch(src) else None,
     )
-    env.globals["VERDICTS"] = text.VERDICTS
+    env.globals.update(
+        VERDICTS=text.VERDICTS, SPECIFIC=text.SPECIFIC, NEGLIGIBLE=text.NEGLIGIBLE, POWER=text.POWER
+    )
     return env

@@ -7,46 +7,33 @@ from __future__ import annotations
 import platform
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
 
-from ddiv import evidence as judged
 from ddiv.claim import NotApplicable
 from ddiv.common.digests import is_digest
 from ddiv.common.machine import PACKAGES, _version, processor_name, usable_cores
 from ddiv.common.outputs import write_output
 from ddiv.finding import Asked, Reader, Unanswered, require_domains, settled
 from ddiv.finding import Finding as Answer
-from ddiv.finding.wording import explained, rerun, rerun_claim
 from ddiv.outcome import Spectral
 from ddiv.report import summary
+from ddiv.report.answers import claims
 from ddiv.report.crosscheck import crosscheck
 from ddiv.report.document import short
 from ddiv.report.figures import accuracy, sheets
+from ddiv.report.figures.beside import beside
 from ddiv.report.figures.changes import changes
 from ddiv.report.figures.densities import densities
 from ddiv.report.figures.diversity import diversity, vendi
 from ddiv.report.figures.pictures import pictures
-from ddiv.report.figures.plots import plot
 from ddiv.report.render import render
-from ddiv.report.schema import (
-    Accuracy,
-    Claim,
-    Domain,
-    Evidence,
-    Expected,
-    Fact,
-    Family,
-    Finding,
-    Material,
-    Page,
-    RunFacts,
-    StudyCard,
-)
+from ddiv.report.schema import Accuracy, Domain, Fact, Family, Material, Page, RunFacts, StudyCard
 from ddiv.run import run as runs
 from ddiv.run.notes import damage, journal
 from ddiv.spectra import random_matrix as rmt
@@ -108,6 +95,7 @@ def page(store: Store, run: runs.Run) -> Page:
     studies = {one.study.name: one.study for one in asked}
     shown = [_carrying(study, asked, reader) for study in studies.values()]
     at_hand = [(study, _seeds(study, asked, reader)) for study in shown]
+    curves, beside_curves = beside(answered, reader)
     materials = [_material(study, seeds, asked, reader) for study, seeds in at_hand if seeds]
     return Page(
         title="ddiv: which claims hold",
@@ -119,16 +107,15 @@ def page(store: Store, run: runs.Run) -> Page:
         seeds=run.seeds,
         run=_run(store, run, records, devices),
         spent=summary.spent(run, answered),
-        listed=None if questions.lost else summary.listed(answered, run.alpha),
-        over_studies=() if questions.lost else summary.over_studies(answered, run.alpha, lacking),
-        controls=summary.controls(answered),
-        fit=summary.fit(answered),
+        **{} if questions.lost else _together(answered, lacking, run.alpha),
+        controls=summary.controls(answered, run.alpha),
         studies=tuple(_study(study, seeds, reader) for study, seeds in at_hand),
         families=tuple(
             Family(name, name.capitalize())
             for name in dict.fromkeys(one.claim.family for one in asked)
         ),
-        claims=tuple(_claims(asked, answers, reader, run)),
+        claims=tuple(claims(asked, answers, reader, run, beside_curves)),
+        curves=curves,
         materials=tuple(materials),
         pictures=pictures(materials),
         contact_sheets=tuple(filter(None, map(sheets.of_study, studies.values()))),
@@ -148,6 +135,23 @@ def page(store: Store, run: runs.Run) -> Page:
         ),
         warnings=tuple(filter(None, (lost, journal_lost, *reader.damaged.values()))),
     )
+
+
+def _together(
+    answered: Sequence[Answer], lacking: Sequence[tuple[Asked, Unanswered]], alpha: float
+) -> dict[str, Any]:
+    """What is said of all findings together, as fields of the page."""
+    claimed, specific = (
+        summary.claims_listed(answered, alpha, of_specific) for of_specific in (False, True)
+    )
+    rows = summary.over_studies(answered, alpha, lacking)
+    return {
+        "listed": summary.listed(answered, alpha),
+        "listed_specific": summary.listed(answered, alpha, specific=True),
+        "claims_listed": summary.counted(claimed, alpha),
+        "claims_listed_specific": summary.counted(specific, alpha),
+        "over_studies": summary.with_products(rows, claimed, specific),
+    }
 
 
 def _family_order(asked: Asked) -> int:
@@ -173,86 +177,11 @@ def _run(store: Store, run: runs.Run, records: Sequence[Record], devices: str) -
     )
 
 
-# --- claims and findings ------------------------------------------------------------------------
-
-
 def _jobs(asked: Asked) -> list[Job]:
     try:
         return asked.jobs()
     except NotApplicable:
         return []
-
-
-def _claims(
-    asked: Iterable[Asked],
-    answers: Mapping[str, Answer | Unanswered],
-    reader: Reader,
-    run: runs.Run,
-) -> Iterator[Claim]:
-    """The claims in the order in which they are asked, each with all of its findings."""
-    groups: dict[str, list[Asked]] = defaultdict(list)
-    for one in asked:
-        groups[one.claim.id].append(one)
-    for name, group in groups.items():
-        claim = group[0].claim
-        yield Claim(
-            id=name,
-            family=claim.family,
-            statement=claim.statement,
-            source=claim.source,
-            guards=claim.guards,
-            direction=_direction(group),
-            command=rerun_claim(group[0], run.options),
-            findings=tuple(_finding(one, answers[one.test], reader, run) for one in group),
-        )
-
-
-def _finding(asked: Asked, answered: Answer | Unanswered, reader: Reader, run: runs.Run) -> Finding:
-    finding = Finding(
-        test=asked.test,
-        study=asked.study.name,
-        variant=asked.variant,
-        statement=asked.claim.statement,
-        direction=_direction([asked]),
-        expected=_expected(asked),
-        command=rerun(asked, run.options),
-    )
-    if isinstance(answered, Unanswered):
-        return msgspec.structs.replace(finding, verdict=answered.word, note=answered.reason)
-    matched = None
-    if answered.matched:
-        matched = _evidence(answered.matched, asked, answered.matched_seeds)
-    return msgspec.structs.replace(
-        finding,
-        verdict=answered.evidence.verdict,
-        caveats=answered.caveats,
-        definitions=answered.definitions,
-        evidence=_evidence(answered.evidence, asked, asked.seeds),
-        matched=matched,
-        matched_note=answered.matched_note,
-        trials=answered.jobs,
-        plot=plot(answered, reader),
-        explained=explained(answered, run.max_seeds),
-        derived=answered.derived,
-    )
-
-
-def _direction(asked: Iterable[Asked]) -> str | None:
-    """What is claimed of the effect; None where questions of one claim say different things."""
-    words = {"rises" if one.question.direction > 0 else "falls" for one in asked}
-    return words.pop() if len(words) == 1 else None
-
-
-def _expected(asked: Asked) -> Expected | None:
-    entry = asked.expected
-    return Expected(entry.verdict, entry.since.isoformat(), entry.reason) if entry else None
-
-
-def _evidence(evidence: judged.Evidence, asked: Asked, seeds: tuple[int, ...]) -> Evidence:
-    return Evidence(
-        **msgspec.structs.asdict(evidence)
-        | {"seeds": seeds, "unit": asked.question.unit, "method": asked.question.method}
-    )
 
 
 # --- studies and their pictures -----------------------------------------------------------------
@@ -295,6 +224,7 @@ def _study(study: Study, seeds: list[int], reader: Reader) -> StudyCard:
         *msgspec.structs.asdict(study.backbone).items(),
         *msgspec.structs.asdict(study.recipe).items(),
         ("outcomes", tuple(outcome.label for outcome in study.outcomes)),
+        ("optimisation controls", _calibrated(study, reader)),
     ]
     places = ["train", *study.domains] if seeds else []
     states = [reader.trained(trial(study, BASELINE, seed)).after for seed in seeds]
@@ -302,6 +232,7 @@ def _study(study: Study, seeds: list[int], reader: Reader) -> StudyCard:
     return StudyCard(
         id=study.name,
         title=study.title,
+        conditional=study.finite_pool,
         facts=tuple(
             (name, _text(value))
             for name, value in fields
@@ -318,6 +249,19 @@ def _study(study: Study, seeds: list[int], reader: Reader) -> StudyCard:
             )
             for place in places
         ),
+    )
+
+
+def _calibrated(study: Study, reader: Reader) -> str:
+    """What the specific verdicts of a study rest on."""
+    calibration, lacking = reader.calibration(study)
+    if calibration is None:
+        return lacking
+    accuracy = calibration.accuracy.get(calibration.best)
+    of = f" ({accuracy:.3f})" if accuracy is not None else ""
+    return (
+        f"margins of {len(calibration.margins)} outcomes from {len(calibration.seeds)} seeds; the "
+        f"most accurate in domain: {calibration.best}{of}"
     )
 
 
@@ -371,7 +315,6 @@ def _settings(run: runs.Run, studies: Iterable[Study]) -> Iterator[Fact]:
     for study in studies:
         yield f"{study.name}: dropout rates", _text(study.dropout_rates)
         yield f"{study.name}: weight decays", _text(study.decays)
-        yield f"{study.name}: early stop at", f"{study.early_stop:.0%} of the epochs"
         yield f"{study.name}: diversity scored on", f"{study.view_size} examples"
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
-from ddiv.report.schema import ArrangedClaim, ArrangedFamily, ArrangedFinding, Listed, Page
+from ddiv.report.schema import ArrangedClaim, ArrangedFinding, Controls, Listed, ListedClaims, Page
+from ddiv.report.specific import SLOWER, counted
 from ddiv.report.text import VERDICTS, count, in_a_row, percent
 
 
@@ -23,6 +24,7 @@ def summary(
         f"of {count(len(findings), 'finding')} {in_a_row(_verdicts(findings))}."
         + _listed(page.listed, findings)
         + _kept(findings)
+        + (_over_studies(page.claims_listed, page.claims_listed_specific) * (len(studies) > 1))
     )
 
 
@@ -63,31 +65,42 @@ def _listed(listed: Listed | None, findings: Sequence[ArrangedFinding]) -> str:
 def _repeats(repeats: int) -> str:
     if not repeats:
         return ""
-    verb = "puts" if repeats == 1 else "put"
-    return (
-        f"; {count(repeats, 'finding')} that {verb} another claim's question to the same study "
-        "did not count again"
-    )
+    verb = "repeats" if repeats == 1 else "repeat"
+    return f"; {count(repeats, 'finding')} that {verb} another's draws did not count again"
 
 
 def _kept(findings: Sequence[ArrangedFinding]) -> str:
-    both = [f for f in findings if f.verdict == "supported" and f.matched_verdict]
+    """What the second verdict leaves of the first."""
+    others = [f for f in findings if f.of != SLOWER]
+    supported, both, kept = counted(others)
     if not both:
         return ""
-    kept = sum(f.matched_verdict == "supported" for f in both)
+    beside = " besides those on a slower optimiser" * (len(others) < len(findings))
     return (
-        f" Of the {len(both):,} supported at equal epochs that were also compared at equal fit, "
-        f"{kept:,} {'stays' if kept == 1 else 'stay'} supported."
+        f" Of the {supported:,} supported as claimed{beside}, {kept:,} "
+        f"{'is' if kept == 1 else 'are'} specific too: beyond what slower, faster, shorter and "
+        "longer training does."
+    )
+
+
+def _over_studies(claimed: ListedClaims | None, specific: ListedClaims | None) -> str:
+    """How many claims are listed as holding on some study."""
+    if not claimed or not claimed.of:
+        return ""
+    beyond = f", and {specific.listed:,} of {specific.of:,} as specific" if specific else ""
+    return (
+        f" Over all studies, {claimed.listed:,} of {count(claimed.of, 'claim')} and their variants "
+        f"are listed as claimed{beyond}."
     )
 
 
 def alarms(
-    findings: Sequence[ArrangedFinding], families: Sequence[ArrangedFamily]
+    findings: Sequence[ArrangedFinding], controls: Mapping[str, Controls]
 ) -> tuple[str, ...]:
     """Errors, negative controls that came out supported, and verdicts that are not what the ledger
-    says.
+    says. `controls` are those of each family, by its title.
     """
-    return (*_errors(findings), *_failing(families), *_surprises(findings))
+    return (*_errors(findings), *_failing(controls), *_surprises(findings))
 
 
 def _errors(findings: Sequence[ArrangedFinding]) -> Iterator[str]:
@@ -97,17 +110,20 @@ def _errors(findings: Sequence[ArrangedFinding]) -> Iterator[str]:
         yield f"{count(len(failed), 'finding')} {are} no verdict. The first: {failed[0].note}"
 
 
-def _failing(families: Sequence[ArrangedFamily]) -> Iterator[str]:
-    failing = [
-        (family.title, row) for family in families if (row := family.controls) and row.held < row.of
-    ]
+def _failing(controls: Mapping[str, Controls]) -> Iterator[str]:
+    failing = [(title, row) for title, row in controls.items() if row.failed]
     if failing:
-        which = in_a_row([f"{title} ({row.of - row.held} of {row.of})" for title, row in failing])
+        which = in_a_row([f"{title} ({_failed(row)})" for title, row in failing])
         them = "that family" if len(failing) == 1 else "those families"
         yield (
             f"Negative controls came out supported: {which}. Supported verdicts of {them} "
             "deserve doubt."
         )
+
+
+def _failed(row: Controls) -> str:
+    alone = f"{row.of - row.held} of {row.of}" if row.held < row.of else ""
+    return " and ".join(filter(None, [alone, "all of them pooled" if row.pooled_failed else ""]))
 
 
 def _surprises(findings: Sequence[ArrangedFinding]) -> Iterator[str]:
@@ -120,3 +136,18 @@ def _surprises(findings: Sequence[ArrangedFinding]) -> Iterator[str]:
             (changed, "with another verdict than the ledger expects"),
         ]
         yield f"Not as expected: {in_a_row([f'{n:,} {what}' for n, what in parts if n])}."
+
+
+def notes(findings: Sequence[ArrangedFinding]) -> tuple[str, ...]:
+    """Verdicts beside the ledger that are told and alarm nobody."""
+    unexpected = sum(f.unexpected for f in findings)
+    weakened = sum(f.standing == "weakened" for f in findings)
+    return (
+        *_told(unexpected, "unexpected, not sure among all questions of the run"),
+        *_told(weakened, "in the ledger and not decided in this run"),
+    )
+
+
+def _told(n: int, what: str) -> Iterator[str]:
+    if n:
+        yield f"{count(n, 'verdict')} {'is' if n == 1 else 'are'} {what}."

@@ -5,8 +5,11 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
-from ddiv.finding import Asked, Finding
+import msgspec
+
+from ddiv.finding import Asked, Finding, standing
 from ddiv.finding.ledger import Entry, Place
 from ddiv.finding.wording import Tally, rerun, tally
 from ddiv.run.run import Run
@@ -21,7 +24,8 @@ def job_summary(
 
     `answered`: every question of the run with its finding, None where the run came to none, with
     its `error` then. Listed are verdicts other than the ledger's, contradicted claims that it does
-    not list, and controls that came out supported; errors are counted first.
+    not list, and controls that came out supported, with those that fail no run ("not sure" among
+    all of its questions, "told only"); errors are counted first.
     """
     verdicts = [
         (asked, finding, _expected(run, asked, known)) for asked, finding in answered if finding
@@ -59,8 +63,8 @@ def job_summary(
 def _counts(verdicts: Iterable[tuple[Asked, Finding, Entry | None]], errors: int) -> Tally:
     words = (
         (
-            "control " * asked.claim.control + finding.evidence.verdict,
-            expected is not None and expected.verdict == finding.evidence.verdict,
+            "control " * asked.claim.control + finding.judged.verdict,
+            expected is not None and expected.verdict == finding.judged.verdict,
         )
         for asked, finding, expected in verdicts
     )
@@ -75,7 +79,7 @@ def _change(
     run: Run, asked: Asked, finding: Finding, expected: Entry | None
 ) -> tuple[str, ...] | None:
     """The row of a finding; None where its verdict is what the ledger says."""
-    evidence = finding.evidence
+    evidence = finding.judged
     before = _before(asked, evidence.verdict, expected)
     if not before:
         return None
@@ -85,12 +89,19 @@ def _change(
         escaped(asked.study.name),
         escaped(asked.variant),
         escaped(before),
-        f"**{evidence.verdict}**",
+        f"**{evidence.verdict}**" + _standing(asked, finding, expected),
         escaped(f"{evidence.effect:+.4g} {asked.question.unit}"),
         escaped(f"[{low:+.4g}, {high:+.4g}]"),
         str(evidence.n),
         f"<code>{escaped(rerun(asked, run.options))}</code>",
     )
+
+
+def _standing(asked: Asked, finding: Finding, expected: Entry | None) -> str:
+    """Whether a change would fail a run beside this ledger: "" where it would."""
+    beside = replace(finding, asked=msgspec.structs.replace(asked, expected=expected))
+    word = standing(beside)
+    return {"unexpected": ", not sure", "weakened": ", told only"}.get(word, "")
 
 
 def _before(asked: Asked, verdict: str, expected: Entry | None) -> str:

@@ -21,6 +21,7 @@ def render(page: Page) -> str:
     arranged = arrange(page)
     data = {
         "plots": arranged.plots,
+        "curves": page.curves,
         "studies": study_titles(page),
         "names": NAMES,
         "materials": {

@@ -1,19 +1,17 @@
 """What all findings of a run say together: seeds spent, the list of e-BH, claims over studies,
-controls, fit.
+controls.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
-from statistics import stdev
 
 import msgspec
 
 from ddiv import evidence
-from ddiv.finding import Asked, Finding, Unanswered
-from ddiv.outcome import Score
-from ddiv.report.schema import Controls, FitRow, Listed, OverStudies, Spent
+from ddiv.finding import Asked, Finding, Unanswered, row
+from ddiv.report.schema import Controls, Listed, ListedClaims, OverStudies, Spent
 from ddiv.run import run as runs
 
 
@@ -37,32 +35,65 @@ def spent(run: runs.Run, findings: Iterable[Finding]) -> Spent:
     )
 
 
-def listed(findings: Iterable[Finding], alpha: float) -> Listed:
-    """The claims that e-BH lists as supported: of these at most a share `alpha` is expected to be
-    listed wrongly.
+def listed(findings: Iterable[Finding], alpha: float, specific: bool = False) -> Listed:
+    """The findings that e-BH lists as supported, as claimed or by what is specific: of these at
+    most a share `alpha` is expected to be listed wrongly.
 
-    Where two claims put the same question to the same study, one discovery isn't counted as two:
-    `repeats` tells how often.
+    Findings of equal draws, such as those of two claims that put the same question to a study, are
+    one discovery: `repeats` tells how many were not counted again.
     """
-    groups = _by_question(findings)
-    evalues = [0.0 if group[0].withheld else group[0].evidence.evalue for group in groups]
-    chosen = evidence.ebh(evalues, alpha) if groups else ()
+    weighed = _weighed(findings, specific)
+    chosen = evidence.rows_listed([taken for _, taken in weighed], alpha)
     return Listed(
         alpha=alpha,
-        of=len(groups),
-        repeats=sum(map(len, groups)) - len(groups),
-        tests=tuple(finding.asked.test for i in chosen for finding in groups[i]),
+        of=chosen.of,
+        repeats=chosen.repeats,
+        tests=tuple(
+            finding.asked.test for i, (finding, _) in enumerate(weighed) if i in chosen.chosen
+        ),
     )
 
 
-def _by_question(findings: Iterable[Finding]) -> list[list[Finding]]:
-    """The findings that are no controls, those of one study and question together."""
-    groups = defaultdict(list)
+def _weighed(findings: Iterable[Finding], specific: bool) -> list[tuple[Finding, evidence.Row]]:
+    """The findings that are no controls and have this evidence, as the lists take it."""
+    weighed = []
     for finding in findings:
-        asked = finding.asked
-        if not asked.claim.control:
-            groups[asked.study.name, asked.question].append(finding)
-    return list(groups.values())
+        found = finding.specific if specific else finding.evidence
+        if found and not finding.asked.claim.control:
+            weighed.append((finding, row(finding, specific)))
+    return weighed
+
+
+def claims_listed(
+    findings: Iterable[Finding], alpha: float, specific: bool = False
+) -> evidence.Listed:
+    """The claims, as (id, variant), that e-BH lists as holding on some study."""
+    rows = [taken for _, taken in _weighed(findings, specific)]
+    return evidence.claims_over_studies(rows, alpha)
+
+
+def counted(chosen: evidence.Listed, alpha: float) -> ListedClaims:
+    """How many claims a list has."""
+    return ListedClaims(
+        alpha=alpha, of=chosen.of, listed=len(chosen.chosen), repeats=chosen.repeats
+    )
+
+
+def with_products(
+    rows: Iterable[OverStudies], claimed: evidence.Listed, specific: evidence.Listed
+) -> tuple[OverStudies, ...]:
+    """The claims over studies with the products of their evidence, and whether they are listed."""
+    return tuple(
+        msgspec.structs.replace(
+            over,
+            product=claimed.evalues.get(what),
+            listed=what in claimed.chosen,
+            specific_product=specific.evalues.get(what),
+            specific_listed=what in specific.chosen,
+        )
+        for over in rows
+        if (what := (over.claim, over.variant))
+    )
 
 
 def over_studies(
@@ -117,49 +148,21 @@ def _reliable(finding: Finding) -> evidence.Evidence:
     return finding.evidence
 
 
-def controls(findings: Iterable[Finding]) -> dict[str, Controls]:
+def controls(findings: Iterable[Finding], alpha: float) -> dict[str, Controls]:
     """For each family of claims: how many of its negative controls held, that is, were not
-    supported.
+    supported, and the evidence of all of them pooled.
     """
     held: dict[str, list[bool]] = defaultdict(list)
+    rows = []
     for finding in findings:
         if family := finding.asked.claim.guards:
-            held[family].append(finding.evidence.verdict != "supported")
-    return {family: Controls(sum(each), len(each)) for family, each in held.items()}
+            held[family].append(finding.judged.verdict != "supported")
+            rows.append(row(finding))
+    pooled = evidence.pooled_controls(rows, alpha)
+    return {family: _controls(each, pooled.get(family)) for family, each in held.items()}
 
 
-def fit(findings: Iterable[Finding]) -> tuple[FitRow, ...]:
-    """How much of each effect remains at equal fit: claims on spectra and calibration."""
-    return tuple(_fit_row(finding) for finding in findings if _is_compared(finding))
-
-
-def _is_compared(finding: Finding) -> bool:
-    claim, question = finding.asked.claim, finding.asked.question
-    outcome = next(iter(question.outcomes()))
-    of_accuracy = isinstance(outcome, Score) and outcome.kind == "accuracy"
-    return not claim.control and question.fit_matters and not of_accuracy
-
-
-def _fit_row(finding: Finding) -> FitRow:
-    """`equal` and `matched` are both standardised by the seed-to-seed spread at equal epochs, so
-    that they share an axis.
-    """
-    asked, here, there = finding.asked, finding.evidence, finding.matched
-    # None: one seed, or no spread
-    scale = 1 / stdev(here.effects) if here.standardised is not None else None
-    return FitRow(
-        claim=asked.claim.id,
-        study=asked.study.name,
-        variant=asked.variant,
-        test=asked.test,
-        family=asked.claim.family,
-        unit=asked.question.unit,
-        verdict=here.verdict,
-        matched_verdict=there.verdict if there else "unmatched",
-        effect=here.effect,
-        matched_effect=there.effect if there else None,
-        equal=here.effect * scale if scale else None,
-        matched=there.effect * scale if scale and there else None,
-        share=there.effect / here.effect if there and here.effect else None,
-        note=finding.matched_note,
-    )
+def _controls(held: list[bool], pooled: evidence.Pooled | None) -> Controls:
+    if pooled is None:
+        return Controls(sum(held), len(held))
+    return Controls(sum(held), len(held), pooled.evalue, pooled.bar, pooled.studies)

@@ -16,6 +16,26 @@ VERDICTS = {
     "not run": ("run", "○"),
 }
 
+# What a specific verdict is, and is not.
+SPECIFIC = (
+    "beyond this family of slower, faster, shorter and longer training of the baseline "
+    "(rates × 1/4 to × 2, lengths × .4 to × 1.5). It is not a proof of regularisation: the loss "
+    "that arms are compared at is itself changed by treatment."
+)
+
+# The same of the word that stands beside a verdict.
+NEGLIGIBLE = (
+    "The median effect is under half of the spread of an arm that does nothing, whatever its sign."
+)
+
+# How often a family's pooled controls show a bias, over families the least
+# (benchmarks/controls_power.py, embedded profile).
+POWER = (
+    "Where a bias gives each control the claimed sign with probability .9, a family's pooled "
+    "controls show it in at least 64 % of runs from an empty store and 88 % on a store of twelve "
+    "seeds, where one control on one study shows it in 28 %; at .7 they show it in 3 % and 5 %"
+)
+
 
 def key(verdict: Any) -> str:
     """The CSS class of a verdict."""

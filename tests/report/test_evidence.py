@@ -1,5 +1,5 @@
 """What the page makes of evidence: marks of findings, controls, the list, studies together, seeds
-spent, equal fit.
+spent.
 """
 
 from __future__ import annotations
@@ -17,36 +17,17 @@ from ddiv.report.schema import (
     Evidence,
     Expected,
     Family,
-    Finding,
-    FitRow,
     Listed,
+    ListedClaims,
     OverStudies,
     Page,
     Spent,
     StudyCard,
 )
+from ddiv.report.text import POWER
+from tests.support.made_pages import marks, of, one
 from tests.support.parsed_page import parse
-
-
-def one(verdict: str, **more) -> Finding:
-    e_for, e_against = {"supported": (20.5, 0.0357), "contradicted": (0.0357, 20.5)}.get(
-        verdict, (0.475, 0.104)
-    )
-    evidence = Evidence(verdict=verdict, e_for=e_for, e_against=e_against, n=6, decided_at=6)
-    fields = {"test": "t", "study": "s", "variant": "v", "evidence": evidence} | more
-    return Finding(verdict=verdict, **fields)
-
-
-def of(*findings: Finding, guards: str = "", **more) -> Page:
-    """A page of one claim."""
-    claim = Claim(id="c", family="f", findings=findings, guards=guards)
-    return Page(alpha=0.05, claims=(claim,), **more)
-
-
-def marks(page: Page) -> list[set[str]]:
-    """The marks of each finding's row: the flags that the filters look for."""
-    names = {"data-differs", "data-surprise", "data-divided", "data-starred", "data-failing"}
-    return [names & set(row) for row in parse(page).all("details", class_="finding")]
+from tests.support.paths import ROOT
 
 
 @pytest.mark.parametrize(
@@ -83,25 +64,31 @@ def entry(verdict: str) -> Expected:
 
 
 @pytest.mark.parametrize(
-    "verdict, expected, surprise",
+    "verdict, expected, standing, said",
     [
-        ("supported", None, False),
-        ("inconclusive", None, False),
-        ("contradicted", None, True),
-        ("contradicted", "contradicted", False),
-        ("inconclusive", "inconclusive", False),
-        ("supported", "contradicted", True),
-        ("inconclusive", "contradicted", True),
-        ("contradicted", "inconclusive", True),
-        ("not run", "contradicted", False),
+        ("supported", None, "", ""),
+        ("contradicted", None, "", ""),
+        ("contradicted", None, "sure", "Not as expected: 1 contradicted without an entry"),
+        ("contradicted", None, "unexpected", "1 verdict is unexpected, not sure among all"),
+        ("contradicted", "contradicted", "expected", "Known non-reproduction"),
+        ("inconclusive", "inconclusive", "expected", "Known non-reproduction"),
+        ("supported", "contradicted", "sure", "1 with another verdict than the ledger expects"),
+        ("supported", "contradicted", "unexpected", "it is supported , not sure among all"),
+        ("inconclusive", "contradicted", "weakened", "1 verdict is in the ledger and not decided"),
+        ("not run", "contradicted", "", "The ledger expects contradicted"),
     ],
 )
-def test_a_verdict_that_the_ledger_does_not_expect_is_a_surprise(verdict, expected, surprise):
-    page = of(one(verdict, expected=entry(expected) if expected else None))
-    text = parse(page).text
-    assert (marks(page) == [{"data-surprise"}]) == ("Not as expected" in text) == surprise
-    known = expected == verdict
-    ringed = len(parse(page).all("span", class_="known")) - 2  # two are in the explanations
+def test_a_finding_is_told_as_it_stands_beside_the_ledger(verdict, expected, standing, said):
+    page = of(one(verdict, expected=entry(expected) if expected else None, standing=standing))
+    parsed = parse(page)
+    text = parsed.text.replace("supported,", "supported ,")
+    marked = {"sure": {"data-surprise"}, "unexpected": {"data-unexpected"}}.get(standing, set())
+    assert marks(page) == [marked] and said in text
+    assert (
+        bool(parsed.all("p", class_="alarm")) == ("Not as expected" in text) == (standing == "sure")
+    )
+    known = standing == "expected"
+    ringed = len(parsed.all("span", class_="known")) - 2  # two are in the explanations
     assert ringed == 3 * known and ("Known non-reproduction" in text) == known
     assert ("Because of the weather." in text) == ("since 2026-01-15" in text) == bool(expected)
 
@@ -109,9 +96,9 @@ def test_a_verdict_that_the_ledger_does_not_expect_is_a_surprise(verdict, expect
 def test_an_expected_inconclusive_is_counted_as_expected():
     text = parse(
         of(
-            one("inconclusive", expected=entry("inconclusive")),
+            one("inconclusive", expected=entry("inconclusive"), standing="expected"),
             one("inconclusive"),
-            one("contradicted"),
+            one("contradicted", standing="sure"),
         )
     ).text
     assert "2 are inconclusive" not in text  # in the order of VERDICTS
@@ -153,10 +140,7 @@ def test_the_list_is_starred_and_counted():
     assert len(parsed.all("span", class_="star")) == 2
     repeating = msgspec.structs.replace(page.listed, repeats=2)
     again = parse(msgspec.structs.replace(page, listed=repeating)).text
-    assert (
-        "; 2 findings that put another claim's question to the same study did not count again."
-        in again
-    )
+    assert "; 2 findings that repeat another's draws did not count again." in again
     assert (
         "1 of the 2 supported, and 1 finding not supported alone, are on the list that keeps "
         "false discoveries at 5 %" in parsed.text
@@ -190,6 +174,92 @@ def test_a_control_that_is_supported_fails_loudly_and_one_that_is_contradicted_d
     assert "negative control of: f" in parsed.text
     quiet = parse(msgspec.structs.replace(page, controls={"g": Controls(2, 2)})).text
     assert "came out supported:" not in quiet
+
+
+def test_controls_that_fail_together_are_as_loud():
+    controls = {"f": Controls(4, 4, 50.0, 40.0, 3), "specific": Controls(2, 2, 1.5, 40.0, 2)}
+    page = of(one("supported"), controls=controls)
+    parsed = parse(page)
+    assert "Negative controls came out supported: F (all of them pooled)." in parsed.text
+    assert "6 of 6 held" in parsed.text and "4 of 4 controls held, but not pooled" in parsed.text
+    titles = [a.get("title", "") for a in parsed.all("span", class_="alarm")]
+    assert any("over 3 studies their evidence is 50.0, and 40 would fail" in t for t in titles)
+    held = msgspec.structs.replace(page, controls={"f": Controls(4, 4, 39.0, 40.0, 3)})
+    assert "came out supported:" not in parse(held).text
+
+
+def test_the_power_of_pooled_controls_is_the_one_that_was_simulated():
+    """The least over families, in whole per cent, from benchmarks/results."""
+    found = json.loads((ROOT / "benchmarks/results/controls-power.json").read_text("utf-8"))
+    least = {
+        (probability, way): min(
+            row[f"{way}, {signs} signs"][probability]["fails pooled"]
+            for row in found["by family"].values()
+            for signs in ("same", "independent")
+        )
+        for probability in ("0.7", "0.9")
+        for way in ("cold", "stored")
+    }
+    alone = found["one control on one study"]["0.9"]["supported"]
+    shares = (least["0.9", "cold"], least["0.9", "stored"], alone)
+    shares += least["0.7", "cold"], least["0.7", "stored"]
+    assert re.findall(r"(\d+) %", POWER) == [str(int(100 * share)) for share in shares]
+    assert POWER in " ".join((ROOT / "README.md").read_text("utf-8").split())
+    controls = {"f": Controls(1, 1)}
+    assert POWER in parse(of(one("supported"), controls=controls)).text
+
+
+def test_claims_over_studies_are_listed_as_claimed_and_as_specific():
+    over = OverStudies(
+        claim="c",
+        variant="v",
+        verdict="inconclusive",
+        product=900.0,
+        listed=True,
+        specific_product=0.5,
+        studies={"s": "inconclusive", "r": "inconclusive"},
+    )
+    page = of(
+        one("inconclusive"),
+        one("inconclusive", study="r"),
+        over_studies=(over,),
+        claims_listed=ListedClaims(alpha=0.05, of=12, listed=3),
+        claims_listed_specific=ListedClaims(alpha=0.05, of=10, listed=1),
+    )
+    parsed = parse(page)
+    assert (
+        "Over all studies, 3 of 12 claims and their variants are listed as claimed, "
+        "and 1 of 10 as specific." in parsed.text
+    )
+    titles = [a.get("title", "") for a in parsed.all("span")]
+    assert any("product over studies 900, specific 0.500" in title for title in titles)
+    assert len(parsed.all("span", class_="star")) == 1
+    both = msgspec.structs.replace(over, specific_listed=True)
+    again = parse(msgspec.structs.replace(page, over_studies=(both,)))
+    labels = [a["aria-label"] for a in again.all("span", class_="star")]
+    assert labels == ["on the list, as claimed", "on the list, specific"]
+
+
+def test_the_middle_of_the_seeds_is_shown_where_the_interval_is_open():
+    evidence = Evidence(
+        verdict="inconclusive",
+        effect=0.5,
+        interval=(None, None),
+        spread=(0.25, 0.75),
+        spread_level=0.75,
+        effects=(0.25, 0.5, 0.75),
+        n=3,
+    )
+    text = parse(of(one("inconclusive", evidence=evidence))).text
+    assert "no bounds yet" in text and "middle of the seeds [+0.250, +0.750] (75 %)" in text
+    assert "middle of the seeds [" not in parse(of(one("inconclusive"))).text
+
+
+def test_a_study_says_what_its_verdicts_are_conditional_on():
+    card = StudyCard(id="s", title="Study S", conditional="one pool of 9 images & more")
+    parsed = parse(of(one("supported"), studies=(card,)))
+    assert "Verdicts are conditional on one pool of 9 images & more." in parsed.text
+    assert "conditional" not in parse(of(one("supported"), studies=(StudyCard(id="s"),))).text
 
 
 def test_studies_together_have_a_column_and_a_line():
@@ -251,50 +321,3 @@ def test_what_the_run_spent_is_beside_what_fixed_seeds_would_have():
     )
     assert "took 194 trials; 7 seeds for every claim would have taken 239, 45 more." in page.text
     assert [a["style"] for a in page.all("i")] == ["width:25.0%", "width:100.0%"]
-
-
-def fit_row(verdict: str, matched: str, equal: float | None = -2.0, **more) -> FitRow:
-    fields = {"claim": "c", "study": "s", "variant": "v", "test": "t", "family": "f"}
-    if matched != "unmatched":
-        fields |= {"matched_effect": -0.05, "matched": -0.5, "share": 0.25}
-    return FitRow(
-        verdict=verdict,
-        unit="norm",
-        matched_verdict=matched,
-        effect=-0.2,
-        equal=equal,
-        **fields | more,
-    )
-
-
-def test_fit_or_regularisation_is_a_picture_a_table_and_a_sentence():
-    rows = (
-        fit_row("supported", "supported"),
-        fit_row("supported", "inconclusive", study="r", test="elsewhere"),
-        fit_row("inconclusive", "inconclusive", None),
-        fit_row("supported", "unmatched", note="never that loss"),
-    )
-    page = of(one("supported"), fit=rows, studies=(StudyCard(id="s", title="Study S"),))
-    parsed = parse(page)
-    plots = json.loads(parsed.scripts["data"])["plots"]
-    assert [plot["kind"] for plot in plots] == ["fit", "fit"] and [
-        len(plot["points"]) for plot in plots
-    ] == [1, 1]
-    (kept,), (lost,) = (plot["points"] for plot in plots)
-    assert (kept["x"], kept["y"], kept["kept"], lost["kept"]) == (-2.0, -0.5, True, False)
-    assert kept["anchor"] in {a.get("id") for a in parsed.all("details")} and lost["anchor"] is None
-    assert kept["lines"] == [
-        "equal epochs: −0.200 norm (−2.00 sd), supported",
-        "equal fit: −0.050 norm (−0.500 sd), supported",
-        "share left: 25 %",
-    ]
-    assert (
-        "Of the 3 findings supported at equal epochs, at equal fit 1 is supported, "
-        "1 inconclusive and 1 unmatched." in parsed.text
-    )
-    assert "2 findings without a spread or an equal fit" in parsed.text and "Study S" in parsed.text
-    # after those of the table of findings
-    cells = [a.get("data-v") for a in parsed.all("td", class_="num") if "data-v" in a][2:]
-    assert cells == ["-0.2", "-0.05", "0.25"] * 3 + ["-0.2", "", ""]
-    assert {"title": "never that loss"} in parsed.all("td")
-    assert "Fit or regularisation?" not in parse(of(one("supported"))).text

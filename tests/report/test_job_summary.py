@@ -1,6 +1,7 @@
 """The summary of a run that a workflow shows."""
 
 import time
+from dataclasses import replace
 from datetime import date
 from itertools import pairwise
 
@@ -65,6 +66,26 @@ def test_only_what_the_ledger_does_not_say_is_in_the_table():
         in text
     )
     assert "1 of 2 controls held" in text and rows[0][7] == "6" and rows[0][5].startswith("+1.25 ")
+
+
+def test_a_change_that_fails_no_run_says_so():
+    """Evidence of 41 is enough for one question and not among a hundred."""
+    found_all = [found(RISING, "b"), found(FALLING, "d"), found(RISING[:3], "weak")]
+    answered = []
+    for among in (1, 100):
+        for one in found_all:
+            asked = msgspec.structs.replace(one.asked, among=among, ledger=True)
+            answered.append((asked, replace(one, asked=asked)))
+    text = summarised(*answered, known=[entry("contradicted", "d"), entry("contradicted", "weak")])
+    cells = [line.split(" | ")[4] for line in text.splitlines() if line.startswith("| ")][2:]
+    assert cells == [
+        "**contradicted**",
+        "**supported**",
+        "**inconclusive**, told only",
+        "**contradicted**, not sure",
+        "**supported**, not sure",
+        "**inconclusive**, told only",
+    ]
 
 
 def test_a_run_as_the_ledger_says_has_no_table_and_claims_without_a_verdict_are_counted():

@@ -153,7 +153,7 @@ def test_doses_are_relative_and_decays_follow_the_logarithm(found):
 def test_diversity_is_that_of_the_views_with_the_accuracy_that_came_of_it(reader):
     told = diversity(STUDY, SEEDS, reader)
     plain, auto, rand = told.arms[:3]
-    assert (plain.label, plain.pixel, rand.embedding) == ("plain", (10.0,), (8.0,) * 3)
+    assert (plain.label, plain.pixel, rand.embedding) == ("plain", (10.0,) * 3, (8.0,) * 3)
     assert auto.id == pytest.approx(plain.id + 0.05) and auto.ood is not None
     assert [(row.count, row.pixel[0]) for row in told.classes] == [
         (2, 8),

@@ -17,11 +17,12 @@ from ddiv.report.schema import (
     Claim,
     ContactSheet,
     Controls,
+    CurvesPlot,
     DosePlot,
     Evidence,
     Family,
+    FamilyCurves,
     Finding,
-    FitRow,
     GeneratorSheet,
     Listed,
     Material,
@@ -52,6 +53,11 @@ def findings(page: Page) -> list[Finding]:
     return [finding for claim in page.claims for finding in claim.findings]
 
 
+def drawn(finding: Finding) -> int:
+    """How many plots a finding has."""
+    return (finding.plot is not None) + (finding.curves is not None)
+
+
 KINDS = ("verdict", "kind", "group", "png", "view", "views", "metrics", "pairs", "by", "groups")
 
 
@@ -75,7 +81,7 @@ def poison(value):
 def test_every_claim_and_finding_is_there_once():
     page = sample_page(14)
     parsed = parse(page)
-    assert len(parsed.all("details", class_="claim")) == 14
+    assert len(parsed.all("details", class_="claim")) == len(page.claims) == 15
     rows = parsed.all("details", class_="finding")
     assert len(rows) == len(findings(page)) > 100
     assert sorted(r["data-study"] for r in rows) == sorted(f.study for f in findings(page))
@@ -85,11 +91,9 @@ def test_every_claim_and_finding_is_there_once():
     assert set(linked) <= set(ids)
     plots = json.loads(parsed.scripts["data"])["plots"]
     assert (
-        len(plots)
-        == len(parsed.all("div", class_="plot"))
-        == sum(f.plot is not None for f in findings(page)) + 3
+        len(plots) == len(parsed.all("div", class_="plot")) == sum(drawn(f) for f in findings(page))
     )
-    assert {p["kind"] for p in plots} == {"dose", "paired", "bars", "relation", "fit"}
+    assert {p["kind"] for p in plots} == {"dose", "paired", "bars", "relation", "curves"}
 
 
 def test_the_sample_has_the_types_of_the_schema():
@@ -113,12 +117,12 @@ def test_matrix_has_a_cell_for_each_claim_and_study_with_glyph_and_word():
     page = sample_page(3)
     html = render(page)
     matrix = html[html.index('<table class="matrix"') : html.index('<p class="key">')]
-    assert matrix.count("data-claim=") == 3
+    assert matrix.count("data-claim=") == len(page.claims) == 4
     single = next(c.findings[0] for c in page.claims if len(c.findings) == 2)
     assert f"{single.verdict}</span>" in matrix  # a word, not only a glyph
     # and for those who hear it, after a count
     assert re.search('<span class="sr"> (supported|contradicted|inconclusive)</span>', matrix)
-    assert 'class="fit"' in matrix
+    assert 'class="specific"' in matrix
 
 
 def test_table_puts_the_baseline_first_and_the_best_in_bold():
@@ -168,7 +172,9 @@ EVERYWHERE = Page(
     listed=Listed(alpha=0.05, of=0),
     controls={"f": Controls(0, 0)},
     over_studies=(OverStudies(),),
-    fit=(FitRow(),),
+    curves=(
+        FamilyCurves(study="", members=(), rates=(), lengths=(), seeds=(), x=(), y=(), margin=0),
+    ),
 )
 BARE = Page(
     studies=(StudyCard(), StudyCard(id="s", baseline=(Accuracy("id"),))),
@@ -331,8 +337,7 @@ def opened(tmp_path):
 def test_all_plots_are_drawn_without_a_word_or_a_request(opened, suffix):
     page = sample_page(6)
     seen = opened(page, suffix)
-    # one more for each study: fit
-    total = sum(f.plot is not None for f in findings(page)) + 3 + PANELS
+    total = sum(drawn(f) for f in findings(page)) + PANELS
     assert seen.data("data-plots-total") == seen.data("data-plots-drawn") == str(total)
     assert "data-failed" not in re.sub(r"<script.*?</script>", "", seen.dom, flags=re.DOTALL)
     assert seen.console == [] and seen.requests == []
@@ -349,7 +354,7 @@ EMPTY_PLOTS = Page(
     claims=(
         Claim(
             findings=tuple(
-                Finding(plot=plot)
+                Finding(plot=plot, curves=CurvesPlot(ylabel="", curves=0, seeds=(0,), points=()))
                 for plot in (
                     DosePlot(xlabel="", ylabel="", x=(), series=()),
                     PairedPlot(ylabel="", arms=(), series=()),
@@ -359,7 +364,6 @@ EMPTY_PLOTS = Page(
             )
         ),
     ),
-    fit=(FitRow(),),
     materials=(Material("s"),),
     pictures=(Picture(id="p", kind="scale-shape"),),
 )
@@ -420,17 +424,18 @@ def test_filters_links_and_buttons(opened):
         $("[value=divided]").checked = true; await change($("[value=divided]"));
         say("divided", shown());
         $("[type=reset]").click(); await wait(300);
-        const cells = () => [...document.querySelectorAll("#fit tbody td:nth-child(8)")];
+        $("#catalogue").open = true;
+        const cells = () => [...document.querySelectorAll("#catalogue tbody td:nth-child(5)")];
         const column = () => cells().map((cell) => parseFloat(cell.dataset.v));
         const ordered = (xs, sign) => {
           const ys = xs.filter((x) => !isNaN(x));
           const rises = ys.every((y, i) => !i || sign * (y - ys[i - 1]) >= 0);
           return rises && xs.slice(ys.length).every(isNaN) && ys.length + " " + xs.length;
         };
-        const head = $("#fit th:nth-child(8) button"); say("unsorted", ordered(column(), 1));
+        const head = $("#catalogue th:nth-child(5) button"); say("unsorted", ordered(column(), 1));
         head.click(); say("up", ordered(column(), 1)); head.click();
         say("down", ordered(column(), -1));
-        say("aria", $("#fit [aria-sort]").getAttribute("aria-sort"));
+        say("aria", $("#catalogue [aria-sort]").getAttribute("aria-sort"));
         $("#q").value = "no such words"; await change($("#q"));
         say("none", shown() + " " + !$("#nothing").hidden);
         location.hash = "#c-decay-0"; await wait(300);
@@ -466,12 +471,12 @@ def test_filters_links_and_buttons(opened):
         seen.data("data-starred") == str(len(marked))
         and seen.data("data-divided") == str(len(divided)) != "0"
     )
-    shares = [row.share for row in page.fit]
+    effects = [f.evidence and f.evidence.effect for f in of]
     assert seen.data("data-unsorted") == "false" and seen.data("data-aria") == "descending"
     assert (
         seen.data("data-up")
         == seen.data("data-down")
-        == f"{sum(s is not None for s in shares)} {len(shares)}"
+        == f"{sum(e is not None for e in effects)} {len(effects)}"
     )
     assert seen.data("data-jumped") == f"{len(of)} true"
     of_digits = [f for f in page.claims[1].findings if f.study == "digits"]
@@ -479,7 +484,7 @@ def test_filters_links_and_buttons(opened):
     assert int(seen.data("data-one")) >= 1
     assert (
         seen.data("data-all") == seen.data("data-again") == "true"
-        and seen.data("data-axis") == "Δ matrix entropy"
+        and seen.data("data-axis") == "Δ raw entropy"
     )
     assert seen.data("data-panels") == "2" and seen.data("data-narrowed") == "1 entropy_raw"
     assert seen.console == [] and seen.requests == []

@@ -6,9 +6,9 @@ import pytest
 
 from ddiv.evidence import FALLS, judge
 from ddiv.finding import Unanswered
-from ddiv.outcome import Score, Vendi
+from ddiv.outcome import Score
 from ddiv.report import summary
-from ddiv.report.schema import Controls, Listed, Spent
+from ddiv.report.schema import Listed, Spent
 from tests.support.made_findings import FALLING, RISING, found
 
 
@@ -96,54 +96,65 @@ def test_what_is_said_to_be_so_somewhere_is_judged_so_over_studies():
     assert row.verdict == "supported" and row.somewhere
 
 
-def test_controls_are_counted_by_the_family_that_they_guard():
+def test_controls_are_counted_by_the_family_that_they_guard_and_pooled():
     findings = [
         found(FALLING, guards="x"),
-        found(RISING, guards="x"),
+        found(RISING, guards="x", study="two"),
         found(FALLING[:2], guards="y"),
         found(FALLING),
     ]
-    assert summary.controls(findings) == {"x": Controls(1, 2), "y": Controls(1, 1)}
+    controls = summary.controls(findings, 0.05)
+    assert {name: (row.held, row.of) for name, row in controls.items()} == {
+        "x": (1, 2),
+        "y": (1, 1),
+    }
+    evalues = [2 * judge(effects, FALLS).e_for for effects in (FALLING, RISING)]
+    assert controls["x"].pooled == pytest.approx(evalues[0] * evalues[1])
+    assert (controls["x"].bar, controls["x"].studies) == (40, 2)  # of two families
 
 
-def test_at_equal_fit_both_effects_are_in_the_spread_of_the_first():
-    half = [effect / 2 for effect in FALLING]
-    (row,) = summary.fit([found(FALLING, matched=half)])
-    spread = 0.18708286933869708  # of six values .1 apart: sqrt(.035)
-    assert (row.equal, row.matched) == pytest.approx((-1.25 / spread, -0.625 / spread))
-    assert row.share == pytest.approx(0.5) and (row.verdict, row.matched_verdict) == (
-        "supported",
-        "supported",
-    )
+def test_a_bias_that_no_control_shows_is_shown_by_all_of_them():
+    findings = [found(FALLING[:4], guards="x", study=f"study {i}") for i in range(4)]
+    (row,) = summary.controls(findings, 0.05).values()
+    assert (row.held, row.of) == (4, 4) and row.pooled > row.bar and row.failed
+    (alone,) = summary.controls(findings[:1], 0.05).values()
+    assert not alone.failed
 
 
-def test_an_effect_without_a_match_or_a_spread_keeps_its_row():
-    alone, flat, balanced = summary.fit(
-        [
-            found(FALLING),
-            found([-1.0] * 6, matched=[-1.0] * 6),
-            found([-1.0, 1.0], matched=[0.0, 0.0]),
-        ]
-    )
-    assert (
-        alone.matched_verdict == "unmatched"
-        and alone.matched is None
-        and alone.note == "never that loss"
-    )
-    assert (flat.equal, flat.matched, flat.share) == (None, None, 1)
-    # a mean of 0 has a spread all the same
-    assert (balanced.equal, balanced.share) == (0, None)
-
-
-def test_only_spectra_and_calibration_are_compared_at_equal_fit():
+def test_a_control_of_what_is_specific_is_judged_by_it():
     findings = [
-        found(FALLING, "s"),
-        found(FALLING, "e", outcome=Score("ece", "id")),
-        found(FALLING, "a", outcome=Score("accuracy", "id")),
-        found(FALLING, "v", outcome=Vendi("pixel")),
-        found(FALLING, "c", guards="a family"),
+        found(FALLING, guards="specific", judged_by="specific", specific=[0.0] * 6),
+        found(RISING, guards="specific", judged_by="specific", specific=FALLING, study="two"),
+        found(FALLING, guards="specific", judged_by="specific", study="three"),  # has none
     ]
-    assert [row.claim for row in summary.fit(findings)] == ["s", "e"]
+    (row,) = summary.controls(findings, 0.05).values()
+    assert (row.held, row.of) == (2, 3)
+
+
+def test_what_is_specific_has_a_list_of_its_own():
+    findings = [
+        found(FALLING, test="both", specific=FALLING),
+        found([-2.0] * 6, test="claimed", study="two", specific=RISING),
+        found([-3.0] * 6, test="without", study="three"),
+    ]
+    assert summary.listed(findings, 0.1).tests == ("both", "claimed", "without")
+    specific = summary.listed(findings, 0.1, specific=True)
+    assert (specific.tests, specific.of) == (("both",), 2)
+
+
+def test_claims_over_studies_multiply_and_say_which_are_listed():
+    weak = FALLING[:4]
+    findings = [found(weak, study=f"study {i}", specific=[0.0] * 4) for i in range(4)]
+    findings.append(found(RISING, "other"))
+    claimed, specific = (summary.claims_listed(findings, 0.05, way) for way in (False, True))
+    rows = summary.with_products(summary.over_studies(findings, 0.05), claimed, specific)
+    one = 2 * judge(weak, FALLS).e_for
+    (row, other) = rows
+    assert row.verdict == "inconclusive"  # no study shows it alone
+    assert row.product == pytest.approx(one**4) and row.listed and not row.specific_listed
+    assert row.specific_product < 1 and not other.listed and other.specific_product is None
+    counted = summary.counted(claimed, 0.05)
+    assert (counted.of, counted.listed) == (2, 1)
 
 
 def test_what_was_spent_is_counted_once_for_claims_that_share_trials():
@@ -152,4 +163,7 @@ def test_what_was_spent_is_counted_once_for_claims_that_share_trials():
         run,
         [found(FALLING), found(FALLING, "b", outcome=Score("ece", "id")), found(FALLING[:3], "c")],
     )
-    assert spent == Spent(first=3, most=7, trials=12, fixed=14, by_seeds=((3, 1), (6, 2)))
+    family = 6  # optimisation controls, besides the baseline and the arm
+    assert spent == Spent(
+        first=3, most=7, trials=6 * (2 + family), fixed=7 * (2 + family), by_seeds=((3, 1), (6, 2))
+    )

@@ -36,8 +36,9 @@ function drawAll() {  // a few at a time, so that the page stays usable
   if (left.length && drawingAll) setTimeout(drawAll, 0);
 }
 document.addEventListener("toggle", (event) => {
-  const slot = event.target.open && event.target.matches(".finding") && !drawingAll && one(".plot", event.target);
-  if (slot) draw(slot), count();
+  if (!event.target.open || !event.target.matches(".finding") || drawingAll) return;
+  for (const slot of all(".plot", event.target)) draw(slot);
+  count();
 }, true);
 
 const button = one("#open-all");
@@ -77,13 +78,13 @@ function filter() {
   }
   for (const claim of all(".claim")) claim.hidden = on && !visible.has(claim);
   for (const family of all("section.family")) family.hidden = !one(".claim:not([hidden])", family);
-  for (const row of all(".matrix [data-claim]")) {
+  for (const row of all("#findings .matrix [data-claim]")) {
     const studies = visible.get(document.getElementById(row.dataset.claim));
     row.hidden = on && !studies;
     for (const cell of all("td[data-study]", row)) cell.classList.toggle("off", on && !studies?.has(cell.dataset.study));
   }
   for (const row of all("#catalogue tbody tr")) row.hidden = hidden.has(row.dataset.of);
-  for (const body of all(".matrix tbody")) body.hidden = !one("[data-claim]:not([hidden])", body);
+  for (const body of all("#findings .matrix tbody")) body.hidden = !one("[data-claim]:not([hidden])", body);
   one("#shown").textContent = on ? `${shown} of ${index.length} findings` : `${index.length} finding${index.length === 1 ? "" : "s"}`;
   one("#nothing").hidden = shown > 0;
   one("[type=reset]", form).hidden = !on;

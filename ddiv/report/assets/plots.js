@@ -3,7 +3,7 @@ const isNumber = (x) => typeof x === "number" && Number.isFinite(x);
 const mean = (xs) => { const ys = xs.filter(isNumber); return ys.length ? ys.reduce((a, b) => a + b) / ys.length : null; };
 const median = (xs) => { const ys = xs.filter(isNumber).sort((a, b) => a - b), n = ys.length; return n ? (ys[(n - 1) >> 1] + ys[n >> 1]) / 2 : null; };
 
-const EQUAL = "#3a80c1", FIT = "#d3742a";  // readable on white and on near-black; all else is coloured by the CSS
+const CLAIMED = "#3a80c1", SPECIFIC = "#d3742a", RATE = "#7d6ab5", LENGTH = "#b5892a", ARM = "#1f8a70";  // readable on white and on near-black; all else is coloured by the CSS
 const GROUPS = {
   baseline: { symbol: "cross-thin-open", color: "#7b858e", size: 13 },
   dropout: { symbol: "square", color: "#3a80c1" },
@@ -62,8 +62,8 @@ function lines(p, names, at, hasZero, xaxis) {
       line: { color, width: 2.5, dash }, marker: { color, size: 7, symbol },
     });
   };
-  add("y", "equal epochs", EQUAL, "solid", "circle");
-  add("matched", "fit-matched", FIT, "dash", "diamond");
+  add("y", "as claimed", CLAIMED, "solid", "circle");
+  add("specific", "specific", SPECIFIC, "dash", "diamond");
   return { traces, layout: layout(p.xlabel, "", { xaxis, shapes: hasZero ? [zero] : [] }) };
 }
 
@@ -85,10 +85,10 @@ const KINDS = {
     const lying = names.join("").length > 70;  // long names read better from left to right
     const place = (across, up) => lying ? { x: up, y: across } : { x: across, y: up };
     const means = names.map((_, i) => mean(rows.map((s) => s.y?.[i])));
-    const traces = [{ type: "bar", ...place(at, means), orientation: lying ? "h" : "v", width: .62, opacity: .45, marker: { color: EQUAL },
+    const traces = [{ type: "bar", ...place(at, means), orientation: lying ? "h" : "v", width: .62, opacity: .45, marker: { color: CLAIMED },
       hoverinfo: "text", name: "mean", textposition: "none", text: means.map((v, i) => `${plain(names[i])}<br>mean: ${show(v, true)}`) }];
     rows.forEach((s, k) => traces.push({ type: "scatter", mode: "markers", ...place(at.map((i) => i + .36 * ((k + .5) / rows.length - .5)), s.y ?? []),
-      hoverinfo: "text", marker: { color: EQUAL, size: 5 }, name: "one seed", legendgroup: "seed", showlegend: k === 0,
+      hoverinfo: "text", marker: { color: CLAIMED, size: 5 }, name: "one seed", legendgroup: "seed", showlegend: k === 0,
       text: names.map((n, i) => `${plain(n)}<br>seed ${plain(s.seed)}: ${show(s.y?.[i], true)}`) }));
     const list = { ...named(names), showgrid: false, ...(lying && { autorange: "reversed" }) };
     const figure = layout("", "", lying ? { yaxis: list, xaxis: { showgrid: true }, shapes: [{ ...zero, xref: "x", yref: "paper", x1: 0, y1: 1 }] }
@@ -106,21 +106,42 @@ const KINDS = {
     });
     return { traces, layout: layout(p.xlabel, p.quiet ? p.ylabel : "", { showlegend: !p.quiet, xaxis: { showgrid: true, ...roomy(points.map((q) => q.x)) } }) };
   },
-  fit(p) {  // effects at equal fit against effects at equal epochs; asinh: linear about zero, logarithmic beyond
-    const points = p.points ?? [], at = Math.asinh, ends = [0, ...points.flatMap((q) => [at(q.x), at(q.y)])];
-    const room = .06 * (Math.max(...ends) - Math.min(...ends) || 1), lo = Math.min(...ends) - room, hi = Math.max(...ends) + room;
-    const traces = (p.families ?? []).map((family) => {
-      const mine = points.filter((q) => q.family === family).sort((a, b) => b.kept - a.kept), s = style(family);
-      return { type: "scatter", mode: "markers", name: plain(family), x: mine.map((q) => at(q.x)), y: mine.map((q) => at(q.y)), showlegend: mine.length > 0,
-        hoverinfo: "text", hovertext: mine.map((q) => [`<b>${plain(q.name)}</b>`, ...(q.lines ?? []).map(plain)].join("<br>")), customdata: mine.map((q) => q.anchor),
-        marker: { color: s.color, size: mine.map((q) => q.decided ? 10 : 6), symbol: mine.map((q) => s.symbol + (q.kept ? "" : "-open")), line: { width: 1.5, color: s.color }, opacity: .85 } };
-    });
-    const round = [0, 1, 3, 10, 30, 100, 300, 1e3, 1e4, 1e6, 1e9], values = [...round.slice(1).map((v) => -v).reverse(), ...round].filter((v) => at(v) >= lo && at(v) <= hi);
-    const axis = { range: [lo, hi], tickmode: "array", tickvals: values.map(at), ticktext: values.map((v) => show(v)), showgrid: false };
-    const line = { width: 1, color: "#8a939b" }, far = Math.abs(lo) > hi ? lo : hi;  // the words stand where the lines are longest
-    const words = (text, x, y) => ({ text, x, y, showarrow: false, xanchor: far < 0 ? "left" : "right", yanchor: "bottom", font: { size: 11 } });
-    return { traces, layout: { ...layout("effect at equal epochs", "effect at equal fit", { xaxis: axis, yaxis: axis,
-      shapes: [{ ...zero, line }, { type: "line", x0: lo, y0: lo, x1: hi, y1: hi, layer: "below", line: { ...line, dash: "dash" } }] }),
-    annotations: [words("nothing is left", far, 0), { ...words("all of it is left ", .7 * far, .7 * far), xanchor: "right" }] } };
+  curves(p) {  // an outcome's change over the log of the clean loss, both against the baseline: the optimiser's two curves, the arms
+    const c = data().curves?.[p.curves] ?? {}, own = new Set(p.seeds ?? []), rows = (c.seeds ?? []).map((_, k) => k).filter((k) => own.has(c.seeds[k]));
+    const traces = [], segments = [], whole = (x, y) => isNumber(x) && isNumber(y);
+    const curve = (places, label, color, symbol) => {
+      const names = places.map((m) => c.members[m]);
+      const add = (xy, text, extra) => traces.push({ type: "scatter", x: xy.map(([x]) => x), y: xy.map(([, y]) => y), hoverinfo: "text", legendgroup: label,
+        text: xy.map(([x, y], i) => `${plain(names[i])}, ${text}<br>loss \u00d7 ${show(Math.exp(x))}: ${show(y, true)}`), ...extra });
+      const at = (k) => places.map((m) => whole(c.x[k][m], c.y[k][m]) ? [c.x[k][m], c.y[k][m]] : [null, null]);
+      for (const k of rows) add(at(k), `seed ${plain(c.seeds[k])}`, { mode: "lines", opacity: .28, showlegend: false, line: { color, width: 1 } });
+      const means = places.map((m) => { const good = rows.filter((k) => whole(c.x[k][m], c.y[k][m])); return [mean(good.map((k) => c.x[k][m])), mean(good.map((k) => c.y[k][m]))]; });
+      add(means, `mean of ${rows.length}`, { mode: "lines+markers", name: label, line: { color, width: 2.5 }, marker: { color, size: 6, symbol } });
+      for (let i = 1; i < means.length; i++) if (whole(...means[i - 1]) && whole(...means[i])) segments.push([means[i - 1], means[i], label]);
+    };
+    if (rows.length) curve(c.rates, "learning rate", RATE, "circle"), curve(c.lengths, "length", LENGTH, "diamond");
+    if (isNumber(c.best)) { const good = rows.filter((k) => whole(c.x[k][c.best], c.y[k][c.best])), x = mean(good.map((k) => c.x[k][c.best])), y = mean(good.map((k) => c.y[k][c.best]));
+      traces.push({ type: "scatter", mode: "markers", x: [x], y: [y], name: "best of both in domain", hoverinfo: "text", text: [`<b>${plain(c.members[c.best])}</b>, the most accurate in domain: ${show(y, true)}`], marker: { color: "#7b858e", size: 13, symbol: "star-open", line: { width: 1.5 } } }); }
+    const ends = (label) => segments.filter((s) => s[2] === label).flatMap(([a, b]) => [a[0], b[0]]), sides = [ends("learning rate"), ends("length")];
+    const lo = Math.max(...sides.map((xs) => Math.min(...xs))), hi = Math.min(...sides.map((xs) => Math.max(...xs))), up = [], down = [];
+    if (sides.every((xs) => xs.length) && lo < hi) for (let i = 0; i <= 40; i++) {  // between and about both curves: not specific
+      const x = lo + (hi - lo) * i / 40;
+      const ys = segments.filter(([a, b]) => (a[0] - x) * (b[0] - x) <= 0).map(([a, b]) => a[0] === b[0] ? a[1] : a[1] + (b[1] - a[1]) * (x - a[0]) / (b[0] - a[0]));
+      if (ys.length) up.push([x, Math.max(...ys) + c.margin]), down.unshift([x, Math.min(...ys) - c.margin]);
+    }
+    const band = [...up, ...down];
+    if (band.length) traces.unshift({ type: "scatter", mode: "lines", x: band.map(([x]) => x), y: band.map(([, y]) => y), fill: "toself", fillcolor: "rgba(138,147,155,.18)",
+      line: { width: 0 }, hoverinfo: "skip", name: "not specific" });
+    const points = (p.points ?? []).filter((q) => whole(q.x, q.y)), told = (q, x, y, of) => `<b>${plain(q.label)}</b>${of}<br>loss \u00d7 ${show(Math.exp(x))}: ${show(y, true)}`;
+    for (const q of points) if (q.by_seed) { const dots = q.by_seed.map((d, k) => [...d, p.seeds[k]]).filter(([x, y]) => whole(x, y));
+      traces.push({ type: "scatter", mode: "markers", x: dots.map(([x]) => x), y: dots.map(([, y]) => y), hoverinfo: "text", showlegend: false, legendgroup: "arm",
+        text: dots.map(([x, y, seed]) => told(q, x, y, `, seed ${plain(seed)}`)), marker: { color: ARM, size: 5, opacity: .5 } }); }
+    if (points.length) traces.push({ type: "scatter", mode: "markers+text", x: points.map((q) => q.x), y: points.map((q) => q.y), name: points.length > 1 ? "arms" : "arm", legendgroup: "arm",
+      text: points.map((q) => plain(q.label)), textposition: "top center", textfont: { size: 10 }, hoverinfo: "text", hovertext: points.map((q) => told(q, q.x, q.y, ", mean")),
+      marker: { color: ARM, size: 10, symbol: "square" }, cliponaxis: false });
+    const all = [...segments.flatMap(([a, b]) => [a[0], b[0]]), ...points.map((q) => q.x)], wide = Math.max(...all) - Math.min(...all) > Math.log(6);
+    const ticks = wide ? [1e-4, 1e-3, .01, .1, .2, .5, 1, 2, 5, 10, 100, 1e3, 1e4] : [.2, .3, .4, .5, .6, .7, .8, .9, 1, 1.1, 1.25, 1.5, 2, 3, 4, 5];
+    return { traces, layout: layout("clean training loss, relative to the baseline\u2019s", "", { shapes: [zero],
+      xaxis: { tickmode: "array", tickvals: ticks.map(Math.log), ticktext: ticks.map((v) => `\u00d7 ${show(v)}`) } }) };
   },
 };

@@ -40,8 +40,8 @@ SCALE: tuple[Metric, ...] = (
 
 SHAPE: tuple[Metric, ...] = (
     "alpha",
-    "entropy_raw",
     "entropy_normalised",
+    "entropy_raw",
     "num_pl_spikes",
     "effective_rank",
     "hill_alpha",
@@ -55,8 +55,8 @@ NAMES = {
     "stable_rank": "stable rank",
     "mp_soft_rank": "MP soft rank",
     "alpha": "alpha",
-    "entropy_raw": "matrix entropy",
-    "entropy_normalised": "normalised entropy",
+    "entropy_normalised": "matrix entropy",
+    "entropy_raw": "raw entropy",
     "num_pl_spikes": "power-law spikes",
     "effective_rank": "effective rank",
     "hill_alpha": "Hill alpha",

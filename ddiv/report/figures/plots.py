@@ -23,6 +23,7 @@ from ddiv.claim import (
     Unmatched,
 )
 from ddiv.finding import Finding, Reader, SeedBench
+from ddiv.finding.specific import benches
 from ddiv.outcome import Outcome
 from ddiv.report.schema import (
     BarsPlot,
@@ -53,7 +54,7 @@ def plot(finding: Finding, reader: Reader) -> FindingPlot:
     seats = [SeedBench(reader, asked.study, seed, question.carried) for seed in asked.seeds]
     match question:
         case Trend() | Mixing() if any(arm.is_baseline for _, arm in question.ladder):
-            return _dose(question, seats)
+            return _dose(finding, question, seats)
         case Trend() | RiseThenFall() | Mixing():
             doses = [f"{dose:g}" for dose, _ in question.ladder]
             arms = [arm for _, arm in question.ladder]
@@ -69,16 +70,17 @@ def plot(finding: Finding, reader: Reader) -> FindingPlot:
 # --- curves and pairs ---------------------------------------------------------------------------
 
 
-def _dose(question: Trend | Mixing, seats: Sequence[SeedBench]) -> DosePlot:
+def _dose(finding: Finding, question: Trend | Mixing, seats: Sequence[SeedBench]) -> DosePlot:
     outcome, arms = question.outcome, [arm for _, arm in question.ladder]
     series = []
     for seat in seats:
-        bench, matched = seat.bench(), None
-        if question.fit_matters:
-            between = seat.bench("between")
-            matched = tuple(_or_none(between, outcome, arm) for arm in arms)
+        bench = seat.bench()
         effects = tuple(bench.effect(outcome, arm) for arm in arms)
-        series.append(Series(seat.seed, effects, matched))
+        beyond = None
+        if finding.specific and finding.calibration:
+            (specific, *_) = benches(seat, question, finding.calibration)
+            beyond = tuple(_or_none(specific, outcome, arm) for arm in arms)
+        series.append(Series(seat.seed, effects, beyond))
     return DosePlot(
         xlabel=_dose_name(question.ladder),
         ylabel=f"{outcome.label}, change against the baseline",

@@ -20,9 +20,9 @@ from ddiv.data.load import load
 from ddiv.finding import Reader
 from ddiv.report.schema import ContactSheet, GeneratorSheet, Quote, SampleRow
 from ddiv.report.text import is_number
-from ddiv.study import Study
-from ddiv.treatment import Generator, NGram, OpenAI
-from ddiv.trial import Samples
+from ddiv.study import Data, Study
+from ddiv.treatment import NGram, OpenAI
+from ddiv.trial import Samples, sampling
 from ddiv.trial.facts import samples_of
 from ddiv.trial.store import Record
 
@@ -66,7 +66,7 @@ def of_study(study: Study) -> ContactSheet | None:
 
     None where the data, which no record holds, is not on this machine.
     """
-    if (data := _loaded(study)) is None:
+    if (data := _loaded(study.data_of(0))) is None:
         return None
     if are_texts(data.inputs):
         return ContactSheet(
@@ -98,8 +98,8 @@ def of_generator(study: Study, seeds: Sequence[int], reader: Reader) -> Generato
     """
     if study.generator is None:
         return None
-    drawn = list(_drawn(study, study.generator, seeds, reader))
-    if not drawn or (data := _loaded(study)) is None:
+    drawn = list(_drawn(study, seeds, reader))
+    if not drawn or (data := _loaded(drawn[0][0].data)) is None:
         return None
     texts = are_texts(data.inputs)
     shown = _some(len(data.classes), TEXTS if texts else CLASSES)
@@ -122,7 +122,9 @@ def of_generator(study: Study, seeds: Sequence[int], reader: Reader) -> Generato
         rows.append(row(_name(job), job.seed, samples_of(record), quality))
     return GeneratorSheet(
         study=study.name,
-        generator=study.generator.label,
+        generator=", ".join(
+            dict.fromkeys(study.drawn_by(setting.name)[0].label for setting in study.settings)
+        ),
         classes=tuple(data.classes[i] for i in shown),
         each=EACH,
         rows=tuple(rows),
@@ -130,19 +132,18 @@ def of_generator(study: Study, seeds: Sequence[int], reader: Reader) -> Generato
     )
 
 
-def _drawn(
-    study: Study, generator: Generator, seeds: Sequence[int], reader: Reader
-) -> Iterator[tuple[Samples, Record]]:
+def _drawn(study: Study, seeds: Sequence[int], reader: Reader) -> Iterator[tuple[Samples, Record]]:
     """The samples of each setting and round at the first seed that the store has of them."""
     for setting, round in product(study.settings, range(1, max(study.rounds, 1) + 1)):
-        jobs = (Samples(study.data, generator, setting, round, seed) for seed in seeds)
+        generator, _ = study.drawn_by(setting.name)
+        jobs = (sampling(study, generator, setting, round, seed) for seed in seeds)
         if job := next(filter(reader.has, jobs), None):
             yield job, reader.record(job)
 
 
-def _loaded(study: Study) -> Dataset | None:
+def _loaded(data: Data) -> Dataset | None:
     try:
-        return load(study.data)
+        return load(data)
     except TrialFailed:
         return None
 

@@ -13,8 +13,8 @@ from ddiv.report.text import is_number, key
 
 WIDTH, MIDDLE, REACH = 120, 60, 55
 
-# Height and CSS class of the effects at equal epochs, and of the fit-matched ones.
-LANES = ((6, ""), (13, " fit"))
+# Height and CSS class of the effects as claimed, and of the specific ones.
+LANES = ((6, ""), (13, " specific"))
 
 
 def values(evidence: Evidence) -> list[float]:
@@ -33,14 +33,14 @@ def digits(most: float) -> int | None:
     return min(6, max(0, 2 - math.floor(math.log10(most)))) if most else None
 
 
-def strip(evidence: Evidence | None, matched: Evidence | None, most: float) -> Markup:
-    """The strip on a scale from -`most` to `most`, fit-matched effects below.
+def strip(evidence: Evidence | None, specific: Evidence | None, most: float) -> Markup:
+    """The strip on a scale from -`most` to `most`, specific effects below.
 
     An open interval ends at the edge.
     """
     lanes = [
         _lane(lane, most, *place)
-        for lane, place in zip((evidence, matched), LANES)
+        for lane, place in zip((evidence, specific), LANES)
         if lane and most and values(lane)
     ]
     if not lanes:

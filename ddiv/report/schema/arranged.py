@@ -7,7 +7,7 @@ from __future__ import annotations
 from markupsafe import Markup
 from msgspec import Struct
 
-from ddiv.report.schema.findings import Claim, Controls, Finding, FitRow, OverStudies
+from ddiv.report.schema.findings import Claim, Controls, Finding, OverStudies
 from ddiv.report.schema.material import ScoreCell, ScoreRow
 from ddiv.report.schema.pictures import Picture
 from ddiv.report.schema.plots import Plot
@@ -19,14 +19,17 @@ Counts = tuple[tuple[str, int], ...]
 class Tally(Struct, frozen=True, kw_only=True):
     """Findings counted: their verdicts, and their marks."""
 
-    equal: Counts  # verdicts at equal epochs
-    matched: Counts  # verdicts at equal fit
+    claimed: Counts  # verdicts as claimed
+    specific: Counts  # verdicts on what is specific
     known: dict[str, int]  # verdict -> how many of it the ledger expects
     surprise: int
+    unexpected: int
     differs: int
     divided: int
     starred: int
+    starred_specific: int
     failing: int
+    negligible: int
 
 
 class ArrangedFinding(Finding, frozen=True, kw_only=True):
@@ -40,14 +43,17 @@ class ArrangedFinding(Finding, frozen=True, kw_only=True):
     digits: int | None  # decimals of its effects
     strip: Markup  # SVG of the effects
     plot_id: int | None = None  # index among the page's plots
+    curves_id: int | None = None
     holds: int  # definitions under which it is supported
-    matched_verdict: str | None
+    specific_verdict: str | None
     known: bool  # the ledger expects the verdict
-    surprise: bool  # the ledger does not expect the verdict
-    differs: bool  # has another verdict at equal fit
+    surprise: bool  # a surprise that is sure, and fails the run
+    unexpected: bool  # a surprise that is not sure
+    differs: bool  # has another specific verdict
     divided: bool  # has another verdict under another definition
     starred: bool  # is on the list
-    failing: bool  # is a negative control that came out supported
+    starred_specific: bool  # is on the list of what is specific
+    failing: bool  # is a negative control that came out supported, not only by luck
 
 
 class Cell(Struct, frozen=True, kw_only=True):
@@ -127,26 +133,49 @@ class ScoreTable(Struct, frozen=True, kw_only=True):
     others: Block
 
 
-class Panel(Struct, frozen=True):
-    """One study's plot in the section "Fit or regularisation?"."""
+class BothVerdicts(Struct, frozen=True):
+    """A finding's two verdicts, in a cell of the table "A slower optimiser alone"."""
 
-    title: str
-    plot: int  # index among the page's plots
-    left_out: int  # findings that have no point in it
-
-
-class ArrangedFitRow(FitRow, frozen=True, kw_only=True):
-    """A row with a link to its finding."""
-
-    anchor: str | None
+    claimed: str
+    specific: str | None  # None where it has none
+    anchor: str
 
 
-class FitSection(Struct, frozen=True):
-    """The section "Fit or regularisation?"."""
+class SlowerRow(Struct, frozen=True):
+    """One headline outcome of a slower optimiser, with a cell a study."""
 
-    rows: tuple[ArrangedFitRow, ...]
-    panels: tuple[Panel, ...]
+    outcome: str
+    cells: tuple[BothVerdicts | None, ...]
+
+
+class SpecificCount(Struct, frozen=True):
+    """Of a family's findings that are supported as claimed: those with a specific verdict, and
+    those that it supports too.
+    """
+
+    family: str
+    supported: int
+    compared: int
+    specific: int
+
+
+class Unspecific(Struct, frozen=True):
+    """Claims without a specific verdict, as (id, anchor), and why they have none."""
+
+    why: str
+    claims: tuple[tuple[str, str], ...]
+
+
+class SpecificSection(Struct, frozen=True, kw_only=True):
+    """The section "A slower optimiser alone"."""
+
     sentence: str
+    statement: str  # that of the claim whose findings are the rows
+    studies: tuple[str, ...]
+    rows: tuple[SlowerRow, ...]
+    counts: tuple[SpecificCount, ...]
+    without: tuple[Unspecific, ...]
+    controls: Controls | None  # members held out of the family, which must not be specific
 
 
 class Arranged(Struct, frozen=True, kw_only=True):
@@ -158,15 +187,17 @@ class Arranged(Struct, frozen=True, kw_only=True):
     plots: tuple[Plot, ...]
     tally: Tally
     tested: Tally  # without negative controls
-    held: Controls  # of all families
+    held: Controls  # of all families, not pooled
+    alarming: bool  # whether a family's controls failed
     over_studies: bool  # whether a claim has a verdict over studies
     summary: str
     alarms: tuple[str, ...]
+    notes: tuple[str, ...]  # what is told and alarms nobody
     open_claims: bool  # whether claims start open
     tables: tuple[ScoreTable, ...]
     pictures: tuple[ArrangedPicture, ...]
     decides: float | None  # evidence at which a verdict falls
     agreeing: tuple[str, float] | None  # seeds that all agree, in words, and the evidence then
-    fit: FitSection | None
+    specific: SpecificSection | None
     saved: int | None  # trials, by adding seeds only where they can decide
     most_findings: int  # length of the longest bar of seeds

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct, field
 
-from ddiv.report.schema.plots import FindingPlot
+from ddiv.report.schema.plots import CurvesPlot, FindingPlot
 
 
 class Evidence(Struct, frozen=True, kw_only=True):
@@ -23,6 +23,9 @@ class Evidence(Struct, frozen=True, kw_only=True):
     effects: tuple[float | None, ...] = ()  # one a seed
     seeds: tuple[int, ...] = ()
     method: str = ""
+    # the seeds' order statistics about the median, and their level; it decides nothing
+    spread: tuple[float | None, float | None] | None = None
+    spread_level: float | None = None
 
 
 class Expected(Struct, frozen=True):
@@ -44,17 +47,21 @@ class Finding(Struct, frozen=True, kw_only=True):
     statement: str = ""
     direction: str | None = None
     expected: Expected | None = None
+    # beside the ledger (`ddiv.finding.surprise`): "expected", "weakened", "sure", "unexpected", ""
+    standing: str = ""
     note: str | None = None  # why it has no verdict
     caveats: tuple[str, ...] = ()
     # name and verdict: the same question by other definitions of its metric
     definitions: tuple[tuple[str, str], ...] = ()
-    evidence: Evidence | None = None  # at equal epochs
-    matched: Evidence | None = None  # at equal clean training loss
-    matched_note: str | None = None
+    evidence: Evidence | None = None  # as claimed: against the baseline at equal epochs
+    specific: Evidence | None = None  # beyond the curves of the optimiser's family
+    specific_note: str | None = None  # why there is none, or what it lacks
+    negligible: bool = False  # the median effect is inside what an arm that does nothing shows
     explained: str = ""  # why it is not supported
     # name, value, low and high end of a 95 % interval
     derived: tuple[tuple[str, float | None, float | None, float | None], ...] = ()
     plot: FindingPlot | None = None
+    curves: CurvesPlot | None = None  # its arms beside the curves of the optimiser's family
     trials: tuple[str, ...] = ()  # keys of the records
     command: str = ""  # that asks it again
 
@@ -69,6 +76,8 @@ class Claim(Struct, frozen=True, kw_only=True):
     direction: str | None = None  # "rises", "falls"; None where its findings differ in it
     command: str = ""  # that asks it again
     guards: str = ""  # the family that it is a negative control of
+    unspecific: str = ""  # why none of its findings can have a specific verdict
+    judged_by: str = "claimed"  # or "specific": the verdict that decides whether its test passes
     findings: tuple[Finding, ...] = ()
 
 
@@ -80,10 +89,24 @@ class Family(Struct, frozen=True):
 
 
 class Controls(Struct, frozen=True):
-    """Of a family's negative controls: how many held, that is, were not supported."""
+    """Of a family's negative controls: how many held, that is, were not supported, and the evidence
+    of all of them pooled, which must not reach the `bar` either.
+    """
 
     held: int
     of: int
+    pooled: float | None = None
+    bar: float | None = None
+    studies: int = 0
+
+    @property
+    def failed(self) -> bool:
+        """Whether one of them came out supported, or all of them as one."""
+        return self.held < self.of or self.pooled_failed
+
+    @property
+    def pooled_failed(self) -> bool:
+        return self.pooled is not None and self.bar is not None and self.pooled >= self.bar
 
 
 class Listed(Struct, frozen=True, kw_only=True):
@@ -91,8 +114,17 @@ class Listed(Struct, frozen=True, kw_only=True):
 
     alpha: float  # share of the list that may be wrong
     of: int  # questions that were put
-    repeats: int = 0  # findings that repeat another one's question
+    repeats: int = 0  # findings whose draws are those of another
     tests: tuple[str, ...] = ()  # on the list, with those that repeat one on it
+
+
+class ListedClaims(Struct, frozen=True, kw_only=True):
+    """The claims that are selected together as holding on some study: how many."""
+
+    alpha: float
+    of: int
+    listed: int
+    repeats: int = 0
 
 
 class OverStudies(Struct, frozen=True, kw_only=True):
@@ -105,6 +137,12 @@ class OverStudies(Struct, frozen=True, kw_only=True):
     e_against: float | None = None
     somewhere: bool = False  # whether one study is enough for it to hold
     studies: dict[str, str] = field(default_factory=dict)  # study -> verdict
+    # that it holds on some study: the product of the studies' evidence, and whether it is listed
+    product: float | None = None
+    listed: bool = False
+    # the same of what is specific
+    specific_product: float | None = None
+    specific_listed: bool = False
 
 
 class Spent(Struct, frozen=True, kw_only=True):
@@ -116,22 +154,3 @@ class Spent(Struct, frozen=True, kw_only=True):
     trials: int  # that were measured
     fixed: int  # trials that the most seeds for every claim would have taken
     by_seeds: tuple[tuple[int, int], ...] = ()  # seeds, and how many findings took that many
-
-
-class FitRow(Struct, frozen=True, kw_only=True):
-    """How much of one finding's effect is left at equal clean training loss."""
-
-    claim: str = ""
-    study: str = "—"
-    variant: str = ""
-    test: str = ""
-    family: str = ""
-    unit: str = ""
-    note: str | None = None
-    verdict: str = ""
-    effect: float | None = None  # at equal epochs
-    equal: float | None = None  # the same, standardised
-    matched_verdict: str = ""
-    matched_effect: float | None = None  # at equal fit
-    matched: float | None = None  # the same over the spread at equal epochs
-    share: float | None = None  # matched_effect / effect

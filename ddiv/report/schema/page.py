@@ -5,9 +5,18 @@ from __future__ import annotations
 from msgspec import Struct, field
 
 from ddiv.report.schema.common import Fact
-from ddiv.report.schema.findings import Claim, Controls, Family, FitRow, Listed, OverStudies, Spent
+from ddiv.report.schema.findings import (
+    Claim,
+    Controls,
+    Family,
+    Listed,
+    ListedClaims,
+    OverStudies,
+    Spent,
+)
 from ddiv.report.schema.material import Material
 from ddiv.report.schema.pictures import Picture
+from ddiv.report.schema.plots import FamilyCurves
 from ddiv.report.schema.sheets import ContactSheet, GeneratorSheet
 
 
@@ -46,6 +55,7 @@ class StudyCard(Struct, frozen=True, kw_only=True):
     facts: tuple[Fact, ...] = ()
     domains: tuple[Domain, ...] = ()
     baseline: tuple[Accuracy, ...] = ()
+    conditional: str = ""  # what its verdicts are conditional on
 
 
 class CrossChecked(Struct, frozen=True, kw_only=True):
@@ -82,9 +92,12 @@ class Page(Struct, frozen=True, kw_only=True):
     run: RunFacts | None = None
     spent: Spent | None = None
     listed: Listed | None = None
+    listed_specific: Listed | None = None
+    claims_listed: ListedClaims | None = None
+    claims_listed_specific: ListedClaims | None = None
     over_studies: tuple[OverStudies, ...] = ()
     controls: dict[str, Controls] = field(default_factory=dict)  # by family
-    fit: tuple[FitRow, ...] = ()
+    curves: tuple[FamilyCurves, ...] = ()  # those that the findings' plots show
     studies: tuple[StudyCard, ...] = ()
     families: tuple[Family, ...] = ()
     claims: tuple[Claim, ...] = ()

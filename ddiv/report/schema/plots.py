@@ -10,8 +10,8 @@ class Series(Struct, frozen=True, omit_defaults=True):
 
     seed: int
     y: tuple[float | None, ...]
-    # the same against the baseline at equal fit, None where it could not be matched
-    matched: tuple[float | None, ...] | None = None
+    # what of it is specific, None where an arm cannot be matched
+    specific: tuple[float | None, ...] | None = None
 
 
 class DosePlot(Struct, frozen=True, tag="dose", tag_field="kind", kw_only=True):
@@ -63,26 +63,46 @@ class RelationPlot(Struct, frozen=True, tag="relation", tag_field="kind", kw_onl
     points: tuple[RelationPoint, ...]
 
 
-class FitPoint(Struct, frozen=True, kw_only=True):
-    """One finding in the section "Fit or regularisation?"."""
+class FamilyCurves(Struct, frozen=True, kw_only=True):
+    """The optimiser's family on one outcome of a study, as two curves a seed.
 
-    x: float  # effect at equal epochs, standardised
-    y: float  # effect at equal fit, in the same unit
-    family: str
-    anchor: str | None  # of the finding
-    kept: bool  # whether both verdicts are the same
-    decided: bool  # whether one of them is not "inconclusive"
-    name: str
-    lines: tuple[str, ...]
+    `x` is the log of a member's clean training loss less that of the baseline's, `y` the change of
+    the outcome against the baseline, each (seeds, members). `rates` and `lengths` are places among
+    the `members`, in the order of the factors; the baseline is in both.
+    """
+
+    study: str
+    members: tuple[str, ...]
+    rates: tuple[int, ...]
+    lengths: tuple[int, ...]
+    seeds: tuple[int, ...]
+    x: tuple[tuple[float | None, ...], ...]
+    y: tuple[tuple[float | None, ...], ...]
+    margin: float  # an effect within it of a curve is not specific
+    best: int | None = None  # the member that an effect on accuracy or calibration has to pass too
 
 
-class FitPlot(Struct, frozen=True, tag="fit", tag_field="kind"):
-    """The effects of a study at equal fit against those at equal epochs."""
+class ArmPoint(Struct, frozen=True, omit_defaults=True):
+    """An arm beside the curves: means over seeds, and each seed where it is the only arm."""
 
-    families: tuple[str, ...]
-    points: tuple[FitPoint, ...]
+    label: str
+    x: float | None
+    y: float | None
+    by_seed: tuple[tuple[float | None, float | None], ...] = ()
+
+
+class CurvesPlot(Struct, frozen=True, tag="curves", tag_field="kind", kw_only=True):
+    """The arms of a finding beside the curves of the optimiser's family, which many findings share.
+
+    `curves` is their place in `Page.curves`, `seeds` are those of the finding.
+    """
+
+    ylabel: str
+    curves: int
+    seeds: tuple[int, ...]
+    points: tuple[ArmPoint, ...]
 
 
 FindingPlot = DosePlot | PairedPlot | BarsPlot | RelationPlot
 
-Plot = FindingPlot | FitPlot
+Plot = FindingPlot | CurvesPlot
