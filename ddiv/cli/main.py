@@ -1,4 +1,5 @@
-"""The command line: `ddiv report`, `ledger`, `trials`, `doctor`, `fetch`, `spectra`, `new`.
+"""The command line: `ddiv report`, `ledger`, `trials`, `doctor`, `calibrate`, `fetch`, `new`,
+`spectra`.
 
 (Claims are run by `pytest claims`.)
 """
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from ddiv.cli import new, spectra
+from ddiv.cli import calibrate, new, spectra
 from ddiv.common.errors import NotWritten, cause, remedy
 from ddiv.common.outputs import write_output
 from ddiv.common.paths import expanded, named, of_text
@@ -118,6 +119,7 @@ def _parser() -> argparse.ArgumentParser:
     trials = command("trials", _trials, "list what the store holds")
     trials.add_argument("--grep", metavar="TEXT", help="only lines that contain this text")
     command("doctor", _doctor, "say what this machine can run, and what is missing")
+    calibrate.add_options(command("calibrate", calibrate.run, calibrate.HELP))
     text = (
         "bring a published dataset below the data root; without a name: list them with size, "
         "licence and state"
@@ -263,9 +265,11 @@ def _propose(store: Store, options: argparse.Namespace, known: Known) -> int:
     }
     new, changed = ledger.proposals(answered, known, options.reason, datetime.now(UTC).date())
     for entry, verdict in changed:
+        # Weaker evidence is no failure, and another run may have more.
+        advice = "its entry may stay" if verdict == "inconclusive" else "change or remove its entry"
         _say(
             f"# {entry.claim} on {_named(entry.study, entry.variant)} was {entry.verdict} since "
-            f"{entry.since} and is {verdict} in run {run.id}: change or remove its entry."
+            f"{entry.since} and is {verdict} in run {run.id}: {advice}."
         )
     text = "\n".join(map(ledger.as_toml, new))
     _say_lines(text or f"# run {run.id} calls for no new entry")

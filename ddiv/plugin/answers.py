@@ -11,10 +11,13 @@ from collections.abc import Iterator
 
 import pytest
 
+from ddiv.evidence import Pooled, Row, pooled_controls
 from ddiv.finding.wording import Tally, tally
 
-# The properties of a report that say what came of its test.
+# The properties of a report that say what came of its test, and of which verdicts the ledger does
+# not know.
 VERDICT, ERROR = "ddiv verdict", "ddiv error"
+UNEXPECTED, WEAKENED = "ddiv unexpected", "ddiv weakened"
 
 # The attribute of a report that names its question. Reports travel with theirs from workers.
 QUESTION = "ddiv_question"
@@ -57,14 +60,38 @@ class Answers:
         counted = [(word, expected) for word, expected in verdicts if word is not None]
         return tally(counted, len(answers) - len(counted))
 
+    def told(self, name: str) -> list[str]:
+        """What reports tell under this property, in the order of the tests' ends."""
+        properties = map(_properties, self._last.values())
+        return [str(each[name]) for each in properties if name in each]
+
+    def pooled(self, alpha: float) -> dict[str, Pooled]:
+        """By family, all of its negative controls as one."""
+        properties = map(_properties, self._last.values())
+        return pooled_controls(
+            [
+                Row(
+                    each["ddiv guards"],
+                    str(each["ddiv study"]),
+                    2 * float(str(each["ddiv evidence for"])),
+                    withheld="ddiv withheld" in each,
+                )
+                for each in properties
+                if "ddiv guards" in each and VERDICT in each
+            ],
+            alpha,
+        )
+
     def hardly_trained(self) -> int:
         """How many verdicts rest on arms that hardly fit their training set."""
-        return sum(
-            "ddiv hardly trained" in dict(report.user_properties) for report in self._last.values()
-        )
+        return len(self.told("ddiv hardly trained"))
 
 
 def verdict(report: pytest.TestReport) -> str | None:
     """The verdict that a report tells of; None where it tells of none."""
-    word = dict(report.user_properties).get(VERDICT)
+    word = _properties(report).get(VERDICT)
     return None if word is None else str(word)
+
+
+def _properties(report: pytest.TestReport) -> dict[str, object]:
+    return dict(report.user_properties)

@@ -19,10 +19,11 @@ from ddiv.common.paths import as_text
 from ddiv.common.printed import one_line
 from ddiv.finding import CONTROL_SHARE, Asked, ledger
 from ddiv.plugin import faults, is_claim
-from ddiv.plugin.session import ABSENT, ASKED, BROKEN, SESSION, SKIPPED
+from ddiv.plugin.session import ABSENT, ASKED, BROKEN, SESSION, SKIPPED, TRIALS
 from ddiv.profiles.profile import Profile
 from ddiv.run import absent
 from ddiv.study import Study
+from ddiv.trial import Trial
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -90,6 +91,19 @@ def pytest_itemcollected(item: pytest.Item) -> None:
         item.stash[BROKEN] = faults.line(item, faults.of_error(error, test, where))
     else:
         item.stash[ASKED] = asked
+        item.stash[TRIALS] = sum(isinstance(job, Trial) for job in jobs)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Ask first what takes the fewest trials, so that verdicts come early and keep coming.
+
+    Other tests keep their places, and equals their order.
+    """
+    places = [place for place, item in enumerate(items) if TRIALS in item.stash]
+    ordered = sorted((items[place] for place in places), key=lambda item: item.stash[TRIALS])
+    for place, item in zip(places, ordered):
+        items[place] = item
 
 
 def _why_no_study(needs: Iterable[str], profile: Profile) -> str:
@@ -129,6 +143,7 @@ def _asked(item: pytest.Function, test: ClaimTest, study: Study) -> Asked:
         test=as_text(_own_id(item, test)),
         alpha=session.run.alpha / (CONTROL_SHARE if claim.control else 1),
         expected=known,
+        ledger=any(ledger.speaks_of(session.profile.name, path) for path in ledgers),
     )
 
 

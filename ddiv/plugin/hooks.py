@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import traceback
 from collections import Counter
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -25,7 +25,7 @@ from ddiv.common.printed import one_line, printable
 from ddiv.data.root import BadData
 from ddiv.finding import Asked
 from ddiv.plugin import before, options
-from ddiv.plugin.answers import ERROR, QUESTION, UNASKED
+from ddiv.plugin.answers import ERROR, QUESTION, UNASKED, UNEXPECTED, WEAKENED
 from ddiv.plugin.answers import verdict as verdict_of
 from ddiv.plugin.session import ABSENT, ASKED, BROKEN, LOST, SESSION, SKIPPED, Session
 from ddiv.run import absent
@@ -42,14 +42,17 @@ if TYPE_CHECKING:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Number the questions, see whether their studies can be trained, and write down the plan.
+    """Number and count the questions, see whether their studies can be trained, and write down the
+    plan.
 
     Before xdist's hook, which tells the controlling process that this worker is ready.
     """
     config = session.config
     claims = [item for item in session.items if ASKED in item.stash]
+    # Every worker of xdist collects the same; plugins that repeat tests ask nothing more by that.
+    among = len({item.stash[ASKED].test for item in claims if not _is_unasked(item)})
     for order, item in enumerate(claims):
-        item.stash[ASKED] = msgspec.structs.replace(item.stash[ASKED], order=order)
+        item.stash[ASKED] = msgspec.structs.replace(item.stash[ASKED], order=order, among=among)
     if config.getoption("collectonly") or options.read(config.option).plan:
         return
     before.note_left_out(config.stash[SESSION], session.items)
@@ -174,6 +177,10 @@ def pytest_runtest_makereport(
     return report
 
 
+def _is_unasked(item: pytest.Item) -> bool:
+    return item.stash[ASKED].not_applicable is not None
+
+
 def _unasked(item: pytest.Item) -> str:
     """Why the study of a test cannot be asked it; "" where it can, and where it is left out."""
     if ABSENT in item.stash:  # told by study
@@ -209,6 +216,8 @@ def pytest_report_teststatus(
         return None
     if hasattr(report, "wasxfail"):
         return f"expected-{verdict}", "x", f"EXPECTED {verdict.upper()}"
+    if report.passed and UNEXPECTED in dict(report.user_properties):
+        return "unexpected", "!", "UNEXPECTED"
     if report.passed and verdict.startswith("control "):
         return "controls held", ".", "CONTROL HELD"
     if report.passed:
@@ -219,10 +228,11 @@ def pytest_report_teststatus(
 @pytest.hookimpl(tryfirst=True, specname="pytest_sessionfinish")
 def pytest_junit_counts(session: pytest.Session) -> None:
     """Put the counts of verdicts into JUnit XML, before pytest writes that file."""
-    counted = session.config.stash[SESSION].answers.tally()
+    answers = session.config.stash[SESSION].answers
+    counted, unexpected = answers.tally(), len(answers.told(UNEXPECTED))
     for plugin in session.config.pluginmanager.get_plugins():
         if counted.claims and hasattr(plugin, "add_global_property"):
-            for name, count in counted.counts.items():
+            for name, count in (counted.counts | {"unexpected": unexpected}).items():
                 plugin.add_global_property(f"ddiv {name}", count)
 
 
@@ -240,6 +250,10 @@ def pytest_terminal_summary(
     terminalreporter.section("claims")
     if counted.claims:
         say(str(counted))
+    for line in _beside_the_ledger(session):
+        say(line)
+    for line in _biased(session):
+        say(line, red=True)
     for line in (*absent.lines(session.left_out), *unasked):
         say(one_line(line))
     if hardly:
@@ -266,6 +280,25 @@ def pytest_terminal_summary(
     if session.written:
         say(f"report: {one_line(os.path.abspath(session.report))}")
         say(f"records: {one_line(os.path.abspath(session.store.root))}")
+
+
+def _beside_the_ledger(session: Session) -> Iterator[str]:
+    """Verdicts that the ledger does not know and that do not fail, a line each."""
+    for line in session.answers.told(UNEXPECTED):
+        yield f"unexpected: {line}"
+    for line in session.answers.told(WEAKENED) if session.binding else ():
+        yield f"weaker than in the ledger, which is no failure: {line}"
+
+
+def _biased(session: Session) -> Iterator[str]:
+    """Families whose controls, taken together, are supported, a line each."""
+    for family, pooled in session.answers.pooled(session.run.alpha).items():
+        if pooled.supported:
+            yield one_line(
+                f"the controls of {family} are supported, all {pooled.controls} on "
+                f"{pooled.studies} studies taken together (evidence {pooled.evalue:.3g}, "
+                f"{pooled.bar:.3g} is enough): its claims may be supported where nothing is so"
+            )
 
 
 # --- the session's frame ------------------------------------------------------------------------
@@ -324,7 +357,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     _finish(config.stash[SESSION])
     if config.stash[SESSION].unwritten or config.stash[SESSION].lost:
         session.exitstatus = session.exitstatus or pytest.ExitCode.INTERNAL_ERROR
-    if config.stash[SESSION].errors:
+    if config.stash[SESSION].errors or any(_biased(config.stash[SESSION])):
         session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
 
 

@@ -48,7 +48,7 @@ _FLAGS = ("--noconftest", "--strict")
 TABLE: dict[str, dict[str, Any]] = {
     "profile": {
         "metavar": "NAME",
-        "help": "the studies to run: embedded, smoke, paper (default: embedded)",
+        "help": "the studies to run: embedded, full, smoke, paper (default: embedded)",
     },
     "study": {
         "metavar": "FILE",
@@ -84,7 +84,8 @@ TABLE: dict[str, dict[str, Any]] = {
         "metavar": "N",
         "help": (
             "a claim that is still undecided gets more seeds, up to N (default: the profile's; "
-            "fewer than 6 cannot decide)"
+            "fewer than 6 cannot decide), and a verdict that the ledger does not know gets more, "
+            "up to N or by default 16, until it is sure among all questions of the run"
         ),
     },
     "first_seed": {
@@ -171,8 +172,10 @@ def surroundings(words: Sequence[str]) -> Iterator[str]:
 def _group(parser: pytest.Parser) -> pytest.OptionGroup:
     return parser.getgroup(
         GROUP,
-        "ddiv: claims of papers, checked by training models "
-        "(with pytest's own --strict, every claim that is not supported fails)",
+        "ddiv: claims of papers, checked by training models (a contradicted claim fails; where "
+        "claims/ledger.toml has entries of the profile, a verdict that it does not know fails only "
+        "if it is sure among all questions of the run, and is else told as unexpected; with "
+        "pytest's own --strict, every claim that is not supported fails)",
     )
 
 

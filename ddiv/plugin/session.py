@@ -25,6 +25,9 @@ SESSION = pytest.StashKey["Session"]()
 # The question of a test.
 ASKED = pytest.StashKey[Asked]()
 
+# How many trials its answer rests on at the first seeds.
+TRIALS = pytest.StashKey[int]()
+
 # The name of a study whose data or weights are not at hand, and how to get them.
 ABSENT = pytest.StashKey[tuple[str, str]]()
 
@@ -91,10 +94,10 @@ class Session:
 
     @property
     def binding(self) -> bool:
-        """Whether a verdict other than the ledger's is a change.
+        """Whether it is worth telling that a claim of the ledger's is now inconclusive.
 
-        A run with fewer or other seeds, or with a budget, may well decide otherwise than the
-        ledger says, and then nothing has changed.
+        A run with fewer or other seeds, or with a budget, decides less than the one that the
+        ledger was written from, and then nothing has changed.
         """
         return (
             self.run.max_seeds >= self.profile.max_seeds

@@ -19,7 +19,7 @@ from ddiv.common import printed
 from ddiv.common.machine import usable_cores
 from ddiv.common.paths import as_text, expanded, named, of_text
 from ddiv.data.root import FOLDER_VARIABLE
-from ddiv.finding import Reader, ledger
+from ddiv.finding import SURPRISE_SEEDS, Reader, ledger
 from ddiv.plugin import options
 from ddiv.plugin.options import ASKING, Options
 from ddiv.plugin.session import SESSION, Session
@@ -230,6 +230,9 @@ def started(
     count = studies.seeds if given.seeds is None else given.seeds
     now = time.time()
     seeds, most = runs.block_of_seeds(given.first_seed, count, given.max_seeds, studies.max_seeds)
+    # --max-seeds is a limit for every claim, whatever it is and comes to.
+    headline = most if given.max_seeds is not None else max(most, studies.headline_seeds)
+    surprise = most if given.max_seeds is not None else max(headline, SURPRISE_SEEDS)
     return runs.Run(
         id=runs.new_id(now),
         command=command,
@@ -241,6 +244,8 @@ def started(
         strict=strict,
         started=now,
         max_seeds=most,
+        headline_seeds=headline,
+        surprise_seeds=surprise,
         budget=runs.seconds_of(given.budget),
         options=tuple(told),
         slots=given.slots or usable_cores(),

@@ -14,7 +14,7 @@ from ddiv.common import own
 from ddiv.common.digests import is_digest
 from ddiv.common.printed import command
 from ddiv.data import load as datasets
-from ddiv.models.shipped import embedded_weights
+from ddiv.models.shipped import shipped
 from ddiv.study import Backbone, Bert, Embedder, OpenClip, OwnEmbedder, OwnModel, Study
 from ddiv.treatment import Generator, OpenAI, OwnGenerator, StableDiffusion
 from ddiv.trial import Job, Samples, requires
@@ -31,7 +31,7 @@ def data_or_weights(study: Study) -> str | None:
         return reason
     models = [
         model
-        for model in dict.fromkeys((study.backbone, *study.embedders))
+        for model in dict.fromkeys((*study.backbones, *study.embedders))
         if not _is_shipped(model)
     ]
     if not models:
@@ -48,7 +48,7 @@ def _is_shipped(model: Backbone | Embedder) -> bool:
     that torch's import takes.
     """
     if isinstance(model, Bert):
-        return model.weights == embedded_weights("bert")
+        return model.weights in shipped("bert")
     return not isinstance(model, OpenClip | OwnModel | OwnEmbedder)
 
 

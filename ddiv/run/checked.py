@@ -57,11 +57,15 @@ def _require(study: Study, asked: Sequence[Asked], missing: Sequence[Job]) -> No
     from ddiv.trial import dry_run
     from ddiv.trial.view import require_examples
 
-    data = load(study.data)
+    # One replicate stands for all: they have equal sizes.
+    data = load(missing[0].data)
     require_domains(study, data.tests)
     _require_doses(data, missing)
-    views = [job for job in missing if isinstance(job, DataView)]
-    for view in {(job.treatment.part(Classes), job.n): job for job in views}.values():
+    first_views: dict[object, DataView] = {}
+    for job in missing:
+        if isinstance(job, DataView):
+            first_views.setdefault((job.treatment.part(Classes), job.n), job)
+    for view in first_views.values():
         require_examples(view)
     if trials := [job for job in missing if isinstance(job, Trial)]:
         _require_layers(asked, dry_run.layers_of(trials, data))

@@ -97,6 +97,13 @@ class Crew:
         self._patience.over()
         return {job: self._record(job) for job in wanted}
 
+    def has(self, jobs: Iterable[Job]) -> bool:
+        """Whether the records of all these jobs are there, whole."""
+        try:
+            return all(self._have(job) and self._record(job) for job in jobs)
+        except (OSError, StoreError):
+            return False
+
     def drain(self) -> None:
         """Measure missing jobs until no worker has tests any more.
 

@@ -27,16 +27,20 @@ from ddiv.common.machine import available_memory, device_name
 from ddiv.common.units import duration, size
 from ddiv.data.root import BadData
 from ddiv.finding import CONTROL_SEEDS, Asked
+from ddiv.models.shipped import Shipped, embedded_weights, shipped
 from ddiv.run.absent import lines as absent_lines
 from ddiv.run.cost import Cost
 from ddiv.run.crew import kind_of
 from ddiv.run.run import Run
+from ddiv.study import Backbone, Bert, Clip
+from ddiv.study.replicates import undrawn
 from ddiv.treatment import (
     BASELINE,
+    Added,
     Augmentation,
     BatchSize,
     Classes,
-    EarlyStop,
+    Length,
     NoOp,
     OwnPart,
     Part,
@@ -53,19 +57,30 @@ COLUMNS = ("study", "seeds", "claims", *KINDS.values(), "time", "disk")
 def alike(job: Job) -> Job:
     """The job that stands for all jobs of the same cost.
 
-    The cost depends neither on the seed, nor on a dose, nor on who made the images.
+    The cost depends neither on the replicate, nor on a dose, nor on who made the images.
     """
+    common = {"data": undrawn(job.data), "seed": 0, "study": ""}
     match job:
         case Trial():
-            treatment = _costly(job.treatment, Augmentation, BatchSize, EarlyStop)
-            return msgspec.structs.replace(job, treatment=treatment, seed=0)
+            treatment = _costly(job.treatment, Added, Augmentation, BatchSize, Length)
+            backbone = first_checkpoint(job.backbone)
+            return msgspec.structs.replace(job, treatment=treatment, backbone=backbone, **common)
         case DataView():
             treatment = _costly(job.treatment, Augmentation, Classes)
-            return msgspec.structs.replace(job, treatment=treatment, seed=0)
+            return msgspec.structs.replace(job, treatment=treatment, **common)
         case GeneratorFit():
-            return msgspec.structs.replace(job, setting=None, round=1, seed=0)
+            return msgspec.structs.replace(job, setting=None, round=1, **common)
         case Samples():
-            return msgspec.structs.replace(job, round=1, seed=0)
+            return msgspec.structs.replace(job, round=1, **common)
+
+
+def first_checkpoint(backbone: Backbone) -> Backbone:
+    """Of ddiv's own checkpoints the one from the first pre-training seed; others as they are."""
+    if isinstance(backbone, Clip | Bert):
+        model: Shipped = backbone.tower if isinstance(backbone, Clip) else "bert"
+        if backbone.weights in shipped(model):
+            return msgspec.structs.replace(backbone, weights=embedded_weights(model))
+    return backbone
 
 
 def _costly(treatment: Treatment, *kinds: type[Part]) -> Treatment:
@@ -211,7 +226,7 @@ def forecast(
     fewest, most = f"{len(run.seeds)}", f"up to {run.max_seeds}"
     needs = {
         fewest: _by_study(questions),
-        most: _by_study(at_most(question, run.max_seeds) for question in questions),
+        most: _by_study(at_most(each, run.most(each.claim)) for each in questions),
     }
     needed = trials.with_requirements(chain.from_iterable(needs[most].values()))
     missing = Counter(alike(job) for job in needed if job not in store)
@@ -309,9 +324,12 @@ def lines(estimate: Forecast, run: Run, store: Store) -> Iterator[str]:
     yield from absent_lines(estimate.absent)
     more = " (more with -n)" if run.workers == 1 else ""
     yield f"Jobs: stored/needed. Time and disk: of missing jobs, {in_flight} at once{more}."
+    surprises = ""
+    if run.surprise_seeds > run.max_seeds:
+        surprises = f"; a verdict that the ledger does not know up to {run.surprise_seeds}"
     yield (
         f"Every claim starts with {len(run.seeds)} seeds; up to {run.max_seeds} (controls "
-        f"{max(run.max_seeds, CONTROL_SEEDS)}) if all stay undecided, which few do."
+        f"{max(run.max_seeds, CONTROL_SEEDS)}) if all stay undecided, which few do{surprises}."
     )
     if estimate.device_name:
         spent = duration(estimate.calibration_seconds)

@@ -24,6 +24,7 @@ from typing import NamedTuple
 import msgspec
 
 from ddiv import trial as trials
+from ddiv.claim import Claim
 from ddiv.common.drafts import sweep
 from ddiv.common.files import write_atomically
 from ddiv.evidence import MOST_SEEDS
@@ -40,8 +41,9 @@ from ddiv.trial.store import Store, StoreError
 class Run(msgspec.Struct, frozen=True):
     """How a run was started, and how long it took.
 
-    Every claim starts with `seeds`. Undecided claims get more seeds, up to `max_seeds` in all, as
-    long as `budget` seconds (None: no limit) have not passed. `options` are the options of pytest
+    Every claim starts with `seeds`. Undecided claims get more seeds, up to `max_seeds` in all
+    (where that is more: headline claims up to `headline_seeds`, surprises up to `surprise_seeds`),
+    as long as `budget` seconds (None: no limit) have not passed. `options` are those of pytest
     without which a test would ask something else, paths as seen from the folder where the run was
     started. At most `slots` jobs are measured at once. `started` is in seconds since the epoch.
     `seconds` is None while the run lasts, and where it was killed. `after` is later than the start
@@ -67,6 +69,12 @@ class Run(msgspec.Struct, frozen=True):
     after: float = 0.0
     asked: int | None = None
     measured: int | None = None
+    headline_seeds: int = 0
+    surprise_seeds: int = 0
+
+    def most(self, claim: Claim) -> int:
+        """The most seeds that a claim gets while it is undecided; more only as a surprise."""
+        return max(self.max_seeds, self.headline_seeds) if claim.headline else self.max_seeds
 
     @property
     def place(self) -> float:

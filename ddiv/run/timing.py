@@ -26,7 +26,17 @@ from ddiv.models.embedders import scored_on, spaces_of, vectors
 from ddiv.models.shipped import embedded_weights
 from ddiv.run.cost import Cost
 from ddiv.study import Backbone, Bert, Clip, Data, Embedder, Recipe, Space
-from ddiv.treatment import Flow, Generator, NGram, Part, Setting, Treatment, is_built_in
+from ddiv.treatment import (
+    Added,
+    Captioned,
+    Flow,
+    Generator,
+    NGram,
+    Part,
+    Setting,
+    Treatment,
+    is_built_in,
+)
 from ddiv.trial import DataView, GeneratorFit, Job, Samples, Trial, truncation
 from ddiv.trial.batches import require_batches
 from ddiv.trial.devices import prepare
@@ -35,6 +45,7 @@ from ddiv.trial.inputs import Examples, tensor
 from ddiv.trial.schedule import schedule
 from ddiv.trial.steps import WARM_UP, Steps, own_stream, precision
 from ddiv.trial.train import log_probabilities, spectra_of
+from ddiv.trial.training_set import reference
 from ddiv.trial.view import require_examples
 
 # The hooks of a part that a step of training takes longer by.
@@ -134,8 +145,10 @@ def pace(
         take_step = Steps(network, recipe, own, 1_000_000, device, precision(device), capture)
         if not are_texts(loaded.inputs):
             tests = {name: tensor(inputs, backbone) for name, (inputs, _) in loaded.tests.items()}
+            kept = reference(Shown(loaded.inputs, loaded.labels), 0).inputs
+            evaluated = {"the reference set": tensor(kept, backbone), **tests}
             inputs = tensor(loaded.inputs, backbone)
-            require_batches(network, inputs, recipe.batch, tests, device)
+            require_batches(network, inputs, recipe.batch, evaluated, device)
         network.train()
         for _ in range(WARM_UP + 2 if on_gpu else 0):
             take_step(*batch)
@@ -184,9 +197,10 @@ def _trial(job: Trial, device: torch.device) -> Cost:
     times, parts = pace_of(job, device), treatment.with_hook("batch")
     drawn = drawing(job.data, job.backbone, job.batch, parts, device)
     inputs, tests = len(data.inputs), sum(len(labels) for _, labels in data.tests.values())
-    steps = schedule(job, inputs)
+    more = treatment.part(Added)
+    steps = schedule(job, inputs + round(more.share * inputs) if more else inputs)
     points = 1 + len(steps.checkpoints)
-    evaluated = points * (inputs + tests)
+    evaluated = points * (inputs / 2 + tests)  # the reference set is half of the training set
     trained = steps.last * (times.step + job.batch * drawn) + evaluated * times.evaluation
     spectra = (points + 1) * times.spectra
     # The trained baseline is evaluated again without parts of its spectra
@@ -281,9 +295,17 @@ def _samples(job: Samples, device: torch.device) -> Cost:
 
 def _drawn(data: Data, spec: Generator, setting: Setting, device: torch.device) -> float:
     """Seconds to draw one sample."""
-    if not isinstance(spec, Flow | NGram):
+    if not isinstance(spec, Flow | NGram | Captioned):
         raise NotCalibrated(f"from {spec.label}, which is not tried here")
     loaded = load(data)
+    if isinstance(spec, Captioned):
+        from ddiv.generate import captioned
+
+        model, side = captioned.shipped(spec), loaded.inputs.shape[-1]
+        labels = loaded.labels[:WRITTEN].astype(np.int32)
+        started = _now(device)
+        captioned.sample(model, loaded.classes, setting, labels, side, 0, device)
+        return (_now(device) - started) / len(labels)
     weights, _ = _generator(data, msgspec.structs.replace(spec, seed=0), device)
     labels = loaded.labels[:WRITTEN].astype(np.int32)
     started = _now(device)

@@ -90,4 +90,5 @@ def test_the_list_of_trials_goes_on_after_a_damaged_one(ddiv, store):
     damage(store, STRONG, 5)
     status, out, err = ddiv("trials")
     assert status == 1 and err.count("is damaged") == 1
-    assert len(out.splitlines()) == len(store.keys()) and "17 of 18 records" in out
+    there = len(store.keys())
+    assert len(out.splitlines()) == there and f"{there - 1} of {there} records" in out

@@ -234,3 +234,35 @@ def test_help_shows_the_names_that_the_options_have_here(tmp_path):
     version = run(tmp_path, "--version")
     assert version.returncode == 0
     assert (version.stdout + version.stderr).strip() == f"pytest {pytest.__version__}"
+
+
+def test_what_takes_the_fewest_trials_is_asked_first(tmp_path):
+    project(
+        tmp_path,
+        test_order="""
+            from ddiv.claim import Contrast, Threshold, claim
+            from ddiv.evidence import RISES
+            from ddiv.outcome import Spectral
+            from ddiv.treatment import BASELINE
+
+            NORM = Spectral("frobenius_norm", "classifier")
+
+            @claim("all", "It rises.", source="ours")
+            def test_all(study):
+                return Contrast(NORM, tuple(arm for _, arm in study.decay()[1:]), RISES)
+
+            def test_of_another_kind():
+                pass
+
+            @claim("one", "It rises.", source="ours")
+            def test_one(study):
+                return Contrast(NORM, (study.decay()[1][1],), RISES)
+
+            @claim("none", "It is large.", source="ours")
+            def test_none(study):
+                return Threshold(NORM, BASELINE, 1.0, RISES)
+        """,
+    )
+    done = run(tmp_path, "--collect-only", "-q", "--profile", "smoke")
+    names = [line.split("::")[1].split("[")[0] for line in done.stdout.splitlines() if "::" in line]
+    assert names == ["test_none", "test_of_another_kind", "test_one", "test_all"]

@@ -6,13 +6,16 @@ import argparse
 import re
 import shlex
 
+import msgspec
 import pytest
 
+from ddiv.claim import Claim
 from ddiv.finding.wording import rerun
 from ddiv.plugin import options
 from ddiv.plugin.options import Options
 from ddiv.plugin.start import asking, chosen, set_data_root, slots, started
-from ddiv.profiles.choose import PROFILES
+from ddiv.profiles.choose import PROFILES, profile
+from ddiv.profiles.profile import Profile
 from ddiv.run.run import seconds_of
 from tests.support.claims_run import claims
 
@@ -130,6 +133,28 @@ def test_what_is_wrong_before_the_first_test_is_one_line(tmp_path, arguments, me
     lines = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
     assert done.returncode == 4 and [line for line in lines if re.search(message, line)] == lines
     assert not (tmp_path / "store").exists()
+
+
+@pytest.mark.parametrize(
+    "given, headline, limits",
+    [
+        ({}, 0, (7, 7, 16)),
+        ({}, 15, (7, 15, 16)),
+        ({}, 20, (7, 20, 20)),
+        ({"max_seeds": 9}, 15, (9, 9, 9)),
+        ({"max_seeds": 30}, 15, (30, 30, 30)),
+        ({"seeds": 20}, 0, (20, 20, 20)),
+    ],
+)
+def test_headlines_and_surprises_may_get_more_seeds_unless_a_limit_is_given(
+    tmp_path, given, headline, limits
+):
+    studies = Profile("p", "", profile("smoke").studies, seeds=3, max_seeds=7)
+    studies = msgspec.structs.replace(studies, headline_seeds=headline)
+    run = started(Options(**given), studies, tmp_path, "pytest claims", strict=False)
+    main = Claim("a", "b", "c", "d", headline=True)
+    plain = msgspec.structs.replace(main, headline=False)
+    assert (run.most(plain), run.most(main), run.surprise_seeds) == limits
 
 
 def test_a_data_root_that_is_not_there_is_refused(tmp_path):

@@ -16,17 +16,19 @@ from ddiv.common.machine import usable_cores
 from ddiv.evidence import FALLS, RISES
 from ddiv.finding import CONTROL_SEEDS
 from ddiv.outcome import Vendi
+from ddiv.profiles.choose import profile
 from ddiv.run.cost import Cost
 from ddiv.run.forecast import Row, alike, at_most, forecast, lines, recorded
 from ddiv.study import Digits
 from ddiv.treatment import (
     BASELINE,
+    Added,
     Augmentation,
     BatchSize,
     Classes,
     Dropout,
-    EarlyStop,
     Flow,
+    Length,
     NoOp,
     Part,
     Setting,
@@ -80,6 +82,18 @@ def test_what_costs_the_same_is_alike(one, other):
     assert alike(jobs[0]) == alike(jobs[1]) == alike(alike(jobs[0]))
 
 
+def test_replicates_cost_the_same_whatever_data_and_checkpoint_they_have():
+    for study in profile("embedded").studies:
+        jobs = [trial(study, BASELINE, seed) for seed in range(4)]
+        assert len({*map(alike, jobs)}) == 1 < len({*jobs})
+    (made,) = {alike(trial(study, BASELINE, 0)) for study in (STUDY, renamed(STUDY))}
+    assert made.study == ""
+
+
+def renamed(study):
+    return msgspec.structs.replace(study, name="another")
+
+
 @pytest.mark.parametrize(
     "one, other",
     [
@@ -87,7 +101,8 @@ def test_what_costs_the_same_is_alike(one, other):
         ((), (Augmentation("auto"),)),
         ((Augmentation("auto"),), (Augmentation("rand"),)),
         ((BatchSize(2),), (BatchSize(4),)),
-        ((EarlyStop(0.4),), (NoOp(),)),
+        ((Length(0.4),), (NoOp(),)),
+        ((Added(0.5, Flow(8, 8, 1), Setting("a")),), (NoOp(),)),
         ((TenTimes(),), (NoOp(),)),
     ],
 )
@@ -160,8 +175,8 @@ def test_a_row_counts_jobs_with_what_they_read_and_adds_up_what_is_missing(tmp_p
     stored(store, jobs[0], 1.0)
     costs = {alike(jobs[0]): Cost(10.0, 100.0), alike(jobs[1]): Cost(7.0, 50.0)}
     row = Row.of(1, [*jobs, *jobs], store, costs)
-    assert row.jobs == {"trials": (1, 6), "views": (0, 0), "generators": (0, 1), "samples": (0, 3)}
-    assert (row.seconds, row.bytes, row.unknown) == (2 * 10 + 3 * 7, 2 * 100 + 3 * 50, 4)
+    assert row.jobs == {"trials": (1, 6), "views": (0, 0), "generators": (0, 3), "samples": (0, 3)}
+    assert (row.seconds, row.bytes, row.unknown) == (2 * 10 + 3 * 7, 2 * 100 + 3 * 50, 6)
 
 
 def test_at_most_a_claim_gets_the_seeds_of_the_run_and_a_control_its_own():
@@ -221,9 +236,8 @@ def test_times_are_shared_by_what_is_in_flight_and_what_cannot_be_told_is_said(
     by = {(study, seeds): row for study, seeds, row in found.rows}
     assert by["other", "3"].jobs["trials"] == (0, 6) and by["other", "3"].seconds == 3 * (30 + 8)
     assert by["other", "3"].unknown == 3 and by["other", "3"].jobs["samples"] == (0, 3)
-    # one plain view, which no seed changes, and three augmented ones
-    assert by["resnet18-smoke", "3"].seconds == 4 * 4.0
-    assert by["", "up to 7"].seconds == 7 * (30 + 8) + 8 * 4.0
+    assert by["resnet18-smoke", "3"].seconds == (3 + 3) * 4.0  # plain and augmented views
+    assert by["", "up to 7"].seconds == 7 * (30 + 8) + (7 + 7) * 4.0
     text = "\n".join(lines(found, run(), store))
     # two in flight: (30 + 8) * 3 / 2
     assert re.search(r"other +3 +1 +0/6 +- +- +0/3 +57 s \+ \?", text)
