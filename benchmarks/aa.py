@@ -118,7 +118,7 @@ def main() -> None:
         if asked.study == study
         and not asked.claim.control
         and not asked.not_applicable
-        and asked.question.fit_matters
+        and asked.question.has_specific
     ]
     results = {
         "command": shlex.join(["python", "benchmarks/aa.py", *sys.argv[1:]]),
@@ -158,22 +158,22 @@ def false_verdicts(
 ) -> dict:
     """How many answers are not inconclusive: of all, and of the claims with the most of them."""
     chosen = profile("embedded")
-    decided, matched, seeds = defaultdict(int), defaultdict(int), []
+    decided, specific, seeds = defaultdict(int), defaultdict(int), []
     for repetition in range(repetitions):
         rng = np.random.default_rng([repetition, TRIALS])
         shuffled = Shuffled(reader, baselines, rng)
         for asked in claims:
             finding = ask(asked, shuffled, chosen.seeds, chosen.max_seeds)
-            by_fit, name = finding.matched, f"{asked.claim.id} {asked.variant}".strip()
+            beyond, name = finding.specific, f"{asked.claim.id} {asked.variant}".strip()
             decided[name] += finding.evidence.verdict != "inconclusive"
-            matched[name] += by_fit is not None and by_fit.verdict != "inconclusive"
+            specific[name] += beyond is not None and beyond.verdict != "inconclusive"
             seeds.append(len(finding.asked.seeds))
         share = sum(decided.values()) / len(seeds)
         print(f"{repetition + 1} of {repetitions}: {share:.4f} decided", file=sys.stderr)
     most = sorted(decided.items(), key=lambda pair: -pair[1])[:5]
     return {
         "decided": rate(sum(decided.values()), len(seeds)),
-        "fit_matched_decided": rate(sum(matched.values()), len(seeds)),
+        "specific_decided": rate(sum(specific.values()), len(seeds)),
         "mean_seeds": float(np.mean(seeds)),
         "largest_rate_of_a_claim": {name: count / repetitions for name, count in most},
     }

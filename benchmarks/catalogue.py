@@ -103,7 +103,8 @@ def row(finding: Finding, again: Finding | None) -> dict:
         "seeds": evidence.n,
         "unit": asked.question.unit,
         "claimed": "rises" if asked.question.direction > 0 else "falls",
-        "matched": finding.matched.verdict if finding.matched else None,
+        "specific": finding.specific.verdict if finding.specific else None,
+        "negligible": bool(finding.negligible),
         "again": again and again.evidence.verdict,
         "effect again": again and again.evidence.effect,
         "why": asked.expected.reason if asked.expected else explained(finding),
@@ -114,7 +115,7 @@ def table(rows: list[dict], counts: Counter, same: Counter) -> str:
     verdicts = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
     columns = (
         *("claim", "study", "variant", "verdict", "effect", "interval", "claimed", "seeds"),
-        *("fit-matched", "again", "explanation"),
+        *("specific", "again", "explanation"),
     )
     head = (
         "# The catalogue on the embedded profile\n\n"
@@ -137,12 +138,12 @@ def cells(fields: dict) -> tuple[str, ...]:
         fields["claim"] + " (control)" * fields["control"],
         fields["study"],
         fields["variant"],
-        fields["verdict"],
+        fields["verdict"] + ", negligible" * fields["negligible"],
         number(fields["effect"], sign=True),
         " to ".join(number(float(end), sign=True) for end in fields["interval"]),
         fields["claimed"],
         str(fields["seeds"]),
-        fields["matched"] or "",
+        fields["specific"] or "",
         f"{fields['again']} ({number(fields['effect again'], sign=True)})"
         if fields["again"]
         else "",

@@ -28,7 +28,6 @@ STUDIES = (
         decays=(1e-3, 1e-2),
         augmentations=("auto", "rand", "noise30"),
         extreme_augmentations=("noise30",),
-        early_stop=0.3,
         view_size=1000,
         embedders=(Clip(embedded_weights()),),
     ),

@@ -8,11 +8,20 @@ All are trained on the image world's 720 training images (of a seed that no stud
 16 pixels, on one thread: ddiv's flow model for its own number of steps, the others for --seconds
 each; the flow ones predict the clean image and are sampled alike. Their samples are judged by
 `ddiv.generate.quality`. Writes benchmarks/results/generator.json.
+
+    python benchmarks/generator.py --captioned [--shuffled FILE]
+
+How good the shipped captioned generator is on classes that it was not trained on: by style, how
+often the shipped CLIP recognises its samples and real pictures; whether samples are copies of its
+training pictures; and the same of a generator trained on shuffled captions (trained here, or read
+from FILE, which `python -m ddiv.generate.pretrain_flow --shuffled --out FILE` wrote). Writes
+benchmarks/results/captioned.json.
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import time
 from collections.abc import Callable
@@ -25,13 +34,26 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ddiv.data.load import load
-from ddiv.generate.flow import NEAREST, WITHHELD, decode, encode, fit, sample
-from ddiv.generate.quality import quality
-from ddiv.models.clip import load_embedded_clip
+from ddiv.data.worlds.images import DOMAINS, FINETUNE_CLASSES, render
+from ddiv.generate import captioned, pretrain_flow
+from ddiv.generate.flow import decode, encode, fit, sample
+from ddiv.generate.path import NEAREST, WITHHELD
+from ddiv.generate.quality import copying, quality
+from ddiv.models.clip import encode_images, load_embedded_clip
+from ddiv.models.shipped import provenance_path, weights_path
 from ddiv.profiles.choose import profile
 from ddiv.study import World
+from ddiv.treatment import Setting
 
-OUT, SIDE, BATCH, SEED = Path(__file__).parent / "results" / "generator.json", 16, 64, 1000
+RESULTS = Path(__file__).parent / "results"
+
+OUT, SIDE, BATCH, SEED = RESULTS / "generator.json", 16, 64, 1000
+
+# Ways of drawing from the captioned generator.
+DRAWN = (
+    *(Setting(f"guidance {guidance}", guidance=guidance) for guidance in (1, 3, 4)),
+    Setting("poor", guidance=4, temperature=0.3, steps=4),
+)
 
 
 class UNet(nn.Module):
@@ -166,6 +188,65 @@ def follow(model: nn.Module, labels: Tensor, classes: int, guidance: float, step
     return state
 
 
+def judge_captioned(shuffled: Path | None) -> dict[str, object]:
+    """The quality of the captioned generator, and of one that learned from shuffled captions."""
+    recipe = pretrain_flow.Recipe()
+    model = captioned.Model.read(weights_path("captioned"))
+    if shuffled is None:
+        control, _ = pretrain_flow.train(dataclasses.replace(recipe, shuffled=True), print)
+    else:
+        control = captioned.Model.read(shuffled)
+        learned = json.loads(provenance_path(shuffled).read_text("utf-8"))["recipe"]
+        if learned != dataclasses.asdict(recipe) | {"shuffled": True}:
+            raise SystemExit(f"{shuffled} was not trained as the shipped one is: {learned}")
+    recognised = {setting.name: pretrain_flow.recognised(model, setting) for setting in DRAWN}
+    for name, shares in recognised.items():
+        print(name, {kind: rounded(of_kind) for kind, of_kind in shares.items()}, flush=True)
+    from_shuffled = pretrain_flow.recognised(control)
+    print("shuffled captions", rounded(from_shuffled["samples"]), flush=True)
+    labels = np.arange(720) % len(FINETUNE_CLASSES)
+    names, cpu = [kind.name for kind in FINETUNE_CLASSES], torch.device("cpu")
+    started = time.process_time()
+    captioned.sample(model, names, pretrain_flow.GOOD, labels, 32, SEED, cpu)
+    spent = time.process_time() - started
+    print(f"{spent:.1f} s for {len(labels)} samples", flush=True)
+    return {
+        "images": pretrain_flow.TEST_IMAGES,
+        "recognised": recognised,
+        "shuffled captions": from_shuffled,
+        "nearest": {domain: copies(model, recipe, domain) for domain in DOMAINS},
+        "seconds for 720 samples": round(spent, 2),
+    }
+
+
+def copies(
+    model: captioned.Model, recipe: pretrain_flow.Recipe, domain: str
+) -> dict[str, dict[str, float]]:
+    """Distances from samples to training pictures of this style (`ddiv.generate.quality`)."""
+    pictures, _ = pretrain_flow.training_pairs(recipe, (domain,))
+    labels = np.arange(pretrain_flow.TEST_IMAGES) % len(FINETUNE_CLASSES)
+    good = pretrain_flow.in_style(pretrain_flow.GOOD, domain)
+    names = [kind.name for kind in FINETUNE_CLASSES]
+    parts = {
+        "samples": captioned.sample(model, names, good, labels, 32, SEED, torch.device("cpu")),
+        "training": pictures,
+        "test": render(FINETUNE_CLASSES, labels, domain, pretrain_flow.TEST_SEED),
+    }
+    clip = load_embedded_clip()
+    pixels = {name: part.reshape(len(part), -1) / np.float32(255) for name, part in parts.items()}
+    embedded = {name: encode_images(clip, part) for name, part in parts.items()}
+    unit = {
+        name: rows / np.linalg.norm(rows, axis=1, keepdims=True) for name, rows in embedded.items()
+    }
+    found = {"pixel": copying(**pixels), "embedding": copying(**unit)}
+    print(domain, {space: rounded(numbers) for space, numbers in found.items()}, flush=True)
+    return found
+
+
+def rounded(shares: dict[str, float]) -> dict[str, float]:
+    return {name: round(share, 3) for name, share in shares.items()}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
@@ -174,8 +255,16 @@ def main() -> None:
         default=60,
         help="processor time for each alternative (default: 60)",
     )
-    seconds = parser.parse_args().seconds
+    parser.add_argument("--captioned", action="store_true", help="judge the captioned generator")
+    parser.add_argument("--shuffled", type=Path, help="the checkpoint of the control")
+    args = parser.parse_args()
+    seconds = args.seconds
     torch.set_num_threads(1)
+    if args.captioned:
+        command = "python benchmarks/generator.py --captioned"
+        judged = {"command": command} | judge_captioned(args.shuffled)
+        (RESULTS / "captioned.json").write_text(json.dumps(judged, indent=2) + "\n", "utf-8")
+        return
     study = profile("embedded").studies[0]
     setting, data = study.settings[0], load(World(12, 10, 1, seed=SEED))
     classes, labels, clip = len(data.classes), torch.from_numpy(data.labels), load_embedded_clip()

@@ -29,7 +29,6 @@ STEPS = (0, 0.5, 1, 1.5, 2, 3, 4, 5, 6, 8, 10)
 ARMS = {
     "decays": (1e-3, 1e-2),
     "augmentations": ("auto", "rand", "noise30"),
-    "early_stop": 0.3,
     "view_size": 500,
     "embedders": (CLIP,),
 }

@@ -164,6 +164,8 @@ def on_cpu(options: argparse.Namespace) -> dict:
         # loads data and libraries, so that no side is timed with that
         list(pool.map(measured, [trial(short, DROPOUT, i) for i in range(cores)]))
         weightwatcher()
+        for seed in range(cores * options.repetitions):
+            load(study.data_of(seed))  # draws the world, which then lies on disk for all processes
         load(study.data)
         sides = {
             "ddiv": ours,

@@ -36,7 +36,7 @@ def checked(study: Study) -> Study:
             "`generator` needs `settings`, and a ladder of `shares` for each of them: "
             'settings=(Setting("good"),), shares=((0.15, 0.25, 0.35),), say'
         )
-    given = [name for name in ("settings", "rounds") if getattr(study, name)]
+    given = [name for name in ("settings", "generators", "rounds") if getattr(study, name)]
     if given and not study.generator:
         raise ValueError(f"`{given[0]}` needs a `generator` of synthetic examples")
     if study.embedders and not study.view_size:
@@ -65,9 +65,9 @@ def _require_kind(study: Study) -> None:
     """Raise ValueError where the data are images, and a part of the study is for texts; or so."""
     texts = "pixel" not in study.spaces
     parts: dict[str, Sequence[object]] = {
-        "backbone": [study.backbone],
+        "backbone": study.backbones,
         "embedders": study.embedders,
-        "generator": [study.generator] if study.generator else [],
+        "generator": [*filter(None, (study.generator, *study.generators))],
     }
     for name, part in ((name, part) for name, parts in parts.items() for part in parts):
         if not isinstance(part, _OF_BOTH) and isinstance(part, _OF_TEXTS) != texts:

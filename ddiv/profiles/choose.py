@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ddiv.profiles.embedded import embedded, smoke
+from ddiv.profiles.embedded import embedded, full, smoke
 from ddiv.profiles.profile import BUILT_IN, Profile, UnknownProfile
 from ddiv.profiles.study_file import _pinned
 
@@ -17,7 +17,7 @@ def paper() -> Profile:
     return Profile("paper", title, tuple(studies), seeds=3, max_seeds=7)
 
 
-PROFILES = dict(zip(BUILT_IN, (embedded, smoke, paper), strict=True))
+PROFILES = dict(zip(BUILT_IN, (embedded, full, smoke, paper), strict=True))
 
 
 def profile(name: str) -> Profile:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import msgspec
 
-from ddiv.profiles.embedded import TENTHS
+from ddiv.profiles.studies import TENTHS
 from ddiv.study import Bert, Complaints, DomainNet, OpenClip, Published, Recipe, ResNet18, Study
 from ddiv.treatment import OpenAI, Setting, StableDiffusion
 from ddiv.treatment.names import AUGMENTATIONS, EXTREME
@@ -33,9 +33,8 @@ FINE_TUNED = Recipe(
     epochs=5, batch=32, lr=1e-5, checkpoints=(0, 0.25, 0.5, 0.75, 1, 1.5, 2, 3, 4, 5)
 )
 
-# Not in the paper: how many images are scored, and after which part of its epochs the early-stopped
-# baseline stops.
-VIEW, EARLY_STOP = 1000, 0.4
+# Not in the paper: how many images are scored.
+VIEW = 1000
 
 
 def studies() -> tuple[Study, ...]:
@@ -85,7 +84,6 @@ def _fine_tuned(tower: str, data: Published | DomainNet) -> Study:
         combinations=((0.1, 1e-5), (0.1, 5e-3), (0.5, 1e-5), (0.5, 5e-3)),
         augmentations=AUGMENTATIONS,
         extreme_augmentations=EXTREME,
-        early_stop=EARLY_STOP,
         view_size=VIEW,
         embedders=(CLIP["vit-b32"],),
     )
@@ -113,7 +111,6 @@ def _synthetic_images() -> Study:
         decays=(),
         very_large_dropout=0.0,
         combinations=(),
-        early_stop=0.0,
     )
 
 
@@ -136,7 +133,6 @@ def _from_scratch() -> Study:
         decays=DECAYS,
         augmentations=AUGMENTATIONS,
         extreme_augmentations=EXTREME,
-        early_stop=EARLY_STOP,
         view_size=VIEW,
         embedders=(CLIP["vit-b32"],),
     )
@@ -166,7 +162,6 @@ def _complaints() -> Study:
         single_placement_rates=(0.5,),
         decays=DECAYS,
         augmentations=("synonym10", "insertion10", "swap10", "deletion10", "eda10", "eda30"),
-        early_stop=EARLY_STOP,
         generator=OpenAI(),
         settings=(Setting("variations", variant="variations"), Setting("additional")),
         shares=(TENTHS, TENTHS),

@@ -7,13 +7,14 @@ import msgspec
 from ddiv.study import Study
 
 # Their names; a user's own profile is called as its file is.
-BUILT_IN = ("embedded", "smoke", "paper")
+BUILT_IN = ("embedded", "full", "smoke", "paper")
 
 
 class Profile(msgspec.Struct, frozen=True):
     """The studies of a run.
 
-    Every claim starts with `seeds` seeds. Undecided claims get more, up to `max_seeds`.
+    Every claim starts with `seeds` seeds. Undecided claims get more, up to `max_seeds`, or up to
+    `headline_seeds` where they are marked as `headline` (0: as all others).
     """
 
     name: str
@@ -21,6 +22,7 @@ class Profile(msgspec.Struct, frozen=True):
     studies: tuple[Study, ...]
     seeds: int
     max_seeds: int
+    headline_seeds: int = 0
 
 
 class UnknownProfile(ValueError):

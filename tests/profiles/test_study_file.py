@@ -108,7 +108,6 @@ STUDY = Study(**GIVEN | dict({given}), recipe=Recipe(**RECIPE | dict({recipe})))
         ("dropout_rates=(0.1, 1.5)", "", "a dropout rate lies in"),
         ("dropout_rates=(0.3, 0.1)", "", "`dropout_rates` has to rise"),
         ("decays=(0.0, 0.1)", "", "`decays` has to rise from above 0"),
-        ("early_stop=2.0", "", "fraction of epochs"),
         ("extreme_augmentations=('auto',)", "", "some of the `augmentations`, got auto"),
         ("settings=(Setting('good'),)", "", "`shares` holds"),
         ("", "epochs=0", "1 epoch or more"),
@@ -307,7 +306,7 @@ from ddiv.profiles.choose import profile
 (SMOKE,) = profile("smoke").studies
 STUDY = msgspec.structs.replace(SMOKE, name="small", augmentations=("auto", "noise10"),
                                 extreme_augmentations=(), class_counts=(1, 3),
-                                shares=((1.0,), (1.0,)), early_stop=0.0)
+                                shares=((1.0,), (1.0,)))
 """
 
 
