@@ -15,7 +15,6 @@ domains = ["photo", "sketch"]
 dropout_rates = [0.1, 0.3]
 decays = [1e-4, 1e-3]
 augmentations = ["auto", "noise30"]
-early_stop = 0.4
 view_size = 40
 class_counts = [1, 2]
 batches = [8, 32]
