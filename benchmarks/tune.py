@@ -89,13 +89,13 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--out", type=Path, default=OUT)
     options = parser.parse_args()
-    rows = json.loads(options.out.read_text()) if options.out.exists() else []
+    rows = json.loads(options.out.read_text("utf-8")) if options.out.exists() else []
     known = [{name: row[name] for name in ("study", "lr", "epochs", "seed")} for row in rows]
     todo = [cell for cell in cells(options) if name_of(*cell) not in known]
     with multiprocessing.get_context("spawn").Pool(options.workers) as pool:
         for row in pool.imap(score, todo):
             rows.append(row)
-            options.out.write_text("[\n" + ",\n".join(map(json.dumps, rows)) + "\n]\n")
+            options.out.write_text("[\n" + ",\n".join(map(json.dumps, rows)) + "\n]\n", "utf-8")
             print(row, flush=True)
     table(rows)
 

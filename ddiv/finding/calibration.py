@@ -104,7 +104,8 @@ def known(study: Study, store: Path | None) -> tuple[Calibration | None, str]:
     """
     wanted, others = fingerprint(study), 0
     for path in _places(study, store):
-        with suppress(OSError, msgspec.MsgspecError):
+        # ValueError: a study's name may be none that a file can have, as in a terminal of ASCII.
+        with suppress(OSError, ValueError, msgspec.MsgspecError):
             found = msgspec.json.decode(contents(path), type=Calibration)
             if found.fingerprint == wanted:
                 return found, ""

@@ -32,6 +32,7 @@ def embedded() -> Profile:
             further_augmentations=(),
             settings=("captioned",),
             class_counts=(1, 5, 20, 60),
+            embedders=(studies.clip(),),
         ),
         # Real images, from scratch: a generator of their own, retrained on its samples.
         _selected(

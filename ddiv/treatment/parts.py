@@ -261,7 +261,7 @@ class NoOp(Part, frozen=True, tag="no-op"):
 
 
 class OtherSeed(Part, frozen=True, tag="other-seed"):
-    """The same treatment with all draws, data and checkpoint of another seed: the pairing is broken.
+    """The same treatment with all draws, data and checkpoint of another seed: no pairing is left.
 
     A negative control: an effect of this arm is the difference of two independent replicates.
     """

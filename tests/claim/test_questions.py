@@ -33,9 +33,10 @@ from ddiv.claim import (
 )
 from ddiv.evidence import FALLS, RISES
 from ddiv.outcome import Score, Snapshot, Spectral, Vendi, Weighted
+from ddiv.profiles import studies
 from ddiv.treatment import BASELINE, Augmentation, Classes, Dropout, Treatment, WeightDecay
 from ddiv.trial import DataView, Trial, trial
-from tests.support.claim_cases import DIGITS, EVERYTHING, PROFILE, WORLD
+from tests.support.claim_cases import DIGITS, EVERYTHING, WORLD
 
 ALPHA = Spectral("alpha", "classifier")
 METRICS = ("alpha", "entropy_raw", "frobenius_norm")
@@ -467,20 +468,20 @@ def test_groups_are_told_apart_by_the_share_of_pairs_in_one_order(first, second,
 
 
 def test_another_embedder_is_another_view():
-    arms = (BASELINE, AUTO, NOISE)
+    arms, world = (BASELINE, AUTO, NOISE), studies.clip_world()
     own, another = (
-        jobs(Correlation(Weighted(embedder=i), Score("accuracy", "id"), arms, 0.5), WORLD, (0,))
+        jobs(Correlation(Weighted(embedder=i), Score("accuracy", "id"), arms, 0.5), world, (0,))
         for i in (0, 1)
     )
-    assert {job.embedder for job in own if isinstance(job, DataView)} == {WORLD.embedders[0]}
-    assert {job.embedder for job in another if isinstance(job, DataView)} == {WORLD.embedders[1]}
-    alone = msgspec.structs.replace(WORLD, embedders=WORLD.embedders[:1])
+    assert {job.embedder for job in own if isinstance(job, DataView)} == {world.embedders[0]}
+    assert {job.embedder for job in another if isinstance(job, DataView)} == {world.embedders[1]}
+    alone = msgspec.structs.replace(world, embedders=world.embedders[:1])
     with pytest.raises(NotApplicable, match="no second embedder"):
         jobs(Correlation(Weighted(embedder=1), Score("accuracy", "id"), arms, 0.5), alone, (0,))
 
 
 def test_texts_have_no_pixels():
-    texts = next(study for study in PROFILE.studies if study.name == "bert-complaints")
+    texts = studies.bert_complaints()
     arms = tuple(map(texts.augmentation, texts.augmentations))
     with pytest.raises(NotApplicable, match="the data of bert-complaints has no pixels"):
         jobs(Contrast(Vendi("pixel"), arms, RISES), texts, (0,))

@@ -14,6 +14,7 @@ from ddiv.data.load import load
 from ddiv.models.build import build
 from ddiv.models.embedders import vectors
 from ddiv.outcome import Outside, Spectral, Weighted
+from ddiv.profiles import studies
 from ddiv.study import ComplaintsWorld, Digits, Lsa, MiniAlexNet
 from ddiv.treatment import (
     BASELINE,
@@ -32,10 +33,9 @@ from ddiv.trial import DataView, GeneratorFit, Samples, requires, trial
 from ddiv.trial.facts import samples_of
 from ddiv.trial.inputs import tensor
 from ddiv.trial.measure import measure
-from tests.support.claim_cases import PROFILE
 
 CPU = torch.device("cpu")
-WHOLE = next(study for study in PROFILE.studies if study.name == "bert-complaints")
+WHOLE = studies.bert_complaints()
 DATA = ComplaintsWorld(train_per_class=2, test_per_class=3, version=1)
 STUDY = msgspec.structs.replace(
     WHOLE, data=DATA, recipe=msgspec.structs.replace(WHOLE.recipe, epochs=2, checkpoints=(0, 1, 2))
@@ -71,7 +71,7 @@ def test_what_reads_images_refuses_texts_and_the_other_way_round():
     with pytest.raises(ValueError, match="MiniAlexNet does not read texts"):
         tensor(texts, MiniAlexNet(4, 8))
     for inputs, embedder in (
-        (texts, PROFILE.studies[0].embedders[0]),
+        (texts, studies.clip()),
         (images, STUDY.embedders[0]),
         (images, Lsa(4)),
     ):
@@ -171,7 +171,7 @@ def test_samples_are_texts_of_the_same_classes_and_take_the_place_of_half_the_re
 
 def test_a_later_round_is_fitted_to_samples_and_not_to_real_texts(samples):
     first = next(job for job in samples if isinstance(job, Samples))
-    later = GeneratorFit(DATA, first.generator, first.setting, 2, 1000)
+    later = GeneratorFit(first.data, first.generator, first.setting, 2, 1000, STUDY.name)
     assert requires(later) == (first,)
     own, refitted = (
         next(record for job, record in samples.items() if isinstance(job, GeneratorFit)),
@@ -183,7 +183,9 @@ def test_a_later_round_is_fitted_to_samples_and_not_to_real_texts(samples):
 
 
 def test_a_view_of_texts_has_embeddings_alone(samples):
-    facts = measured(DataView(DATA, MIXED, STUDY.embedders[0], 120, 1000), samples).facts
+    drawn = STUDY.data_of(1000)
+    view = DataView(drawn, MIXED, STUDY.embedders[0], 120, 1000, STUDY.name)
+    facts = measured(view, samples).facts
     assert set(facts["settings"]) == {"embedding"} and facts["settings"]["embedding"][
         "embedder"
     ].startswith("bert ")
@@ -191,7 +193,7 @@ def test_a_view_of_texts_has_embeddings_alone(samples):
         Outside("embedding").key in facts["outside"]
         and 0 < Weighted().read(facts) <= facts["vendi"]["embedding"]
     )
-    few = measured(DataView(DATA, Treatment.of(Classes(2)), STUDY.embedders[0], 120, 1000)).facts
+    few = measured(msgspec.structs.replace(view, treatment=Treatment.of(Classes(2)))).facts
     assert few["alignment"] == {} and few["settings"]["embedding"]["n"] == 120
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from ddiv.study.optimisation import MEMBERS
 from ddiv.trial import key, trial
 from ddiv.trial.store import Store
 from tests.plugin.test_foreign_project import project, run
@@ -52,7 +53,8 @@ def test_a_disk_that_fills_up_is_told_and_costs_no_verdict_that_has_its_records(
     project(tmp_path / "project", test_claims=CLAIMS, conftest=FILLS_UP)
     with small_disk(tmp_path / "disk", 4096) as disk:
         store = Store(disk / "store")
-        for arm in dict.fromkeys(arm for _, arm in (*STUDY.decay(), *STUDY.dropout())):
+        doses = (arm for _, arm in (*STUDY.decay(), *STUDY.dropout()))
+        for arm in dict.fromkeys((*doses, *MEMBERS)):
             record = planted.record(trial(STUDY, arm, 0), STUDY, Levels())
             made = {"device_name": "this", "seconds": 1.0, "device": "cpu"}
             store.save(replace(record, facts={**record.facts, "provenance": made}))

@@ -98,7 +98,10 @@ def test_a_run_knows_the_options_that_a_rerun_from_the_projects_root_needs(
 @pytest.mark.parametrize(
     "option, message",
     [
-        ({"profile": "nonsense"}, "no profile 'nonsense'; choose one of: embedded, smoke"),
+        (
+            {"profile": "nonsense"},
+            "no profile 'nonsense'; choose one of: embedded, full, smoke, paper",
+        ),
         ({"first_seed": -1}, "--first-seed lies between 0 and"),
         ({"seeds": 0}, "--seeds needs a number of at least 1, got 0"),
         ({"seeds": -3}, "--seeds needs a number of at least 1, got -3"),

@@ -37,7 +37,9 @@ from tests.support.parsed_page import parse
 from tests.support.planted import Levels, record
 from tests.support.sample_materials import ARMS, material
 
-STUDY = msgspec.structs.replace(EVERYTHING, augmentations=("auto", "rand"), rounds=1)
+STUDY = msgspec.structs.replace(
+    EVERYTHING, dropout_rates=(0.05, 0.1, 0.15), augmentations=("auto", "rand"), rounds=1
+)
 SEEDS = (0, 1, 2)
 MISSING = (Treatment.of(Dropout(STUDY.dropout_rates[1])), 1)
 

@@ -7,7 +7,7 @@ import msgspec
 from ddiv.run import absent
 from ddiv.study import Bert
 from ddiv.treatment import OpenAI, Setting, Synthetic, Treatment
-from ddiv.trial import Samples, trial
+from ddiv.trial import sampling, trial
 from ddiv.trial.store import Store
 from tests.support.plans import stored
 from tests.support.smoke import STUDY
@@ -27,5 +27,8 @@ def test_weights_and_samples_that_cannot_be_had_are_told(tmp_path, monkeypatch):
     job, store = trial(STUDY, arm, 0), Store(tmp_path)
     assert re.search("OPENAI_API_KEY|openai", absent.samples([job], store))
     assert absent.samples([trial(STUDY, STUDY.no_op, 0)], store) is None
-    stored(store, Samples(STUDY.data, OpenAI(), Setting("good"), 1, 0), 1.0)
+    another, own = (sampling(STUDY, OpenAI(), Setting("good"), 1, seed) for seed in (1, 0))
+    stored(store, another, 1.0)
+    assert absent.samples([job], store)
+    stored(store, own, 1.0)
     assert absent.samples([job], store) is None

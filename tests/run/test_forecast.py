@@ -13,6 +13,7 @@ import pytest
 
 from ddiv.claim import Contrast
 from ddiv.common.machine import usable_cores
+from ddiv.common.units import duration
 from ddiv.evidence import FALLS, RISES
 from ddiv.finding import CONTROL_SEEDS
 from ddiv.outcome import Vendi
@@ -20,6 +21,7 @@ from ddiv.profiles.choose import profile
 from ddiv.run.cost import Cost
 from ddiv.run.forecast import Row, alike, at_most, forecast, lines, recorded
 from ddiv.study import Digits
+from ddiv.study.optimisation import MEMBERS
 from ddiv.treatment import (
     BASELINE,
     Added,
@@ -41,7 +43,7 @@ from ddiv.trial import DataView, GeneratorFit, Samples, Trial, key, trial
 from ddiv.trial.store import Store
 from tests.support.claims_run import claims
 from tests.support.paths import ROOT
-from tests.support.plans import HERE, NORM, asked, run, stored
+from tests.support.plans import AT_A_SEED, HERE, NORM, asked, run, stored
 from tests.support.smoke import STUDY
 
 # --- which jobs are alike -----------------------------------------------------------------------
@@ -205,9 +207,9 @@ def test_a_plan_of_stored_records_needs_no_torch_and_says_that_nothing_is_missin
     )
     assert done.returncode == 0, done.stderr.decode()
     text = done.stdout.decode()
-    assert re.search(r"resnet18-smoke +3 +1 +6/6 +- +- +- +0 s", text) and re.search(
-        r"all +up to 7 +1 +14/14", text
-    )
+    few, many = 3 * AT_A_SEED, 7 * AT_A_SEED
+    assert re.search(rf"resnet18-smoke +3 +1 +{few}/{few} +- +- +- +0 s", text)
+    assert re.search(rf"all +up to 7 +1 +{many}/{many}", text)
 
 
 def test_times_are_shared_by_what_is_in_flight_and_what_cannot_be_told_is_said(
@@ -230,17 +232,23 @@ def test_times_are_shared_by_what_is_in_flight_and_what_cannot_be_told_is_said(
     ]
     stored(store, trial(study, BASELINE, 50), 30.0, processor_name())
     stored(store, trial(study, STUDY.no_op, 50), 8.0, processor_name())
+    rates, lengths = ([arm for arm in curve if not arm.is_baseline] for curve in study.family)
+    for arm in lengths:
+        stored(store, trial(study, arm, 50), 4.0, processor_name())
+    # Other learning rates and synthetic images cost what the no-op does.
+    a_seed = 30 + (len(rates) + 1) * 8 + len(lengths) * 4
     for view in {alike(job) for job in questions[1].jobs()}:
         stored(store, msgspec.structs.replace(view, seed=50), 4.0, processor_name())
     found = forecast(questions, {("gone", "it is not here: fetch it"): 5}, run(), store)
     by = {(study, seeds): row for study, seeds, row in found.rows}
-    assert by["other", "3"].jobs["trials"] == (0, 6) and by["other", "3"].seconds == 3 * (30 + 8)
+    assert by["other", "3"].jobs["trials"] == (0, 3 * AT_A_SEED)
+    assert by["other", "3"].seconds == 3 * a_seed
     assert by["other", "3"].unknown == 3 and by["other", "3"].jobs["samples"] == (0, 3)
     assert by["resnet18-smoke", "3"].seconds == (3 + 3) * 4.0  # plain and augmented views
-    assert by["", "up to 7"].seconds == 7 * (30 + 8) + (7 + 7) * 4.0
+    assert by["", "up to 7"].seconds == 7 * a_seed + (7 + 7) * 4.0
     text = "\n".join(lines(found, run(), store))
-    # two in flight: (30 + 8) * 3 / 2
-    assert re.search(r"other +3 +1 +0/6 +- +- +0/3 +57 s \+ \?", text)
+    shared = duration(3 * a_seed / 2)  # two in flight
+    assert re.search(rf"other +3 +1 +0/{3 * AT_A_SEED} +- +- +0/3 +{shared} \+ \?", text)
     assert "Left out: 5 claims on gone: it is not here: fetch it" in text
     assert re.search(r"Not known, and not in the times: 7 samples: from stable-diffusion", text)
     assert found.memory > 5e7 and re.search(r"Memory: about .* a worker; .* are free", text)
@@ -259,7 +267,8 @@ def test_trials_and_views_that_cannot_be_measured_are_told_beforehand(tmp_path):
     ]
     text = "\n".join(lines(forecast(questions, {}, run(), Store(tmp_path)), run(), Store(tmp_path)))
     assert re.search(
-        "^Will fail: 14 trials: the last batch of an epoch has 1 of the 41 training examples.*: "
+        rf"^Will fail: {7 * AT_A_SEED} trials: the last batch of an epoch has 1 of the 41 "
+        r"training examples.*: "
         r"take a batch of \d+",
         text,
         re.MULTILINE,
@@ -305,20 +314,20 @@ def test_a_plan_touches_nothing_and_counts_what_a_run_then_trains_and_no_more(tm
     jobs = [record.job for record in Store(tmp_path / "store").records()]
     kinds = Counter(map(type, jobs))
     assert shown == (
-        "3",
+        "4",
         *(f"0/{kinds[kind]}" for kind in (Trial, DataView, GeneratorFit, Samples)),
     )
-    assert kinds == {Trial: 3 * 4, DataView: 4, Samples: 3, GeneratorFit: 1}
+    # The two on synthetic images, of no loss and of a gain, read the same trials.
+    controls = {arm.label for arm in MEMBERS}
+    treated = {"dropout 0.05", "dropout 0.2", "synthetic 15% (good)"}
+    assert kinds == {Trial: 3 * (3 + len(controls)), DataView: 6, Samples: 3, GeneratorFit: 3}
     trained = {job.treatment.label for job in jobs if isinstance(job, Trial)}
-    assert trained == {"baseline", "dropout 0.05", "dropout 0.2", "synthetic 15% (good)"}
+    assert "baseline" in controls and trained == controls | treated
     drawn = {(job.setting.name, job.round, job.seed) for job in jobs if isinstance(job, Samples)}
     assert drawn == {("good", 1, seed) for seed in range(3)}
     after = claims(tmp_path, *chosen, "--max-seeds", "3", "--plan")
     assert planned(after.stdout, "all", "up to 3")[1:] == [
-        "12/12",
-        "4/4",
-        "1/1",
-        "3/3",
+        *("30/30", "6/6", "3/3", "3/3"),
         "0",
         "s",
         "0",

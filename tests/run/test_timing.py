@@ -9,6 +9,7 @@ import torch
 from ddiv.claim import Contrast
 from ddiv.evidence import RISES
 from ddiv.models.own import own_model
+from ddiv.profiles import studies
 from ddiv.profiles.choose import profile
 from ddiv.run import timing as calibration
 from ddiv.run.forecast import alike, forecast, lines
@@ -17,7 +18,7 @@ from ddiv.treatment import BASELINE, Augmentation, Treatment
 from ddiv.trial import DataView, GeneratorFit, Samples, key, trial
 from ddiv.trial.measure import measure
 from ddiv.trial.store import Store
-from tests.support.plans import NORM, asked, run
+from tests.support.plans import AT_A_SEED, NORM, asked, run
 from tests.support.smoke import STUDY
 
 
@@ -40,9 +41,10 @@ def test_the_calibrated_size_of_a_record_is_that_of_the_record(tmp_path, name):
 
 
 @pytest.mark.parametrize("kind", [DataView, GeneratorFit, Samples])
-@pytest.mark.parametrize("name", ["resnet18-digits", "bert-complaints"])
-def test_every_kind_of_job_is_calibrated(tmp_path, kind, name):
-    study = next(one for one in profile("embedded").studies if one.name == name)
+@pytest.mark.parametrize(
+    "study", [studies.resnet18_digits(), studies.bert_complaints()], ids=lambda study: study.name
+)
+def test_every_kind_of_job_is_calibrated(tmp_path, kind, study):
     job = {
         DataView: DataView(
             study.data,
@@ -82,7 +84,8 @@ def test_what_a_gpu_has_no_memory_for_is_left_out_of_the_times(tmp_path):
     )
     text = "\n".join(lines(found, run(), Store(tmp_path)))
     assert re.search(
-        r"^Not known, and not in the times: 14 trials: CUDA out of memory. Tried to allocate 1 TB$",
+        rf"^Not known, and not in the times: {7 * AT_A_SEED} trials: "
+        r"CUDA out of memory. Tried to allocate 1 TB$",
         text,
         re.MULTILINE,
     )

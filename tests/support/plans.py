@@ -7,11 +7,16 @@ from ddiv.claim import Claim
 from ddiv.finding import Asked
 from ddiv.outcome import Spectral
 from ddiv.run.run import Run
+from ddiv.study.optimisation import MEMBERS
 from ddiv.trial.store import Record, Store
 from tests.support.smoke import STUDY
 
 NORM = Spectral("frobenius_norm", "classifier")
 HERE = "a processor"
+
+# The trials of an arm's contrast with the baseline at one seed: the arm, and the optimisation
+# controls, which the baseline is one of.
+AT_A_SEED = 1 + len(MEMBERS)
 
 
 def asked(question, seeds=(0, 1, 2), guards="", study=STUDY) -> Asked:

@@ -12,9 +12,10 @@ from ddiv.common.errors import TrialFailed
 from ddiv.common.global_draws import drawn, states
 from ddiv.data.load import load
 from ddiv.models.own import own_model
+from ddiv.profiles import studies
 from ddiv.profiles.choose import profile
 from ddiv.study import Digits, OpenClip, Recipe, ResNet18, Study
-from ddiv.treatment import BASELINE, Dropout, Part, Treatment
+from ddiv.treatment import BASELINE, Added, Dropout, Part, Synthetic, Treatment
 from ddiv.trial import dry_run, trial
 from ddiv.trial.dry_run import layers_of
 
@@ -150,7 +151,7 @@ def sided():
 
 def test_data_of_another_kind_than_the_model_reads():
     given = msgspec.structs.replace(
-        profile("embedded").studies[-1], backbone=ResNet18(4), embedders=()
+        studies.bert_complaints(), backbone=ResNet18(4), further_backbones=(), embedders=()
     )
     with pytest.raises(
         (TrialFailed, ValueError), match="ResNet18 does not read texts: give its study data"
@@ -166,9 +167,12 @@ def test_nothing_is_drawn_from_the_global_generators():
 
 def test_parts_of_ddivs_own_share_steps():
     """All that the arms do, in few steps: a step a part would take a study's start too long."""
-    arms = profile("embedded").studies[0].arms
+    arms = studies.clip_world().arms
     together = list(dry_run._built_in(arms))
-    assert len(arms) > 40 and len(together) == 3
+    # One each: dropout everywhere with all else, in the head, in the encoder, and added examples.
+    assert len(arms) > 40 and len(together) == 4
+    kinds = [{type(part) for part in parts} for parts in together]
+    assert any(Synthetic in of for of in kinds) and {Added} in kinds  # a set has one of them
     found = {type(part) for parts in together for part in parts}
     assert found == {type(part) for arm in arms for part in arm.parts}
     assert [*dry_run._built_in([BASELINE])] == [()]

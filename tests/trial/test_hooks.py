@@ -239,7 +239,13 @@ def test_built_in_and_own_parts_of_the_same_hooks_are_alike():
     assert np.array_equal(trained(Recipes(size=20)), trained(BatchSize(20)))
     assert np.array_equal(trained(Shortened(0.5)), trained(Length(0.5)))
     assert np.array_equal(trained(Ordered("no-op order")), trained(NoOp()))
-    assert np.array_equal(trained(Reseeded(1_000_000)), trained(OtherSeed()))
+    # One's own leaves data and checkpoint as they are; ddiv's takes those of the other seed too.
+    reseeded = trial(SHORT, Treatment.of(Reseeded(1_000_000)), 0)
+    on_its_data = msgspec.structs.replace(reseeded, data=SHORT.data_of(1_000_000))
+    assert reseeded.backbone == SHORT.backbone_of(1_000_000) and reseeded.data != on_its_data.data
+    again = measure(on_its_data, {}, "cpu", lambda share: None).arrays["eigenvalues/after"]
+    assert np.array_equal(again, trained(OtherSeed()))
+    assert not np.array_equal(trained(Reseeded(1_000_000)), trained(OtherSeed()))
 
 
 class Stopped(Part, frozen=True):
