@@ -6,6 +6,7 @@ from ddiv.finding.calibration import Calibration
 from ddiv.finding.finding import Finding, withheld
 from ddiv.finding.reader import Reader, SeedBench, require_domains
 from ddiv.finding.seeds import CONTROL_SEEDS, SURPRISE_SEEDS, replicate, undecided, unsure
+from ddiv.finding.specific import untold
 from ddiv.finding.surprise import Standing, standing
 from ddiv.finding.together import row
 from ddiv.finding.unanswered import Unanswered, settled
@@ -31,5 +32,6 @@ __all__ = [
     "undecided",
     "unreliable",
     "unsure",
+    "untold",
     "withheld",
 ]

@@ -25,9 +25,10 @@ from ddiv.claim.bench import MOST_UNMATCHED
 from ddiv.evidence import Evidence
 from ddiv.finding.calibration import Calibration
 from ddiv.finding.finding import withheld
-from ddiv.finding.reader import SeedBench
+from ddiv.finding.reader import Reader, SeedBench
 from ddiv.outcome import LOSS, Outcome, Score, Snapshot, passes
 from ddiv.outcome import effect as effect_of
+from ddiv.study import Study
 from ddiv.treatment import BASELINE, Treatment
 
 # Clean losses below this are of networks that fit every example: their order is round-off.
@@ -195,6 +196,12 @@ class Specific(NamedTuple):
     note: str | None = None
 
 
+def untold(question: Question, study: Study, reader: Reader) -> str:
+    """Why a question that may have a specific verdict has none on this study; "" where it has."""
+    calibration, note = reader.calibration(study)
+    return note if calibration is None else lacking(question, calibration)
+
+
 def lacking(question: Question, calibration: Calibration) -> str:
     """Why a calibration does not serve a question; "" where it does."""
     unknown = [one.label for one in question.outcomes() if calibration.margin(one) is None]
@@ -214,7 +221,7 @@ def benches(seat: SeedBench, question: Question, calibration: Calibration) -> li
             seat.before,
             rivals=rivals,
             calibration=calibration,
-            best=calibration.best_of(seat.study),
+            best=calibration.best_member,
             replicate=replicate,
             swapped=swapped,
         )

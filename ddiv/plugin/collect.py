@@ -17,7 +17,7 @@ from ddiv.claim.returned import checked
 from ddiv.common.own import OwnValue
 from ddiv.common.paths import as_text
 from ddiv.common.printed import one_line
-from ddiv.finding import CONTROL_SHARE, Asked, ledger
+from ddiv.finding import CONTROL_SHARE, Asked, Reader, ledger, untold
 from ddiv.plugin import faults, is_claim
 from ddiv.plugin.session import ABSENT, ASKED, BROKEN, SESSION, SKIPPED, TRIALS
 from ddiv.profiles.profile import Profile
@@ -78,6 +78,8 @@ def pytest_itemcollected(item: pytest.Item) -> None:
         asked = _asked(item, test, study)
         try:
             jobs = asked.jobs()
+            if asked.claim.judged_by == "specific":
+                _require_told(asked, session.reader)
         except NotApplicable as error:
             asked, jobs = msgspec.structs.replace(asked, not_applicable=str(error)), []
         if study.generator and (reason := absent.samples(jobs, session.store)):
@@ -104,6 +106,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     ordered = sorted((items[place] for place in places), key=lambda item: item.stash[TRIALS])
     for place, item in zip(places, ordered):
         items[place] = item
+
+
+def _require_told(asked: Asked, reader: Reader) -> None:
+    """Raise NotApplicable where a study has no specific verdict for a control to be judged by."""
+    if why := untold(asked.question, asked.study, reader):
+        raise NotApplicable(f"{asked.study.name}: {why}")
 
 
 def _why_no_study(needs: Iterable[str], profile: Profile) -> str:

@@ -268,3 +268,27 @@ def test_what_takes_the_fewest_trials_is_asked_first(tmp_path):
     done = run(tmp_path, "--collect-only", "-q", "--profile", "smoke")
     names = [line.split("::")[1].split("[")[0] for line in done.stdout.splitlines() if "::" in line]
     assert names == ["test_none", "test_of_another_kind", "test_one", "test_all"]
+
+
+def test_a_control_that_nothing_judges_is_not_asked_rather_than_held(tmp_path):
+    """A study without a calibration has no specific verdict."""
+    project(
+        tmp_path,
+        test_control="""
+            from ddiv.claim import Contrast, claim
+            from ddiv.evidence import FALLS
+            from ddiv.outcome import Spectral
+
+            def question(study):
+                arm = study.decay()[1][1]
+                return Contrast(Spectral("frobenius_norm", "classifier"), (arm,), FALLS)
+
+            @claim("a-control", "It falls.", source="ours", guards="specific", judged_by="specific")
+            def test_control(study):
+                return question(study)
+        """,
+    )
+    done = run(tmp_path, "--profile", "smoke", "--seeds", "1", "--max-seeds", "1", "-rs")
+    assert done.returncode == 0 and "1 skipped" in done.stdout, done.stdout + done.stderr
+    assert "not calibrated: run `ddiv calibrate`" in done.stdout
+    assert "controls held" not in done.stdout and not list(tmp_path.glob(".ddiv/trials/*"))
