@@ -92,8 +92,9 @@ def test_alignment_is_of_the_same_half_with_the_reference_and_falls_with_noise(p
     ):
         expected = alignment(rows[fresh], rows[half], definition, **given).rho
         assert plain.facts["alignment"][definition] == pytest.approx(expected, abs=1e-4)
-    noisy = seen(Treatment.of(Augmentation("noise50")))
-    assert plain.facts["alignment"]["mmd"] > 0.95 > noisy.facts["alignment"]["mmd"]
+    arm = Treatment.of(Augmentation("noise50"))
+    noisy = [seen(arm, seed=seed).facts["alignment"]["mmd"] for seed in range(1000, 1005)]
+    assert plain.facts["alignment"]["mmd"] > 0.9 > np.mean(noisy)
     assert Weighted("recall").read(plain.facts) == pytest.approx(
         plain.facts["alignment"]["recall"] * plain.facts["vendi"]["embedding"]
     )
