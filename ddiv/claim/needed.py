@@ -13,6 +13,7 @@ from ddiv.claim.several import All
 from ddiv.claim.simple import Change, Contrast, Further, NoWorse, Threshold, Trend
 from ddiv.outcome import Coverage, OutputsOutcome, Outside, Score, Vendi
 from ddiv.study import NetworkOutcome, Study
+from ddiv.study.optimisation import MEMBERS
 from ddiv.treatment import Added, Augmentation, Blurred, Classes, OwnPart, Synthetic, Treatment
 from ddiv.trial import DataView, Job, replicate, trial
 
@@ -61,8 +62,7 @@ def jobs(question: Question, study: Study, seeds: tuple[int, ...]) -> list[Job]:
                 f"{study.name} has no `view_size`, the number of examples on which diversity is "
                 "scored"
             )
-    family = dict.fromkeys(arm for curve in study.family for arm in curve)
-    optimisation = family if question.has_specific else ()
+    optimisation = MEMBERS if question.has_specific else ()
     return list(
         dict.fromkeys(
             job

@@ -14,8 +14,8 @@ from ddiv.trial import Job
 ENDED = "the run ended before an answer"
 GONE = "a trial that it needs is not in the store"
 
-# A control that comes out supported fails the run, so each is judged at a fiftieth of the level: a
-# run with up to fifty controls then raises a false alarm with probability alpha at most.
+# A run has many controls, and one that comes out supported is told and costs seeds, so each is
+# judged at a fiftieth of the level. Whether it fails the run is for `ddiv.finding.surprise` to say.
 CONTROL_SHARE = 50
 
 

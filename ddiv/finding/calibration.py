@@ -19,7 +19,7 @@ from ddiv.common.files import contents
 from ddiv.outcome import METRICS, Outcome
 from ddiv.study import Study
 from ddiv.study.measures import OwnMeasure
-from ddiv.study.optimisation import CALIBRATION_SEEDS, FIRST_CALIBRATION
+from ddiv.study.optimisation import CALIBRATION_SEEDS, FIRST_CALIBRATION, MEMBERS
 from ddiv.treatment import Treatment
 from ddiv.trial.job import MEANING, Trial
 
@@ -54,10 +54,10 @@ class Calibration(msgspec.Struct, frozen=True, kw_only=True):
         """The margin of an outcome; None where it was not calibrated."""
         return self.margins.get(name_of(outcome))
 
-    def best_of(self, study: Study) -> Treatment:
-        """The member of the study's family that is the most accurate in domain."""
-        members = (member for curve in study.family for member in curve)
-        return next(member for member in members if member.label == self.best)
+    @property
+    def best_member(self) -> Treatment:
+        """The member of the family that is the most accurate in domain."""
+        return next(member for member in MEMBERS if member.label == self.best)
 
 
 def name_of(outcome: Outcome) -> str:

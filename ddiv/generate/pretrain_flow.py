@@ -200,6 +200,8 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--shuffled", action="store_true", help="the control: shuffled captions")
     parser.add_argument("--threads", type=int, default=1, help="processor threads (default 1)")
     args = parser.parse_args(argv)
+    if args.out is None and (args.shuffled or args.seed):
+        parser.error("only the generator of seed 0 ships: name another file with --out")
     torch.set_num_threads(args.threads)
     recipe = Recipe(images=args.images, steps=args.steps, seed=args.seed, shuffled=args.shuffled)
     rebuild(args.out or weights_path("captioned"), recipe)

@@ -23,7 +23,8 @@ def spent(run: runs.Run, findings: Iterable[Finding]) -> Spent:
     everything = {
         job
         for finding in findings
-        for job in msgspec.structs.replace(finding.asked, seeds=tuple(range(run.max_seeds))).jobs()
+        for asked in [finding.asked]
+        for job in msgspec.structs.replace(asked, seeds=tuple(range(run.most(asked.claim)))).jobs()
     }
     return Spent(
         first=len(run.seeds),

@@ -158,7 +158,7 @@ def test_margins_noise_and_the_best_member_are_those_of_the_trials():
     assert found.margins[name_of(NORM)] == pytest.approx(abs(scaled(-0.3) - line))
     swing = scaled(0.1) - scaled(-0.1)
     assert found.noise[name_of(NORM)] == pytest.approx(swing / 2 * np.sqrt(8 / 7), rel=1e-3)
-    assert found.best == "length x 0.7" and found.best_of(STUDY) == Treatment.of(Length(0.7))
+    assert found.best == "length x 0.7" and found.best_member == Treatment.of(Length(0.7))
     assert found.accuracy["length x 0.7"] == pytest.approx(found.accuracy["baseline"] + 0.05)
     assert found.matched == dict.fromkeys((arm.label for arm in HELD_OUT), 8)
     expected = {name_of(Score(kind, "id")) for kind in ("accuracy", "ece", "ece_mass")}

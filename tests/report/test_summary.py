@@ -1,7 +1,5 @@
 """What all findings of a run say together, from planted effects."""
 
-from types import SimpleNamespace
-
 import pytest
 
 from ddiv.evidence import FALLS, judge
@@ -9,6 +7,7 @@ from ddiv.finding import Unanswered
 from ddiv.outcome import Score
 from ddiv.report import summary
 from ddiv.report.schema import Listed, Spent
+from ddiv.run.run import Run
 from tests.support.made_findings import FALLING, RISING, found
 
 
@@ -158,7 +157,7 @@ def test_claims_over_studies_multiply_and_say_which_are_listed():
 
 
 def test_what_was_spent_is_counted_once_for_claims_that_share_trials():
-    run = SimpleNamespace(seeds=(0, 1, 2), max_seeds=7, budget=None)
+    run = Run("id", "pytest claims", "mine", (0, 1, 2), 0.05, 1, "cpu", False, 0.0, 7)
     spent = summary.spent(
         run,
         [found(FALLING), found(FALLING, "b", outcome=Score("ece", "id")), found(FALLING[:3], "c")],

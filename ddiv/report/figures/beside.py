@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from itertools import chain
 
 import numpy as np
 
@@ -13,6 +12,7 @@ from ddiv.finding import Finding, Reader, SeedBench
 from ddiv.outcome import LOSS, Outcome, Score
 from ddiv.report.schema import ArmPoint, CurvesPlot, FamilyCurves
 from ddiv.study import NetworkOutcome
+from ddiv.study.optimisation import MEMBERS
 from ddiv.treatment import BASELINE, Treatment
 
 # What findings share that have the same curves: a study, an outcome, and what its trials carry.
@@ -47,15 +47,14 @@ def beside(
 def _curves(finding: Finding, outcome: Outcome, seats: Sequence[SeedBench]) -> FamilyCurves:
     study, calibration = finding.asked.study, finding.calibration
     margin = calibration.margin(outcome) if calibration else None
-    members = list(dict.fromkeys((BASELINE, *chain(*study.family))))
-    rates, lengths = (tuple(map(members.index, curve)) for curve in study.family)
-    points = [[_point(seat, outcome, member) for member in members] for seat in seats]
+    rates, lengths = (tuple(map(MEMBERS.index, curve)) for curve in study.family)
+    points = [[_point(seat, outcome, member) for member in MEMBERS] for seat in seats]
     best = None
     if calibration and isinstance(outcome, Score):  # its rival is this member too
-        best = members.index(calibration.best_of(study))
+        best = MEMBERS.index(calibration.best_member)
     return FamilyCurves(
         study=study.name,
-        members=tuple(member.label for member in members),
+        members=tuple(member.label for member in MEMBERS),
         rates=rates,
         lengths=lengths,
         seeds=tuple(seat.seed for seat in seats),
