@@ -5,7 +5,7 @@ A part is a frozen value; its hooks (`ddiv.treatment.part.Part`) say what it doe
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, ClassVar, Literal, get_args
 
 import msgspec
 
@@ -175,21 +175,23 @@ class Classes(Part, frozen=True, tag="classes"):
         return "classes"
 
 
-class Rate(Part, frozen=True, tag="rate"):
-    """The recipe's learning rates, of encoder and classification layer alike, times `factor`.
-
-    An optimisation control: a slower or faster optimiser, and nothing that regularises.
+class Optimisation(Part, frozen=True):
+    """An optimisation control: the recipe's optimiser with a number times `factor`, and nothing
+    that regularises.
     """
 
     factor: float
 
+    scaled: ClassVar[tuple[str, str]]  # what is scaled, in labels and in errors
+
     def __post_init__(self) -> None:
         super().__post_init__()
-        _require_factor("of the learning rates", self.factor)
+        if not 0 < self.factor <= 100:
+            raise ValueError(f"a factor {self.scaled[1]} lies in (0, 100], got {self.factor}")
 
     @property
     def label(self) -> str:
-        return f"rate x {self.factor:g}"
+        return f"{self.scaled[0]} x {self.factor:g}"
 
     @property
     def family(self) -> str:
@@ -198,6 +200,12 @@ class Rate(Part, frozen=True, tag="rate"):
     @property
     def does_nothing(self) -> bool:
         return self.factor == 1
+
+
+class Rate(Optimisation, frozen=True, tag="rate"):
+    """The recipe's learning rates, of encoder and classification layer alike, times `factor`."""
+
+    scaled: ClassVar[tuple[str, str]] = "rate", "of the learning rates"
 
     def recipe(self, recipe: Recipe) -> Recipe:
         head = recipe.head_lr
@@ -206,38 +214,16 @@ class Rate(Part, frozen=True, tag="rate"):
         )
 
 
-class Length(Part, frozen=True, tag="length"):
-    """The recipe's steps times `factor`, the learning rate falling to 0 at their end.
-
-    An optimisation control: a shorter or longer training, finished.
+class Length(Optimisation, frozen=True, tag="length"):
+    """The recipe's steps times `factor`, the learning rate falling to 0 at their end: a shorter or
+    longer training, finished.
     """
 
-    factor: float
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        _require_factor("of the steps", self.factor)
-
-    @property
-    def label(self) -> str:
-        return f"length x {self.factor:g}"
-
-    @property
-    def family(self) -> str:
-        return OPTIMISATION
-
-    @property
-    def does_nothing(self) -> bool:
-        return self.factor == 1
+    scaled: ClassVar[tuple[str, str]] = "length", "of the steps"
 
     def schedule(self, schedule: Schedule) -> Schedule:
         steps = max(1, round(self.factor * schedule.planned))
         return schedule._replace(planned=steps, last=steps)
-
-
-def _require_factor(what: str, factor: float) -> None:
-    if not 0 < factor <= 100:
-        raise ValueError(f"a factor {what} lies in (0, 100], got {factor}")
 
 
 class NoOp(Part, frozen=True, tag="no-op"):
