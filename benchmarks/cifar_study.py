@@ -20,9 +20,7 @@ STUDIES = (
         data=CIFAR,
         domains=CIFAR.test_domains,
         backbone=ResNet18(),
-        recipe=Recipe(
-            epochs=15, batch=128, lr=1e-3, checkpoints=(0, 0.5, 1, 2, 3, 4, 5, 6, 8, 10, 12, 15)
-        ),
+        recipe=Recipe(epochs=15, batch=128, lr=1e-3),
         dropout_rates=(0.05, 0.1, 0.2),
         single_placement_rates=(0.2,),
         decays=(1e-3, 1e-2),

@@ -21,7 +21,7 @@ STUDY = Study(
         balanced=True,
     ),
     backbone=MINILM,
-    recipe=Recipe(epochs=4, batch=16, lr=1e-4, head_lr=1e-3, checkpoints=(0, 1, 2, 4)),
+    recipe=Recipe(epochs=4, batch=16, lr=1e-4, head_lr=1e-3),
     domains=("complaints",),
     dropout_rates=(0.1, 0.3),
     decays=(1e-4, 1e-2),

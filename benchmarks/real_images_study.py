@@ -25,7 +25,6 @@ CIFAR = Arrays(
     test_per_class=60,
 )
 CLIP, RESNET = Clip(embedded_weights()), ResNet18(width=16, stem_stride=2)
-STEPS = (0, 0.5, 1, 1.5, 2, 3, 4, 5, 6, 8, 10)
 ARMS = {
     "decays": (1e-3, 1e-2),
     "augmentations": ("auto", "rand", "noise30"),
@@ -41,7 +40,7 @@ STUDIES = tuple(
         data=data,
         domains=data.test_domains,
         backbone=backbone,
-        recipe=Recipe(epochs=10, batch=32, lr=lr, head_lr=head_lr, checkpoints=STEPS),
+        recipe=Recipe(epochs=10, batch=32, lr=lr, head_lr=head_lr),
         dropout_rates=rates,
         single_placement_rates=rates[-1:],
         **ARMS,

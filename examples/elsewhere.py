@@ -125,9 +125,7 @@ STUDY = Study(
     title="A small network by SGD on scikit-learn's digits",
     data=Digits(train=300, side=8),
     backbone=own_model(SmallNet, hidden=64),
-    recipe=Recipe(
-        epochs=30, batch=16, lr=0.01, momentum=0.9, checkpoints=(0, 1, 2, 3, 5, 8, 12, 20, 30)
-    ),
+    recipe=Recipe(epochs=30, batch=16, lr=0.01, momentum=0.9),
     batches=(4, 16, 64),
     outcomes=(sharpness(),),
 )

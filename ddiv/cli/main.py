@@ -314,9 +314,9 @@ def _answers(store: Store, run: Run) -> tuple[list[tuple[Asked, Finding | None]]
         _complain(questions.lost)
     answers: list[tuple[Asked, Finding | None]] = []
     for asked in questions.asked:
-        answer = settled(asked, reader)
+        answer = settled(asked, reader, run.enough(asked.claim))
         if not isinstance(answer, Unanswered):
-            answers.append((asked, answer))
+            answers.append((answer.asked, answer))
         elif asked.not_applicable:
             answers.append((asked, None))
         else:

@@ -21,8 +21,7 @@ STUDY = Study(
 DATA
     # A network of your own: ddiv.models.own.own_model. Others: ddiv/study/backbones.py
     backbone=ResNet18(width=4, stem_stride=2),
-    # checkpoints: the epochs at which the baseline is measured.
-    recipe=Recipe(epochs=3, batch=BATCH, lr=5e-3, checkpoints=(0, 1, 2, 3)),
+    recipe=Recipe(epochs=3, batch=BATCH, lr=5e-3),
     dropout_rates=(0.05, 0.2),  # brings the claims that need `dropout_rates`
     # More doses bring more of ddiv's own claims:
     # decays=(1e-3, 1e-1), augmentations=("auto", "noise30"),

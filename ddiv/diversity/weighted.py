@@ -28,8 +28,9 @@ bandwidth unrelated vectors still have .50, because distances between unit vecto
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, get_args
+from typing import Any, ClassVar, Literal, NamedTuple, get_args
 
 import numpy as np
 
@@ -274,9 +275,52 @@ def _labels(name: str, labels: Any, count: int) -> np.ndarray:
     return array
 
 
+class Balls(NamedTuple):
+    """Vectors (n, d) of length 1 and, by number k, the distance (n,) of each to its k-th neighbour
+    among them.
+    """
+
+    centres: np.ndarray
+    radii: Mapping[int, np.ndarray]
+
+
+def balls(original: Any, counts: Sequence[int]) -> Balls:
+    """The balls of original vectors (n, d) for these numbers k of neighbours, each below n.
+
+    For `coverage` of many sets by the same originals.
+    """
+    return _balls(_rows(original), counts)
+
+
+def coverage(new: Any, around: Balls) -> dict[int, float]:
+    """The share of balls that hold one of the new vectors (m, d), by their number of neighbours:
+    `alignment` by "coverage", for several k at once.
+    """
+    return _coverage(_rows(new), around)
+
+
+def _rows(X: Any) -> np.ndarray:
+    where = backend("numpy")
+    rows: np.ndarray = where.numpy(_unit_rows(X, where))
+    return rows
+
+
+def _balls(centres: np.ndarray, counts: Sequence[int]) -> Balls:
+    from sklearn.neighbors import NearestNeighbors
+
+    away = NearestNeighbors(n_neighbors=max(counts)).fit(centres).kneighbors()[0]
+    return Balls(centres, {k: away[:, k - 1] + _SLACK for k in counts})
+
+
+def _coverage(new: np.ndarray, around: Balls) -> dict[int, float]:
+    from sklearn.neighbors import NearestNeighbors
+
+    nearest = NearestNeighbors(n_neighbors=1).fit(new).kneighbors(around.centres)[0][:, 0]
+    return {k: float((nearest <= radii).mean()) for k, radii in around.radii.items()}
+
+
 def _neighbours(new: np.ndarray, original: np.ndarray, definition: str, k: int) -> float:
     from sklearn.metrics import pairwise_distances_chunked
-    from sklearn.neighbors import NearestNeighbors
 
     centres, points = (new, original) if definition == "recall" else (original, new)
     if not is_number(k, whole=True):
@@ -286,15 +330,14 @@ def _neighbours(new: np.ndarray, original: np.ndarray, definition: str, k: int) 
             f"{definition} needs k >= 1 and more than k samples to find neighbours among: "
             f"k = {k}, {len(centres)} samples"
         )
-    radii = NearestNeighbors(n_neighbors=k).fit(centres).kneighbors()[0][:, -1] + _SLACK
+    around = _balls(centres, (k,))
     if definition == "coverage":
-        distances = NearestNeighbors(n_neighbors=1).fit(points).kneighbors(centres)[0][:, 0]
-        return float((distances <= radii).mean())
+        return _coverage(points, around)[k]
     chunks = pairwise_distances_chunked(
         points,
         centres,
-        reduce_func=lambda distances, start: (distances <= radii).sum(axis=1),
+        reduce_func=lambda distances, start: (distances <= around.radii[k]).sum(axis=1),
         working_memory=64,
     )
-    balls = np.concatenate(list(chunks))
-    return float(balls.mean() / k if definition == "density" else (balls > 0).mean())
+    inside = np.concatenate(list(chunks))
+    return float(inside.mean() / k if definition == "density" else (inside > 0).mean())

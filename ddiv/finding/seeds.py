@@ -47,7 +47,7 @@ def replicate(
     result: never delete a record because of what it says.
     """
     while True:
-        asked = _with_stored(asked, stored, _limit(asked, most))
+        asked = with_stored(asked, stored, most)
         finding = obtain(asked)
         if not (undecided(finding, most) or unsure(finding, most_of_surprise)) or not in_time():
             return finding
@@ -58,8 +58,14 @@ def _with_next(asked: Asked) -> Asked:
     return msgspec.structs.replace(asked, seeds=(*asked.seeds, max(asked.seeds) + 1))
 
 
-def _with_stored(asked: Asked, stored: Callable[[Asked], bool], most: int) -> Asked:
-    while len(asked.seeds) < most:
+def with_stored(asked: Asked, stored: Callable[[Asked], bool], most: int) -> Asked:
+    """The question with all further seeds, up to `most` in all, that are stored, one by one.
+
+    A run's page asks for them once more: a question that was decided early did not see the seeds
+    that others had trained later. Its verdict stays, because one that is reached is kept and one
+    that had become impossible is not reached; the evidence grows, and with it the lists of a run.
+    """
+    while len(asked.seeds) < _limit(asked, most):
         further = _with_next(asked)
         if not stored(msgspec.structs.replace(further, seeds=further.seeds[-1:])):
             break
@@ -75,12 +81,17 @@ def _limit(asked: Asked, most: int) -> int:
 def undecided(finding: Finding, most: int) -> bool:
     """Whether more seeds, up to `most`, could still decide, if all of them agreed.
 
-    A control gets up to CONTROL_SEEDS, as long as it could still come out supported.
+    A control gets up to CONTROL_SEEDS, as long as it could still come out supported. A verdict that
+    is withheld is pursued like any other: fits at further seeds may be ones to rely on, and others
+    may train these seeds, so that the verdict would depend on who was first.
     """
     asked, effects = finding.asked, finding.judged_effects
+    reached = finding.judged.verdict
+    if finding.withheld:
+        reached = asked.question.judge(effects, asked.alpha).verdict
     awaited = {"supported"} if asked.claim.control else {"supported", "contradicted"}
     left = _limit(asked, most) - len(effects)
-    if left < 1 or finding.withheld or finding.judged.verdict != "inconclusive":
+    if left < 1 or reached != "inconclusive":
         return False
     return any(
         asked.question.judge([*effects, *[row] * left], asked.alpha).verdict in awaited

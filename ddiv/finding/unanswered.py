@@ -14,6 +14,7 @@ from ddiv.finding.answer import answer
 from ddiv.finding.asked import GONE, Asked
 from ddiv.finding.finding import Finding
 from ddiv.finding.reader import Reader
+from ddiv.finding.seeds import with_stored
 from ddiv.outcome import OutcomeFailed
 from ddiv.trial.store import NoRecord, StoreError
 
@@ -31,14 +32,18 @@ class Unanswered:
     reason: str
 
 
-def settled(asked: Asked, reader: Reader) -> Finding | Unanswered:
-    """What a run came to on one of its questions, from stored records."""
+def settled(asked: Asked, reader: Reader, most: int = 0) -> Finding | Unanswered:
+    """What a run came to on one of its questions, from stored records.
+
+    The answer is from the seeds that the run spent on it and from all further ones, up to `most` in
+    all, that are stored by now.
+    """
     if asked.not_applicable:
         return Unanswered("not applicable", asked.not_applicable)
     if asked.error:
         return Unanswered("error" if asked.failed else "not run", asked.error)
     try:
-        return answer(asked, reader)
+        return answer(with_stored(asked, lambda asked: _all_stored(asked, reader), most), reader)
     except NoRecord:
         return Unanswered("not run", GONE)
     except (StoreError, OutcomeFailed) as error:
@@ -51,3 +56,7 @@ def settled(asked: Asked, reader: Reader) -> Finding | Unanswered:
             f"({type(error).__name__}: {one_line(error)}): another version of ddiv made them, or "
             "this is a fault of ddiv's own, please report it",
         )
+
+
+def _all_stored(asked: Asked, reader: Reader) -> bool:
+    return all(map(reader.has, asked.jobs()))

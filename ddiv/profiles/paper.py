@@ -29,9 +29,7 @@ RATES, DECAYS = (0.1, 0.3, 0.5, 0.7), (1e-5, 5e-5, 1e-4, 5e-4, 1e-3, 5e-3)
 
 SHARES = (0.15, 0.25, 0.35)
 
-FINE_TUNED = Recipe(
-    epochs=5, batch=32, lr=1e-5, checkpoints=(0, 0.25, 0.5, 0.75, 1, 1.5, 2, 3, 4, 5)
-)
+FINE_TUNED = Recipe(epochs=5, batch=32, lr=1e-5)
 
 # Not in the paper: how many images are scored.
 VIEW = 1000
@@ -122,12 +120,7 @@ def _from_scratch() -> Study:
         data=Published("cifar10", side=32),
         backbone=ResNet18(width=64, stem_stride=1),
         domains=("cifar10",),
-        recipe=Recipe(
-            epochs=30,
-            batch=128,
-            lr=1e-3,
-            checkpoints=(0, 0.5, 1, 2, 3, 4, 6, 8, 10, 15, 20, 25, 30),
-        ),
+        recipe=Recipe(epochs=30, batch=128, lr=1e-3),
         dropout_rates=(0.1, 0.2, 0.3),
         single_placement_rates=(0.2,),
         decays=DECAYS,
@@ -157,7 +150,7 @@ def _complaints() -> Study:
         ),
         backbone=bert,
         domains=("complaints",),
-        recipe=Recipe(epochs=4, batch=32, lr=5e-5, checkpoints=(0, 0.25, 0.5, 1, 1.5, 2, 3, 4)),
+        recipe=Recipe(epochs=4, batch=32, lr=5e-5),
         dropout_rates=RATES,
         single_placement_rates=(0.5,),
         decays=DECAYS,

@@ -76,9 +76,7 @@ def clip_world() -> Study:
         data=WORLD,
         backbone=clip(),
         further_backbones=tuple(map(clip, SEEDS[1:])),
-        recipe=Recipe(
-            epochs=8, batch=32, lr=5e-4, head_lr=5e-3, checkpoints=(0, 0.5, 1, 2, 3, 4, 6, 8)
-        ),
+        recipe=Recipe(epochs=8, batch=32, lr=5e-4, head_lr=5e-3),
         dropout_rates=(0.02, 0.05, 0.1, 0.15),
         single_placement_rates=(0.1,),
         decays=(1e-5, 1e-4, 1e-3, 3e-3, 1e-2),
@@ -107,9 +105,7 @@ def clip_rn_world() -> Study:
         data=WORLD,
         backbone=clip_resnet(),
         further_backbones=tuple(map(clip_resnet, SEEDS[1:])),
-        recipe=Recipe(
-            epochs=5, batch=48, lr=7e-4, head_lr=7e-3, checkpoints=(0, 0.4, 1, 1.5, 2, 3, 4, 5)
-        ),
+        recipe=Recipe(epochs=5, batch=48, lr=7e-4, head_lr=7e-3),
         dropout_rates=(0.05, 0.1, 0.2),
         single_placement_rates=(0.2,),
         decays=(1e-4, 1e-3, 1e-2, 3e-2),
@@ -129,7 +125,7 @@ def resnet18_world() -> Study:
         title="ResNet-18 at an eighth of its width, from scratch on the embedded image world",
         data=WORLD,
         backbone=ResNet18(width=8, stem_stride=2),
-        recipe=Recipe(epochs=11, batch=40, lr=8e-3, checkpoints=(0, 0.5, 1, 2, 3, 5, 8, 11)),
+        recipe=Recipe(epochs=11, batch=40, lr=8e-3),
         dropout_rates=(0.01, 0.02, 0.05),
         single_placement_rates=(0.02,),
         decays=(1e-4, 1e-3, 3e-3, 1e-2),
@@ -147,7 +143,7 @@ def resnet18_digits() -> Study:
         title="ResNet-18 at a quarter of its width, from scratch on scikit-learn's digits",
         data=Digits(train=500, side=16),
         backbone=ResNet18(width=16, stem_stride=2),
-        recipe=Recipe(epochs=7, batch=50, lr=8e-3, checkpoints=(0, 0.5, 1, 1.5, 2, 3, 5, 7)),
+        recipe=Recipe(epochs=7, batch=50, lr=8e-3),
         dropout_rates=(0.02, 0.05, 0.1),
         single_placement_rates=(0.1,),
         decays=(1e-4, 1e-3, 5e-3, 2e-2),
@@ -171,9 +167,7 @@ def mini_alexnet_digits() -> Study:
         title="MiniAlexNet by SGD on scikit-learn's digits, over batch sizes",
         data=Digits(train=300, side=16),
         backbone=MiniAlexNet(width=16, hidden=256),
-        recipe=Recipe(
-            epochs=20, batch=16, lr=1e-2, momentum=0.9, checkpoints=(0, 0.5, 1, 2, 5, 10, 20)
-        ),
+        recipe=Recipe(epochs=20, batch=16, lr=1e-2, momentum=0.9),
         batches=(2, 4, 8, 16, 32, 64, 128, 300),
     )
 
@@ -186,7 +180,7 @@ def bert_complaints() -> Study:
         data=ComplaintsWorld(train_per_class=6, test_per_class=14, version=1),
         backbone=bert(),
         further_backbones=tuple(map(bert, SEEDS[1:])),
-        recipe=Recipe(epochs=12, batch=24, lr=2e-3, head_lr=2e-2, checkpoints=(0, 1, 2, 4, 8, 12)),
+        recipe=Recipe(epochs=12, batch=24, lr=2e-3, head_lr=2e-2),
         dropout_rates=(0.05, 0.1, 0.15),
         single_placement_rates=(0.1,),
         decays=(1e-4, 1e-3, 3e-3, 1e-2),

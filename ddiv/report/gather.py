@@ -86,8 +86,10 @@ def page(store: Store, run: runs.Run) -> Page:
         "(★), and no verdict over all studies"
     )
     journal_lost = damage(runs.folder(store, run.id), run.measured)
-    answers = {one.test: settled(one, reader) for one in asked}
+    answers = {one.test: settled(one, reader, run.enough(one.claim)) for one in asked}
     answered = [one for one in answers.values() if isinstance(one, Answer)]
+    seen = {one.asked.test: one.asked for one in answered}
+    asked = [seen.get(one.test, one) for one in asked]
     lacking = [(one, no) for one in asked if isinstance(no := answers[one.test], Unanswered)]
     jobs = {job: one.study.name for one in asked for job in _jobs(one)}
     records = [reader.record(job) for job in jobs if reader.has(job)]

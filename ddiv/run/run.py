@@ -76,6 +76,12 @@ class Run(msgspec.Struct, frozen=True):
         """The most seeds that a claim gets while it is undecided; more only as a surprise."""
         return max(self.max_seeds, self.headline_seeds) if claim.headline else self.max_seeds
 
+    def enough(self, claim: Claim) -> int:
+        """The most seeds that the page looks at; none beside those asked after a budget, which ends
+        questions that more seeds would decide.
+        """
+        return 0 if self.budget is not None else self.most(claim)
+
     @property
     def place(self) -> float:
         """What runs are sorted by; those of versions without `after` by their start."""

@@ -90,8 +90,8 @@ class Recipe(Value, frozen=True):
 
     `head_lr` is the learning rate of the classification layer where it is not `lr`: a random layer
     on a small pre-trained encoder needs a larger one, or the encoder forgets before the layer has
-    learned. `checkpoints` are the epochs (fractions allowed) at which the baseline's trajectory is
-    measured, for plots.
+    learned. `checkpoints` are the epochs (fractions allowed) at which the baseline is measured
+    besides: its trajectory, which no claim reads yet and which costs an evaluation each.
     """
 
     epochs: int

@@ -31,7 +31,7 @@ def schedule(trial: Trial, examples: int) -> Schedule:
     recipe = trial.trained_by
     batches = -(-examples // recipe.batch)
     planned = recipe.epochs * batches
-    # Only the baseline's trajectory is needed: every arm is matched against it at equal clean loss.
+    # Only the baseline has a trajectory.
     checkpoints = frozenset(
         round(epoch * batches) for epoch in recipe.checkpoints if trial.treatment.is_baseline
     )

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from functools import lru_cache
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -108,18 +108,15 @@ def diversity(
     return Record(view, facts, arrays)
 
 
-def _covered(rows: np.ndarray, held_out: np.ndarray, space: Space) -> dict[str, float]:
-    """The share of held-out vectors (m, d) that vectors (n, d) cover, by number of neighbours.
+def _covered(rows: np.ndarray, held_out: Balls | None, space: Space) -> dict[str, float]:
+    """The share of held-out vectors that vectors (n, d) cover, by number of neighbours.
 
     Data with too few held-out examples for a number has no coverage by it.
     """
-    from ddiv.diversity.weighted import alignment
+    from ddiv.diversity.weighted import coverage
 
-    return {
-        coverage_key(space, k): alignment(rows, held_out, "coverage", k=k, device="numpy").rho
-        for k in NEIGHBOURS
-        if k < len(held_out)
-    }
+    shares = coverage(rows, held_out) if held_out else {}
+    return {coverage_key(space, k): share for k, share in shares.items()}
 
 
 def _alignments(
@@ -175,14 +172,19 @@ def _reference(data: Data, space: Space, embedder: Embedder, device: torch.devic
 @lru_cache(maxsize=8)
 def _held_out(
     data: Data, space: Space, embedder: Embedder, most: int, device: torch.device
-) -> np.ndarray:
-    """Real examples that no arm is trained on, of the training domain, as vectors (m, d).
+) -> Balls | None:
+    """Real examples that no arm is trained on, of the training domain, with their neighbours; None
+    where they are too few.
 
     They are at most as many as a view has, drawn once for all arms.
     """
+    from ddiv.diversity.weighted import balls
+
     inputs, _ = next(iter(load(data).tests.values()))
     chosen = permutation(len(inputs), generator(0, "held out"))[:most]
-    return vectors(inputs[chosen], space, embedder, data, device).rows
+    if not (counts := [k for k in NEIGHBOURS if k < len(chosen)]):
+        return None
+    return balls(vectors(inputs[chosen], space, embedder, data, device).rows, counts)
 
 
 def _seen(view: DataView, records: Mapping[Job, Record]) -> Seen:

@@ -2,6 +2,7 @@
 
 import datetime
 import itertools
+from dataclasses import replace
 
 import msgspec
 import pytest
@@ -75,10 +76,13 @@ def test_no_effect_at_all_stops():
     assert undecided(found(CONTRAST, [0.0] * 3), 30)
 
 
-def test_what_is_withheld_gets_no_more_seeds():
-    finding = found(CONTRAST, [1.0] * 4, withheld=True)
-    assert withheld(finding.evidence).verdict == "inconclusive" and not undecided(finding, 7)
-    assert undecided(found(CONTRAST, [1.0] * 4), 7)
+def test_what_is_withheld_gets_the_seeds_that_it_would_get_otherwise():
+    """Else its verdict would depend on whether others had trained these seeds before it."""
+    for effects in ([1.0] * 4, [1.0] * 6, [1.0, -1.0, 1.0, -1.0]):
+        as_ever = found(CONTRAST, effects)
+        hidden = replace(as_ever, withheld=True, evidence=withheld(as_ever.evidence))
+        assert hidden.judged.verdict == "inconclusive"
+        assert undecided(hidden, 7) == undecided(as_ever, 7) == (effects == [1.0] * 4)
 
 
 def test_a_claim_of_several_comparisons_goes_on_while_they_can_decide():

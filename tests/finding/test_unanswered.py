@@ -43,3 +43,13 @@ def test_records_that_lack_a_fact_are_an_error_and_not_absent(store):
     reader = Reader(store, {job: replace(record, facts={**record.facts, "layers": [{}]})})
     found = settled(FINE, reader)
     assert found.word == "error" and "ddiv cannot answer it" in found.reason
+
+
+def test_seeds_that_others_trained_later_are_looked_at_too(store):
+    """As far as a claim's seeds go, and as far as all of its records are there and whole."""
+    early = msgspec.structs.replace(FINE, seeds=FINE.seeds[:3])
+    seen = [settled(early, Reader(store), most).asked.seeds for most in (0, 5, 99)]
+    assert seen == [FINE.seeds[:3], FINE.seeds[:5], FINE.seeds]
+    assert settled(early, Reader(store), 99).evidence == settled(FINE, Reader(store)).evidence
+    damage(store, STRONG, 4)
+    assert settled(early, Reader(store), 99).asked.seeds == FINE.seeds[:4]
