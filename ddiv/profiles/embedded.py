@@ -28,9 +28,11 @@ def embedded() -> Profile:
         _selected(
             studies.clip_world(),
             dropout_rates=(0.05, 0.15),
+            single_placement_rates=(),
             decays=(1e-4, 1e-3, 1e-2),
             further_augmentations=(),
             settings=("captioned",),
+            shares=(0.15, 0.25, 0.35, 0.5, 1.0),
             class_counts=(1, 5, 20, 60),
             embedders=(studies.clip(),),
         ),
@@ -41,7 +43,7 @@ def embedded() -> Profile:
             decays=(1e-4, 1e-3, 2e-2),
             augmentations=("auto", "noise10", *EXTREME),
             settings=("good",),
-            shares=(0.15, 0.25, 0.35, 0.5, 0.7, 1.0),
+            shares=(0.15, 0.25, 0.35, 0.5, 1.0),
             rounds=3,
             class_counts=(1, 3, 7, 10),
         ),
@@ -64,7 +66,7 @@ def embedded() -> Profile:
             augmentations=("auto", "noise30"),
             **_WITHOUT_VIEWS,
         ),
-        _selected(studies.mini_alexnet_digits(), batches=(2, 4, 8, 16, 64, 300)),
+        _selected(studies.mini_alexnet_digits(), batches=(2, 8, 16, 64, 300)),
     )
     title = "Embedded studies: generated and shipped data, small models"
     return Profile("embedded", title, selected, seeds=3, max_seeds=7)

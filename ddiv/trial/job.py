@@ -248,6 +248,14 @@ def trial(
     further: outcomes that are computed besides the study's. Raises ValueError where two different
     functions have one name.
     """
+    return _trial(study, treatment, seed, tuple(further))
+
+
+# Every look at a question asks for all of its trials, and making one checks all values of it.
+@lru_cache(maxsize=1 << 16)
+def _trial(
+    study: Study, treatment: Treatment, seed: int, further: tuple[NetworkOutcome, ...]
+) -> Trial:
     drawn = replicate(treatment, seed)
     return Trial(
         study.data_of(drawn),
