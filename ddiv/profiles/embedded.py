@@ -66,7 +66,7 @@ def embedded() -> Profile:
             augmentations=("auto", "noise30"),
             **_WITHOUT_VIEWS,
         ),
-        _selected(studies.mini_alexnet_digits(), batches=(2, 8, 16, 64, 300)),
+        _selected(studies.mini_alexnet_digits(), batches=(2, 4, 8, 16, 64, 300)),
     )
     title = "Embedded studies: generated and shipped data, small models"
     return Profile("embedded", title, selected, seeds=3, max_seeds=7)
