@@ -137,16 +137,17 @@ def _images(of: _Naming, with_repeats: bool = False) -> TableSet:
     def arm(treatment: Treatment, name: str, scored: str) -> TableArm:
         augmented = treatment.part(Augmentation) is not None
         repeats = augmented and of.label in AS_REPEATS and not with_repeats
-        scores = {"pixel": pixel.get(scored), "embedding": embedding.get(scored)}
+        seen, embedded = pixel.get(scored), embedding.get(scored)
         if repeats:
-            return TableArm(treatment, **scores)
+            return TableArm(treatment, pixel=seen, embedding=embedded)
         percent = accuracy.get(scored)
         return TableArm(
             treatment,
             *_tables(of, name),
             accuracy=None if percent is None else percent / 100,
             ece=ece.get(scored),
-            **scores,
+            pixel=seen,
+            embedding=embedded,
         )
 
     encoder = ("*",) if of.group == RESNET18 else ("clip_model.visual.*",)
