@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ddiv.claim.bench import NotApplicable
-from ddiv.claim.groups import NO_OP, Agreement, Resemblance
+from ddiv.claim.groups import NO_OP, Agreement, Alike, Opposite, Resemblance, SomewhereOpposed
 from ddiv.claim.question import Asking
 from ddiv.outcome import Outcome, Score, Vendi, why_not
 from ddiv.study import Study, TableArm, Tables, TableSet
@@ -21,10 +21,11 @@ def replicates(question: Asking, study: Study) -> tuple[int, ...]:
     for outcome in question.outcomes():
         if reason := why_not(outcome):
             raise NotApplicable(reason)
-    lacking = [next(_lacking(question, one), "") for one in study.data.sets]
+    lacking = [list(_lacking(question, one)) for one in study.data.sets]
     if all(lacking):
-        raise NotApplicable(f"no set of tables has {lacking[0]}")
-    return tuple(number for number, reason in enumerate(lacking) if not reason)
+        # What the set lacks that has most of what is asked for.
+        raise NotApplicable(f"no set of tables has {min(lacking, key=len)[0]}")
+    return tuple(number for number, reasons in enumerate(lacking) if not reasons)
 
 
 def left_out(question: Asking, study: Study) -> dict[str, str]:
@@ -40,6 +41,13 @@ def shares_baseline(question: Asking) -> bool:
         isinstance(part, Resemblance | Agreement) and part.replicate == NO_OP
         for part in question.parts()
     )
+
+
+def goes_together(question: Asking) -> bool:
+    """Whether a question asks of two groups of arms whether they move an outcome alike, or opposite
+    ways: both are measured from one baseline.
+    """
+    return isinstance(question, Alike | Opposite | SomewhereOpposed)
 
 
 def _lacking(question: Asking, one: TableSet) -> Iterator[str]:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ddiv.claim import Effects, Question
-from ddiv.claim.tabled import left_out, shares_baseline
+from ddiv.claim.tabled import goes_together, left_out, shares_baseline
 from ddiv.outcome import Outcome, Score, Snapshot
 from ddiv.study import Study
 from ddiv.treatment import BASELINE, Treatment
@@ -88,6 +88,12 @@ def of_tables(question: Question, study: Study) -> Iterator[str]:
             "Each published study has one baseline, which stands for both of the replicates that "
             "directions are measured from: its noise enters both and makes arms agree that do "
             "nothing."
+        )
+    if goes_together(question):
+        yield (
+            "Both effects are measured from a study's one baseline, so they go the same way by its "
+            "noise alone. p is that of each going its own way in the studies, not of their "
+            "agreement."
         )
     if out := left_out(question, study):
         reasons: dict[str, list[str]] = {}

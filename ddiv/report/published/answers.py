@@ -54,15 +54,16 @@ def published(found: Iterable[tuple[Asked, Finding | Unanswered]]) -> Iterator[P
     for asked, answer in found:
         if asked.claim.control:
             continue
-        place = {"claim": asked.claim.id, "variant": asked.variant}
+        name, variant = asked.claim.id, asked.variant
         if isinstance(answer, Unanswered):
-            yield Published(**place, verdict=answer.word, note=answer.reason)
+            yield Published(claim=name, variant=variant, verdict=answer.word, note=answer.reason)
             continue
         evidence = answer.evidence
         # Not of a value as it stands, which would be a number of the tables.
         compares = not any(isinstance(part, Threshold) for part in asked.question.parts())
         yield Published(
-            **place,
+            claim=name,
+            variant=variant,
             verdict=evidence.verdict,
             agree=sum(agrees(asked.question, row) for row in answer.effects),
             of=evidence.n,
@@ -71,7 +72,9 @@ def published(found: Iterable[tuple[Asked, Finding | Unanswered]]) -> Iterator[P
             labels=labels(asked) if compares else (),
             unit=asked.question.unit,
             direction=asked.question.direction,
-            groups=tuple(map(tuple, groups(asked, answer.effects))),
+            groups=tuple(
+                (part.name, part.agree, part.of) for part in groups(asked, answer.effects)
+            ),
             caveats=answer.caveats,
         )
 
