@@ -40,7 +40,7 @@ from ddiv.claim.declare import claim, each_layers
 from ddiv.evidence import FALLS, RISES
 from ddiv.outcome import Spectral, Truncated
 from ddiv.spectra import random_matrix as rmt
-from ddiv.study import Bert, Clip, OpenClip, Study
+from ddiv.study import AsPublished, Bert, Clip, OpenClip, Study
 from ddiv.treatment import BASELINE, Treatment
 from fixtures.arms import augmented, called, decayed, dropped_out
 
@@ -72,7 +72,9 @@ each_part = pytest.mark.parametrize("part", ["all", "classifier"])
 
 
 def fine_tuned(study: Study) -> bool:
-    return isinstance(study.backbone, Clip | OpenClip | Bert)
+    backbone = study.backbone
+    published = isinstance(backbone, AsPublished) and backbone.fine_tuned
+    return published or isinstance(backbone, Clip | OpenClip | Bert)
 
 
 def from_scratch(study: Study) -> bool:

@@ -12,6 +12,7 @@ are known before anything is trained, and `ddiv report` can answer them again fr
 - ``relations``: over many arms (a correlation, a disagreement, a closer one, groups told apart);
 - ``curves``: many arms at once (the largest, a peak, a threshold, values that all come up);
 - ``several``: several questions as one;
+- ``tabled``: what published tables can answer;
 - ``needed``: the trials and views that an answer rests on;
 - ``returned``: whether what a claim's body returned can be asked;
 - ``declare``: the decorators that make a test of a claim.
@@ -29,7 +30,7 @@ from ddiv.claim.groups import (
     SomewhereOpposed,
     cosine,
 )
-from ddiv.claim.needed import Question, data_view, jobs
+from ddiv.claim.needed import Question, data_view, jobs, seeds_of
 from ddiv.claim.question import Asking, Derived, OneEffect
 from ddiv.claim.relations import Correlation, Disagreement, Separated, TracksBetter
 from ddiv.claim.several import All
@@ -78,4 +79,5 @@ __all__ = [
     "id_and_ood",
     "jobs",
     "ladder",
+    "seeds_of",
 ]

@@ -12,7 +12,7 @@ from ddiv import evidence
 from ddiv.claim.bench import Bench, Effects, TooFewArms
 from ddiv.claim.question import Asking, Derived
 from ddiv.common.arrays import Array
-from ddiv.evidence import RISES, Evidence
+from ddiv.evidence import RISES, Evidence, Method
 from ddiv.outcome import OfNetwork, Outcome, Snapshot
 from ddiv.treatment import BASELINE, Ladder, Treatment
 
@@ -32,8 +32,8 @@ class Largest(Asking, frozen=True, tag="largest"):
         largest = bench.effect(self.outcome, self.treatment)
         return tuple(largest - bench.effect(self.outcome, arm) for arm in self.others)
 
-    def judge(self, effects: Sequence[Effects], alpha: float) -> Evidence:
-        return evidence.every(list(zip(*effects)), self.direction, alpha=alpha)
+    def judge(self, effects: Sequence[Effects], alpha: float, method: Method = "sign") -> Evidence:
+        return evidence.every(list(zip(*effects)), self.direction, alpha=alpha, method=method)
 
     @property
     def method(self) -> str:
@@ -73,8 +73,8 @@ class RiseThenFall(Asking, frozen=True, tag="rise-then-fall"):
     def has_specific(self) -> bool:
         return self.ladder[0][1].is_baseline and super().has_specific
 
-    def judge(self, effects: Sequence[Effects], alpha: float) -> Evidence:
-        return evidence.peaked(_curves(effects), alpha=alpha)
+    def judge(self, effects: Sequence[Effects], alpha: float, method: Method = "sign") -> Evidence:
+        return evidence.peaked(_curves(effects), alpha=alpha, method=method)
 
     def extremes(self, effects: Sequence[Effects]) -> Iterator[Effects]:
         size, inside = 1 + 10 * float(np.abs(effects).max()), len(self.ladder) - 2
@@ -141,11 +141,11 @@ class Mixing(Asking, frozen=True, tag="mixing"):
     def answer(self, bench: Bench) -> Effects:
         return tuple(bench.effect(self.outcome, arm) for _, arm in self.ladder[1:])
 
-    def judge(self, effects: Sequence[Effects], alpha: float) -> Evidence:
+    def judge(self, effects: Sequence[Effects], alpha: float, method: Method = "sign") -> Evidence:
         curves = _curves(effects)
         early = curves[self._early]
         comparisons = [*(early[1:] + self.margin), early.mean(axis=0) - curves[-1]]
-        return evidence.every(comparisons, alpha=alpha)
+        return evidence.every(comparisons, alpha=alpha, method=method)
 
     def extremes(self, effects: Sequence[Effects]) -> Iterator[Effects]:
         size, early = 1 + 10 * float(np.abs(effects).max()), len(self._early) - 1
@@ -205,8 +205,8 @@ class Exhibited(Asking, frozen=True, tag="exhibited"):
         seen = {bench.value(self.outcome, arm) for arm in self.arms()}
         return tuple(1.0 if value in seen else -1.0 for value in range(len(self.names)))
 
-    def judge(self, effects: Sequence[Effects], alpha: float) -> Evidence:
-        return evidence.every(list(zip(*effects)), alpha=alpha)
+    def judge(self, effects: Sequence[Effects], alpha: float, method: Method = "sign") -> Evidence:
+        return evidence.every(list(zip(*effects)), alpha=alpha, method=method)
 
     def derived(self, effects: Sequence[Effects]) -> tuple[Derived, ...]:
         shares = (np.array(effects).T + 1) / 2

@@ -21,7 +21,7 @@ from ddiv.claim.bench import Bench, Effects
 from ddiv.claim.question import Asking, OneEffect
 from ddiv.claim.simple import Trend
 from ddiv.common.arrays import Array
-from ddiv.evidence import RISES, Evidence
+from ddiv.evidence import RISES, Evidence, Method
 from ddiv.outcome import Layers, Metric, Outcome, Spectral
 from ddiv.treatment import BASELINE, Ladder, NoOp, Treatment
 
@@ -48,9 +48,9 @@ class Opposite(Asking, frozen=True, tag="opposite"):
         )
         return first, second
 
-    def judge(self, effects: Sequence[Effects], alpha: float) -> Evidence:
+    def judge(self, effects: Sequence[Effects], alpha: float, method: Method = "sign") -> Evidence:
         first, second = zip(*effects)
-        return evidence.opposed(first, second, alpha=alpha)
+        return evidence.opposed(first, second, alpha=alpha, method=method)
 
     @property
     def method(self) -> str:
@@ -75,9 +75,9 @@ class Alike(Asking, frozen=True, tag="alike"):
         first = bench.mean(self.outcome, self.first)
         return first, bench.mean(self.outcome, self.second)
 
-    def judge(self, effects: Sequence[Effects], alpha: float) -> Evidence:
+    def judge(self, effects: Sequence[Effects], alpha: float, method: Method = "sign") -> Evidence:
         first, second = zip(*effects)
-        return evidence.alike(first, second, alpha=alpha)
+        return evidence.alike(first, second, alpha=alpha, method=method)
 
     @property
     def method(self) -> str:
@@ -112,9 +112,9 @@ class SomewhereOpposed(Asking, frozen=True, tag="somewhere-opposed"):
             for group in (self.first, self.second)
         )
 
-    def judge(self, effects: Sequence[Effects], alpha: float) -> Evidence:
+    def judge(self, effects: Sequence[Effects], alpha: float, method: Method = "sign") -> Evidence:
         table = np.array(effects).T
-        return evidence.somewhere_opposed(table[::2], table[1::2], alpha=alpha)
+        return evidence.somewhere_opposed(table[::2], table[1::2], alpha=alpha, method=method)
 
     def relying_on(self, outcomes: Collection[Outcome]) -> Self:
         kept = tuple(outcome for outcome in self.measures if outcome in outcomes)
@@ -264,8 +264,8 @@ class AsFar(Asking, frozen=True, tag="as-far"):
         group, *family = self.lengths(bench).tolist()
         return group - min(family), max(family) - group
 
-    def judge(self, effects: Sequence[Effects], alpha: float) -> Evidence:
-        return evidence.every(list(zip(*effects)), alpha=alpha)
+    def judge(self, effects: Sequence[Effects], alpha: float, method: Method = "sign") -> Evidence:
+        return evidence.every(list(zip(*effects)), alpha=alpha, method=method)
 
     @property
     def method(self) -> str:

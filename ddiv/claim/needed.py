@@ -12,6 +12,7 @@ from ddiv.claim.question import Asking
 from ddiv.claim.relations import Correlation, Disagreement, Separated, TracksBetter
 from ddiv.claim.several import All
 from ddiv.claim.simple import Change, Contrast, Further, NoWorse, Threshold, Trend
+from ddiv.claim.tabled import replicates
 from ddiv.outcome import Coverage, OutputsOutcome, Outside, Score, Vendi
 from ddiv.study import NetworkOutcome, Study
 from ddiv.study.optimisation import MEMBERS
@@ -63,7 +64,9 @@ def jobs(question: Question, study: Study, seeds: tuple[int, ...]) -> list[Job]:
                 f"{study.name} has no `view_size`, the number of examples on which diversity is "
                 "scored"
             )
-    optimisation = MEMBERS if question.has_specific else ()
+    if study.fixed_sample:
+        replicates(question, study)
+    optimisation = MEMBERS if question.has_specific and not study.fixed_sample else ()
     return list(
         dict.fromkeys(
             job
@@ -78,6 +81,19 @@ def jobs(question: Question, study: Study, seeds: tuple[int, ...]) -> list[Job]:
             )
         )
     )
+
+
+def seeds_of(question: Question, study: Study, seeds: tuple[int, ...]) -> tuple[int, ...]:
+    """The seeds that a question begins with: of published tables all sets that can answer it.
+
+    Where none can they stay as they are, and `jobs` says why.
+    """
+    if not study.fixed_sample:
+        return seeds
+    try:
+        return replicates(question, study)
+    except NotApplicable:
+        return seeds[:1]
 
 
 def _require_domain(where: str, study: Study) -> None:

@@ -11,7 +11,7 @@ import msgspec
 from ddiv import evidence
 from ddiv.claim.bench import Bench, Effects, OfData
 from ddiv.claim.fields import require_fields
-from ddiv.evidence import RISES, Evidence
+from ddiv.evidence import RISES, Evidence, Method
 from ddiv.outcome import NetworkOutcome, Outcome, Snapshot
 from ddiv.treatment import (
     BASELINE,
@@ -101,8 +101,12 @@ class Asking(msgspec.Struct, frozen=True):
         """One seed's effects. Raises Unmatched as `Bench.effect` does."""
         raise NotImplementedError
 
-    def judge(self, effects: Sequence[Effects], alpha: float) -> Evidence:
-        """The evidence of the seeds' effects at level `alpha`."""
+    def judge(self, effects: Sequence[Effects], alpha: float, method: Method = "sign") -> Evidence:
+        """The evidence of the seeds' effects at level `alpha`.
+
+        `method`: "sign" for seeds that are bet on, "exact" for a fixed sample
+        (`ddiv.evidence.fixed`).
+        """
         raise NotImplementedError
 
     def parts(self) -> tuple[Asking, ...]:
@@ -154,5 +158,7 @@ class OneEffect(Asking, frozen=True):
     it.
     """
 
-    def judge(self, effects: Sequence[Effects], alpha: float) -> Evidence:
-        return evidence.judge([effect for (effect,) in effects], self.direction, alpha=alpha)
+    def judge(self, effects: Sequence[Effects], alpha: float, method: Method = "sign") -> Evidence:
+        return evidence.judge(
+            [effect for (effect,) in effects], self.direction, alpha=alpha, method=method
+        )

@@ -13,7 +13,7 @@ from ddiv import evidence
 from ddiv.claim.bench import Bench, Effects, TooFewArms
 from ddiv.claim.question import Derived, OneEffect
 from ddiv.common.arrays import Array
-from ddiv.evidence import RISES, Evidence
+from ddiv.evidence import RISES, Evidence, Method
 from ddiv.outcome import Outcome
 from ddiv.treatment import Treatment
 
@@ -169,8 +169,8 @@ class TracksBetter(_OverArms, frozen=True, tag="tracks-better"):
         theirs = correlation(rival, target, self.kind)
         return (0.0, 0.0) if ours is None or theirs is None else (ours, ours - theirs)
 
-    def judge(self, effects: Sequence[Effects], alpha: float) -> Evidence:
-        return evidence.every(list(zip(*effects)), alpha=alpha)
+    def judge(self, effects: Sequence[Effects], alpha: float, method: Method = "sign") -> Evidence:
+        return evidence.every(list(zip(*effects)), alpha=alpha, method=method)
 
     @property
     def method(self) -> str:

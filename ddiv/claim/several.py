@@ -9,7 +9,7 @@ from ddiv.claim.bench import Bench, Effects
 from ddiv.claim.question import Asking
 from ddiv.claim.relations import Correlation, Separated
 from ddiv.claim.simple import Change, Contrast, Further, NoWorse, Threshold, Trend
-from ddiv.evidence import Evidence
+from ddiv.evidence import Evidence, Method
 from ddiv.outcome import Outcome, Snapshot
 from ddiv.treatment import Treatment
 
@@ -47,8 +47,8 @@ class All(Asking, frozen=True, tag="all"):
             part.direction * effect for part in self.questions for effect in part.answer(bench)
         )
 
-    def judge(self, effects: Sequence[Effects], alpha: float) -> Evidence:
-        return evidence.every(list(zip(*effects)), alpha=alpha)
+    def judge(self, effects: Sequence[Effects], alpha: float, method: Method = "sign") -> Evidence:
+        return evidence.every(list(zip(*effects)), alpha=alpha, method=method)
 
     @property
     def method(self) -> str:

@@ -20,6 +20,8 @@ from ddiv.study import (
     Images,
     Own,
     Published,
+    Tables,
+    TableSet,
     World,
 )
 
@@ -125,7 +127,7 @@ def absent_data(spec: Data) -> str | None:
     Nothing is decoded.
     """
     from ddiv.common.own import absent
-    from ddiv.data import arrays, csv_file, domainnet, folder, published
+    from ddiv.data import arrays, csv_file, domainnet, folder, published, tables
     from ddiv.data.root import NoData
 
     match spec:
@@ -137,6 +139,8 @@ def absent_data(spec: Data) -> str | None:
             return domainnet.absent_domainnet(spec)
         case Own():
             return absent(spec)
+        case Tables() | TableSet():
+            return tables.absent_tables(spec)
         case Arrays() | Complaints():
             try:
                 if isinstance(spec, Arrays):

@@ -10,6 +10,7 @@ Pure functions.
 - ``patterns``: two effects that oppose or agree, a curve with a peak inside;
 - ``effects``: per-seed effects of ladders of doses, of orderings, of correlations over arms; where
   a curve peaks or turns negative;
+- ``fixed``: the same questions put to a fixed sample, by the exact sign test;
 - ``combine``: e-values of several studies or claims made into one, or selected from at a false
   discovery rate; controls pooled.
 
@@ -42,6 +43,7 @@ from ddiv.evidence.effects import (
     steps,
     trend,
 )
+from ddiv.evidence.fixed import decided_exactly
 from ddiv.evidence.patterns import alike, opposed, peaked, somewhere_opposed
 from ddiv.evidence.verdicts import FALLS, RISES, Evidence, Verdict, equivalent, every, judge, some
 
@@ -60,6 +62,7 @@ __all__ = [
     "average",
     "best_share",
     "claims_over_studies",
+    "decided_exactly",
     "ebh",
     "equivalent",
     "every",

@@ -35,6 +35,8 @@ def lower_bound(effects: Array, log_threshold: float, method: Method) -> float:
     """
     if method == "sign":
         return _sign_bound(effects, log_threshold)
+    if method == "exact":
+        return _exact_bound(effects, log_threshold)
     return _scanned_bound(effects, log_threshold, method)
 
 
@@ -55,6 +57,16 @@ def _sign_bound(effects: Array, log_threshold: float) -> float:
         if wins <= seeds:
             bound = max(bound, float(np.sort(effects[:seeds])[seeds - wins]))
     return bound
+
+
+def _exact_bound(effects: Array, log_threshold: float) -> float:
+    """The k-th largest of all effects (n,), k the fewest wins of n that the sign test rules out
+    by.
+    """
+    n = len(effects)
+    p = bdtr(n - np.arange(n + 1), n, 0.5)
+    wins = np.flatnonzero(-np.log(p) >= log_threshold)
+    return float(np.sort(effects)[n - wins[0]]) if len(wins) else -np.inf
 
 
 @lru_cache(maxsize=4 * MOST_SEEDS)

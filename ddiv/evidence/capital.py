@@ -47,9 +47,12 @@ from scipy.special import bdtr, betaln
 
 from ddiv.common.arrays import Array
 
-Method = Literal["sign", "signed-rank"]
+Bet = Literal["sign", "signed-rank"]
 
-METHODS: tuple[Method, ...] = get_args(Method)
+METHODS: tuple[Bet, ...] = get_args(Bet)
+
+# "exact" is no bet but a test of a fixed sample (`ddiv.evidence.fixed`).
+Method = Literal["sign", "signed-rank", "exact"]
 
 SURE = 0.5
 
@@ -85,6 +88,8 @@ def log_capital(effects: Array, method: Method = "sign") -> Array:
         return sign_log_capital((values > 0).cumsum(axis=-1), np.arange(1, values.shape[-1] + 1))
     if method == "signed-rank":
         return _signed_rank(values)
+    if method == "exact":
+        return _exact(values)
     raise ValueError(f"the method is one of {', '.join(METHODS)}, got {method!r}")
 
 
@@ -101,6 +106,18 @@ def sign_log_capital(wins: Array, seeds: Array) -> Array:
     sure = np.where(wins == seeds, seeds * np.log(2), -np.inf)
     total: Array = np.logaddexp(np.log(SURE) + sure, np.log(1 - SURE) + spread)
     return total
+
+
+def _exact(values: Array) -> Array:
+    """Minus the log of the sign test's p, one-sided, after the last seed; 0 before it.
+
+    It takes the place of a capital in a comparison with a bar, and is none: 1 / p gains on average.
+    """
+    wins = (values > 0).sum(axis=-1)
+    path = np.zeros_like(values)
+    # P(Binomial(n, 1/2) >= k) = P(Binomial(n, 1/2) <= n - k).
+    path[..., -1] = -np.log(bdtr(values.shape[-1] - wins, values.shape[-1], 0.5))
+    return path
 
 
 def _signed_rank(values: Array) -> Array:

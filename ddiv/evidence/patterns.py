@@ -19,6 +19,7 @@ from ddiv.evidence.verdicts import (
     Comparisons,
     Evidence,
     PerSeed,
+    any_of,
     checked_alpha,
     evidence_of,
     first_reached,
@@ -86,7 +87,9 @@ def somewhere_opposed(
         raise ValueError(f"pairs of effects (k, n) are needed, got {shapes}")
     roots = _root(first, second)
     log_for = np.zeros(1)
-    if roots.shape[1] > 1:
+    if method == "exact":
+        log_for = any_of(log_capital(roots, method))
+    elif roots.shape[1] > 1:
         bets = log_capital(_followed(roots, _steadiness), method)
         log_for = np.concatenate([log_for, bets])
     same = np.array([_apart(a, -b, method) for a, b in zip(first, second)])
@@ -125,6 +128,10 @@ def peaked(curves: Comparisons, *, alpha: float = 0.05, method: Method = "sign")
     own, bet_on, bar = heights.max(axis=0), _followed(heights, _size), log_bar(alpha)
     log_for = np.concatenate([[0.0], log_capital(bet_on, method) if len(bet_on) else []])
     log_against = log_capital(-own, method)
+    shown = np.concatenate([own[:1], bet_on])
+    if method == "exact":
+        log_for, shown = any_of(log_capital(heights, method)), heights[_leader(heights, _size)]
+        bet_on = shown
     low = lower_bound(bet_on, bar, method) if len(bet_on) else -math.inf
     high = upper_bound(own, bar, method)
     return evidence_of(
@@ -132,7 +139,7 @@ def peaked(curves: Comparisons, *, alpha: float = 0.05, method: Method = "sign")
         log_against,
         first_reached(log_for >= bar),
         first_reached(log_against >= bar),
-        np.concatenate([own[:1], bet_on]),
+        shown,
         (min(low, high), max(low, high)),
         alpha,
         method,
@@ -142,7 +149,10 @@ def peaked(curves: Comparisons, *, alpha: float = 0.05, method: Method = "sign")
 def _apart(first: Array, second: Array, method: Method) -> Array:
     """The log of the capital (n,) on the two going opposite ways, a half on each orientation."""
     up, down = (log_capital(np.stack([sign * first, sign * second]), method) for sign in (1, -1))
-    either = np.logaddexp(np.minimum(up[0], down[1]), np.minimum(down[0], up[1]))
+    ways = np.minimum(up[0], down[1]), np.minimum(down[0], up[1])
+    if method == "exact":
+        return any_of(np.stack(ways))
+    either = np.logaddexp(*ways)
     half: Array = either - math.log(2)
     return half
 

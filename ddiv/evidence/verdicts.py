@@ -48,6 +48,9 @@ class Evidence(msgspec.Struct, frozen=True):
     `standardised`, `interval`, `spread` and `effects` are those of the weakest (`every`) or the
     strongest (`some`).
 
+    `p` is that of the exact two-sided sign test where the seeds are a fixed sample (``fixed``), and
+    then decides; None where they are bet on.
+
     `spread` only describes the effects: the order statistics around their median that contain the
     true one with probability `spread_level`, at least SPREAD, had the number of seeds been fixed
     beforehand (``bounds.spread``). It exists from three seeds on and decides nothing.
@@ -66,6 +69,7 @@ class Evidence(msgspec.Struct, frozen=True):
     method: Method
     spread: tuple[float, float] = (-math.inf, math.inf)
     spread_level: float = 1.0
+    p: float | None = None
 
     @property
     def evalue(self) -> float:
@@ -161,12 +165,20 @@ def following_worst(signed: Array, method: Method) -> Array:
     k, n = signed.shape
     if k == 1:
         return log_capital(-signed[0], method)
+    if method == "exact":
+        return any_of(log_capital(-signed, method))
     if n == 1:
         return np.zeros(1)
     wins, sums = (signed > 0).cumsum(axis=1), signed.cumsum(axis=1)
     standings = [list(zip(wins[:, t], sums[:, t])) for t in range(n - 1)]
     worst = [rows.index(min(rows)) for rows in standings]
     return np.concatenate([[0.0], log_capital(-signed[worst, np.arange(1, n)], method)])
+
+
+def any_of(tests: Array) -> Array:
+    """Minus the log of p (n,) of "at least one holds" from those of k tests (k, n): Bonferroni."""
+    least: Array = np.maximum(tests.max(axis=0) - math.log(len(tests)), 0.0)
+    return least
 
 
 def log_bar(alpha: float) -> float:

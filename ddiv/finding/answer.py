@@ -23,6 +23,7 @@ from ddiv.finding.caveats import (
     of_fits,
     of_floors,
     of_gaps,
+    of_tables,
     of_tails,
     of_training,
 )
@@ -34,6 +35,11 @@ from ddiv.outcome import Outcome, Score, Spectral, Truncated
 from ddiv.treatment import BASELINE, EvaluationDropout, ShuffledLabels, Treatment
 from ddiv.trial import Job, Trial, key, trial, truncation
 from ddiv.trial.store import NoRecord
+
+NO_FAMILY = (
+    "published tables have no slower or shorter training of the baseline, so nothing can be said "
+    "of what is specific"
+)
 
 
 def answer(asked: Asked, reader: Reader, definitions: bool = True) -> Finding:
@@ -55,10 +61,12 @@ def answer(asked: Asked, reader: Reader, definitions: bool = True) -> Finding:
     )
     answers = [question.answer(bench) for bench in benches]
     effects = tuple(map(_known, answers))
-    evidence = _weigh(question, effects, shares, asked.alpha)
+    evidence = _weigh(asked, question, effects, shares)
     calibration, note = reader.calibration(asked.study)
     beyond = Specific(None)
-    if question.has_specific:
+    if asked.study.fixed_sample:
+        calibration, beyond = None, Specific(None, note=NO_FAMILY * question.has_specific or None)
+    elif question.has_specific:
         beyond = Specific(None, note=note)
         if calibration:
             beyond = _specific(question, seats, calibration, asked.alpha, len(effects[0]))
@@ -75,6 +83,7 @@ def answer(asked: Asked, reader: Reader, definitions: bool = True) -> Finding:
         *of_tails(_tails(asked.question, benches)),
         *of_gaps(answers),
         *of_training(untrained, accuracies),
+        *of_tables(asked.question, asked.study),
     )
     return Finding(
         asked,
@@ -101,9 +110,12 @@ def _training_accuracies(
     """Mean accuracy on the clean training set of each arm that the question has trained, without
     arms that are not to fit it.
 
-    Empty where nothing is trained for the question, or the baseline is not among the arms.
+    Empty where nothing is trained for the question, or the baseline is not among the arms; of
+    published tables it is not known.
     """
-    if all(isinstance(outcome, OfData) for outcome in asked.question.outcomes()):
+    if asked.study.fixed_sample or all(
+        isinstance(outcome, OfData) for outcome in asked.question.outcomes()
+    ):
         return {}
     arms = [
         arm
@@ -144,9 +156,9 @@ def unreliable(shares: Mapping[Outcome, float]) -> bool:
 
 
 def _weigh(
-    question: Question, effects: Sequence[Effects], shares: Mapping[Outcome, float], alpha: float
+    asked: Asked, question: Question, effects: Sequence[Effects], shares: Mapping[Outcome, float]
 ) -> Evidence:
-    evidence = question.judge(effects, alpha)
+    evidence = asked.judge(effects, question)
     return withheld(evidence) if unreliable(shares) else evidence
 
 
@@ -204,7 +216,10 @@ def _floors(question: Question, benches: Sequence[Bench]) -> dict[Outcome, Floor
         return {}
     arms = [*question.arms()]
     arm = BASELINE if BASELINE in arms else arms[0]
-    return floors(scores, [bench.state(arm) for bench in benches])
+    states = [bench.state(arm) for bench in benches]
+    # Of published tables only the error itself is known, not what it would be by chance.
+    known = [s for s in scores if all(f"ece_floor/{s.where}" in state.scores for state in states)]
+    return floors(known, states)
 
 
 def _tails(question: Question, benches: Sequence[Bench]) -> dict[str, float]:
@@ -242,6 +257,7 @@ def _definitions(
         definition
         for definition in outcomes.definitions(outcome, convolutions)
         if _measured(definition, benches[0], first)
+        and not (asked.study.fixed_sample and outcomes.why_not(definition))
     ]
     if len(definitions) == 1:
         return
@@ -250,7 +266,7 @@ def _definitions(
         again = question.replace_outcome(definition)
         effects = [_known(again.answer(bench)) for bench in benches]
         shares = _reliable_shares(again, benches)
-        yield definition.label, _weigh(again, effects, shares, asked.alpha).verdict
+        yield definition.label, _weigh(asked, again, effects, shares).verdict
 
 
 def _measured(outcome: Outcome, bench: Bench, arm: Treatment) -> bool:

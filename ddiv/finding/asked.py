@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
-from ddiv.claim import Claim, Question, jobs
+from ddiv.claim import Claim, Effects, Question, jobs
+from ddiv.evidence import Evidence, decided_exactly
 from ddiv.finding.ledger import Entry
 from ddiv.study import Study
 from ddiv.trial import Job
@@ -51,6 +54,17 @@ class Asked(msgspec.Struct, frozen=True):
     def failed(self) -> bool:
         """Whether an error kept the run from an answer."""
         return self.error not in (None, ENDED, GONE)
+
+    def judge(self, effects: Sequence[Effects], question: Question | None = None) -> Evidence:
+        """The evidence of the effects, a row a seed, on the question or another form of it.
+
+        A study's fixed sample is judged by the exact test.
+        """
+        question = question or self.question
+        bets = question.judge(effects, self.alpha)
+        if not self.study.fixed_sample:
+            return bets
+        return decided_exactly(bets, question.judge(effects, self.alpha, "exact"))
 
     def jobs(self) -> list[Job]:
         """Every trial or view that the answer rests on."""

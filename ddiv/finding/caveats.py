@@ -8,8 +8,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ddiv.claim import Effects
+from ddiv.claim import Effects, Question
+from ddiv.claim.tabled import goes_together, left_out, shares_baseline
 from ddiv.outcome import Outcome, Score, Snapshot
+from ddiv.study import Study
 from ddiv.treatment import BASELINE, Treatment
 from ddiv.trial.truncation import LEAST_ABOVE_CHANCE
 
@@ -75,6 +77,30 @@ def of_fits(shares: Mapping[Outcome, float], deciding: Collection[Outcome] = ())
             yield f"Only {reliable}; it is one of several outcomes that decide here."
         else:
             yield f"Only {reliable}, so it decides nothing here."
+
+
+def of_tables(question: Question, study: Study) -> Iterator[str]:
+    """Sentences on what published tables cannot separate, and on the sets that are left out."""
+    if not study.fixed_sample:
+        return
+    if shares_baseline(question):
+        yield (
+            "Each published study has one baseline, which stands for both of the replicates that "
+            "directions are measured from: its noise enters both and makes arms agree that do "
+            "nothing."
+        )
+    if goes_together(question):
+        yield (
+            "Both effects are measured from a study's one baseline, so they go the same way by its "
+            "noise alone. p is that of each going its own way in the studies, not of their "
+            "agreement."
+        )
+    if out := left_out(question, study):
+        reasons: dict[str, list[str]] = {}
+        for label, reason in out.items():
+            reasons.setdefault(reason, []).append(label)
+        told = "; ".join(f"{', '.join(labels)} (without {why})" for why, labels in reasons.items())
+        yield f"Left out: {told}."
 
 
 class Floor(NamedTuple):

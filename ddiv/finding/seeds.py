@@ -65,7 +65,7 @@ def with_stored(asked: Asked, stored: Callable[[Asked], bool], most: int) -> Ask
     that others had trained later. Its verdict stays, because one that is reached is kept and one
     that had become impossible is not reached; the evidence grows, and with it the lists of a run.
     """
-    while len(asked.seeds) < _limit(asked, most):
+    while not asked.study.fixed_sample and len(asked.seeds) < _limit(asked, most):
         further = _with_next(asked)
         if not stored(msgspec.structs.replace(further, seeds=further.seeds[-1:])):
             break
@@ -88,7 +88,9 @@ def undecided(finding: Finding, most: int) -> bool:
     asked, effects = finding.asked, finding.judged_effects
     reached = finding.judged.verdict
     if finding.withheld:
-        reached = asked.question.judge(effects, asked.alpha).verdict
+        reached = asked.judge(effects).verdict
+    if asked.study.fixed_sample:
+        return False
     awaited = {"supported"} if asked.claim.control else {"supported", "contradicted"}
     left = _limit(asked, most) - len(effects)
     if left < 1 or reached != "inconclusive":
@@ -105,7 +107,7 @@ def unsure(finding: Finding, most: int) -> bool:
     """
     asked, effects, side = finding.asked, finding.judged_effects, finding.judged.verdict
     left = most - len(effects)
-    if left < 1 or not is_surprise(finding) or is_sure(finding):
+    if asked.study.fixed_sample or left < 1 or not is_surprise(finding) or is_sure(finding):
         return False
     return any(
         evalue(asked.question.judge([*effects, *[row] * left], asked.alpha), side) >= sure_at(asked)

@@ -15,6 +15,7 @@ from ddiv.evidence import Evidence, Verdict
 from ddiv.finding import surprise
 from ddiv.finding.asked import Asked
 from ddiv.finding.finding import Finding
+from ddiv.finding.published import by_sign
 from ddiv.finding.seeds import undecided
 from ddiv.finding.together import row
 from ddiv.treatment import BASELINE
@@ -49,9 +50,12 @@ def measured(finding: Finding) -> str:
     evidence, question = finding.judged, finding.asked.question
     low, high = evidence.interval
     claimed = "rises" if question.direction > 0 else "falls"
+    size = f"median effect {evidence.effect:+.4g} [{low:+.4g}, {high:+.4g}] {question.unit}"
+    if evidence.p is not None:
+        told = by_sign(finding.asked, finding.judged_effects, evidence)
+        return f"{size}, claimed: {claimed}; {told} ({finding.asked.alpha:g} decides)"
     return (
-        f"median effect {evidence.effect:+.4g} [{low:+.4g}, {high:+.4g}] {question.unit}, "
-        f"claimed: {claimed}; {evidence.n} seeds, evidence {evidence.e_for:.3g} for and "
+        f"{size}, claimed: {claimed}; {evidence.n} seeds, evidence {evidence.e_for:.3g} for and "
         f"{evidence.e_against:.3g} against ({1 / finding.asked.alpha:g} decides)"
     )
 
@@ -68,6 +72,10 @@ def explained(finding: Finding, most: int | None = None) -> str:
     if asked.expected and asked.expected.verdict == evidence.verdict:
         return asked.expected.reason
     decides, seeds = 1 / asked.alpha, _by_sign(evidence, asked.question.direction)
+    if evidence.p is not None:
+        seeds = by_sign(asked, finding.effects, evidence)
+        if not finding.withheld:
+            return f"{seeds} ({asked.alpha:g} decides). There are no further studies."
     if evidence.verdict == "contradicted":
         return (
             f"{seeds}: the evidence against it passed {decides:g} at {evidence.decided_at} seeds."

@@ -86,6 +86,7 @@ def vectors(
                 "words in lower case; logarithmic TF-IDF of words and pairs; texts without a known "
                 "word equal to each other, unlike all others",
             )
+    raise TypeError(f"no vectors by {embedder!r}")
 
 
 def _of_clip(images: np.ndarray, embedder: Clip | OpenClip, device: torch.device) -> Vectors:

@@ -46,7 +46,8 @@ from ddiv.outcome.snapshot import (
     reliability,
     value,
 )
-from ddiv.outcome.trained import METRICS, Trained, read, spectral_table
+from ddiv.outcome.tabled import spectral_columns, why_not
+from ddiv.outcome.trained import METRICS, Trained, is_tabled, read, spectral_table
 from ddiv.study import NetworkOutcome
 from ddiv.study.measures import OutcomeFailed
 from ddiv.trial.at_hand import TrainedNetwork
@@ -87,6 +88,7 @@ __all__ = [
     "definitions",
     "ece",
     "effect",
+    "is_tabled",
     "of_network",
     "of_outputs",
     "of_spectrum",
@@ -94,6 +96,8 @@ __all__ = [
     "read",
     "reliability",
     "spectra_of_record",
+    "spectral_columns",
     "spectral_table",
     "value",
+    "why_not",
 ]

@@ -46,7 +46,9 @@ class Snapshot:
     in (`layers.memberships`). `scores` maps "accuracy/id" and the like. `lazily` gives the tables
     of `ddiv.spectra.random_matrix` by group, computed when first asked for. `truncated` holds
     `truncation.scores`, of a baseline after training only. `own` gives an outcome of a user's own:
-    its value (), or that of every matrix (layers,).
+    its value (), or that of every matrix (layers,). `start` is the table before training where arms
+    do not start alike, as those of published studies: an effect is then the difference between two
+    changes by training.
     """
 
     table: Mapping[str, Array]
@@ -56,6 +58,15 @@ class Snapshot:
     lazily: Callable[[str], Mapping[str, Array]] = lambda group: {}
     truncated: Mapping[str, float] = field(default_factory=dict)
     own: Callable[[OwnMeasure], Array] = _unknown
+    start: Mapping[str, Array] | None = None
+
+    def changed(self, outcome: OfLayers) -> Array:
+        """`layers`, less what they were at the `start` where the state has one."""
+        values = self.layers(outcome)
+        if self.start is None or not isinstance(outcome, Spectral):
+            return values
+        changed: Array = values - self.start[outcome.metric][self._mask(outcome)]
+        return changed
 
     def layers(self, outcome: OfLayers) -> Array:
         """The values of a spectral outcome, one a layer of its group.
@@ -156,17 +167,17 @@ def value(outcome: OfNetwork, state: Snapshot) -> float:
 
 
 def effect(outcome: OfNetwork, arm: Snapshot, base: Snapshot) -> float:
-    """The difference arm - base of an outcome.
+    """The difference arm - base of an outcome (of their changes, see `Snapshot.start`).
 
     A spectral outcome's is taken layer by layer, over the layers reliable in both. Where there is
     no such layer, all layers are used, and `reliability` tells.
     """
     if not isinstance(outcome, OfLayers):
         return value(outcome, arm) - value(outcome, base)
+    changes = arm.changed(outcome) - base.changed(outcome)
     if not can_fail(outcome):
-        return _over_layers(outcome, arm.layers(outcome) - base.layers(outcome))
-    mask = _usable(arm.reliable(outcome) & base.reliable(outcome))
-    return _over_layers(outcome, arm.layers(outcome)[mask] - base.layers(outcome)[mask])
+        return _over_layers(outcome, changes)
+    return _over_layers(outcome, changes[_usable(arm.reliable(outcome) & base.reliable(outcome))])
 
 
 def reliability(outcome: Outcome, arm: Snapshot, base: Snapshot) -> float:

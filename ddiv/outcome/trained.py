@@ -13,7 +13,7 @@ from functools import cache, cached_property, partial
 import numpy as np
 
 from ddiv.common.arrays import Array
-from ddiv.outcome import derived, layers, own_tables, spectral
+from ddiv.outcome import derived, layers, own_tables, spectral, tabled
 from ddiv.outcome.lazy import Lazy
 from ddiv.outcome.recorded import spectra_of_record
 from ddiv.outcome.registry import OF_OUTPUTS
@@ -23,6 +23,7 @@ from ddiv.study import require_domain_names
 from ddiv.study.measures import OwnMeasure
 from ddiv.trial import truncation
 from ddiv.trial.store import Record, Store
+from ddiv.trial.tabled import COLUMN
 
 # Raise this when a metric comes to mean something else: cached tables of the old meaning are then
 # left unread.
@@ -54,6 +55,9 @@ class Trained:
     @cached_property
     def after(self) -> Snapshot:
         facts, arrays = self.record.facts, self.record.arrays
+        if is_tabled(self.record):
+            # Arms of published studies start from networks of their own.
+            return replace(self._snapshot(1, facts["scores"]), start=self.before.table)
         state = self._snapshot(1, self._scores(facts["clean"], arrays.__getitem__))
         return replace(state, truncated=truncation.scores(facts.get("truncated")))
 
@@ -127,10 +131,22 @@ def read(record: Record, store: Store | None = None) -> Trained:
     return Trained(record, derived.kept(store, name, record, compute), store)
 
 
+def is_tabled(record: Record) -> bool:
+    """Whether a trained record was read from published tables, and has no eigenvalues."""
+    return f"{COLUMN}alpha" in record.arrays
+
+
 def spectral_table(record: Record) -> dict[str, Array]:
     """Every spectral metric of a record: name -> (states, layers); states are before, after,
-    trajectory.
+    trajectory. Of published tables those that they have.
     """
+    if is_tabled(record):
+        theirs = {
+            name.removeprefix(COLUMN): column
+            for name, column in record.arrays.items()
+            if name.startswith(COLUMN)
+        }
+        return tabled.spectral_columns(record.facts["layers"], theirs)
     columns = [
         spectral.table(evals, *layer["shape"][:2]) for layer, evals in spectra_of_record(record)
     ]

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from ddiv.claim import NotApplicable
+from ddiv.claim import NotApplicable, seeds_of
 from ddiv.claim.declare import ClaimTest, parameters, variant
 from ddiv.claim.returned import checked
 from ddiv.common.own import OwnValue
@@ -147,7 +147,7 @@ def _asked(item: pytest.Function, test: ClaimTest, study: Study) -> Asked:
         study=study,
         variant=named,
         question=question,
-        seeds=session.run.seeds,
+        seeds=seeds_of(question, study, session.run.seeds),
         test=as_text(_own_id(item, test)),
         alpha=session.run.alpha / (CONTROL_SHARE if claim.control else 1),
         expected=known,

@@ -17,7 +17,18 @@ def paper() -> Profile:
     return Profile("paper", title, tuple(studies), seeds=3, max_seeds=7)
 
 
-PROFILES = dict(zip(BUILT_IN, (embedded, full, smoke, paper), strict=True))
+def authors() -> Profile:
+    """The authors' own studies (`ddiv.profiles.authors`), from the tables of their repository.
+
+    Seeds do not matter: the ten are all that there is.
+    """
+    from ddiv.profiles import authors
+
+    title, studies = "The authors' own published tables", map(_pinned, authors.studies())
+    return Profile("authors", title, tuple(studies), seeds=1, max_seeds=1)
+
+
+PROFILES = dict(zip(BUILT_IN, (embedded, full, smoke, paper, authors), strict=True))
 
 
 def profile(name: str) -> Profile:

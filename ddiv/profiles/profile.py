@@ -7,7 +7,7 @@ import msgspec
 from ddiv.study import Study
 
 # Their names; a user's own profile is called as its file is.
-BUILT_IN = ("embedded", "full", "smoke", "paper")
+BUILT_IN = ("embedded", "full", "smoke", "paper", "authors")
 
 
 class Profile(msgspec.Struct, frozen=True):

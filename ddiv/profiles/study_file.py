@@ -16,7 +16,7 @@ from ddiv.common.paths import as_text
 from ddiv.profiles import python_file
 from ddiv.profiles.checks import checked, closest, require_known, types_hint
 from ddiv.profiles.profile import BUILT_IN, Profile
-from ddiv.study import Complaints, Images, Own, Study
+from ddiv.study import Complaints, Images, Own, Study, Tables
 
 
 class BadStudyFile(ValueError):
@@ -111,6 +111,10 @@ def _pinned(study: Study) -> Study:
             from ddiv.data.complaints import pinned as pinned_file
 
             return msgspec.structs.replace(study, data=pinned_file(complaints))
+        case Tables() as tables:
+            from ddiv.data.tables import pinned as pinned_tables
+
+            return msgspec.structs.replace(study, data=pinned_tables(tables))
     return study
 
 

@@ -10,10 +10,14 @@ import msgspec
 from ddiv import evidence as judged
 from ddiv.finding import Asked, Reader, Unanswered, standing
 from ddiv.finding import Finding as Answer
+from ddiv.finding.published import labels
 from ddiv.finding.wording import explained, rerun, rerun_claim, unspecific
+from ddiv.report.columns import paper_says, tables_say
 from ddiv.report.figures.plots import plot
 from ddiv.report.schema import Claim, CurvesPlot, Evidence, Expected, Finding
 from ddiv.run import run as runs
+
+EXACTLY = "exact two-sided sign test over published studies, on the effects of one run an arm"
 
 
 def claims(
@@ -41,6 +45,8 @@ def claims(
             unspecific="" if _has_specific(group) else unspecific(group[0].question),
             direction=_direction(group),
             command=rerun_claim(group[0], run.options),
+            paper=paper_says(name),
+            tables=tables_say(name) if paper_says(name) else (),
             findings=tuple(
                 msgspec.structs.replace(
                     _finding(one, answers[one.test], reader, run), curves=curves.get(one.test)
@@ -97,5 +103,10 @@ def _expected(asked: Asked) -> Expected | None:
 def _evidence(evidence: judged.Evidence, asked: Asked, seeds: tuple[int, ...]) -> Evidence:
     return Evidence(
         **msgspec.structs.asdict(evidence)
-        | {"seeds": seeds, "unit": asked.question.unit, "method": asked.question.method}
+        | {
+            "seeds": seeds,
+            "unit": asked.question.unit,
+            "method": EXACTLY if asked.study.fixed_sample else asked.question.method,
+            "labels": labels(asked),
+        }
     )

@@ -7,22 +7,26 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
 from ddiv.evidence import judge
 from ddiv.report import headline, specific
+from ddiv.report.columns import AUTHORS, is_coded
 from ddiv.report.figures.scores import score_table
-from ddiv.report.figures.strip import digits, strip, values
+from ddiv.report.figures.strip import digits, dots, strip, values
 from ddiv.report.schema import (
     Arranged,
+    ArrangedAnswer,
     ArrangedClaim,
+    ArrangedDeparture,
     ArrangedFamily,
     ArrangedFinding,
     ArrangedPicture,
     Cell,
     Claim,
+    Columns,
     Controls,
     Counts,
     Finding,
@@ -31,6 +35,7 @@ from ddiv.report.schema import (
     Page,
     Plot,
     Spent,
+    TableAnswer,
     Tally,
 )
 from ddiv.report.text import VERDICTS, count, is_number, key
@@ -72,6 +77,8 @@ def arrange(page: Page) -> Arranged:
         pictures=tuple(_pictures(page, claims)),
         decides=1 / alpha if alpha else None,
         agreeing=_agreeing(alpha) if alpha else None,
+        three_columns=any(claim.columns for claim in claims),
+        departures=tuple(_departures(page, claims)),
         specific=specific.section(claims, columns, _family_titles(page), page.controls),
         saved=page.spent.fixed - page.spent.trials if page.spent else None,
         most_findings=_most_findings(page.spent),
@@ -131,7 +138,30 @@ def _claim(
         most = scales.get((finding.study, unit), 0.0)
         findings.append(_finding(finding, claim, starred, most, _anchor("f", place, taken), plots))
     fields = msgspec.structs.asdict(claim) | {"findings": tuple(findings)}
-    return ArrangedClaim(**fields, anchor=anchor, tally=tally(findings))
+    columns = _three_columns(claim, findings)
+    return ArrangedClaim(**fields, anchor=anchor, tally=tally(findings), columns=columns)
+
+
+def _three_columns(claim: Claim, findings: Sequence[ArrangedFinding]) -> Columns | None:
+    if not claim.paper and not claim.tables:
+        return None
+    described, coded = ([f for f in findings if is_coded(f.study) == of] for of in (False, True))
+    return Columns(
+        paper=claim.paper,
+        tables=tuple(map(_answered, claim.tables)),
+        tables_tally=_counts(one.verdict for one in claim.tables if one.of),
+        described=_counts(f.verdict for f in described if f.study != AUTHORS),
+        coded=_counts(f.verdict for f in coded),
+    )
+
+
+def _answered(one: TableAnswer) -> ArrangedAnswer:
+    shown = [f"{name} {agree} of {of}" for name, agree, of in one.groups if name]
+    return ArrangedAnswer(
+        **msgspec.structs.asdict(one),
+        strip=dots(one.effects, one.verdict),
+        by_group=", ".join(shown),
+    )
 
 
 def _finding(
@@ -253,16 +283,26 @@ def _controls_of(family: str, page: Page) -> str:
     return _family_titles(page).get(family, family.capitalize())
 
 
+def _departures(page: Page, claims: Sequence[ArrangedClaim]) -> Iterable[ArrangedDeparture]:
+    """The departures of the published code, with what the run says of the claims they bear on."""
+    asked = {claim.id: claim for claim in claims if claim.id}
+    for one in page.departures:
+        links = (tuple(_link(name, asked) for name in names) for names in (one.touched, one.asked))
+        bears_on, measured = links
+        yield ArrangedDeparture(**msgspec.structs.asdict(one), bears_on=bears_on, measured=measured)
+
+
+def _link(name: str, asked: Mapping[str, ArrangedClaim]) -> Link:
+    if name not in asked:
+        return Link(name)
+    return Link(name, asked[name].anchor, asked[name].tally.claimed)
+
+
 def _pictures(page: Page, claims: Sequence[ArrangedClaim]) -> Iterable[ArrangedPicture]:
     """The pictures with links to their claims, and the verdicts of those that the run asked."""
     asked = {claim.id: claim for claim in claims if claim.id}
     for picture in page.pictures:
-        links = tuple(
-            Link(name, asked[name].anchor, asked[name].tally.claimed)
-            if name in asked
-            else Link(name)
-            for name in picture.claims
-        )
+        links = tuple(_link(name, asked) for name in picture.claims)
         yield ArrangedPicture(**msgspec.structs.asdict(picture), links=links)
 
 

@@ -20,6 +20,7 @@ from ddiv.finding import Reader
 from ddiv.outcome import derived, spectra_of_record
 from ddiv.report.schema import CrossCheck, CrossChecked
 from ddiv.spectra.powerlaw import FLOOR, SMALL
+from ddiv.study import TableSet
 from ddiv.trial import Job, Trial, key
 
 SAMPLE = 8
@@ -50,7 +51,7 @@ def crosscheck(studies: Mapping[Job, str], reader: Reader) -> CrossCheck | None:
     """
     by_study: dict[str, list[Trial]] = defaultdict(list)
     for job, study in studies.items():
-        if isinstance(job, Trial) and reader.has(job):
+        if isinstance(job, Trial) and not isinstance(job.data, TableSet) and reader.has(job):
             by_study[study].append(job)
     in_turn = zip_longest(*(sorted(jobs, key=key) for jobs in by_study.values()))
     sample = islice((job for turn in in_turn for job in turn if job is not None), SAMPLE)

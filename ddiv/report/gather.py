@@ -24,6 +24,7 @@ from ddiv.finding import Finding as Answer
 from ddiv.outcome import Spectral
 from ddiv.report import summary
 from ddiv.report.answers import claims
+from ddiv.report.columns import departures
 from ddiv.report.crosscheck import crosscheck
 from ddiv.report.document import short
 from ddiv.report.figures import accuracy, sheets
@@ -37,7 +38,7 @@ from ddiv.report.schema import Accuracy, Domain, Fact, Family, Material, Page, R
 from ddiv.run import run as runs
 from ddiv.run.notes import damage, journal
 from ddiv.spectra import random_matrix as rmt
-from ddiv.study import Clip, NetworkOutcome, OpenClip, Study
+from ddiv.study import Clip, NetworkOutcome, OpenClip, Study, Tables
 from ddiv.study.measures import united
 from ddiv.treatment import BASELINE, Augmentation, Treatment
 from ddiv.trial import Job, Trial, trial
@@ -98,7 +99,9 @@ def page(store: Store, run: runs.Run) -> Page:
     shown = [_carrying(study, asked, reader) for study in studies.values()]
     at_hand = [(study, _seeds(study, asked, reader)) for study in shown]
     curves, beside_curves = beside(answered, reader)
-    materials = [_material(study, seeds, asked, reader) for study, seeds in at_hand if seeds]
+    # Published tables have no spectra to draw and no examples to show.
+    trained = [(study, seeds) for study, seeds in at_hand if not study.fixed_sample]
+    materials = [_material(study, seeds, asked, reader) for study, seeds in trained if seeds]
     return Page(
         title="ddiv: which claims hold",
         subtitle=PAPER if any(map(_of_the_paper, asked)) else "",
@@ -120,12 +123,13 @@ def page(store: Store, run: runs.Run) -> Page:
         curves=curves,
         materials=tuple(materials),
         pictures=pictures(materials),
-        contact_sheets=tuple(filter(None, map(sheets.of_study, studies.values()))),
+        contact_sheets=tuple(filter(None, (sheets.of_study(study) for study, _ in trained))),
         generators=tuple(
             sheet
-            for study, seeds in at_hand
+            for study, seeds in trained
             if (sheet := sheets.of_generator(study, seeds, reader))
         ),
+        departures=departures() if any(map(_of_the_paper, asked)) else (),
         crosscheck=crosscheck(jobs, reader),
         settings=tuple(_settings(run, studies.values())),
         versions=tuple((name, version) for name in PACKAGES if (version := _version(name))),
@@ -219,7 +223,27 @@ def _whole(study: Study, job: Trial, reader: Reader) -> bool:
     return False
 
 
+def _of_tables(study: Study, data: Tables) -> StudyCard:
+    facts: list[Fact] = [("model", "as published"), ("published studies", len(data.sets))]
+    for one in data.sets:
+        told = [f"{len(one.arms)} arms", one.group, one.note]
+        facts.append((one.label, "; ".join(filter(None, told))))
+    return StudyCard(
+        id=study.name,
+        title=study.title,
+        description=(
+            "WeightWatcher's tables of networks that others trained, one before and one after "
+            "training for each arm. A replicate is a published study; there are no further ones, "
+            "so the exact two-sided sign test over them decides."
+        ),
+        conditional=study.finite_pool,
+        facts=tuple(facts),
+    )
+
+
 def _study(study: Study, seeds: list[int], reader: Reader) -> StudyCard:
+    if isinstance(study.data, Tables):
+        return _of_tables(study, study.data)
     fields = [
         *msgspec.structs.asdict(study.data).items(),
         ("model", type(study.backbone).__name__),

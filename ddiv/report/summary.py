@@ -20,12 +20,7 @@ def spent(run: runs.Run, findings: Iterable[Finding]) -> Spent:
     for each.
     """
     findings = list(findings)
-    everything = {
-        job
-        for finding in findings
-        for asked in [finding.asked]
-        for job in msgspec.structs.replace(asked, seeds=tuple(range(run.most(asked.claim)))).jobs()
-    }
+    everything = {job for finding in findings for job in _with_most(finding.asked, run).jobs()}
     return Spent(
         first=len(run.seeds),
         most=run.max_seeds,
@@ -34,6 +29,13 @@ def spent(run: runs.Run, findings: Iterable[Finding]) -> Spent:
         fixed=len(everything),
         by_seeds=tuple(sorted(Counter(len(finding.asked.seeds) for finding in findings).items())),
     )
+
+
+def _with_most(asked: Asked, run: runs.Run) -> Asked:
+    """The question with the most seeds that it may have."""
+    if asked.study.fixed_sample:
+        return asked
+    return msgspec.structs.replace(asked, seeds=tuple(range(run.most(asked.claim))))
 
 
 def listed(findings: Iterable[Finding], alpha: float, specific: bool = False) -> Listed:

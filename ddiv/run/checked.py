@@ -19,6 +19,7 @@ from ddiv.study import Study
 from ddiv.treatment import BatchSize, Classes
 from ddiv.trial import DataView, Job, Trial
 from ddiv.trial.store import Store, StoreError
+from ddiv.trial.tabled import read_tables
 
 
 def faults(asked: Iterable[Asked], store: Store) -> dict[str, str]:
@@ -53,6 +54,10 @@ def _fault(study: Study, asked: Sequence[Asked], store: Store) -> str:
 
 def _require(study: Study, asked: Sequence[Asked], missing: Sequence[Job]) -> None:
     """Raise an error where a missing job of the study could not be measured."""
+    if study.fixed_sample:
+        for job in missing:
+            read_tables(job)
+        return
     # They import torch, which a run of stored records needs not.
     from ddiv.trial import dry_run
     from ddiv.trial.view import require_examples

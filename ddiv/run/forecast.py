@@ -164,6 +164,8 @@ class Row:
 
 def at_most(asked: Asked, most: int) -> Asked:
     """The question with all the seeds that it may get (`ddiv.finding.seeds.undecided`)."""
+    if asked.study.fixed_sample:
+        return asked
     first = asked.seeds[0]
     count = max(most, CONTROL_SEEDS) if asked.claim.control else most
     seeds = tuple(range(first, first + max(count, len(asked.seeds))))

@@ -44,6 +44,7 @@ from ddiv.trial.hooks import Shows, as_given, batch_shown, changed_network
 from ddiv.trial.inputs import Examples, tensor
 from ddiv.trial.schedule import schedule
 from ddiv.trial.steps import WARM_UP, Steps, own_stream, precision
+from ddiv.trial.tabled import is_tabled
 from ddiv.trial.train import log_probabilities, spectra_of
 from ddiv.trial.training_set import reference
 from ddiv.trial.view import require_examples
@@ -62,6 +63,8 @@ DRAWN_BYTES = {"cpu": 1 << 23, "cuda": 1 << 27}
 
 FLOW_STEPS = 20  # training steps of a generator of images
 
+TABLE_SECONDS, TABLE_BYTES = 0.02, 50_000  # to read two tables of a hundred layers
+
 TEXT_BYTES = 10_000  # the facts of a record: layers, losses, provenance
 
 
@@ -74,6 +77,8 @@ def cost(job: Job, device: torch.device) -> Cost:
 
     Raises NotCalibrated, and the errors of loading its data or its model.
     """
+    if is_tabled(job):
+        return Cost(TABLE_SECONDS, TABLE_BYTES)
     prepare(device)
     match job:
         case Trial():

@@ -5,6 +5,7 @@ Everything here is frozen data without torch. Datasets are in `ddiv.study.datase
 """
 
 from ddiv.study.backbones import (
+    AsPublished,
     Backbone,
     Bert,
     Clip,
@@ -31,11 +32,14 @@ from ddiv.study.datasets import (
     World,
 )
 from ddiv.study.measures import NetworkOutcome
+from ddiv.study.of_tables import study_of_tables
 from ddiv.study.study import TABLE_SHARES, Recipe, Space, Study, require_domain_names
+from ddiv.study.tables import TableArm, Tables, TableSet
 
 __all__ = [
     "TABLE_SHARES",
     "Arrays",
+    "AsPublished",
     "Backbone",
     "Bert",
     "Clip",
@@ -59,7 +63,11 @@ __all__ = [
     "ResNet18",
     "Space",
     "Study",
+    "TableArm",
+    "TableSet",
+    "Tables",
     "TorchvisionModel",
     "World",
     "require_domain_names",
+    "study_of_tables",
 ]

@@ -106,7 +106,19 @@ class OwnModel(OwnValue, frozen=True, tag="own-model"):
     """An encoder of images that a study file makes itself, see `ddiv.models.own.own_model`."""
 
 
-Backbone = Clip | ResNet18 | MiniAlexNet | Bert | OpenClip | TorchvisionModel | OwnModel
+class AsPublished(Value, frozen=True, tag="as-published"):
+    """The networks behind published tables (`ddiv.study.tables`): somebody else trained them.
+
+    As an embedder: whatever made the vectors of the published Vendi Scores. `fine_tuned`: most of
+    the networks were pre-trained.
+    """
+
+    fine_tuned: bool = True
+
+
+Backbone = (
+    Clip | ResNet18 | MiniAlexNet | Bert | OpenClip | TorchvisionModel | OwnModel | AsPublished
+)
 
 
 class Lsa(Value, frozen=True, tag="lsa"):
@@ -128,4 +140,4 @@ class OwnEmbedder(OwnValue, frozen=True, tag="own-embedder"):
 
 
 # Makes vectors of data, whose diversity is measured.
-Embedder = Clip | Bert | Lsa | OpenClip | OwnEmbedder
+Embedder = Clip | Bert | Lsa | OpenClip | OwnEmbedder | AsPublished

@@ -6,6 +6,7 @@ import re
 from typing import Literal
 
 from ddiv.common.values import Value, require_name
+from ddiv.study.tables import Tables, TableSet
 
 DIGITS = 1797  # in scikit-learn
 
@@ -296,4 +297,16 @@ def _require_sizes(
         )
 
 
-Data = World | Digits | ComplaintsWorld | Complaints | Images | Arrays | Published | DomainNet | Own
+Data = (
+    World
+    | Digits
+    | ComplaintsWorld
+    | Complaints
+    | Images
+    | Arrays
+    | Published
+    | DomainNet
+    | Own
+    | Tables
+    | TableSet
+)

@@ -24,6 +24,7 @@ from ddiv.study.datasets import (
     Published,
     World,
 )
+from ddiv.study.tables import Tables, TableSet
 
 # What older libraries take as a seed: data of a user's own may be drawn by any.
 SEEDS = 2**32
@@ -34,9 +35,12 @@ def drawn_data(data: Data, study: str, seed: int) -> Data:
 
     Worlds are generated anew and other data are split anew, by a number that is mixed of the data's
     own, the study's name and the replicate, so that no two studies share a draw. Data of which
-    nothing is drawn stay as they are.
+    nothing is drawn stay as they are. Of tables the replicate i is the i-th set; raises IndexError
+    where there are fewer.
     """
     match data:
+        case Tables():
+            return data.sets[seed]
         case World() | ComplaintsWorld() | Own(seed=int()):
             return msgspec.structs.replace(data, seed=_mixed(data.seed or 0, study, seed))
         case Digits() | Images() | Complaints() | DomainNet():
@@ -55,7 +59,7 @@ def undrawn(data: Data) -> Data:
     match data:
         case World() | ComplaintsWorld() | Own(seed=int()):
             return msgspec.structs.replace(data, seed=0)
-        case Own():
+        case Own() | Tables() | TableSet():
             return data
     return msgspec.structs.replace(data, split_seed=0)
 
@@ -90,6 +94,10 @@ def _pool(data: Data) -> str:
             return f"one {kind}" + ", of which each replicate draws a part" * drawn
         case Own(seed=None):
             return "one data set"
+        case Tables():
+            count = len(data.sets)
+            runs = f"these {count} published studies" if count > 1 else "one published study"
+            return f"{runs}, each of one run an arm and one baseline that all of its arms share"
     return ""
 
 

@@ -20,6 +20,7 @@ from ddiv.study.datasets import Complaints, ComplaintsWorld, Data, DomainNet, Im
 from ddiv.study.measures import NetworkOutcome, united
 from ddiv.study.optimisation import HELD_OUT, LENGTH_CURVE, MEMBERS, RATE_CURVE, Curve
 from ddiv.study.replicates import drawn_backbone, drawn_data, finite_pool
+from ddiv.study.tables import Tables
 from ddiv.treatment import (
     BASELINE,
     Added,
@@ -257,6 +258,14 @@ class Study(Value, frozen=True):
         return finite_pool(self.data, self.backbones)
 
     @property
+    def fixed_sample(self) -> bool:
+        """Whether the replicates are all that there is, as those of published tables are.
+
+        An exact test over them decides then, without betting and without further seeds.
+        """
+        return isinstance(self.data, Tables)
+
+    @property
     def spaces(self) -> tuple[Space, ...]:
         """The spaces in which the study's data has vectors: texts have no pixels."""
         match self.data:
@@ -417,6 +426,8 @@ class Study(Value, frozen=True):
 
     @property
     def controls(self) -> tuple[Treatment, ...]:
+        if self.fixed_sample:
+            return ()
         treated = self.dropout_rates or self.decays or self.augmentations
         optimisation = (*MEMBERS[1:], *self.held_out) if treated else ()
         if not self.dropout_rates:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from ddiv.trial.devices import choose_device, prepare
 from ddiv.trial.job import DataView, GeneratorFit, Job, Samples, Trial
 from ddiv.trial.store import Record
+from ddiv.trial.tabled import is_tabled, read_tables
 from ddiv.trial.train import Progress, train
 from ddiv.trial.view import diversity
 
@@ -17,8 +18,10 @@ def measure(
     """Measure one job, given the records that it reads (`trial.requires`).
 
     On a CPU it takes one thread, since trials run side by side (see `ddiv.run.crew`). Raises
-    NoSuchDevice, and the errors of training.
+    NoSuchDevice, and the errors of training. What is read from published tables needs no device.
     """
+    if is_tabled(job):
+        return read_tables(job)
     chosen = choose_device(device)
     prepare(chosen)
     match job:

@@ -5,6 +5,7 @@ the middle.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from markupsafe import Markup
 
@@ -49,6 +50,13 @@ def strip(evidence: Evidence | None, specific: Evidence | None, most: float) -> 
         f'<svg class="strip" viewBox="0 0 {WIDTH} 19" aria-hidden="true">'
         f'<path class="zero" d="M{MIDDLE} 0v19"/>{"".join(lanes)}</svg>'
     )
+
+
+def dots(effects: Sequence[float | None], verdict: str) -> Markup:
+    """Effects alone, on a scale of their own."""
+    known = tuple(effect for effect in effects if is_number(effect))
+    most = max(map(abs, known), default=0.0)
+    return strip(Evidence(verdict=verdict, effects=known), None, most)
 
 
 def _lane(evidence: Evidence, most: float, y: int, css: str) -> str:

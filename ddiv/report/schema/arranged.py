@@ -7,7 +7,15 @@ from __future__ import annotations
 from markupsafe import Markup
 from msgspec import Struct
 
-from ddiv.report.schema.findings import Claim, Controls, Finding, OverStudies
+from ddiv.report.schema.findings import (
+    Claim,
+    Controls,
+    Departure,
+    Finding,
+    OverStudies,
+    PaperSays,
+    TableAnswer,
+)
 from ddiv.report.schema.material import ScoreCell, ScoreRow
 from ddiv.report.schema.pictures import Picture
 from ddiv.report.schema.plots import Plot
@@ -65,6 +73,23 @@ class Cell(Struct, frozen=True, kw_only=True):
     study: str
 
 
+class ArrangedAnswer(TableAnswer, frozen=True, kw_only=True):
+    """What the authors' tables say in one variant, with its dots."""
+
+    strip: Markup  # SVG of the effects
+    by_group: str  # "ViT 4 of 4, ..."
+
+
+class Columns(Struct, frozen=True, kw_only=True):
+    """A claim's three columns: the paper, its authors' tables, and retraining."""
+
+    paper: PaperSays | None
+    tables: tuple[ArrangedAnswer, ...]
+    tables_tally: Counts  # verdicts of the variants that the tables answer
+    described: Counts  # of findings on studies that do what the text says
+    coded: Counts  # on studies that do what the published code does
+
+
 class ArrangedClaim(Claim, frozen=True, kw_only=True):
     """A claim with its findings counted, and its place on the page."""
 
@@ -74,6 +99,7 @@ class ArrangedClaim(Claim, frozen=True, kw_only=True):
     cells: tuple[Cell | None, ...] = ()  # one a study
     over: tuple[OverStudies, ...] = ()  # one a variant
     over_tally: Counts = ()
+    columns: Columns | None = None  # None of claims that are not the paper's
 
 
 class ArrangedFamily(Struct, frozen=True):
@@ -90,6 +116,15 @@ class Link(Struct, frozen=True):
     id: str
     anchor: str | None = None
     tally: Counts = ()
+
+
+class ArrangedDeparture(Departure, frozen=True, kw_only=True):
+    """A departure of the published code, with links to the claims that it bears on and to those
+    that measure it.
+    """
+
+    bears_on: tuple[Link, ...]
+    measured: tuple[Link, ...]
 
 
 class ArrangedPicture(Picture, frozen=True, kw_only=True):
@@ -199,5 +234,7 @@ class Arranged(Struct, frozen=True, kw_only=True):
     decides: float | None  # evidence at which a verdict falls
     agreeing: tuple[str, float] | None  # seeds that all agree, in words, and the evidence then
     specific: SpecificSection | None
+    three_columns: bool  # whether a claim has them
+    departures: tuple[ArrangedDeparture, ...]
     saved: int | None  # trials, by adding seeds only where they can decide
     most_findings: int  # length of the longest bar of seeds

@@ -26,6 +26,8 @@ class Evidence(Struct, frozen=True, kw_only=True):
     # the seeds' order statistics about the median, and their level; it decides nothing
     spread: tuple[float | None, float | None] | None = None
     spread_level: float | None = None
+    p: float | None = None  # of the exact test, where the replicates are a fixed sample
+    labels: tuple[str, ...] = ()  # of these replicates, in the order of `effects`
 
 
 class Expected(Struct, frozen=True):
@@ -66,6 +68,47 @@ class Finding(Struct, frozen=True, kw_only=True):
     command: str = ""  # that asks it again
 
 
+class PaperSays(Struct, frozen=True):
+    """What the paper says of a claim: the direction in words, and the number where it gives one."""
+
+    direction: str
+    number: str = ""
+
+
+class TableAnswer(Struct, frozen=True, kw_only=True):
+    """What the authors' published tables say of a claim in one variant
+    (`ddiv.report.published.answers.Published`).
+    """
+
+    variant: str
+    verdict: str
+    agree: int = 0
+    of: int = 0
+    p: float | None = None
+    effects: tuple[float, ...] = ()
+    labels: tuple[str, ...] = ()
+    unit: str = ""
+    direction: int = 1
+    groups: tuple[tuple[str, int, int], ...] = ()
+    caveats: tuple[str, ...] = ()
+    note: str = ""
+
+
+class Departure(Struct, frozen=True, kw_only=True):
+    """Where the published code or tables depart from the paper's text, in our words.
+
+    `known`: "confirmed", "inferred" or "suspected". `tables`: what the tables show of the
+    consequence. `asked`: claims whose findings measure it; `touched`: claims that it bears on.
+    """
+
+    text: str
+    code: str
+    known: str
+    tables: str = ""
+    touched: tuple[str, ...] = ()
+    asked: tuple[str, ...] = ()
+
+
 class Claim(Struct, frozen=True, kw_only=True):
     """One claim of the paper, or a negative control."""
 
@@ -79,6 +122,8 @@ class Claim(Struct, frozen=True, kw_only=True):
     unspecific: str = ""  # why none of its findings can have a specific verdict
     judged_by: str = "claimed"  # or "specific": the verdict that decides whether its test passes
     findings: tuple[Finding, ...] = ()
+    paper: PaperSays | None = None
+    tables: tuple[TableAnswer, ...] = ()
 
 
 class Family(Struct, frozen=True):

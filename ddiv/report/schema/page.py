@@ -8,6 +8,7 @@ from ddiv.report.schema.common import Fact
 from ddiv.report.schema.findings import (
     Claim,
     Controls,
+    Departure,
     Family,
     Listed,
     ListedClaims,
@@ -105,6 +106,7 @@ class Page(Struct, frozen=True, kw_only=True):
     pictures: tuple[Picture, ...] = ()
     contact_sheets: tuple[ContactSheet, ...] = ()
     generators: tuple[GeneratorSheet, ...] = ()
+    departures: tuple[Departure, ...] = ()  # of the published code from the paper's text
     crosscheck: CrossCheck | None = None
     settings: tuple[Fact, ...] = ()
     versions: tuple[Fact, ...] = ()

@@ -1,0 +1,79 @@
+"""What published tables can answer, and which of a study's sets have all that a question reads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ddiv.claim.bench import NotApplicable
+from ddiv.claim.groups import NO_OP, Agreement, Alike, Opposite, Resemblance, SomewhereOpposed
+from ddiv.claim.question import Asking
+from ddiv.outcome import Outcome, Score, Vendi, why_not
+from ddiv.study import Study, TableArm, Tables, TableSet
+
+
+def replicates(question: Asking, study: Study) -> tuple[int, ...]:
+    """The sets of a study of published tables, by number, that can answer a question.
+
+    Sets that lack an arm, or a score of one, are left out of it. Raises NotApplicable, with the
+    reason, where no set can answer it, and where no tables could.
+    """
+    assert isinstance(study.data, Tables)
+    for outcome in question.outcomes():
+        if reason := why_not(outcome):
+            raise NotApplicable(reason)
+    lacking = [list(_lacking(question, one)) for one in study.data.sets]
+    if all(lacking):
+        # What the set lacks that has most of what is asked for.
+        raise NotApplicable(f"no set of tables has {min(lacking, key=len)[0]}")
+    return tuple(number for number, reasons in enumerate(lacking) if not reasons)
+
+
+def left_out(question: Asking, study: Study) -> dict[str, str]:
+    """The sets, by label, that are left out of a question, and what they lack."""
+    assert isinstance(study.data, Tables)
+    found = {one.label: next(_lacking(question, one), "") for one in study.data.sets}
+    return {label: reason for label, reason in found.items() if reason}
+
+
+def shares_baseline(question: Asking) -> bool:
+    """Whether a question compares directions from two replicates of the baseline."""
+    return any(
+        isinstance(part, Resemblance | Agreement) and part.replicate == NO_OP
+        for part in question.parts()
+    )
+
+
+def goes_together(question: Asking) -> bool:
+    """Whether a question asks of two groups of arms whether they move an outcome alike, or opposite
+    ways: both are measured from one baseline.
+    """
+    return isinstance(question, Alike | Opposite | SomewhereOpposed)
+
+
+def _lacking(question: Asking, one: TableSet) -> Iterator[str]:
+    """What a question reads and a set has not."""
+    for part in question.parts():
+        # The one baseline of a set has to stand for both.
+        double = isinstance(part, Resemblance | Agreement) and part.replicate == NO_OP
+        for treatment in dict.fromkeys(part.arms()):
+            if double and treatment == NO_OP:
+                continue
+            arm = one.arm(treatment)
+            for outcome in part.outcomes():
+                if not _has(arm, outcome):
+                    yield f"{_what(outcome)} of the arm {treatment.label}"
+
+
+def _has(arm: TableArm | None, outcome: Outcome) -> bool:
+    match outcome:
+        case _ if arm is None:
+            return False
+        case Vendi(space=space):
+            return getattr(arm, space) is not None
+        case Score(kind=kind):
+            return arm.has_spectra and getattr(arm, kind) is not None
+    return arm.has_spectra
+
+
+def _what(outcome: Outcome) -> str:
+    return outcome.label if isinstance(outcome, Vendi | Score) else "a table"
