@@ -32,7 +32,7 @@ from ddiv.claim.groups import (
 )
 from ddiv.claim.needed import Question, data_view, jobs, seeds_of
 from ddiv.claim.question import Asking, Derived, OneEffect
-from ddiv.claim.relations import Correlation, Disagreement, Separated, TracksBetter
+from ddiv.claim.relations import Correlation, Disagreement, MoreCorrelated, Separated, TracksBetter
 from ddiv.claim.several import All
 from ddiv.claim.simple import Change, Contrast, Further, NoWorse, Threshold, Trend
 from ddiv.treatment import Ladder, ladder
@@ -56,6 +56,7 @@ __all__ = [
     "Ladder",
     "Largest",
     "Mixing",
+    "MoreCorrelated",
     "NoWorse",
     "NotApplicable",
     "OfData",

@@ -9,11 +9,11 @@ import msgspec
 import numpy as np
 
 from ddiv import outcome as outcomes
-from ddiv.outcome import Coverage, Outcome, Outside, Snapshot, Vendi, Weighted
+from ddiv.outcome import Coverage, Outcome, Outside, Rho, Snapshot, Vendi, Weighted
 from ddiv.treatment import BASELINE, Treatment
 
 # Read off a view, which needs no training; the others are read off a trained network.
-OfData = Vendi | Weighted | Outside | Coverage
+OfData = Vendi | Weighted | Rho | Outside | Coverage
 
 # The effects at one seed: a single one, or one for each comparison that the claim is made of.
 Effects = tuple[float, ...]

@@ -9,14 +9,23 @@ from ddiv.claim.bench import NotApplicable, OfData
 from ddiv.claim.curves import Exhibited, Largest, Mixing, RiseThenFall
 from ddiv.claim.groups import Agreement, Alike, AsFar, Opposite, Resemblance, SomewhereOpposed
 from ddiv.claim.question import Asking
-from ddiv.claim.relations import Correlation, Disagreement, Separated, TracksBetter
+from ddiv.claim.relations import Correlation, Disagreement, MoreCorrelated, Separated, TracksBetter
 from ddiv.claim.several import All
 from ddiv.claim.simple import Change, Contrast, Further, NoWorse, Threshold, Trend
 from ddiv.claim.tabled import replicates
 from ddiv.outcome import Coverage, OutputsOutcome, Outside, Score, Vendi
 from ddiv.study import NetworkOutcome, Study
 from ddiv.study.optimisation import MEMBERS
-from ddiv.treatment import Added, Augmentation, Blurred, Classes, OwnPart, Synthetic, Treatment
+from ddiv.treatment import (
+    Added,
+    Augmentation,
+    Blurred,
+    Classes,
+    OwnPart,
+    Piled,
+    Synthetic,
+    Treatment,
+)
 from ddiv.trial import DataView, Job, replicate, trial
 
 Question = (
@@ -35,6 +44,7 @@ Question = (
     | Largest
     | RiseThenFall
     | Correlation
+    | MoreCorrelated
     | Disagreement
     | TracksBetter
     | Separated
@@ -136,4 +146,4 @@ def data_view(study: Study, arm: Treatment, seed: int, embedder: int = 0) -> Dat
 def _shows(part: object) -> bool:
     """Whether a part changes which examples are shown, or how."""
     own = isinstance(part, OwnPart) and not {"batch", "training_set"}.isdisjoint(part.hooks)
-    return own or isinstance(part, Augmentation | Synthetic | Added | Blurred | Classes)
+    return own or isinstance(part, Augmentation | Piled | Synthetic | Added | Blurred | Classes)

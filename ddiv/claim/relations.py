@@ -91,6 +91,51 @@ class Correlation(_OverArms, frozen=True, tag="correlation"):
         return f"correlation of {self.first.label} and {self.second.label}, minus {self.bar:g}"
 
 
+class MoreCorrelated(_OfStates, frozen=True, tag="more-correlated"):
+    """Two outcomes are correlated more (less) over some arms than over others, seed by seed.
+
+    A seed at which one of them is the same in all arms of a group counts as no effect.
+    """
+
+    first: Outcome
+    second: Outcome
+    treatments: tuple[Treatment, ...]
+    others: tuple[Treatment, ...]
+    direction: int = RISES
+    kind: Kind = "spearman"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if (fewest := min(len(self.treatments), len(self.others))) < 3:
+            raise TooFewArms(f"a correlation needs 3 arms or more, got {fewest}")
+
+    def arms(self) -> Iterator[Treatment]:
+        return iter((*self.treatments, *self.others))
+
+    def outcomes(self) -> Iterator[Outcome]:
+        return iter((self.first, self.second))
+
+    def answer(self, bench: Bench) -> Effects:
+        ours, theirs = (
+            correlation(*values(bench, self.outcomes(), arms), self.kind)
+            for arms in (self.treatments, self.others)
+        )
+        return (0.0 if ours is None or theirs is None else ours - theirs,)
+
+    @property
+    def method(self) -> str:
+        return (
+            f"sign e-process on per-seed {self.kind.capitalize()} correlations over "
+            f"{len(self.treatments)} arms, less those over {len(self.others)} others"
+        )
+
+    @property
+    def unit(self) -> str:
+        return (
+            f"correlation of {self.first.label} and {self.second.label}, minus that over other arms"
+        )
+
+
 class Disagreement(_OverArms, frozen=True, tag="disagreement"):
     """Two outcomes rank arms otherwise than they would by chance alone: their rank correlation is
     below that of either with itself on another draw of the same arms, seed by seed.

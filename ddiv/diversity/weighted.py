@@ -24,6 +24,13 @@ sixteenth as many (coverage: .96 and .27; precision: .90 and .84); it falls stea
 vectors. Precision and density do not show dropped classes (.86 at one class of ten), a centroid
 shows neither those (1.00) nor noise (.99), and recall rises with noise. With the median itself as
 bandwidth unrelated vectors still have .50, because distances between unit vectors vary little.
+
+v2's published code has another, which is no alignment of two sets but one of their orders:
+
+- "paired": the cosine of the two matrices, row i with row i: the sum of the products of their
+  entries over the product of their Frobenius norms, of vectors as they come. An edited copy that
+  keeps the order of its rows is near to 1; the very same rows in another order are strangers. It is
+  not among DEFINITIONS, under each of which a verdict is tried.
 """
 
 from __future__ import annotations
@@ -42,6 +49,8 @@ from ddiv.diversity.vendi import VendiResult, measure
 RhoDefinition = Literal["mmd", "centroid", "precision", "recall", "density", "coverage"]
 
 DEFINITIONS: tuple[RhoDefinition, ...] = get_args(RhoDefinition)
+
+PAIRED = "paired"
 
 # The k of their authors, for the definitions that have one.
 NEIGHBOURS = {"precision": 3, "recall": 3, "density": 5, "coverage": 5}
@@ -164,7 +173,8 @@ def alignment(
     bandwidth: float | str | None = None,
     device: Any = "auto",
 ) -> Alignment:
-    """The alignment rho of new vectors (m, d) with original ones (n, d), by one of DEFINITIONS.
+    """The alignment rho of new vectors (m, d) with original ones (n, d), by one of DEFINITIONS or
+    "paired".
 
     new, original: arrays, tensors or batches. labels (m,), original_labels (n,): for "centroid";
     every new class must be an original one. k: neighbours, by default as many as the authors take.
@@ -174,10 +184,10 @@ def alignment(
 
     ValueError on an unknown definition or an argument that does not belong to it, different d, NaN,
     zero vectors, fewer than 2 samples for "mmd" or k + 1 for neighbours, labels of other length or
-    class, a class whose vectors cancel.
+    class, a class whose vectors cancel, sets of different size for "paired".
     """
-    if definition not in DEFINITIONS:
-        raise ValueError(f"unknown alignment {definition!r}: one of {', '.join(DEFINITIONS)}")
+    if definition not in (known := (*DEFINITIONS, PAIRED)):
+        raise ValueError(f"unknown alignment {definition!r}: one of {', '.join(known)}")
     for name, value, owners in (
         ("labels", labels, ["centroid"]),
         ("original_labels", original_labels, ["centroid"]),
@@ -187,7 +197,8 @@ def alignment(
         if value is not None and definition not in owners:
             raise ValueError(f"{name} belongs to {', '.join(owners)}, not to {definition}")
     where = backend(device)
-    a, b = _unit_rows(new, where), _unit_rows(original, where)
+    unit = definition != PAIRED
+    a, b = _all_rows(new, where, unit), _all_rows(original, where, unit)
     if a.shape[1] != b.shape[1]:
         raise ValueError(
             "new and original vectors must be of one embedder: "
@@ -199,6 +210,8 @@ def alignment(
     elif definition == "centroid":
         rho = _centroid(where.numpy(a), where.numpy(b), labels, original_labels)
         name = "centroid" if labels is not None else "centroid (no labels: one class)"
+    elif definition == PAIRED:
+        rho = _paired(where.numpy(a), where.numpy(b))
     else:
         k = NEIGHBOURS[definition] if k is None else k
         rho = _neighbours(where.numpy(a), where.numpy(b), definition, k)
@@ -207,9 +220,14 @@ def alignment(
 
 def _unit_rows(X: Any, where: Backend) -> Any:
     """All rows in float64, of length 1."""
+    return _all_rows(X, where, unit=True)
+
+
+def _all_rows(X: Any, where: Backend, unit: bool) -> Any:
+    """All rows in float64, of length 1 or as they come."""
     parts, n = [], 0
     for rows in blocks(X):
-        parts.append(scaled_rows(where, rows, "cosine", n, None))
+        parts.append(scaled_rows(where, rows, "cosine", n, None) if unit else where.float64(rows))
         n += len(rows)
     return parts[0] if len(parts) == 1 else where.xp.concatenate(parts)
 
@@ -257,6 +275,18 @@ def _centroid(new: np.ndarray, original: np.ndarray, labels: Any, original_label
             raise ValueError(f"the vectors of class {c} cancel: their mean has no direction")
         cosines.append(max(0.0, a @ b / (lengths[0] * lengths[1])))
     return float(np.average(cosines, weights=counts))
+
+
+def _paired(new: np.ndarray, original: np.ndarray) -> float:
+    if new.shape != original.shape:
+        raise ValueError(
+            "paired compares row i with row i: give as many new as original samples, got "
+            f"{len(new)} and {len(original)}"
+        )
+    lengths = np.linalg.norm(new) * np.linalg.norm(original)
+    if not np.isfinite(lengths) or lengths == 0:
+        raise ValueError("X holds NaN or infinity, or nothing but zero vectors: leave them out")
+    return float((new * original).sum() / lengths)
 
 
 def _labels(name: str, labels: Any, count: int) -> np.ndarray:

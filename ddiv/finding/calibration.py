@@ -25,6 +25,9 @@ from ddiv.trial.job import MEANING, Trial
 
 SHIPPED = Path(profiles.__file__).parent / "calibrations"
 
+# How the name of a study ends that has another's data, model and recipe.
+AS_CODED = "-as-coded"
+
 # Raise it when the margin, the noise or the best member comes to mean something else.
 _MEANING = 1
 
@@ -123,4 +126,6 @@ def _places(study: Study, store: Path | None) -> Iterator[Path]:
     if store is not None:
         yield path_in(store, study)
     if study.name == Path(study.name).name:
-        yield SHIPPED / f"{study.name}.json"
+        # That of the same data, model and recipe serves too, or its fingerprint is another.
+        for name in dict.fromkeys((study.name, study.name.removesuffix(AS_CODED))):
+            yield SHIPPED / f"{name}.json"

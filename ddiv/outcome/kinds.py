@@ -15,7 +15,16 @@ from ddiv.outcome.registry import OF_OUTPUTS
 from ddiv.spectra.random_matrix import MarchenkoPasturMetric, TailMetric
 from ddiv.study import NetworkOutcome, Space
 from ddiv.study.measures import Better
-from ddiv.trial.facts import HELD, NEIGHBOURS, VENDI_ORDERS, coverage_key, outside_key, vendi_key
+from ddiv.trial.facts import (
+    HELD,
+    NEIGHBOURS,
+    ROW_ORDERS,
+    VENDI_ORDERS,
+    RowOrder,
+    coverage_key,
+    outside_key,
+    vendi_key,
+)
 from ddiv.trial.truncation import TAILS, Tail
 
 Metric = Literal[
@@ -108,10 +117,11 @@ class Weighted(msgspec.Struct, frozen=True, tag="weighted"):
     """v2's weighted Vendi Score: rho times the Vendi Score of embeddings.
 
     rho is the alignment with the plain real data, and `definition` names how it is computed
-    (`ddiv.diversity.weighted`). `embedder` as in `Vendi`.
+    (`ddiv.diversity.weighted`), or in which order rows are put beside real ones where it goes by
+    rows (`facts.RowOrder`). `embedder` as in `Vendi`.
     """
 
-    definition: RhoDefinition = "mmd"
+    definition: Literal[RhoDefinition, RowOrder] = "mmd"
     embedder: int = 0
 
     @property
@@ -120,13 +130,32 @@ class Weighted(msgspec.Struct, frozen=True, tag="weighted"):
 
     def read(self, facts: Mapping[str, Any]) -> float:
         """The score in a view's facts. Raises ValueError where the view has no alignment."""
-        if self.definition not in facts.get("alignment", {}):
+        plain = Vendi("embedding", embedder=self.embedder)
+        return Rho(self.definition, self.embedder).read(facts) * plain.read(facts)
+
+
+class Rho(msgspec.Struct, frozen=True, tag="rho"):
+    """The first factor of `Weighted`: the alignment alone."""
+
+    definition: Literal[RhoDefinition, RowOrder] = "mmd"
+    embedder: int = 0
+
+    @property
+    def label(self) -> str:
+        return f"rho ({self.definition}{_other_embedder(self.embedder)})"
+
+    def read(self, facts: Mapping[str, Any]) -> float:
+        """The alignment in a view's facts. Raises ValueError where the view has none."""
+        by_rows = self.definition in ROW_ORDERS
+        known = facts.get("rows" if by_rows else "alignment", {})
+        if self.definition not in known:
+            older = "; a view that an earlier ddiv measured has none by rows (ask it of an empty "
+            older += "--store)"
             raise ValueError(
                 "this view has no alignment with the real data: it is measured at an unchanged set "
-                "of classes only"
+                f"of classes only{older * by_rows}"
             )
-        plain = Vendi("embedding", embedder=self.embedder)
-        return float(facts["alignment"][self.definition] * plain.read(facts))
+        return float(known[self.definition])
 
 
 def _other_embedder(embedder: int) -> str:
@@ -242,6 +271,7 @@ Outcome = (
     | Score
     | Vendi
     | Weighted
+    | Rho
     | Truncated
     | Outside
     | Coverage
@@ -274,6 +304,9 @@ def definitions(outcome: Outcome, convolutions: bool = False) -> list[Outcome]:
         case Vendi():
             same = [msgspec.structs.replace(outcome, order=order) for order in VENDI_ORDERS]
         case Weighted():
+            rhos = dict.fromkeys((outcome.definition, *RHOS))
+            same = [msgspec.structs.replace(outcome, definition=rho) for rho in rhos]
+        case Rho() if outcome.definition not in ROW_ORDERS:
             same = [msgspec.structs.replace(outcome, definition=rho) for rho in RHOS]
         case Outside():
             shares = dict.fromkeys((outcome.held, *HELD))

@@ -2,8 +2,12 @@
 
 A matrix is in several: "all", the "classifier" or the "encoder", the kind of layer that it belongs
 to ("attention-q", ..., "feed-forward", "convolution"), and a group of its own, "layer:" and its
-name. A convolution has two matrices, one for each matricisation (`ddiv.spectra.matrices`); every
-group holds the one that the outcome chooses, so that no convolution counts twice.
+name. "encoder-without-qkv" holds the encoder's matrices but for bare parameters: the fused q, k, v
+of a vision transformer and its last projection. WeightWatcher knows layers only and leaves these
+out, and so do the paper's published tables, whose mean over layers has the classification layer in
+it: that is "all-without-qkv". A convolution has two matrices, one for each matricisation
+(`ddiv.spectra.matrices`); every group holds the one that the outcome chooses, so that no
+convolution counts twice.
 """
 
 from __future__ import annotations
@@ -26,7 +30,16 @@ PARTS = {
     "conv-pooled": "convolution",
 }
 
-LAYER_GROUPS = ("all", "classifier", "encoder", *dict.fromkeys(PARTS.values()))
+# The groups that are made of others.
+_TOGETHER = {
+    "all": ("classifier", "encoder"),
+    "all-without-qkv": ("classifier", "encoder-without-qkv"),
+}
+
+LAYER_GROUPS = (
+    *("all", "classifier", "encoder", *dict.fromkeys(PARTS.values())),
+    *("encoder-without-qkv", "all-without-qkv"),
+)
 
 ONE_LAYER = "layer:"
 
@@ -44,11 +57,11 @@ class NoSuchLayer(ValueError):
 
 
 def memberships(matrices: Sequence[Mapping[str, Any]]) -> tuple[np.ndarray, np.ndarray]:
-    """The groups of a record's matrices (its fact "layers"), (n,) and (2, n).
+    """The groups of a record's matrices (its fact "layers"), (n,) and (3, n).
 
-    The first array holds "classifier" or "encoder"; the second the part of the network ("" for
-    none) and the layer itself. A convolution's groups end in its matricisation, "/flat" or
-    "/pooled".
+    The first array holds "classifier" or "encoder"; the second "encoder-without-qkv" ("" for none),
+    the part of the network ("" for none) and the layer itself. A convolution's groups end in its
+    matricisation, "/flat" or "/pooled".
     """
     return _memberships(
         tuple((matrix["name"], matrix["kind"], matrix["view"]) for matrix in matrices)
@@ -61,14 +74,24 @@ def _memberships(matrices: tuple[tuple[str, str, str], ...]) -> tuple[np.ndarray
 
     matrices: (name, kind, group) of each.
     """
-    main, parts, names = [], [], []
+    main, listed, parts, names = [], [], [], []
     for name, kind, group in matrices:
         end = _MATRICISATION.get(kind, "")
         layer = name.removesuffix(f".{end[1:]}") if end else name
         main.append(group + end)
+        layer_of_encoder = group == "encoder" and not _bare(layer, kind)
+        listed.append("encoder-without-qkv" + end if layer_of_encoder else "")
         parts.append(PARTS[kind] + end if kind in PARTS and group == "encoder" else "")
         names.append(ONE_LAYER + layer + end)
-    return np.array(main), np.array([parts, names])
+    return np.array(main), np.array([listed, parts, names])
+
+
+def _bare(name: str, kind: str) -> bool:
+    """Whether a matrix is (a third of) a parameter that is no layer's weight.
+
+    `ddiv.spectra.matrices` calls thirds of a fused weight by one letter.
+    """
+    return kind == "other" or (kind in ("q", "k", "v") and name.rpartition(".")[2] == kind)
 
 
 # Masks that were asked for, since a report asks half a million times. The arrays of groups are kept
@@ -85,7 +108,7 @@ def chosen(layers: str, convolution: str, main: np.ndarray, further: np.ndarray)
 
 
 def _mask(layers: str, convolution: str, main: np.ndarray, further: np.ndarray) -> np.ndarray:
-    names = ("classifier", "encoder") if layers == "all" else (layers,)
+    names = _TOGETHER.get(layers, (layers,))
     wanted = [name + end for name in names for end in ("", f"/{convolution}")]
     mask: np.ndarray = np.isin(main, wanted) | np.isin(further, wanted).any(axis=0)
     if not mask.any():
@@ -103,4 +126,9 @@ def available(main: np.ndarray, further: np.ndarray) -> list[str]:
     groups = [str(group) for group in (*main, *further.ravel()) if group]
     there = dict.fromkeys(group.removesuffix("/flat").removesuffix("/pooled") for group in groups)
     single = [group for group in there if group.startswith(ONE_LAYER)]
-    return [group for group in LAYER_GROUPS if group == "all" or group in there] + single
+    known = [
+        group
+        for group in LAYER_GROUPS
+        if group == "all" or _TOGETHER.get(group, (group,))[-1] in there
+    ]
+    return known + single

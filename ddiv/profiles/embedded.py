@@ -73,7 +73,9 @@ def embedded() -> Profile:
 
 
 def full() -> Profile:
-    """All arms of the embedded studies, and up to 15 seeds for the paper's main claims: a night."""
+    """All arms of the embedded studies, also as the paper's published code has them, and up to 15
+    seeds for the paper's main claims: a night.
+    """
     whole = (
         studies.clip_world(),
         studies.clip_rn_world(),
@@ -81,6 +83,9 @@ def full() -> Profile:
         studies.resnet18_digits(),
         studies.mini_alexnet_digits(),
         studies.bert_complaints(),
+        studies.clip_world_as_coded(),
+        studies.clip_rn_world_as_coded(),
+        studies.resnet18_world_as_coded(),
     )
     title = "Embedded studies whole: every claim on every study that it can be asked of"
     return Profile("full", title, whole, seeds=3, max_seeds=7, headline_seeds=15)

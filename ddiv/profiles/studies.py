@@ -9,6 +9,10 @@ paper's own doses (dropout up to .7, Adam's L2 up to 5e-3) belong to the paper's
 
 from __future__ import annotations
 
+from typing import Any
+
+import msgspec
+
 from ddiv.models.shipped import SEEDS, embedded_weights
 from ddiv.study import (
     Bert,
@@ -23,7 +27,7 @@ from ddiv.study import (
     World,
 )
 from ddiv.treatment import Captioned, Flow, NGram, Setting
-from ddiv.treatment.names import AUGMENTATIONS, EXTREME, FURTHER
+from ddiv.treatment.names import AS_CODED, AUGMENTATIONS, EXTREME, EXTREME_CODED, FURTHER
 
 # The augmentations of texts: Wei and Zou's (2019) four operations, and one of them drawn per text.
 # They are as strong as they can be while the model still learns.
@@ -195,6 +199,58 @@ def bert_complaints() -> Study:
         class_counts=(1, 2, 5, 10, 20, 40, 60),
         embedders=(bert(), Lsa(64)),
     )
+
+
+def clip_world_as_coded() -> Study:
+    """`clip_world` as the paper's published code has it, with the shares of one generator."""
+    study = clip_world()
+    return _as_coded(
+        study,
+        "clip-world-as-coded",
+        dropout_rates=(0.05, 0.1, 0.15),
+        decays=(1e-4, 1e-3, 1e-2),
+        settings=study.settings[:1],
+        generators=(),
+        shares=((0.15, 0.25, 0.35, 1.0),),
+        class_counts=(1, 5, 20, 60),
+        embedders=study.embedders[:1],
+    )
+
+
+def clip_rn_world_as_coded() -> Study:
+    """`clip_rn_world` as the paper's published code has it."""
+    return _as_coded(
+        clip_rn_world(),
+        "clip-rn-world-as-coded",
+        decays=(1e-3, 1e-2, 3e-2),
+        very_large_dropout=0.0,
+        combinations=(),
+    )
+
+
+def resnet18_world_as_coded() -> Study:
+    """`resnet18_world` as the paper's published code has it: dropout acts in its blocks there."""
+    return _as_coded(
+        resnet18_world(), "resnet18-world-as-coded", decays=(1e-4, 1e-3, 1e-2), dropout_where="all"
+    )
+
+
+def _as_coded(study: Study, name: str, **changes: Any) -> Study:
+    """A study as the published code has it.
+
+    Augmentations are piled up and drawn once, with noise of a tenth of the strength, and dropout
+    acts before the classification layer alone. Data, model and recipe stay.
+    """
+    coded: dict[str, Any] = {
+        "augmentations": AS_CODED,
+        "extreme_augmentations": EXTREME_CODED,
+        "further_augmentations": (),
+        "piled": True,
+        "dropout_where": "head",
+        "single_placement_rates": (),
+    }
+    title = f"{study.title}, as the paper's published code has it"
+    return msgspec.structs.replace(study, name=name, title=title, **(coded | changes))
 
 
 def smoke() -> Study:

@@ -40,7 +40,7 @@ from ddiv.run.notes import damage, journal
 from ddiv.spectra import random_matrix as rmt
 from ddiv.study import Clip, NetworkOutcome, OpenClip, Study, Tables
 from ddiv.study.measures import united
-from ddiv.treatment import BASELINE, Augmentation, Treatment
+from ddiv.treatment import BASELINE, Augmentation, Piled, Treatment
 from ddiv.trial import Job, Trial, trial
 from ddiv.trial.store import Record, Store, StoreError
 
@@ -295,7 +295,8 @@ def _material(study: Study, seeds: list[int], asked: list[Asked], reader: Reader
     """What the pictures show of a study."""
 
     def embedding(arm: Treatment) -> float | None:
-        scores = vendi(study, arm, seeds, reader) if arm.part(Augmentation) else {}
+        augmented = arm.part(Augmentation) or arm.part(Piled)
+        scores = vendi(study, arm, seeds, reader) if augmented else {}
         mean: float | None = short(float(np.mean(scores["embedding"]))) if scores else None
         return mean
 

@@ -44,6 +44,7 @@ from ddiv.treatment import (
     NoOp,
     OwnPart,
     Part,
+    Piled,
     Treatment,
 )
 from ddiv.trial import DataView, GeneratorFit, Job, Samples, Trial
@@ -62,11 +63,11 @@ def alike(job: Job) -> Job:
     common = {"data": undrawn(job.data), "seed": 0, "study": ""}
     match job:
         case Trial():
-            treatment = _costly(job.treatment, Added, Augmentation, BatchSize, Length)
+            treatment = _costly(job.treatment, Added, Augmentation, BatchSize, Length, Piled)
             backbone = first_checkpoint(job.backbone)
             return msgspec.structs.replace(job, treatment=treatment, backbone=backbone, **common)
         case DataView():
-            treatment = _costly(job.treatment, Augmentation, Classes)
+            treatment = _costly(job.treatment, Augmentation, Classes, Piled)
             return msgspec.structs.replace(job, treatment=treatment, **common)
         case GeneratorFit():
             return msgspec.structs.replace(job, setting=None, round=1, **common)

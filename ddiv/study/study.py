@@ -9,7 +9,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 from functools import partial
-from typing import Literal
+from typing import Literal, get_args
 
 import msgspec
 
@@ -35,22 +35,32 @@ from ddiv.treatment import (
     Generator,
     Ladder,
     NoOp,
+    Normalised,
     OtherSeed,
     OwnAugmentation,
+    Piled,
     Placement,
     Setting,
     ShuffledLabels,
     Synthetic,
     Treatment,
+    Unused,
     WeightDecay,
     ladder,
 )
+from ddiv.treatment.names import DESCRIBED
 from ddiv.treatment.own_augmentation import label_of
 
 Space = Literal["pixel", "embedding"]
 
 # An augmentation of ddiv's by name, or one of a user's own.
 AnAugmentation = str | OwnAugmentation
+
+# How an augmentation is by itself where a study has piles.
+Alone = Literal["once", "anew", "described", "normalised"]
+
+# How many A/A arms a study with piles has.
+A_A_ARMS = 3
 
 # What outcomes and tables call the training set, the first domain, and the others together.
 TAKEN_DOMAINS = ("train", "id", "ood", "training set", "in domain", "mean out of domain")
@@ -139,9 +149,12 @@ class Study(Value, frozen=True):
     - `domains`: the names of the test sets, that of the training set first. Named here or in
       `data`, they hold for both; without them they are those that the data have;
     - `view_size`: the number of training examples on which diversity is scored;
+    - `dropout_where`: the places of the dropout ladder;
     - `single_placement_rates`: the dropout rates of the head-only and encoder-only ladders;
     - `very_large_dropout`: a rate before the classification layer; `combinations`: pairs of a
       dropout rate and a decay (both v1 figure 8);
+    - `piled`: an arm of `augmentations` is a pile of all from the first to this one, drawn once, as
+      the paper's published code makes them; further arms tell what of that does what (`alone`);
     - `extreme_augmentations`: those of `augmentations` that are expected to harm;
     - `generators`: that of each of the `settings`, `generator` first, where they draw from several;
     - `settings`: of the generator, the better one first; `shares`: the synthetic shares of each
@@ -179,6 +192,8 @@ class Study(Value, frozen=True):
     embedders: tuple[Embedder, ...] = ()
     outcomes: tuple[NetworkOutcome, ...] = ()
     further_backbones: tuple[Backbone, ...] = ()
+    piled: bool = False
+    dropout_where: Placement = "all"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -297,17 +312,44 @@ class Study(Value, frozen=True):
         """All domains but the first, which is the training domain."""
         return self.domains[1:]
 
-    def dropout(self, where: Placement = "all") -> Ladder:
-        """The ladder of (rate, treatment) from 0 (the baseline) to the largest rate."""
-        rates = self.dropout_rates if where == "all" else self.single_placement_rates
-        return ladder(partial(Dropout, where=where), rates)
+    def dropout(self, where: Placement | None = None) -> Ladder:
+        """The ladder of (rate, treatment) from 0 (the baseline) to the largest rate.
+
+        At `dropout_where`, or with the `single_placement_rates` at another place.
+        """
+        rates = self.single_placement_rates if where else self.dropout_rates
+        return ladder(partial(Dropout, where=where or self.dropout_where), rates)
 
     def decay(self) -> Ladder:
         """The ladder of (weight decay, treatment) from 0 (the baseline) to the largest."""
         return ladder(WeightDecay, self.decays)
 
     def augmentation(self, name: AnAugmentation) -> Treatment:
+        """The arm of an augmentation: drawn anew in each epoch; of a `piled` study, the pile of
+        its augmentations up to this one.
+        """
+        if self.piled and name in self.augmentations:
+            return Treatment.of(Piled(self.augmentations[: self.augmentations.index(name) + 1]))
         return Treatment.of(Augmentation(name))
+
+    def alone(self, name: AnAugmentation, how: Alone) -> Treatment:
+        """An augmentation by itself: drawn "once"; "anew" in each epoch; anew, but in the strength
+        that the paper "described"; or anew, "normalised" in training as in no test.
+        """
+        match how:
+            case "once":
+                return Treatment.of(Piled((name,)))
+            case "described" if isinstance(name, str):
+                return Treatment.of(Augmentation(DESCRIBED.get(name, name)))
+            case "normalised":
+                return Treatment.of(Augmentation(name), Normalised())
+        return Treatment.of(Augmentation(name))
+
+    @property
+    def unused(self) -> tuple[Treatment, ...]:
+        """The A/A arms of a `piled` study: augmented sets that are made and not used."""
+        names = self.augmentations[:A_A_ARMS] if self.piled else ()
+        return tuple(Treatment.of(Unused((name,))) for name in names)
 
     def synthetic(self, share: float, setting: str = "", round: int = 1) -> Treatment:
         """A share of synthetic training examples, from the setting of this name ("": the first).
@@ -425,6 +467,14 @@ class Study(Value, frozen=True):
         return [*(self.added(share, name) for name in names), *blurred]
 
     @property
+    def _departures(self) -> tuple[Treatment, ...]:
+        """What piles are compared with, in a study that has them."""
+        if not self.piled:
+            return ()
+        ways = [self.alone(name, how) for how in get_args(Alone) for name in self.augmentations]
+        return (*self.unused, *ways)
+
+    @property
     def controls(self) -> tuple[Treatment, ...]:
         if self.fixed_sample:
             return ()
@@ -458,6 +508,7 @@ class Study(Value, frozen=True):
             *very_large,
             *combined,
             *map(self.augmentation, augmentations),
+            *self._departures,
             *self._mixed,
             *self._beside,
             *(arm for _, arm in self.by_batch()),

@@ -9,6 +9,7 @@ A part is a frozen value with hooks into training (`ddiv.treatment.part.Part`), 
 user's alike.
 """
 
+from ddiv.treatment.as_coded import Normalised, Piled, Unused
 from ddiv.treatment.generators import (
     Captioned,
     Flow,
@@ -58,6 +59,7 @@ __all__ = [
     "Length",
     "NGram",
     "NoOp",
+    "Normalised",
     "OpenAI",
     "OtherSeed",
     "OwnAugmentation",
@@ -65,6 +67,7 @@ __all__ = [
     "OwnPart",
     "Part",
     "PartT",
+    "Piled",
     "Placement",
     "Rate",
     "Setting",
@@ -72,6 +75,7 @@ __all__ = [
     "StableDiffusion",
     "Synthetic",
     "Treatment",
+    "Unused",
     "WeightDecay",
     "is_built_in",
     "ladder",

@@ -12,7 +12,7 @@ from ddiv.common.own import absent
 from ddiv.common.texts import are_texts
 from ddiv.treatment.mixing import Mixed
 from ddiv.treatment.mixing import augmented as augmented_images
-from ddiv.treatment.names import AUGMENTATIONS, FURTHER
+from ddiv.treatment.names import KNOWN
 from ddiv.treatment.own_augmentation import OwnAugmentation, augmented_texts
 
 
@@ -59,8 +59,8 @@ def require_augmentation(name: str | OwnAugmentation, texts: bool) -> None:
         from ddiv.treatment.texts import require
 
         require(name)
-    elif name not in (known := (*AUGMENTATIONS, *FURTHER)):
-        raise ValueError(f"unknown augmentation {name!r}; known: {', '.join(known)}")
+    elif name not in KNOWN:
+        raise ValueError(f"unknown augmentation {name!r}; known: {', '.join(KNOWN)}")
 
 
 def as_tensor(inputs: np.ndarray) -> Tensor:

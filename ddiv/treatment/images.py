@@ -24,7 +24,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import cache, partial
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch
 import torchvision
@@ -47,8 +47,11 @@ _AUTO_BINS = 10  # a literal in AutoAugment.forward, so it cannot be read from t
 
 _MAX_DEPTH = 3  # likewise in AugMix.forward: a chain has 1, 2 or 3 operations
 
-# ElasticTransform's defaults; the side below which both shrink
-_ALPHA, _SIGMA, _FULL_SIDE = 50.0, 5.0, 32
+# ElasticTransform's defaults, and those of the paper's published code
+_ALPHA, _SIGMA, _CODED_ALPHA, _CODED_SIGMA = 50.0, 5.0, 40.0, 6.0
+
+# The side below which alpha and sigma shrink
+_FULL_SIDE = 32
 
 _CHUNK = 1 << 23  # pixel values per chunk, so that float copies stay near 32 MiB whatever the batch
 
@@ -233,7 +236,20 @@ def draw_flips(n: int, generator: Generator) -> Tensor:
 
 
 def _flips(images: Tensor, generator: Generator) -> Tensor:
-    flips = draw_flips(len(images), generator).to(images.device)
+    return flipped(images, draw_flips(len(images), generator))
+
+
+def _flips_by_chance(
+    horizontal: float, vertical: float, images: Tensor, generator: Generator
+) -> Tensor:
+    """Flips of these chances, each image by draws of its own."""
+    drawn = torch.rand((len(images), 2), generator=generator, device=generator.device)
+    return flipped(images, drawn < torch.tensor([horizontal, vertical], device=drawn.device))
+
+
+def flipped(images: Tensor, flips: Tensor) -> Tensor:
+    """Images flipped where `flips` (n, 2) bool says so, horizontally and vertically."""
+    flips = flips.to(images.device)
     horizontal, vertical = flips[:, :, None, None, None].unbind(1)
     images = torch.where(horizontal, images.flip(-1), images)
     return torch.where(vertical, images.flip(-2), images)
@@ -242,12 +258,20 @@ def _flips(images: Tensor, generator: Generator) -> Tensor:
 @cache
 def _blur_matrix(side: int, sigma: float) -> Tensor:
     """(side, side) matrix of torchvision's reflect-padded Gaussian blur along one axis."""
-    kernel = int(8 * sigma + 1) | 1  # torchvision makes an even width odd
+    # torchvision makes an even width odd; padding stays smaller than the side
+    kernel = min(int(8 * sigma + 1) | 1, 2 * side - 1)
     matrix: Tensor = F.gaussian_blur(torch.eye(side)[None], [1, kernel], [1.0, sigma])[0]
     return matrix
 
 
-def draw_displacement(n: int, height: int, width: int, generator: Generator) -> Tensor:
+def draw_displacement(
+    n: int,
+    height: int,
+    width: int,
+    generator: Generator,
+    alpha: float = _ALPHA,
+    sigma: float = _SIGMA,
+) -> Tensor:
     """ElasticTransform's displacement fields, one per image: (n, h, w, 2) float32.
 
     Each is what torchvision's `elastic` takes.
@@ -256,17 +280,20 @@ def draw_displacement(n: int, height: int, width: int, generator: Generator) -> 
     noise = torch.rand((n, 2, height, width), generator=generator, device=generator.device) * 2 - 1
     # The 2-D blur is separable, and two small matrix products are far cheaper than a 41 x 41
     # convolution.
-    rows = _blur_matrix(height, _SIGMA * scale).to(noise.device)
-    columns = _blur_matrix(width, _SIGMA * scale).to(noise.device)
+    rows = _blur_matrix(height, sigma * scale).to(noise.device)
+    columns = _blur_matrix(width, sigma * scale).to(noise.device)
     smooth = rows @ (noise @ columns.T)
     size = torch.tensor([width, height], device=noise.device)
-    return smooth.permute(0, 2, 3, 1) * (_ALPHA * scale) / size
+    return smooth.permute(0, 2, 3, 1) * (alpha * scale) / size
 
 
-def warp(images: Tensor, displacement: Tensor) -> Tensor:
+def warp(
+    images: Tensor, displacement: Tensor, mode: Literal["bilinear", "bicubic"] = "bilinear"
+) -> Tensor:
     """Warp each image by its own displacement field, as torchvision's `elastic` does.
 
-    Interpolation is bilinear, the fill is 0.
+    The fill is 0. Bicubic interpolation overshoots, and is cut off at 0 and 255 where torchvision
+    leaves open what becomes of it.
     """
     n, _, height, width = images.shape
     x, y = (
@@ -278,18 +305,25 @@ def warp(images: Tensor, displacement: Tensor) -> Tensor:
     sampled = torch.nn.functional.grid_sample(
         torch.cat([images.float(), inside], dim=1),
         grid,
-        mode="bilinear",
+        mode=mode,
         padding_mode="zeros",
         align_corners=False,
     )
     # The border is darkened twice, by the zero padding and by this product: torchvision does so for
     # a numeric fill.
-    return (sampled[:, :3] * sampled[:, 3:]).round_().to(torch.uint8)
+    warped = (sampled[:, :3] * sampled[:, 3:]).round_()
+    return (warped if mode == "bilinear" else warped.clamp_(0, 255)).to(torch.uint8)
 
 
 def _elastic(images: Tensor, generator: Generator) -> Tensor:
     n, _, height, width = images.shape
     return warp(images, draw_displacement(n, height, width, generator))
+
+
+def _coded_elastic(images: Tensor, generator: Generator) -> Tensor:
+    n, _, height, width = images.shape
+    field = draw_displacement(n, height, width, generator, _CODED_ALPHA, _CODED_SIGMA)
+    return warp(images, field, "bicubic")
 
 
 def _chain(*steps: Augmentation) -> Augmentation:
@@ -302,6 +336,7 @@ def _chain(*steps: Augmentation) -> Augmentation:
 
 
 _auto, _noise50 = partial(_automatic, "auto"), partial(_noise, 0.5)
+_noise5 = partial(_noise, 0.05)
 
 
 def _cutout(images: Tensor, generator: Generator) -> Tensor:
@@ -333,6 +368,14 @@ AUGMENTATIONS: Mapping[str, Augmentation] = MappingProxyType(
         "auto-v2": _chain(_auto, _noise50, _flips),
         "auto-v3": _chain(_auto, _noise50, _elastic),
         "cutout": _cutout,
+        "noise1": partial(_noise, 0.01),
+        "noise3": partial(_noise, 0.03),
+        "noise5": _noise5,
+        "auto-v1-coded": _chain(_auto, _noise5),
+        "auto-v2-coded": _chain(_auto, partial(_flips_by_chance, 0.5, 0.3), _noise5),
+        "auto-v3-coded": _chain(
+            _auto, partial(_flips_by_chance, 0.5, 0.0), _coded_elastic, _noise5
+        ),
     }
 )
 
@@ -354,7 +397,11 @@ def augment(name: str, images: Tensor, generator: Generator) -> Tensor:
       scale, clipped;
     - "auto-v1": AutoAugment, then noise .5; "auto-v2": auto-v1, then RandomHorizontalFlip and
       RandomVerticalFlip; "auto-v3": auto-v1, then ElasticTransform;
-    - beyond the paper, "cutout" (`ddiv.treatment.mixing` has CutMix and mixup, which mix labels).
+    - beyond the paper, "cutout" (`ddiv.treatment.mixing` has CutMix and mixup, which mix labels);
+    - as the paper's published code has it: "noise1", "noise3", "noise5" of standard deviation .01,
+      .03, .05; "auto-v1-coded": AutoAugment, then noise .05; "auto-v2-coded": AutoAugment, a
+      horizontal flip (.5), a vertical flip (.3), then noise .05; "auto-v3-coded": AutoAugment, a
+      horizontal flip (.5), ElasticTransform (alpha 40, sigma 6, bicubic), then noise .05.
 
     `images` is uint8 (n, 3, h, w) with h and w at least 2 and is left unchanged; the result has the
     same shape, dtype and device. Draws come from `generator` alone, on the generator's device, so

@@ -28,3 +28,14 @@ MIXING = ("cutmix", "mixup")
 
 # Beyond the paper.
 FURTHER = ("cutout", *MIXING)
+
+# What the paper's published code applies in place of six of the ten: noise of a tenth of the
+# strength, and further steps that are not those of the text (`ddiv.treatment.images`).
+CODED = ("noise1", "noise3", "noise5", "auto-v1-coded", "auto-v2-coded", "auto-v3-coded")
+
+# The ten as coded, in the order of the code's list, and what the paper calls each.
+AS_CODED = (*AUGMENTATIONS[:4], *CODED)
+DESCRIBED = dict(zip(AS_CODED, AUGMENTATIONS))
+EXTREME_CODED = ("auto-v2-coded", "auto-v3-coded")
+
+KNOWN = (*AUGMENTATIONS, *FURTHER, *CODED)

@@ -20,7 +20,7 @@ from ddiv.common.errors import TrialFailed
 from ddiv.common.global_draws import drawn, states
 from ddiv.common.own import Option, OwnValue, called, own, titled
 from ddiv.common.texts import as_texts
-from ddiv.treatment.names import AUGMENTATIONS, FURTHER
+from ddiv.treatment.names import KNOWN
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
@@ -50,7 +50,7 @@ def own_augmentation(function: Callable[..., Any], **options: Option) -> OwnAugm
     options that it does not take or that are neither text nor number.
     """
     spec = own(OwnAugmentation, function, options, ("inputs", "draws"))
-    if spec.name in (*AUGMENTATIONS, *FURTHER):
+    if spec.name in KNOWN:
         raise ValueError(
             f"{spec.name!r} is an augmentation of ddiv's: give your function another name"
         )

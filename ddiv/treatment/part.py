@@ -24,6 +24,9 @@ from typing import TYPE_CHECKING
 from ddiv.common.own import OwnValue, made
 from ddiv.common.values import Value
 
+# The family of arms that nobody recommends.
+CONTROL = "control"
+
 if TYPE_CHECKING:  # a part is a value, which plans and reports use without torch
     import numpy as np
     import torch

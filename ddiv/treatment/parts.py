@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, ClassVar, Literal, get_args
 import msgspec
 
 from ddiv.common.values import require_name
+from ddiv.treatment.as_coded import Normalised, Piled, Unused
 from ddiv.treatment.own_augmentation import OwnAugmentation, label_of
-from ddiv.treatment.part import OwnPart, Part
+from ddiv.treatment.part import CONTROL, OwnPart, Part
 from ddiv.treatment.synthetic import Added, Blurred, Synthetic
 
 if TYPE_CHECKING:
@@ -26,9 +27,6 @@ if TYPE_CHECKING:
     from ddiv.trial.schedule import Schedule
 
 Placement = Literal["all", "head", "encoder"]
-
-# The family of arms that nobody recommends.
-CONTROL = "control"
 
 # The family of arms in which the optimiser alone is another.
 OPTIMISATION = "optimisation"
@@ -331,6 +329,9 @@ BuiltIn = (
     | OtherSeed
     | EvaluationDropout
     | ShuffledLabels
+    | Piled
+    | Unused
+    | Normalised
 )
 
 # What keys and records hold.

@@ -32,6 +32,7 @@ from ddiv.treatment import (
     EvaluationDropout,
     OwnPart,
     Part,
+    Piled,
     Treatment,
     is_built_in,
 )
@@ -302,8 +303,14 @@ def _require_augmentations(plain: Trial, treatments: Iterable[Treatment], data: 
     """Draw a batch with each augmentation: an augmentation of texts may be a plug-in."""
     few = _few(data, FEW)
     examples = Examples.of(Shown(few.inputs, few.labels), plain.backbone, CPU)
-    found = (treatment.part(Augmentation) for treatment in treatments)
-    for part in dict.fromkeys(part for part in found if part):
+    names = [
+        name
+        for treatment in treatments
+        for part in treatment.parts
+        if isinstance(part, Augmentation | Piled)
+        for name in ((part.name,) if isinstance(part, Augmentation) else part.names)
+    ]
+    for part in map(Augmentation, dict.fromkeys(names)):
         with _told(_under(plain, part)):
             order = torch.arange(len(examples))
             next(examples.epoch(order, FEW, [Shows(part, torch.Generator().manual_seed(0))]))

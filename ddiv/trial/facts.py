@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal, get_args
+
 from ddiv.common.texts import unpack
 from ddiv.data.dataset import Shown
 from ddiv.study import Space
@@ -17,6 +19,14 @@ NEIGHBOURS = (5, 3, 1)
 
 # The orders of the Vendi Score that a view holds; the paper's comes first.
 VENDI_ORDERS = (1.0, 0.5, 2.0)
+
+
+# How the rows of a set are put beside those of the real data where rho goes by rows ("paired" of
+# `ddiv.diversity.weighted`): as the published code of v2 leaves them, shuffled, each beside the
+# real example at whose place it stands.
+RowOrder = Literal["paired", "paired-shuffled", "paired-matched"]
+
+ROW_ORDERS: tuple[RowOrder, ...] = get_args(RowOrder)
 
 
 def vendi_key(space: Space, order: float) -> str:

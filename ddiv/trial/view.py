@@ -23,8 +23,16 @@ from ddiv.data.worlds.draw import drawn_at_will
 from ddiv.diversity.span import Span
 from ddiv.models.embedders import scored_on, spaces_of, vectors
 from ddiv.study import ComplaintsWorld, Data, Embedder, Space, World
-from ddiv.treatment import Classes, is_built_in
-from ddiv.trial.facts import HELD, NEIGHBOURS, VENDI_ORDERS, coverage_key, outside_key, vendi_key
+from ddiv.treatment import Added, Classes, Synthetic, is_built_in
+from ddiv.trial.facts import (
+    HELD,
+    NEIGHBOURS,
+    ROW_ORDERS,
+    VENDI_ORDERS,
+    coverage_key,
+    outside_key,
+    vendi_key,
+)
 from ddiv.trial.hooks import Shows, as_given, batch_shown, stream_of
 from ddiv.trial.job import DataView, Job
 from ddiv.trial.provenance import provenance, start
@@ -39,12 +47,14 @@ class Seen(NamedTuple):
     """The examples of a view: images (n, 3, h, w) or texts (n,), and their labels (n,).
 
     `fresh` (n,) marks the examples at places whose real example is not part of the reference; None
-    where the view is not compared with the real data.
+    where the view is not compared with the real data. `places` (n,) are those in the training set;
+    None where they say nothing of the real example there.
     """
 
     inputs: np.ndarray
     labels: np.ndarray
     fresh: npt.NDArray[np.bool_] | None
+    places: np.ndarray | None = None
 
 
 def diversity(
@@ -62,7 +72,7 @@ def diversity(
     - the share of held-out real data, of the first test set, that the view covers
       (`ddiv.diversity.weighted`), for each number of `facts.NEIGHBOURS`;
     - of embeddings, the alignment with the real data under each definition
-      (`ddiv.diversity.weighted`).
+      (`ddiv.diversity.weighted`), and row by row, for each of `facts.ROW_ORDERS`.
 
     Energy and alignment compare two halves of the training set: the plain real examples of one
     half are the reference, and the view's examples at the places of the other half are compared
@@ -79,6 +89,7 @@ def diversity(
     outside: dict[str, float] = {}
     covered: dict[str, float] = {}
     aligned: dict[str, float] = {}
+    by_rows: dict[str, float] = {}
     settings: dict[str, dict[str, object]] = {}
     arrays: dict[str, np.ndarray] = {}
     for space in spaces_of(seen.inputs):
@@ -100,11 +111,14 @@ def diversity(
         covered |= _covered(rows, held_out, space)
         if space == "embedding":
             aligned = _alignments(fresh, seen.labels[seen.fresh], reference, scored_on(device))
+            if seen.places is not None:
+                by_rows = _by_rows(rows, seen.places, view, device)
     facts = {
         "vendi": scores,
         "outside": outside,
         "coverage": covered,
         "alignment": aligned,
+        "rows": by_rows,
         "settings": settings,
         "provenance": provenance(device, started),
     }
@@ -140,6 +154,46 @@ def _alignments(
             device=where,
         ).rho
     return rho
+
+
+def _by_rows(
+    rows: np.ndarray, places: np.ndarray, view: DataView, device: torch.device
+) -> dict[str, float]:
+    """The alignment of vectors (n, d), at these places of the training set, row by row.
+
+    Examples that were added stand at no real example's place. "paired": in the order of the real
+    data, but for synthetic sets, whose rows the published code leaves in an order of their own; of
+    added ones only these count, as there.
+    """
+    from ddiv.diversity.weighted import PAIRED, alignment
+
+    real = _real(view.data, places.tobytes(), view.embedder, device)
+    standing = places < len(load(view.data).inputs)
+    ours, theirs = rows[standing], real
+    order = permutation(len(theirs), generator(view.draws, "rows"))
+    pairs = {"paired-matched": (ours, theirs), "paired-shuffled": (ours, theirs[order])}
+    other = permutation(len(theirs), generator(view.draws, "rows of a synthetic set"))
+    if view.treatment.part(Added):
+        count = min(len(rows) - len(ours), len(theirs))
+        pairs["paired"] = rows[~standing][:count], theirs[other][:count]
+    else:
+        synthetic = view.treatment.part(Synthetic) is not None
+        pairs["paired"] = ours, theirs[other] if synthetic else theirs
+    return {
+        name: alignment(*pairs[name], PAIRED, device=scored_on(device)).rho
+        for name in ROW_ORDERS
+        if len(pairs[name][0])
+    }
+
+
+@lru_cache(maxsize=8)
+def _real(data: Data, places: bytes, embedder: Embedder, device: torch.device) -> np.ndarray:
+    """Vectors of the real examples at these places (int64) of a training set, which many views of
+    a replicate share; places beyond it are left out.
+    """
+    real, at = load(data), np.frombuffer(places, dtype=np.int64)
+    kept = real.inputs[at[at < len(real.inputs)]]
+    return vectors(kept, "embedding", embedder, data, device).rows
 
 
 def fitting_half(labels: np.ndarray) -> npt.NDArray[np.bool_]:
@@ -191,7 +245,7 @@ def _held_out(
 
 
 def _seen(view: DataView, records: Mapping[Job, Record]) -> Seen:
-    part, fresh = view.treatment.part(Classes), None
+    part, fresh, places = view.treatment.part(Classes), None, None
     draws = view.draws
     if part:
         shown = of_classes(view.data, part.count, view.n, draws)
@@ -210,16 +264,17 @@ def _seen(view: DataView, records: Mapping[Job, Record]) -> Seen:
         # Examples that were added come after the real ones, and none is part of the reference.
         known = np.zeros(max(len(half), len(whole.inputs)), dtype=bool)
         known[: len(half)] = half
-        fresh = ~known[chosen]
+        fresh, places = ~known[chosen], chosen
         if not all(map(is_built_in, view.treatment.with_hook("training_set"))):
             # A part of a user's own may put examples at other places.
+            places = None
             reference = {_content(each) for each in data.inputs[half]}
             fresh = np.array([_content(each) not in reference for each in shown.inputs])
             fresh = fresh if fresh.any() else None
     parts = view.treatment.with_hook("batch")
     shows = [Shows(part, generator(draws, stream_of(part, "batch"))) for part in parts]
     inputs, _ = batch_shown(as_given(shown.inputs), shows)
-    return Seen(np.asarray(inputs), shown.labels, fresh)
+    return Seen(np.asarray(inputs), shown.labels, fresh, places)
 
 
 def _content(example: np.ndarray | str) -> bytes:

@@ -16,6 +16,7 @@ from ddiv.claim import (
     Further,
     Largest,
     Mixing,
+    MoreCorrelated,
     NotApplicable,
     NoWorse,
     Opposite,
@@ -465,6 +466,24 @@ def test_groups_are_told_apart_by_the_share_of_pairs_in_one_order(first, second,
     assert question.answer(bench({}, {})) == (0.0,)  # all the same
     with pytest.raises(ValueError, match="bar in"):
         Separated(Vendi("pixel"), arms[:2], arms[2:], 1.0)
+
+
+def test_more_correlated_is_the_difference_of_two_correlations():
+    arms = tuple(arm for _, arm in WORLD.decay()[1:])
+    others = tuple(Treatment.of(Dropout(rate)) for rate in (0.1, 0.2, 0.3))
+    groups = (*zip(arms, (1, 2, 3)), *zip(others, (3, 2, 1)))
+    at = bench(
+        {arm: state(alpha=i) for arm, i in groups},
+        {arm: {"pixel": float(i)} for arms in (arms, others) for i, arm in enumerate(arms)},
+    )
+    given = Vendi("pixel"), Score("accuracy", "id")
+    assert MoreCorrelated(*given, arms, others).answer(at) == pytest.approx((2.0,))
+    assert MoreCorrelated(*given, others, arms).answer(at) == pytest.approx((-2.0,))
+    assert MoreCorrelated(*given, arms, others).judge([(2.0,)] * 12, 0.05).verdict == "supported"
+    assert MoreCorrelated(*given, arms, others).answer(bench({})) == (0.0,)  # all the same
+    assert not MoreCorrelated(*given, arms, others).has_specific
+    with pytest.raises(NotApplicable, match="a correlation needs 3 arms or more, got 2"):
+        MoreCorrelated(*given, arms, others[:2])
 
 
 def test_another_embedder_is_another_view():

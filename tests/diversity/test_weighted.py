@@ -129,6 +129,31 @@ def test_centroid_by_hand():
     assert alignment(-original, original, "centroid").rho == 0
 
 
+def test_paired_by_hand():
+    """v2's published code: one cosine of two matrices, of vectors as they come."""
+    new, original = pair(45, 45)
+    expected = np.vdot(new, original) / np.sqrt((new**2).sum() * (original**2).sum())
+    found = alignment(new, original, "paired")
+    assert found.rho == pytest.approx(expected, rel=1e-12)
+    assert (found.definition, found.k, found.bandwidth) == ("paired", None, None)
+    assert alignment(7 * original, original, "paired").rho == pytest.approx(1)
+    assert alignment(-original, original, "paired").rho == 0
+    # Long vectors count for more, which unit vectors would not show.
+    longer = new * np.linspace(1, 9, 45)[:, None]
+    assert alignment(longer, original, "paired").rho != pytest.approx(expected, rel=1e-3)
+    batches = torch.from_numpy(new).split(4), [original[:9], original[9:]]
+    for device in ("numpy", "cpu"):
+        assert alignment(*batches, "paired", device=device).rho == pytest.approx(expected, rel=1e-9)
+
+
+def test_paired_tells_the_order_of_rows_and_mmd_does_not():
+    _, original = pair()
+    shuffled = original[np.random.default_rng(1).permutation(len(original))]
+    assert alignment(shuffled, original, "paired").rho < 0.5
+    assert alignment(shuffled, original).rho == pytest.approx(alignment(original, original).rho)
+    assert "paired" not in DEFINITIONS
+
+
 @pytest.mark.parametrize("definition", DEFINITIONS)
 def test_batches_types_and_devices(definition, monkeypatch):
     new, original = pair()
@@ -296,6 +321,9 @@ ONES = np.ones((6, 2))
         (ONES, ONES, {"definition": "coverage", "k": 6}, "more than k samples"),
         (ONES, ONES, {"definition": "coverage", "k": 0}, "k >= 1"),
         (np.zeros((3, 2)), ONES, {}, "zero vectors"),
+        (ONES[:5], ONES, {"definition": "paired"}, "row i with row i: .* got 5 and 6"),
+        (np.zeros((6, 2)), ONES, {"definition": "paired"}, "nothing but zero vectors"),
+        (ONES, np.full((6, 2), np.nan), {"definition": "paired"}, "NaN"),
         (ONES, np.full((6, 2), np.nan), {}, "NaN"),
     ],
 )

@@ -7,6 +7,7 @@ import torch
 
 from ddiv.models.build import build
 from ddiv.outcome import LayerValue, Snapshot, Spectral, by_layer, layers, value
+from ddiv.profiles import studies
 from ddiv.profiles.choose import profile
 from ddiv.spectra.matrices import weight_matrices
 from ddiv.study import ResNet18
@@ -58,6 +59,33 @@ def test_a_vision_transformer_has_attention_and_feed_forward_parts():
     assert sorted(members("all", rows)) == sorted(["head", *members("encoder", rows)])
 
 
+def test_layers_as_weightwatcher_lists_them_lack_bare_parameters():
+    """Those of v1's tables: of the vision tower the patches' convolution, and of each block the
+    output of the attention and both layers of the MLP.
+    """
+    listed = members("encoder-without-qkv", of_network(EMBEDDED))
+    blocks = [f"encoder.transformer.resblocks.{i}." for i in range(3)]
+    assert listed == [
+        "encoder.conv1.pooled",
+        *(
+            block + layer
+            for block in blocks
+            for layer in ("attn.out_proj", "mlp.c_fc", "mlp.c_proj")
+        ),
+    ]
+    rows = of_network(EMBEDDED)
+    assert members("all-without-qkv", rows) == sorted(["head", *listed], key=order_of(rows))
+    # Layers of their own in a modified ResNet's pooling, and in a BERT.
+    pooling = members("encoder-without-qkv", of_network(studies.clip_resnet()))
+    assert {f"encoder.attnpool.{letter}_proj" for letter in "qkvc"} <= {*pooling}
+    rows = of_network(studies.bert())
+    assert members("encoder-without-qkv", rows) == members("encoder", rows)
+
+
+def order_of(rows):
+    return [name for name, *_ in rows].index
+
+
 def test_a_resnet_has_convolutions_and_each_counts_once():
     rows = of_network(ResNet18(width=8, stem_stride=2))
     pooled, flat = members("encoder", rows), members("encoder", rows, "flat")
@@ -80,6 +108,8 @@ def test_views_are_listed_and_each_of_them_can_be_read():
         "attention-q",
         "feed-forward",
         "convolution",
+        "encoder-without-qkv",
+        "all-without-qkv",
         "layer:head",
         "layer:encoder.attn.q",
         "layer:encoder.conv1",
@@ -93,6 +123,8 @@ def test_views_are_listed_and_each_of_them_can_be_read():
         1,
         4,
         3,
+        (3 + 4) / 2,
+        (0 + 3 + 4) / 3,
         0,
         1,
         3,

@@ -12,6 +12,7 @@ import pytest
 from ddiv import outcome as outcomes
 from ddiv.finding import Reader
 from ddiv.outcome import Score, Spectral
+from ddiv.profiles.studies import clip_world_as_coded
 from ddiv.report.figures import accuracy
 from ddiv.report.figures.changes import changes, group_of, lengths, per_seed
 from ddiv.report.figures.densities import densities
@@ -138,6 +139,9 @@ def test_a_costly_metric_is_computed_for_the_arms_of_a_claim_only(reader):
 def test_arms_that_the_paper_shows_apart_have_groups_of_their_own():
     assert group_of(STUDY, STUDY.very_large) == "very large dropout"
     assert group_of(STUDY, STUDY.augmentation("cutmix")) == "further augmentation"
+    coded = clip_world_as_coded()
+    assert group_of(coded, coded.augmentation("noise5")) == "augmentation"
+    assert group_of(coded, coded.alone("noise5", "once")) == "further augmentation"
     assert group_of(STUDY, STUDY.augmentation("auto")) == "augmentation"
     assert group_of(STUDY, STUDY.combination(*STUDY.combinations[0])) == "combination"
 

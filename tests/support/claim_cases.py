@@ -13,6 +13,7 @@ import msgspec
 from ddiv.claim import Claim, NotApplicable, Question
 from ddiv.claim.declare import parameters, variant
 from ddiv.finding import Asked
+from ddiv.profiles import studies
 from ddiv.profiles.choose import profile
 from ddiv.study import Bert, Clip, ResNet18, Study
 from ddiv.treatment import Flow, Setting
@@ -45,6 +46,7 @@ ANYTHING = (
         msgspec.structs.replace(EVERYTHING, backbone=backbone, further_backbones=())
         for backbone in BACKBONES
     ),
+    studies.clip_world_as_coded(),
 )
 
 

@@ -24,6 +24,7 @@ from ddiv.claim import (
     Further,
     Largest,
     Mixing,
+    MoreCorrelated,
     NoWorse,
     Opposite,
     Question,
@@ -131,6 +132,18 @@ def turns(question: Asking, study: Study, side: int, way: int) -> Turns:
                 (arm, knob): sign * 0.2 * i
                 for i, arm in enumerate(question.treatments)
                 for knob, sign in ((first, up), (second, along * way))
+            }
+        case MoreCorrelated():
+            (first, up), (second, along) = (
+                lever(outcome, study) for outcome in (question.first, question.second)
+            )
+            way = side * question.direction
+            groups = ((question.others, -way), (question.treatments, way))
+            return {
+                (arm, knob): sign * 0.2 * i
+                for arms, by in groups
+                for i, arm in enumerate(arms)
+                for knob, sign in ((first, up), (second, along * by))
             }
         case Disagreement():
             first, second = (lever(outcome, study) for outcome in question.outcomes())

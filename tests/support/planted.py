@@ -15,11 +15,11 @@ from ddiv import outcome as outcomes
 from ddiv.claim import OfData
 from ddiv.diversity.weighted import DEFINITIONS
 from ddiv.finding import Calibration, Reader
-from ddiv.outcome import Coverage, Outcome, Outside, Trained, Vendi, Weighted
+from ddiv.outcome import Coverage, Outcome, Outside, Rho, Trained, Vendi, Weighted
 from ddiv.study import Study
 from ddiv.treatment import BASELINE
 from ddiv.trial import DataView, Job, Trial, trial, truncation
-from ddiv.trial.facts import HELD, NEIGHBOURS
+from ddiv.trial.facts import HELD, NEIGHBOURS, ROW_ORDERS
 from ddiv.trial.store import Record
 
 # A layer has 60 eigenvalues, more than the 50 from which a fit can be relied on.
@@ -152,7 +152,9 @@ def view_record(job: DataView, levels: Levels) -> Record:
         for neighbours in NEIGHBOURS
     }
     aligned = dict.fromkeys(DEFINITIONS, 0.5 + 0.1 * levels.alignment)
+    rows = dict.fromkeys(ROW_ORDERS, 0.5 + 0.1 * levels.alignment)
     facts = {"vendi": vendi, "outside": outside, "coverage": coverage, "alignment": aligned}
+    facts["rows"] = rows
     return Record(job, facts, {})
 
 
@@ -280,7 +282,7 @@ class PlantedReader(Reader):
 @cache
 def lever(outcome: Outcome, study: Study) -> tuple[str, int]:
     """The first knob that moves an outcome, and the sign with which it does."""
-    if isinstance(outcome, Weighted):
+    if isinstance(outcome, Weighted | Rho):
         return "alignment", 1
     if isinstance(outcome, OfData):
         return {Outside: "outside_", Coverage: "covered_"}.get(type(outcome), "") + outcome.space, 1

@@ -5,6 +5,7 @@ from collections import Counter
 import pytest
 import torch
 from scipy.stats import chisquare, ks_2samp
+from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional as F
 
 from ddiv.treatment import images as A
@@ -53,8 +54,16 @@ def per_image(name, images, op, magnitude):
 
 
 def test_every_name_has_an_implementation_in_the_order_of_the_names():
-    assert (*NAMES, *names.MIXING) == (*names.AUGMENTATIONS, *names.FURTHER)
-    assert set(names.EXTREME) <= set(NAMES)
+    assert (*NAMES, *names.MIXING) == (
+        *names.AUGMENTATIONS,
+        *names.FURTHER[:1],
+        *names.CODED,
+        *names.MIXING,
+    )
+    assert {*NAMES, *names.MIXING} == {*names.KNOWN} and len(names.KNOWN) == len({*names.KNOWN})
+    assert {*names.EXTREME, *names.EXTREME_CODED, *names.AS_CODED} <= set(NAMES)
+    assert names.DESCRIBED["auto"] == "auto" and names.DESCRIBED["noise5"] == "noise50"
+    assert tuple(names.DESCRIBED.values()) == names.AUGMENTATIONS
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -236,7 +245,9 @@ def test_augmix_equals_torchvisions_formula_image_by_image():
 # --- noise, flips, elastic ---------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name,deviation", [("noise10", 0.1), ("noise30", 0.3), ("noise50", 0.5)])
+@pytest.mark.parametrize(
+    "name,deviation", [("noise10", 0.1), ("noise30", 0.3), ("noise50", 0.5), ("noise5", 0.05)]
+)
 def test_noise_has_its_deviation_and_is_clipped(name, deviation):
     grey = torch.full((60, 3, 32, 32), 128, dtype=torch.uint8)
     out = augment(name, grey, seeded()).float()
@@ -274,6 +285,51 @@ def test_variants_compose_in_the_papers_order():
         expected = augment("noise50", augment("auto", images, generator), generator)
         expected = last(expected, generator) if last else expected
         assert torch.equal(augment(name, images, seeded(8)), expected)
+
+
+@pytest.mark.parametrize("name,deviation", [("noise1", 0.01), ("noise3", 0.03), ("noise5", 0.05)])
+def test_noise_as_coded_is_a_tenth_as_strong(name, deviation):
+    grey = torch.full((60, 3, 32, 32), 128, dtype=torch.uint8)
+    out = augment(name, grey, seeded()).float()
+    rounding = 1 / 12
+    assert out.var().item() == pytest.approx((255 * deviation) ** 2 + rounding, rel=0.02)
+    assert out.mean().item() == pytest.approx(128, abs=0.1)
+
+
+def test_variants_as_coded_compose_in_the_codes_order_with_noise_last():
+    images = pictures(60)
+    for name, vertical in (("auto-v1-coded", None), ("auto-v2-coded", 0.3), ("auto-v3-coded", 0.0)):
+        generator = seeded(8)
+        expected = augment("auto", images, generator)
+        if vertical is not None:
+            flips = torch.rand((60, 2), generator=generator) < torch.tensor([0.5, vertical])
+            expected = A.flipped(expected, flips)
+        if name == "auto-v3-coded":
+            field = A.draw_displacement(60, 32, 32, generator, 40.0, 6.0)
+            expected = torch.stack(
+                [
+                    F.elastic(one.float(), by[None], v2.InterpolationMode.BICUBIC, fill=[0.0])
+                    for one, by in zip(expected, field)
+                ]
+            )
+            expected = expected.round().clamp(0, 255).to(torch.uint8)
+        expected = augment("noise5", expected, generator)
+        assert torch.equal(augment(name, images, seeded(8)), expected), name
+
+
+def test_flips_as_coded_have_their_chances():
+    images = pictures(2).repeat_interleave(4000, dim=0)
+    out = A._flips_by_chance(0.5, 0.3, images, seeded(3))
+    mirrored = [images, images.flip(-1), images.flip(-2), images.flip(-1, -2)]
+    shares = [(out == each).flatten(1).all(1).float().mean().item() for each in mirrored]
+    assert shares == pytest.approx([0.35, 0.35, 0.15, 0.15], abs=0.02)
+
+
+def test_a_displacement_as_coded_is_torchvisions():
+    noise = torch.rand((4, 2, 64, 64), generator=seeded(4)) * 2 - 1
+    expected = F.gaussian_blur(noise, [49, 49], [6.0, 6.0]).permute(0, 2, 3, 1) * 40 / 64
+    found = A.draw_displacement(4, 64, 64, seeded(4), 40.0, 6.0)
+    torch.testing.assert_close(found, expected, rtol=0, atol=2e-6)
 
 
 @pytest.mark.parametrize("height,width", [(32, 32), (16, 16), (24, 48)])

@@ -12,7 +12,7 @@ from ddiv.data.load import load
 from ddiv.diversity import alignment, vendi_score
 from ddiv.diversity.weighted import DEFINITIONS
 from ddiv.models.embedders import vectors
-from ddiv.outcome import Coverage, Outside, Vendi, Weighted
+from ddiv.outcome import Coverage, Outside, Rho, Vendi, Weighted, definitions
 from ddiv.study import Digits, World
 from ddiv.treatment import (
     BASELINE,
@@ -26,7 +26,7 @@ from ddiv.treatment import (
     Treatment,
 )
 from ddiv.trial import DataView, requires
-from ddiv.trial.facts import HELD, NEIGHBOURS
+from ddiv.trial.facts import HELD, NEIGHBOURS, ROW_ORDERS
 from ddiv.trial.store import Record
 from ddiv.trial.view import _reference, _seen, diversity, fitting_half, of_classes
 from tests.support.claim_cases import WORLD
@@ -100,6 +100,63 @@ def test_alignment_is_of_the_same_half_with_the_reference_and_falls_with_noise(p
     )
     with pytest.raises(ValueError, match="no alignment with the real data"):
         Weighted().read(seen(Treatment.of(Classes(2)), n=20).facts)
+
+
+def test_rho_by_rows_goes_by_the_order_of_a_set_and_not_by_what_is_in_it(plain):
+    """As v2's code has it: a set of real images of which a tenth are replaced by other real ones of
+    their class is a stranger to the real set, and noise that keeps the order is not.
+    """
+    data = load(DATA)
+    found = {order: Rho(order).read(plain.facts) for order in ROW_ORDERS}
+    assert found["paired"] == found["paired-matched"] == pytest.approx(1, abs=1e-9)
+    assert found["paired-shuffled"] < 0.9
+
+    noisy = seen(Treatment.of(Augmentation("noise10"))).facts
+    assert Rho("paired").read(noisy) == Rho("paired-matched").read(noisy) > 0.95
+    assert Rho("paired-shuffled").read(noisy) < 0.9
+
+    part = Synthetic(0.1, Flow(side=8, width=8, steps=1), Setting("good"))
+    treatment = Treatment.of(part)
+    (samples,) = requires(view(treatment))
+    copies = Record(samples, {}, {"images": data.inputs, "labels": data.labels})
+    mixed = seen(treatment, records={samples: copies}).facts
+    assert Rho("paired-matched").read(mixed) > 0.95
+    assert Rho("paired").read(mixed) == pytest.approx(found["paired-shuffled"], abs=0.03)
+    assert Weighted("paired").read(mixed) == pytest.approx(
+        Rho("paired").read(mixed) * Vendi("embedding").read(mixed)
+    )
+
+
+def test_rho_by_rows_is_the_cosine_of_the_matrices(plain):
+    data, arm = load(DATA), Treatment.of(Augmentation("noise50"))
+    chosen = torch.randperm(200, generator=generator(view().draws, "view")).numpy()
+    real = vectors(data.inputs[chosen], "embedding", EMBEDDER, DATA, CPU).rows.astype(float)
+    shown = vectors(_seen(view(arm), {}).inputs, "embedding", EMBEDDER, DATA, CPU).rows
+    expected = (shown * real).sum() / np.linalg.norm(shown.astype(float)) / np.linalg.norm(real)
+    assert Rho("paired").read(seen(arm).facts) == pytest.approx(expected, abs=1e-5)
+
+
+def test_only_added_examples_are_compared_by_rows_as_coded():
+    data, treatment = load(DATA), Treatment.of(Added(1.0, Flow(8, 8, 1), Setting("good")))
+    (samples,) = requires(view(treatment))
+    black = Record(samples, {}, {"images": 0 * data.inputs, "labels": data.labels})
+    noise = np.random.default_rng(0).integers(0, 256, data.inputs.shape).astype(np.uint8)
+    noisy = Record(samples, {}, {"images": noise, "labels": data.labels})
+    found = [seen(treatment, records={samples: each}).facts for each in (black, noisy)]
+    assert Rho("paired").read(found[0]) != pytest.approx(Rho("paired").read(found[1]), abs=0.02)
+    for facts in found:
+        assert Rho("paired-matched").read(facts) == pytest.approx(1, abs=1e-9)
+
+
+def test_views_of_before_and_of_few_classes_have_no_rho_by_rows(plain):
+    older = {name: facts for name, facts in plain.facts.items() if name != "rows"}
+    assert Rho().read(older) == plain.facts["alignment"]["mmd"]
+    for facts in (older, seen(Treatment.of(Classes(2)), n=20).facts):
+        with pytest.raises(ValueError, match=r"no alignment with the real data: .* none by rows"):
+            Weighted("paired").read(facts)
+    assert [rho.definition for rho in definitions(Weighted())] == [*DEFINITIONS]
+    first, *others = definitions(Rho("paired-matched"))
+    assert first == Rho("paired-matched") and others == []
 
 
 def test_noise_leaves_the_span_and_a_copy_of_the_real_images_does_not(plain):

@@ -142,12 +142,14 @@ def _metrics(
 
 def group_of(study: Study, arm: Treatment) -> str:
     """`Treatment.group`, with the very large dropout of figure 8 and what is not among the ten
-    augmentations apart.
+    augmentations apart; in a study of piles, what is not piled.
     """
     if study.very_large_dropout and arm == study.very_large:
         return "very large dropout"
     further = [Treatment.of(Augmentation(name)) for name in study.further_augmentations]
-    return "further augmentation" if arm in further else arm.group
+    piles = [*map(study.augmentation, study.augmentations)] if study.piled else [arm]
+    beside = arm.group == "augmentation" and arm not in piles
+    return "further augmentation" if beside or arm in further else arm.group
 
 
 def _dose(study: Study, arm: Treatment) -> float | None:
