@@ -18,12 +18,17 @@ from ddiv.treatment import (
     BatchSize,
     EvaluationDropout,
     OtherSeed,
+    Rectified,
     ShuffledLabels,
     Treatment,
+    Unswitched,
 )
 
 # Parts of arms that no curve of the optimisation controls is a rival of.
-_WITHOUT_CURVE = (BatchSize, EvaluationDropout, OtherSeed, ShuffledLabels)
+_WITHOUT_CURVE = (
+    *(BatchSize, EvaluationDropout, OtherSeed, ShuffledLabels),
+    *(Rectified, Unswitched),
+)
 
 
 class Derived(NamedTuple):
@@ -116,7 +121,8 @@ class Asking(msgspec.Struct, frozen=True):
         So it is where trained networks are compared with the baseline, seed by seed, in how they
         learn one training set. Nothing is said of what an arm does to diversity, of batch sizes,
         which are a setting of the optimiser, and of arms whose loss on the clean training set tells
-        nothing of their training: with dropout at evaluation, with random labels, of another seed.
+        nothing of their training: with dropout at evaluation, another loss, random labels, another
+        seed.
         """
         arms = list(self.arms())
         return (

@@ -31,9 +31,12 @@ from ddiv.finding.negligible import negligible
 from ddiv.finding.reader import Reader, SeedBench, require_domains
 from ddiv.finding.specific import Specific, benches, lacking, specific
 from ddiv.outcome import Outcome, Score, Spectral, Truncated
-from ddiv.treatment import BASELINE, EvaluationDropout, ShuffledLabels, Treatment
+from ddiv.treatment import BASELINE, EvaluationDropout, ShuffledLabels, Treatment, Unswitched
 from ddiv.trial import Job, Trial, key, trial, truncation
 from ddiv.trial.store import NoRecord
+
+# Parts of arms that are not to fit the clean training set, or are measured there with dropout on.
+_UNFIT = (ShuffledLabels, EvaluationDropout, Unswitched)
 
 
 def answer(asked: Asked, reader: Reader) -> Finding:
@@ -108,7 +111,7 @@ def _training_accuracies(
     arms = [
         arm
         for arm in dict.fromkeys(asked.question.arms())
-        if not arm.part(ShuffledLabels) and not arm.part(EvaluationDropout)
+        if not any(arm.part(kind) for kind in _UNFIT)
     ]
     trials = {arm: [_trial(asked, arm, seed) for seed in asked.seeds] for arm in arms}
     accuracies = {

@@ -2,8 +2,10 @@
 
 A matrix is in several: "all", the "classifier" or the "encoder", the kind of layer that it belongs
 to ("attention-q", ..., "feed-forward", "convolution"), and a group of its own, "layer:" and its
-name. A convolution has two matrices, one for each matricisation (`ddiv.spectra.matrices`); every
-group holds the one that the outcome chooses, so that no convolution counts twice.
+name. The linear layer after a BERT's last block is the "pooler" too: figures published with the
+paper call it the classifier. A convolution has two matrices, one for each matricisation
+(`ddiv.spectra.matrices`); every group holds the one that the outcome chooses, so that no
+convolution counts twice.
 """
 
 from __future__ import annotations
@@ -26,7 +28,10 @@ PARTS = {
     "conv-pooled": "convolution",
 }
 
-LAYER_GROUPS = ("all", "classifier", "encoder", *dict.fromkeys(PARTS.values()))
+# The linear layer on the first token's state, by its name in transformers' models.
+POOLER = "pooler"
+
+LAYER_GROUPS = ("all", "classifier", "encoder", *dict.fromkeys(PARTS.values()), POOLER)
 
 ONE_LAYER = "layer:"
 
@@ -66,9 +71,15 @@ def _memberships(matrices: tuple[tuple[str, str, str], ...]) -> tuple[np.ndarray
         end = _MATRICISATION.get(kind, "")
         layer = name.removesuffix(f".{end[1:]}") if end else name
         main.append(group + end)
-        parts.append(PARTS[kind] + end if kind in PARTS and group == "encoder" else "")
+        part = _part(layer, kind) if group == "encoder" else ""
+        parts.append(part and part + end)
         names.append(ONE_LAYER + layer + end)
     return np.array(main), np.array([parts, names])
+
+
+def _part(layer: str, kind: str) -> str:
+    """The part of an encoder that a layer of this name belongs to; "" for none."""
+    return POOLER if POOLER in layer.split(".") else PARTS.get(kind, "")
 
 
 # Masks that were asked for, since a report asks half a million times. The arrays of groups are kept

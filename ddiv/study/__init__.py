@@ -7,6 +7,7 @@ Everything here is frozen data without torch. Datasets are in `ddiv.study.datase
 from ddiv.study.backbones import (
     Backbone,
     Bert,
+    BertAsCoded,
     Clip,
     Embedder,
     Lsa,
@@ -28,16 +29,19 @@ from ddiv.study.datasets import (
     Own,
     Published,
     PublishedName,
+    Tweets,
     World,
 )
 from ddiv.study.measures import NetworkOutcome
-from ddiv.study.study import TABLE_SHARES, Recipe, Space, Study, require_domain_names
+from ddiv.study.study import MIXED_SHARES, TABLE_SHARES, Recipe, Space, Study, require_domain_names
 
 __all__ = [
+    "MIXED_SHARES",
     "TABLE_SHARES",
     "Arrays",
     "Backbone",
     "Bert",
+    "BertAsCoded",
     "Clip",
     "Complaints",
     "ComplaintsWorld",
@@ -60,6 +64,7 @@ __all__ = [
     "Space",
     "Study",
     "TorchvisionModel",
+    "Tweets",
     "World",
     "require_domain_names",
 ]

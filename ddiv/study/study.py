@@ -30,6 +30,7 @@ from ddiv.treatment import (
     Classes,
     Dropout,
     EvaluationDropout,
+    Filtered,
     Flow,
     Generator,
     Ladder,
@@ -37,12 +38,15 @@ from ddiv.treatment import (
     OtherSeed,
     OwnAugmentation,
     Placement,
+    Rectified,
     Setting,
     ShuffledLabels,
     Synthetic,
     Treatment,
+    Unswitched,
     WeightDecay,
     ladder,
+    once,
 )
 from ddiv.treatment.own_augmentation import label_of
 
@@ -124,6 +128,12 @@ class Recipe(Value, frozen=True):
 # The synthetic shares of v1's table 2.
 TABLE_SHARES = (0.15, 0.25, 0.35)
 
+# Those at which ways of mixing are compared.
+MIXED_SHARES = (0.5, 1.0)
+
+# All that the published code does with a BERT beside what the paper describes.
+_AS_CODED = Treatment.of(Rectified(), Unswitched())
+
 # Generators whose images have fewer pixels than a study's, and are enlarged.
 SMALL = (Flow, Captioned)
 
@@ -147,6 +157,9 @@ class Study(Value, frozen=True):
       setting; `rounds`: how often the generator is retrained on its own output;
     - `class_counts` and `batches`: ladders of label classes and of batch sizes; views of few
       classes have `class_view_size` examples (0: `view_size`);
+    - `coded_rates`: dropout rates of arms with what the paper's published code does beside what the
+      paper describes, of which the decays and each departure by itself have arms too;
+    - `kept`: the share of synthetic examples that a filter keeps, in arms of filtered ones;
     - `embedders`: they make the vectors that diversity is read off; claims rest on the first;
     - `outcomes`: those of your own that are computed of every trained network
       (`ddiv.outcome.of_network`), so that all claims that ask for them share their trials.
@@ -178,6 +191,8 @@ class Study(Value, frozen=True):
     embedders: tuple[Embedder, ...] = ()
     outcomes: tuple[NetworkOutcome, ...] = ()
     further_backbones: tuple[Backbone, ...] = ()
+    coded_rates: tuple[float, ...] = ()
+    kept: float = 0.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -189,6 +204,8 @@ class Study(Value, frozen=True):
             )
         if not 0 <= self.very_large_dropout < 1:
             raise ValueError(f"a dropout rate lies in [0, 1), got {self.very_large_dropout}")
+        if not 0 <= self.kept <= 1:
+            raise ValueError(f"a filter keeps a share in (0, 1] of a pool, got {self.kept}")
         self._settle_domains()
         united(self.outcomes)  # refuses two functions of one name
         names = tuple(setting.name for setting in self.settings)
@@ -298,7 +315,32 @@ class Study(Value, frozen=True):
         return ladder(WeightDecay, self.decays)
 
     def augmentation(self, name: AnAugmentation) -> Treatment:
-        return Treatment.of(Augmentation(name))
+        """The arm of an augmentation; "NAME-once30" changes 30 % of the examples once."""
+        return Treatment.of(once(name) or Augmentation(name))
+
+    @property
+    def as_coded(self) -> Treatment:
+        """What the published code does with a BERT beside what the paper describes, at no dose."""
+        return _AS_CODED
+
+    def coded_dropout(self) -> Ladder:
+        """`dropout` as the published code has it: before the classification layer only, in
+        evaluation too, and with the other departures. It begins with these alone.
+        """
+        rungs = ladder(partial(Dropout, where="head"), self.coded_rates)
+        return tuple((rate, arm + _AS_CODED) for rate, arm in rungs)
+
+    @property
+    def at_test(self) -> tuple[tuple[Treatment, Treatment], ...]:
+        """Pairs of arms with the same weights: dropout before the classification layer stays on in
+        testing, as the published code has it, and does not.
+        """
+        heads = [Treatment.of(Dropout(rate, "head")) for rate in self.coded_rates]
+        return tuple((arm + Unswitched("head"), arm) for arm in heads)
+
+    def coded_decay(self) -> Ladder:
+        """`decay` with what the published code does beside; it begins with that alone."""
+        return tuple((decay, arm + _AS_CODED) for decay, arm in self.decay())
 
     def synthetic(self, share: float, setting: str = "", round: int = 1) -> Treatment:
         """A share of synthetic training examples, from the setting of this name ("": the first).
@@ -310,6 +352,13 @@ class Study(Value, frozen=True):
     def added(self, share: float, setting: str = "") -> Treatment:
         """As `synthetic`, but the examples are added to all real ones."""
         return Treatment.of(Added(share, *self.drawn_by(setting)))
+
+    def filtered(self, share: float, setting: str = "") -> Treatment:
+        """As `synthetic`, less those that a filter rejects, which keeps the share `kept`.
+
+        Raises ValueError where the study has no generator, or no `kept`.
+        """
+        return Treatment.of(Filtered(share, *self.drawn_by(setting), self.kept))
 
     def blurred(self, share: float = 1.0, setting: str = "") -> Treatment:
         """Real images with no more pixels than the generator's, in place of `synthetic`.
@@ -416,6 +465,21 @@ class Study(Value, frozen=True):
         return [*(self.added(share, name) for name in names), *blurred]
 
     @property
+    def _departures(self) -> list[Treatment]:
+        """What the published code does beside what the paper describes, by itself and together."""
+        if not self.coded_rates:
+            return []
+        coded = [arm for ladder in (self.coded_dropout(), self.coded_decay()) for _, arm in ladder]
+        return [*coded, Treatment.of(Rectified()), *(arm for pair in self.at_test for arm in pair)]
+
+    @property
+    def _other_ways(self) -> list[Treatment]:
+        """Synthetic examples filtered in place of real ones, and added to them."""
+        mixed = [(share, setting.name) for setting in self.settings for share in MIXED_SHARES]
+        ways = (self.filtered, self.added) if self.kept else ()
+        return [way(*each) for each in mixed for way in ways]
+
+    @property
     def controls(self) -> tuple[Treatment, ...]:
         treated = self.dropout_rates or self.decays or self.augmentations
         optimisation = (*MEMBERS[1:], *self.held_out) if treated else ()
@@ -449,6 +513,8 @@ class Study(Value, frozen=True):
             *map(self.augmentation, augmentations),
             *self._mixed,
             *self._beside,
+            *self._other_ways,
+            *self._departures,
             *(arm for _, arm in self.by_batch()),
         )
         return tuple(dict.fromkeys((BASELINE, *self.controls, *treated)))

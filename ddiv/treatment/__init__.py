@@ -9,6 +9,7 @@ A part is a frozen value with hooks into training (`ddiv.treatment.part.Part`), 
 user's alike.
 """
 
+from ddiv.treatment.as_coded import AS_CODED, Once, Rectified, Unswitched, once
 from ddiv.treatment.generators import (
     Captioned,
     Flow,
@@ -20,7 +21,7 @@ from ddiv.treatment.generators import (
 )
 from ddiv.treatment.own_augmentation import OwnAugmentation, own_augmentation
 from ddiv.treatment.own_generator import OwnGenerator, own_generator
-from ddiv.treatment.part import HOOKS, OwnPart, Part
+from ddiv.treatment.part import HOOKS, OwnPart, Part, Placement
 from ddiv.treatment.parts import (
     OTHER_SEEDS_BEGIN,
     Augmentation,
@@ -31,16 +32,16 @@ from ddiv.treatment.parts import (
     Length,
     NoOp,
     OtherSeed,
-    Placement,
     Rate,
     ShuffledLabels,
     WeightDecay,
     is_built_in,
 )
-from ddiv.treatment.synthetic import Added, Blurred, Synthetic
+from ddiv.treatment.synthetic import Added, Blurred, Filtered, Synthetic
 from ddiv.treatment.treatment import BASELINE, Ladder, PartT, Treatment, ladder
 
 __all__ = [
+    "AS_CODED",
     "BASELINE",
     "HOOKS",
     "OTHER_SEEDS_BEGIN",
@@ -52,12 +53,14 @@ __all__ = [
     "Classes",
     "Dropout",
     "EvaluationDropout",
+    "Filtered",
     "Flow",
     "Generator",
     "Ladder",
     "Length",
     "NGram",
     "NoOp",
+    "Once",
     "OpenAI",
     "OtherSeed",
     "OwnAugmentation",
@@ -67,14 +70,17 @@ __all__ = [
     "PartT",
     "Placement",
     "Rate",
+    "Rectified",
     "Setting",
     "ShuffledLabels",
     "StableDiffusion",
     "Synthetic",
     "Treatment",
+    "Unswitched",
     "WeightDecay",
     "is_built_in",
     "ladder",
+    "once",
     "own_augmentation",
     "own_generator",
 ]
