@@ -62,18 +62,28 @@ class Opposite(Asking, frozen=True, tag="opposite"):
 
 
 class Alike(Asking, frozen=True, tag="alike"):
-    """Two groups of arms move an outcome the same way on average, up or down."""
+    """Two groups of arms move an outcome the same way on average, up or down.
+
+    The first is compared with the baseline, the second with `second_base`: a baseline of its own,
+    where its arms differ from the baseline in something else as well.
+    """
 
     outcome: Outcome
     first: Group
     second: Group
+    second_base: Treatment = BASELINE
 
     def arms(self) -> Iterator[Treatment]:
-        return iter((BASELINE, *self.first, *self.second))
+        return iter((BASELINE, self.second_base, *self.first, *self.second))
+
+    @property
+    def has_specific(self) -> bool:
+        """Only against the baseline: the curves of the optimiser are through that."""
+        return self.second_base.is_baseline and super().has_specific
 
     def answer(self, bench: Bench) -> Effects:
         first = bench.mean(self.outcome, self.first)
-        return first, bench.mean(self.outcome, self.second)
+        return first, bench.mean(self.outcome, self.second, self.second_base)
 
     def judge(self, effects: Sequence[Effects], alpha: float, method: Method = "sign") -> Evidence:
         first, second = zip(*effects)

@@ -16,16 +16,8 @@ from ddiv.claim.tabled import replicates
 from ddiv.outcome import Coverage, OutputsOutcome, Outside, Score, Vendi
 from ddiv.study import NetworkOutcome, Study
 from ddiv.study.optimisation import MEMBERS
-from ddiv.treatment import (
-    Added,
-    Augmentation,
-    Blurred,
-    Classes,
-    OwnPart,
-    Piled,
-    Synthetic,
-    Treatment,
-)
+from ddiv.treatment import Augmentation, Blurred, Classes, Once, OwnPart, Piled, Treatment
+from ddiv.treatment.synthetic import MIXES
 from ddiv.trial import DataView, Job, replicate, trial
 
 Question = (
@@ -146,4 +138,4 @@ def data_view(study: Study, arm: Treatment, seed: int, embedder: int = 0) -> Dat
 def _shows(part: object) -> bool:
     """Whether a part changes which examples are shown, or how."""
     own = isinstance(part, OwnPart) and not {"batch", "training_set"}.isdisjoint(part.hooks)
-    return own or isinstance(part, Augmentation | Piled | Synthetic | Added | Blurred | Classes)
+    return own or isinstance(part, (Augmentation, Piled, Once, *MIXES, Blurred, Classes))

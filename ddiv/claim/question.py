@@ -18,13 +18,18 @@ from ddiv.treatment import (
     BatchSize,
     EvaluationDropout,
     OtherSeed,
+    Rectified,
     ShuffledLabels,
     Treatment,
+    Unswitched,
     Unused,
 )
 
 # Parts of arms that no curve of the optimisation controls is a rival of.
-_WITHOUT_CURVE = (BatchSize, EvaluationDropout, OtherSeed, ShuffledLabels, Unused)
+_WITHOUT_CURVE = (
+    *(BatchSize, EvaluationDropout, OtherSeed, ShuffledLabels),
+    *(Rectified, Unswitched, Unused),
+)
 
 
 class Derived(NamedTuple):
@@ -121,8 +126,8 @@ class Asking(msgspec.Struct, frozen=True):
         So it is where trained networks are compared with the baseline, seed by seed, in how they
         learn one training set. Nothing is said of what an arm does to diversity, of batch sizes,
         which are a setting of the optimiser, of repeats of the baseline, and of arms whose loss on
-        the clean training set tells nothing of their training: with dropout at evaluation, with
-        random labels, of another seed.
+        the clean training set tells nothing of their training: with dropout at evaluation, another
+        loss, random labels, of another seed.
         """
         arms = list(self.arms())
         return (

@@ -19,7 +19,7 @@ import msgspec
 import numpy as np
 
 from ddiv.common.digests import file_digest
-from ddiv.data.csv_file import LISTED, STANDARD, BadTable, find, read
+from ddiv.data.csv_file import LISTED, BadTable, find, read
 from ddiv.data.dataset import Dataset
 from ddiv.data.root import data_root
 from ddiv.study import Complaints
@@ -62,10 +62,10 @@ class Complaint(NamedTuple):
 def pinned(spec: Complaints) -> Complaints:
     """The spec with a digest.
 
-    Where it has none, it gets that of the file complaints.csv in the data root, if there is one.
+    Where it has none, it gets that of its `file` in the data root, if there is one.
     Raises BadTable where that cannot be read.
     """
-    path = data_root() / STANDARD
+    path = data_root() / spec.file
     if spec.digest or not os.path.isfile(path):
         return spec
     try:
@@ -89,7 +89,7 @@ def loaded(spec: Complaints) -> tuple[Dataset, Facts]:
     narrative = (spec.narrative,) if spec.narrative else NARRATIVE_COLUMNS
     columns = (*spec.label, spec.domain) if spec.domain else spec.label
     roles = {"narrative": narrative} | {name: (name,) for name in columns}
-    return select(read(find(spec.digest), roles), spec)
+    return select(read(find(spec.digest, spec.file), roles), spec)
 
 
 _STEPS = [

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ddiv.data import root
 from ddiv.data.root import BadData, NoData
+from ddiv.study import Complaints, Tweets
 
 LISTED = 20  # names that an error shows at most
 
@@ -18,28 +19,30 @@ class BadTable(BadData):
     """A file of complaints cannot be used; the message names the cause and the remedy."""
 
 
-STANDARD = "complaints.csv"
+# What the files of a spec are, by the name of the one that is taken without a digest.
+ORIGINS = {
+    Complaints.file: "exports of the CFPB's Consumer Complaint Database "
+    "(https://www.consumerfinance.gov/data-research/consumer-complaints/)",
+    Tweets.file: "tables of tweets with the columns text and label (complaint or not), such as the "
+    "corpus of Preoţiuc-Pietro, Gaman and Aletras (2019)",
+}
 
-EXPORTS = (
-    "exports of the CFPB's Consumer Complaint Database "
-    "(https://www.consumerfinance.gov/data-research/consumer-complaints/)"
-)
 
-
-def find(wanted: str) -> Path:
+def find(wanted: str, file: str = Complaints.file) -> Path:
     """The CSV file of this SHA-256 anywhere below the data root.
 
-    Raises NoData where there is none.
+    `file` is the name of such files in the data root. Raises NoData where there is none.
     """
+    origin = ORIGINS[file]
     if not wanted:
         raise NoData(
-            f"there is no {STANDARD} in {root.data_root()}: put one there; such files are {EXPORTS}"
+            f"there is no {file} in {root.data_root()}: put one there; such files are {origin}"
         )
     return root.find(
         wanted,
         ".csv",
         "complaints",
-        f"let {root.FOLDER_VARIABLE} name the folder of that CSV file. Such files are {EXPORTS}; "
+        f"let {root.FOLDER_VARIABLE} name the folder of that CSV file. Such files are {origin}; "
         "for another one put its SHA-256 (ddiv.common.digests.file_digest) into the study",
     )
 

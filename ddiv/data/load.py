@@ -146,7 +146,7 @@ def absent_data(spec: Data) -> str | None:
                 if isinstance(spec, Arrays):
                     arrays.locate(spec)
                 else:
-                    csv_file.find(spec.digest)
+                    csv_file.find(spec.digest, spec.file)
             except NoData as error:
                 return str(error)
     return None

@@ -32,7 +32,7 @@ from ddiv.finding.negligible import negligible
 from ddiv.finding.reader import Reader, SeedBench, require_domains
 from ddiv.finding.specific import Specific, benches, lacking, specific
 from ddiv.outcome import Outcome, Score, Spectral, Truncated
-from ddiv.treatment import BASELINE, EvaluationDropout, ShuffledLabels, Treatment
+from ddiv.treatment import BASELINE, EvaluationDropout, ShuffledLabels, Treatment, Unswitched
 from ddiv.trial import Job, Trial, key, trial, truncation
 from ddiv.trial.store import NoRecord
 
@@ -40,6 +40,9 @@ NO_FAMILY = (
     "published tables have no slower or shorter training of the baseline, so nothing can be said "
     "of what is specific"
 )
+# Parts of arms that are not to fit the clean training set, or are measured there with dropout on.
+_UNFIT = (ShuffledLabels, EvaluationDropout, Unswitched)
+
 
 
 def answer(asked: Asked, reader: Reader, definitions: bool = True) -> Finding:
@@ -120,7 +123,7 @@ def _training_accuracies(
     arms = [
         arm
         for arm in dict.fromkeys(asked.question.arms())
-        if not arm.part(ShuffledLabels) and not arm.part(EvaluationDropout)
+        if not any(arm.part(kind) for kind in _UNFIT)
     ]
     trials = {arm: [_trial(asked, arm, seed) for seed in asked.seeds] for arm in arms}
     accuracies = {

@@ -14,6 +14,7 @@ from ddiv.models.network import IMAGENET, DropoutSites, Network
 from ddiv.study import (
     Backbone,
     Bert,
+    BertAsCoded,
     Clip,
     Embedder,
     MiniAlexNet,
@@ -36,7 +37,8 @@ def build(backbone: Backbone, classes: Sequence[str]) -> tuple[Network, DropoutS
       zero-shot. The text tower is left out: in the paper it is frozen and takes no part in
       classification.
     - BERT: the pre-trained encoder and a random classification layer on its pooled output. Dropout
-      is where its own configuration has it, and before the classification layer.
+      is where its own configuration has it, and before the classification layer; as the published
+      code runs it, see `BertAsCoded`.
     - A user's own encoder: the function that makes it decides.
     - The others: all weights are random.
 
@@ -114,6 +116,10 @@ def _bert(backbone: Bert, classes: int) -> tuple[Network, DropoutSites]:
 
     encoder = load(backbone).encoder
     network = Network(encoder, encoder.width, classes)
+    if isinstance(backbone, BertAsCoded):
+        network.keep_modes(encoder=True, head=True)
+        network.rectify()
+        return network, DropoutSites((), network.head)
     sites = DropoutSites(encoder.hidden_dropouts, network.head, encoder.attention_dropouts)
     return network, sites
 

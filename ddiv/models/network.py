@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import torch
 from torch import Tensor, nn
@@ -53,6 +53,25 @@ class Network(nn.Module):
         self.register_buffer(
             "deviation", torch.tensor(images.deviation).view(3, 1, 1), persistent=False
         )
+        self._kept_modes: dict[str, bool] = {}
+
+    def train(self, mode: bool = True) -> Self:
+        super().train(mode)
+        for part, training in self._kept_modes.items():
+            self.get_submodule(part).train(training)
+        return self
+
+    def keep_modes(self, encoder: bool, head: bool) -> None:
+        """From now on leave the encoder in evaluation mode, and the head in training mode, whatever
+        mode the network is put in.
+        """
+        self._kept_modes |= {"encoder": False} if encoder else {}
+        self._kept_modes |= {"head": True} if head else {}
+        self.train(self.training)
+
+    def rectify(self) -> None:
+        """Pass the outputs through a ReLU, in training and in evaluation."""
+        self.register_forward_hook(lambda network, inputs, outputs: F.relu(outputs))
 
     def forward(self, inputs: Tensor) -> Tensor:
         outputs: Tensor = self.head(self.features(inputs))

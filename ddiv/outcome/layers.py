@@ -2,10 +2,12 @@
 
 A matrix is in several: "all", the "classifier" or the "encoder", the kind of layer that it belongs
 to ("attention-q", ..., "feed-forward", "convolution"), and a group of its own, "layer:" and its
-name. "encoder-without-qkv" holds the encoder's matrices but for bare parameters: the fused q, k, v
-of a vision transformer and its last projection. WeightWatcher knows layers only and leaves these
-out, and so do the paper's published tables, whose mean over layers has the classification layer in
-it: that is "all-without-qkv". A convolution has two matrices, one for each matricisation
+name. The linear layer after a BERT's last block is the "pooler" too: figures published with the
+paper call it the classifier. "encoder-without-qkv" holds the encoder's matrices but for bare
+parameters: the fused q, k, v of a vision transformer and its last projection. WeightWatcher knows
+layers only and leaves these out, and so do the paper's published tables, whose mean over layers has
+the classification layer in it: that is "all-without-qkv". A convolution has two matrices, one for
+each matricisation
 (`ddiv.spectra.matrices`); every group holds the one that the outcome chooses, so that no
 convolution counts twice.
 """
@@ -36,8 +38,11 @@ _TOGETHER = {
     "all-without-qkv": ("classifier", "encoder-without-qkv"),
 }
 
+# The linear layer on the first token's state, by its name in transformers' models.
+POOLER = "pooler"
+
 LAYER_GROUPS = (
-    *("all", "classifier", "encoder", *dict.fromkeys(PARTS.values())),
+    *("all", "classifier", "encoder", *dict.fromkeys(PARTS.values()), POOLER),
     *("encoder-without-qkv", "all-without-qkv"),
 )
 
@@ -81,7 +86,8 @@ def _memberships(matrices: tuple[tuple[str, str, str], ...]) -> tuple[np.ndarray
         main.append(group + end)
         layer_of_encoder = group == "encoder" and not _bare(layer, kind)
         listed.append("encoder-without-qkv" + end if layer_of_encoder else "")
-        parts.append(PARTS[kind] + end if kind in PARTS and group == "encoder" else "")
+        part = _part(layer, kind) if group == "encoder" else ""
+        parts.append(part and part + end)
         names.append(ONE_LAYER + layer + end)
     return np.array(main), np.array([listed, parts, names])
 
@@ -92,6 +98,11 @@ def _bare(name: str, kind: str) -> bool:
     `ddiv.spectra.matrices` calls thirds of a fused weight by one letter.
     """
     return kind == "other" or (kind in ("q", "k", "v") and name.rpartition(".")[2] == kind)
+
+
+def _part(layer: str, kind: str) -> str:
+    """The part of an encoder that a layer of this name belongs to; "" for none."""
+    return POOLER if POOLER in layer.split(".") else PARTS.get(kind, "")
 
 
 # Masks that were asked for, since a report asks half a million times. The arrays of groups are kept

@@ -12,10 +12,13 @@ import msgspec
 from ddiv.common.errors import TrialFailed
 from ddiv.common.values import require_name
 from ddiv.study import Backbone, Bert, Data, Embedder, Lsa, OwnEmbedder, OwnModel, Recipe, Study
-from ddiv.treatment import Generator, NGram, OpenAI, OwnAugmentation, OwnGenerator
+from ddiv.treatment import Generator, NGram, OpenAI, OwnAugmentation, OwnGenerator, once
 from ddiv.treatment.own_augmentation import label_of
 
-LADDERS = ("dropout_rates", "single_placement_rates", "decays", "class_counts", "batches")
+LADDERS = (
+    *("dropout_rates", "single_placement_rates", "coded_rates", "decays", "class_counts"),
+    "batches",
+)
 
 
 def checked(study: Study) -> Study:
@@ -36,7 +39,7 @@ def checked(study: Study) -> Study:
             "`generator` needs `settings`, and a ladder of `shares` for each of them: "
             'settings=(Setting("good"),), shares=((0.15, 0.25, 0.35),), say'
         )
-    given = [name for name in ("settings", "generators", "rounds") if getattr(study, name)]
+    given = [name for name in ("settings", "generators", "rounds", "kept") if getattr(study, name)]
     if given and not study.generator:
         raise ValueError(f"`{given[0]}` needs a `generator` of synthetic examples")
     if study.embedders and not study.view_size:
@@ -83,9 +86,11 @@ def _require_augmentation(augmentation: str | OwnAugmentation, texts: bool) -> N
         require_augmentation,  # imports torch, which other studies need not
     )
 
+    part = once(augmentation)
+
     def told(texts: bool) -> str:
         try:
-            require_augmentation(augmentation, texts)
+            require_augmentation(part.name if part else augmentation, texts)
         except (ValueError, TrialFailed) as error:
             return str(error)
         return ""

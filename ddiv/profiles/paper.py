@@ -9,8 +9,18 @@ from __future__ import annotations
 
 import msgspec
 
-from ddiv.profiles.studies import TENTHS
-from ddiv.study import Bert, Complaints, DomainNet, OpenClip, Published, Recipe, ResNet18, Study
+from ddiv.profiles.studies import KEPT, OF_TEXTS_ONCE, TENTHS
+from ddiv.study import (
+    Bert,
+    Complaints,
+    DomainNet,
+    OpenClip,
+    Published,
+    Recipe,
+    ResNet18,
+    Study,
+    Tweets,
+)
 from ddiv.treatment import OpenAI, Setting, StableDiffusion
 from ddiv.treatment.names import AUGMENTATIONS, EXTREME
 
@@ -39,7 +49,8 @@ def studies() -> tuple[Study, ...]:
     """All studies of the paper.
 
     CLIP's two towers on six datasets, synthetic images on DomainNet, a ResNet-18 from scratch, and
-    BERT on complaints.
+    BERT on complaints: tweets, as the texts published with the paper are, and as a second set those
+    of the CFPB.
     """
     # "Because of limitations of computing resources, CIFAR-10/100 and DomainNet(Real) refer to a
     # subset that samples 5000 images" with the ResNet (figure 6). Of DomainNet's tests at most 40
@@ -57,6 +68,7 @@ def studies() -> tuple[Study, ...]:
         *(_fine_tuned("rn50", data) for data in small),
         _synthetic_images(),
         _from_scratch(),
+        _tweets(),
         _complaints(),
     )
 
@@ -131,8 +143,39 @@ def _from_scratch() -> Study:
     )
 
 
+def _tweets() -> Study:
+    """The part of v2 on language, on what its "Complaints dataset" is by the published files: short
+    tweets, each a complaint or not.
+
+    Doses, edits and shares are the published ones, the texts' generator is v2's. Learning rate and
+    epochs are usual ones for BERT: neither paper nor code tells them. With two outputs the
+    classification layer has two eigenvalues, so no exponent of it is believed. 690 test texts tell
+    differences in accuracy of about .04 at one seed.
+    """
+    bert = Bert("bert-base-uncased")
+    return Study(
+        name="bert-complaint-tweets",
+        title="BERT base, fine-tuned on tweets, each a complaint or not",
+        data=Tweets(""),
+        backbone=bert,
+        domains=("complaints",),
+        recipe=Recipe(epochs=4, batch=32, lr=5e-5),
+        dropout_rates=RATES,
+        single_placement_rates=(0.5,),
+        decays=DECAYS,
+        augmentations=OF_TEXTS_ONCE,
+        generator=OpenAI(kind="short tweets to companies, each a complaint or not"),
+        settings=(Setting("additional"),),
+        shares=((0.1, 0.3, 0.5, 0.7, 0.9, 1.0),),
+        kept=KEPT,
+        coded_rates=RATES,
+        view_size=VIEW,
+        embedders=(bert,),
+    )
+
+
 def _complaints() -> Study:
-    """The part of v2 on language.
+    """The same on a second set of complaints: long ones, of many classes.
 
     The classes are products and issues. Sizes and hyper-parameters are usual ones for BERT.
     """

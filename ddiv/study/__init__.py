@@ -8,6 +8,7 @@ from ddiv.study.backbones import (
     AsPublished,
     Backbone,
     Bert,
+    BertAsCoded,
     Clip,
     Embedder,
     Lsa,
@@ -29,19 +30,22 @@ from ddiv.study.datasets import (
     Own,
     Published,
     PublishedName,
+    Tweets,
     World,
 )
 from ddiv.study.measures import NetworkOutcome
 from ddiv.study.of_tables import study_of_tables
-from ddiv.study.study import TABLE_SHARES, Recipe, Space, Study, require_domain_names
+from ddiv.study.study import MIXED_SHARES, TABLE_SHARES, Recipe, Space, Study, require_domain_names
 from ddiv.study.tables import TableArm, Tables, TableSet
 
 __all__ = [
+    "MIXED_SHARES",
     "TABLE_SHARES",
     "Arrays",
     "AsPublished",
     "Backbone",
     "Bert",
+    "BertAsCoded",
     "Clip",
     "Complaints",
     "ComplaintsWorld",
@@ -67,6 +71,7 @@ __all__ = [
     "TableSet",
     "Tables",
     "TorchvisionModel",
+    "Tweets",
     "World",
     "require_domain_names",
     "study_of_tables",

@@ -68,6 +68,21 @@ class Bert(Value, frozen=True, tag="bert"):
         self.at_least(3, "max_tokens")  # two are marks
 
 
+class BertAsCoded(Bert, frozen=True, tag="bert-as-coded"):
+    """A BERT as the paper's published code runs it, in every arm.
+
+    Beside a `Bert` three things differ. Training and evaluation modes are never switched: the
+    pre-trained encoder stays in evaluation mode, and dropout before the classification layer acts
+    in evaluation too (`ddiv.treatment.Unswitched`). That is the only place of dropout: those within
+    the encoder are an option of that code which is off by default. And the outputs go through a
+    ReLU (`ddiv.treatment.Rectified`). An encoder's own dropout of .1 is off there as everywhere in
+    ddiv, whose dropout is a treatment.
+
+    The pooler, which the published figures of BERT call its classifier, is the layer group "pooler"
+    of spectral outcomes.
+    """
+
+
 class OpenClip(Value, frozen=True, tag="open-clip"):
     """A CLIP of open_clip by name ("ViT-B-32", "RN50"), its text tower frozen.
 
@@ -117,7 +132,15 @@ class AsPublished(Value, frozen=True, tag="as-published"):
 
 
 Backbone = (
-    Clip | ResNet18 | MiniAlexNet | Bert | OpenClip | TorchvisionModel | OwnModel | AsPublished
+    Clip
+    | ResNet18
+    | MiniAlexNet
+    | Bert
+    | BertAsCoded
+    | OpenClip
+    | TorchvisionModel
+    | OwnModel
+    | AsPublished
 )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Literal
+from typing import ClassVar, Literal
 
 from ddiv.common.values import Value, require_name
 from ddiv.study.tables import Tables, TableSet
@@ -78,8 +78,8 @@ class ComplaintsWorld(Value, frozen=True, tag="complaints-world"):
 class Complaints(Value, frozen=True, tag="complaints"):
     """Consumer complaints from a CSV file of the CFPB's database (`ddiv.data.complaints`).
 
-    The file is named by its SHA-256. Without a digest it is the file complaints.csv of the data
-    root, and a run fills in its digest.
+    The file is named by its SHA-256. Without a digest it is the file complaints.csv (`file`) of the
+    data root, and a run fills in its digest.
 
     The values of the `label` columns, joined by ": ", name a class; `narrative` names the column of
     texts (empty: the usual names). `domains` are the values of the `domain` column that are used;
@@ -106,6 +106,8 @@ class Complaints(Value, frozen=True, tag="complaints"):
     max_words: int = 0
     split_seed: int = 0
 
+    file: ClassVar[str] = "complaints.csv"
+
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.digest and not re.fullmatch("[0-9a-f]{64}", self.digest):
@@ -131,6 +133,25 @@ class Complaints(Value, frozen=True, tag="complaints"):
     def test_domains(self) -> tuple[str, ...]:
         """The names of the test sets in `Study.domains`."""
         return self.domains or ("complaints",)
+
+
+class Tweets(Complaints, frozen=True, tag="tweets"):
+    """Short tweets, each a complaint or not: two classes, as the texts published with the paper.
+
+    Those are 3,449 tweets of 15 words on average, 1,232 of one class and 2,217 of the other, split
+    into 2,759 / 345 / 345. They are not the complaints of the CFPB; their counts are those of the
+    public corpus of Preoţiuc-Pietro, Gaman and Aletras (2019), which they may be.
+
+    A CSV file with the columns text and label is used as `Complaints` says; without a digest it is
+    the file complaint-tweets.csv of the data root. The two smaller parts of the published split are
+    for testing together: no model is selected.
+    """
+
+    label: tuple[str, ...] = ("label",)
+    narrative: str = "text"
+    test_share: float = 0.2
+
+    file: ClassVar[str] = "complaint-tweets.csv"
 
 
 class Images(Value, frozen=True, tag="images"):
@@ -302,6 +323,7 @@ Data = (
     | Digits
     | ComplaintsWorld
     | Complaints
+    | Tweets
     | Images
     | Arrays
     | Published

@@ -31,6 +31,7 @@ from ddiv.treatment import (
     Classes,
     Dropout,
     EvaluationDropout,
+    Filtered,
     Flow,
     Generator,
     Ladder,
@@ -40,13 +41,16 @@ from ddiv.treatment import (
     OwnAugmentation,
     Piled,
     Placement,
+    Rectified,
     Setting,
     ShuffledLabels,
     Synthetic,
     Treatment,
+    Unswitched,
     Unused,
     WeightDecay,
     ladder,
+    once,
 )
 from ddiv.treatment.names import DESCRIBED
 from ddiv.treatment.own_augmentation import label_of
@@ -135,6 +139,12 @@ class Recipe(Value, frozen=True):
 # The synthetic shares of v1's table 2.
 TABLE_SHARES = (0.15, 0.25, 0.35)
 
+# Those at which ways of mixing are compared.
+MIXED_SHARES = (0.5, 1.0)
+
+# All that the published code does with a BERT beside what the paper describes.
+_AS_CODED = Treatment.of(Rectified(), Unswitched())
+
 # Generators whose images have fewer pixels than a study's, and are enlarged.
 SMALL = (Flow, Captioned)
 
@@ -161,6 +171,9 @@ class Study(Value, frozen=True):
       setting; `rounds`: how often the generator is retrained on its own output;
     - `class_counts` and `batches`: ladders of label classes and of batch sizes; views of few
       classes have `class_view_size` examples (0: `view_size`);
+    - `coded_rates`: dropout rates of arms with what the paper's published code does beside what the
+      paper describes, of which the decays and each departure by itself have arms too;
+    - `kept`: the share of synthetic examples that a filter keeps, in arms of filtered ones;
     - `embedders`: they make the vectors that diversity is read off; claims rest on the first;
     - `outcomes`: those of your own that are computed of every trained network
       (`ddiv.outcome.of_network`), so that all claims that ask for them share their trials.
@@ -194,6 +207,8 @@ class Study(Value, frozen=True):
     further_backbones: tuple[Backbone, ...] = ()
     piled: bool = False
     dropout_where: Placement = "all"
+    coded_rates: tuple[float, ...] = ()
+    kept: float = 0.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -205,6 +220,8 @@ class Study(Value, frozen=True):
             )
         if not 0 <= self.very_large_dropout < 1:
             raise ValueError(f"a dropout rate lies in [0, 1), got {self.very_large_dropout}")
+        if not 0 <= self.kept <= 1:
+            raise ValueError(f"a filter keeps a share in (0, 1] of a pool, got {self.kept}")
         self._settle_domains()
         united(self.outcomes)  # refuses two functions of one name
         names = tuple(setting.name for setting in self.settings)
@@ -326,11 +343,35 @@ class Study(Value, frozen=True):
 
     def augmentation(self, name: AnAugmentation) -> Treatment:
         """The arm of an augmentation: drawn anew in each epoch; of a `piled` study, the pile of
-        its augmentations up to this one.
+        its augmentations up to this one. "NAME-once30" changes 30 % of the examples once.
         """
         if self.piled and name in self.augmentations:
             return Treatment.of(Piled(self.augmentations[: self.augmentations.index(name) + 1]))
-        return Treatment.of(Augmentation(name))
+        return Treatment.of(once(name) or Augmentation(name))
+
+    @property
+    def as_coded(self) -> Treatment:
+        """What the published code does with a BERT beside what the paper describes, at no dose."""
+        return _AS_CODED
+
+    def coded_dropout(self) -> Ladder:
+        """`dropout` as the published code has it: before the classification layer only, in
+        evaluation too, and with the other departures. It begins with these alone.
+        """
+        rungs = ladder(partial(Dropout, where="head"), self.coded_rates)
+        return tuple((rate, arm + _AS_CODED) for rate, arm in rungs)
+
+    @property
+    def at_test(self) -> tuple[tuple[Treatment, Treatment], ...]:
+        """Pairs of arms with the same weights: dropout before the classification layer stays on in
+        testing, as the published code has it, and does not.
+        """
+        heads = [Treatment.of(Dropout(rate, "head")) for rate in self.coded_rates]
+        return tuple((arm + Unswitched("head"), arm) for arm in heads)
+
+    def coded_decay(self) -> Ladder:
+        """`decay` with what the published code does beside; it begins with that alone."""
+        return tuple((decay, arm + _AS_CODED) for decay, arm in self.decay())
 
     def alone(self, name: AnAugmentation, how: Alone) -> Treatment:
         """An augmentation by itself: drawn "once"; "anew" in each epoch; anew, but in the strength
@@ -361,6 +402,13 @@ class Study(Value, frozen=True):
     def added(self, share: float, setting: str = "") -> Treatment:
         """As `synthetic`, but the examples are added to all real ones."""
         return Treatment.of(Added(share, *self.drawn_by(setting)))
+
+    def filtered(self, share: float, setting: str = "") -> Treatment:
+        """As `synthetic`, less those that a filter rejects, which keeps the share `kept`.
+
+        Raises ValueError where the study has no generator, or no `kept`.
+        """
+        return Treatment.of(Filtered(share, *self.drawn_by(setting), self.kept))
 
     def blurred(self, share: float = 1.0, setting: str = "") -> Treatment:
         """Real images with no more pixels than the generator's, in place of `synthetic`.
@@ -468,11 +516,23 @@ class Study(Value, frozen=True):
 
     @property
     def _departures(self) -> tuple[Treatment, ...]:
-        """What piles are compared with, in a study that has them."""
-        if not self.piled:
-            return ()
-        ways = [self.alone(name, how) for how in get_args(Alone) for name in self.augmentations]
-        return (*self.unused, *ways)
+        """What the published code does beside what the paper describes, by itself and together, and
+        what piles are compared with.
+        """
+        alone = [self.alone(name, how) for how in get_args(Alone) for name in self.augmentations]
+        of_piles = (*self.unused, *alone) if self.piled else ()
+        if not self.coded_rates:
+            return of_piles
+        coded = [arm for ladder in (self.coded_dropout(), self.coded_decay()) for _, arm in ladder]
+        at_test = (arm for pair in self.at_test for arm in pair)
+        return (*of_piles, *coded, Treatment.of(Rectified()), *at_test)
+
+    @property
+    def _other_ways(self) -> list[Treatment]:
+        """Synthetic examples filtered in place of real ones, and added to them."""
+        mixed = [(share, setting.name) for setting in self.settings for share in MIXED_SHARES]
+        ways = (self.filtered, self.added) if self.kept else ()
+        return [way(*each) for each in mixed for way in ways]
 
     @property
     def controls(self) -> tuple[Treatment, ...]:
@@ -511,6 +571,7 @@ class Study(Value, frozen=True):
             *self._departures,
             *self._mixed,
             *self._beside,
+            *self._other_ways,
             *(arm for _, arm in self.by_batch()),
         )
         return tuple(dict.fromkeys((BASELINE, *self.controls, *treated)))

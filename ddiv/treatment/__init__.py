@@ -10,6 +10,7 @@ user's alike.
 """
 
 from ddiv.treatment.as_coded import Normalised, Piled, Unused
+from ddiv.treatment.as_coded_texts import AS_CODED, Once, Rectified, Unswitched, once
 from ddiv.treatment.generators import (
     Captioned,
     Flow,
@@ -21,7 +22,7 @@ from ddiv.treatment.generators import (
 )
 from ddiv.treatment.own_augmentation import OwnAugmentation, own_augmentation
 from ddiv.treatment.own_generator import OwnGenerator, own_generator
-from ddiv.treatment.part import HOOKS, OwnPart, Part
+from ddiv.treatment.part import HOOKS, OwnPart, Part, Placement
 from ddiv.treatment.parts import (
     OTHER_SEEDS_BEGIN,
     Augmentation,
@@ -32,16 +33,16 @@ from ddiv.treatment.parts import (
     Length,
     NoOp,
     OtherSeed,
-    Placement,
     Rate,
     ShuffledLabels,
     WeightDecay,
     is_built_in,
 )
-from ddiv.treatment.synthetic import Added, Blurred, Synthetic
+from ddiv.treatment.synthetic import Added, Blurred, Filtered, Synthetic
 from ddiv.treatment.treatment import BASELINE, Ladder, PartT, Treatment, ladder
 
 __all__ = [
+    "AS_CODED",
     "BASELINE",
     "HOOKS",
     "OTHER_SEEDS_BEGIN",
@@ -53,6 +54,7 @@ __all__ = [
     "Classes",
     "Dropout",
     "EvaluationDropout",
+    "Filtered",
     "Flow",
     "Generator",
     "Ladder",
@@ -60,6 +62,7 @@ __all__ = [
     "NGram",
     "NoOp",
     "Normalised",
+    "Once",
     "OpenAI",
     "OtherSeed",
     "OwnAugmentation",
@@ -70,15 +73,18 @@ __all__ = [
     "Piled",
     "Placement",
     "Rate",
+    "Rectified",
     "Setting",
     "ShuffledLabels",
     "StableDiffusion",
     "Synthetic",
     "Treatment",
+    "Unswitched",
     "Unused",
     "WeightDecay",
     "is_built_in",
     "ladder",
+    "once",
     "own_augmentation",
     "own_generator",
 ]

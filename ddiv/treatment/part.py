@@ -19,7 +19,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from ddiv.common.own import OwnValue, made
 from ddiv.common.values import Value
@@ -37,6 +37,9 @@ if TYPE_CHECKING:  # a part is a value, which plans and reports use without torc
     from ddiv.study import Recipe
     from ddiv.treatment.mixing import Mixed
     from ddiv.trial.schedule import Schedule
+
+# Parts of a network that something is done to: all, only the classification layer, or the others.
+Placement = Literal["all", "head", "encoder"]
 
 
 class Part(Value, frozen=True):

@@ -5,15 +5,16 @@ A part is a frozen value; its hooks (`ddiv.treatment.part.Part`) say what it doe
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Literal, get_args
+from typing import TYPE_CHECKING, ClassVar, get_args
 
 import msgspec
 
 from ddiv.common.values import require_name
 from ddiv.treatment.as_coded import Normalised, Piled, Unused
+from ddiv.treatment.as_coded_texts import Once, Rectified, Unswitched
 from ddiv.treatment.own_augmentation import OwnAugmentation, label_of
-from ddiv.treatment.part import CONTROL, OwnPart, Part
-from ddiv.treatment.synthetic import Added, Blurred, Synthetic
+from ddiv.treatment.part import CONTROL, OwnPart, Part, Placement
+from ddiv.treatment.synthetic import Added, Blurred, Filtered, Synthetic
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from ddiv.treatment.mixing import Mixed
     from ddiv.trial.schedule import Schedule
 
-Placement = Literal["all", "head", "encoder"]
 
 # The family of arms in which the optimiser alone is another.
 OPTIMISATION = "optimisation"
@@ -320,7 +320,9 @@ BuiltIn = (
     | Augmentation
     | Synthetic
     | Added
+    | Filtered
     | Blurred
+    | Once
     | BatchSize
     | Classes
     | Rate
@@ -328,6 +330,8 @@ BuiltIn = (
     | NoOp
     | OtherSeed
     | EvaluationDropout
+    | Unswitched
+    | Rectified
     | ShuffledLabels
     | Piled
     | Unused

@@ -73,6 +73,44 @@ class Added(Part, frozen=True, tag="added"):
         return self.share == 0
 
 
+class Filtered(Part, frozen=True, tag="filtered"):
+    """As `Synthetic`, but of a pool that a filter has looked through: what it rejects is left out,
+    and so is the real example in whose place it would have stood.
+
+    The filter keeps the share `kept` in (0, 1] of each class's synthetic examples: those that lie
+    nearest to the class's real training examples, beside those of other classes
+    (`ddiv.trial.filtering`). So the training set shrinks by what is rejected; at `kept` 1 it is
+    that of `Synthetic`. The published text sets are mixed so, by a filter that is not published.
+    """
+
+    share: float
+    generator: Generator
+    setting: Setting
+    kept: float
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _require_share("synthetic", self.share)
+        if not 0 < self.kept <= 1:
+            raise ValueError(f"a filter keeps a share in (0, 1] of a pool, got {self.kept}")
+
+    @property
+    def label(self) -> str:
+        return f"synthetic {self.share:.0%}, {self.kept:.0%} kept ({self.setting.name})"
+
+    @property
+    def family(self) -> str:
+        return "synthetic, filtered"
+
+    @property
+    def does_nothing(self) -> bool:
+        return self.share == 0
+
+
+# A treatment mixes synthetic examples in one of these ways.
+MIXES = (Synthetic, Added, Filtered)
+
+
 class Blurred(Part, frozen=True, tag="blurred"):
     """A `share` in (0, 1] of the real images brought down to `side` pixels and up again.
 

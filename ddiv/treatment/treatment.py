@@ -14,7 +14,7 @@ from ddiv.treatment.calls import called, called_twice, named
 from ddiv.treatment.part import OwnPart, Part
 from ddiv.treatment.parts import BUILT_IN, Stored, is_built_in
 from ddiv.treatment.standing import standing_for
-from ddiv.treatment.synthetic import Added, Synthetic
+from ddiv.treatment.synthetic import MIXES, Added, Filtered, Synthetic
 
 PartT = TypeVar("PartT", bound=Part)
 
@@ -41,10 +41,10 @@ class Treatment(Value, frozen=True):
         ordered = tuple(sorted(self.parts, key=_kind))
         if ordered != self.parts:
             msgspec.structs.force_setattr(self, "parts", ordered)
-        if {Synthetic, Added} <= {type(part) for part in self.parts}:
+        if sum(isinstance(part, MIXES) for part in self.parts) > 1:
             raise ValueError(
-                "synthetic examples replace real ones or are added to them, and not both, got "
-                f"{self.label}"
+                "synthetic examples replace real ones, filtered or not, or are added to them, and "
+                f"not both, got {self.label}"
             )
         for hook in ("loss", "gradients"):
             having = [part.label for part in self.parts if hook in part.hooks]
@@ -94,6 +94,11 @@ class Treatment(Value, frozen=True):
                     f"returned {seed!r:.80}"
                 )
         return seed
+
+    @property
+    def mixes(self) -> Synthetic | Added | Filtered | None:
+        """The part that mixes synthetic examples with real ones, or None."""
+        return next((part for part in self.parts if isinstance(part, MIXES)), None)
 
     @property
     def is_baseline(self) -> bool:

@@ -25,7 +25,6 @@ from ddiv.models.network import DropoutSites, Network
 from ddiv.spectra.matrices import weight_matrices
 from ddiv.treatment import (
     BASELINE,
-    Added,
     Augmentation,
     BatchSize,
     Dropout,
@@ -36,6 +35,7 @@ from ddiv.treatment import (
     Treatment,
     is_built_in,
 )
+from ddiv.treatment.synthetic import MIXES
 from ddiv.trial.batches import require_batches
 from ddiv.trial.hooks import Shows
 from ddiv.trial.inputs import Examples, tensor
@@ -89,10 +89,10 @@ def _built_in(treatments: Iterable[Treatment]) -> Iterator[tuple[Part, ...]]:
             kind = (Dropout, part.where) if isinstance(part, Dropout) else type(part)
             kinds.setdefault(kind, part)
     of_dropout = [part for part in kinds.values() if isinstance(part, Dropout)]
-    added = [part for part in kinds.values() if isinstance(part, Added)]  # not beside Synthetic
-    others = tuple(part for part in kinds.values() if not isinstance(part, Dropout | Added))
-    yield (*of_dropout[:1], *others)
-    yield from ((part,) for part in (*of_dropout[1:], *added))
+    mixes = [part for part in kinds.values() if isinstance(part, MIXES)]  # one in a treatment
+    others = tuple(part for part in kinds.values() if not isinstance(part, (Dropout, *MIXES)))
+    yield (*of_dropout[:1], *mixes[:1], *others)
+    yield from ((part,) for part in (*of_dropout[1:], *mixes[1:]))
 
 
 def _require(plain: Trial, parts: Sequence[Part], data: Dataset) -> None:

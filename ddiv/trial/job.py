@@ -21,7 +21,6 @@ from ddiv.common.values import Value
 from ddiv.study import Backbone, Data, Embedder, NetworkOutcome, Recipe, Study
 from ddiv.study.measures import united
 from ddiv.treatment import (
-    Added,
     Flow,
     Generator,
     NGram,
@@ -199,8 +198,7 @@ def requires(job: Job) -> tuple[Job, ...]:
     """The jobs whose records this one reads."""
     match job:
         case Trial() | DataView():
-            part = job.treatment.part(Synthetic) or job.treatment.part(Added)
-            if part is not None:
+            if (part := job.treatment.mixes) is not None:
                 number = part.round if isinstance(part, Synthetic) else 1
                 seed = replicate(job.treatment, job.seed)
                 return (Samples(job.data, part.generator, part.setting, number, seed, job.study),)

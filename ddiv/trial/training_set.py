@@ -11,8 +11,9 @@ from ddiv.common.draws import generator, stream
 from ddiv.common.errors import TrialFailed
 from ddiv.common.texts import are_texts
 from ddiv.data.dataset import Dataset, Shown
-from ddiv.treatment import Added, Blurred, Synthetic, Treatment
+from ddiv.treatment import Added, Blurred, Filtered, Treatment
 from ddiv.trial.facts import samples_of
+from ddiv.trial.filtering import passing
 from ddiv.trial.hooks import changed_set
 from ddiv.trial.job import DataView, Job, Trial, requires
 from ddiv.trial.store import Record
@@ -32,11 +33,16 @@ def training_set(
     TrialFailed as `replaced`, `blurred` and `hooks.changed_set` do.
     """
     shown = Shown(data.inputs, data.labels)
-    if part := treatment.part(Synthetic) or treatment.part(Added):
+    if part := treatment.mixes:
         if synthetic is None:
             raise ValueError(f"{part} takes synthetic examples: give those")
-        mix = replaced if isinstance(part, Synthetic) else added
-        shown = mix(shown, synthetic, part.share, draws)
+        match part:
+            case Added():
+                shown = added(shown, synthetic, part.share, draws)
+            case Filtered():
+                shown = filtered(shown, synthetic, part.share, part.kept, draws)
+            case _:
+                shown = replaced(shown, synthetic, part.share, draws)
     if blur := treatment.part(Blurred):
         shown = blurred(shown, blur.side, blur.share, draws)
     return changed_set(shown, treatment, partial(generator, draws), len(data.classes))
@@ -66,6 +72,25 @@ def added(real: Shown, synthetic: Shown, share: float, draws: int) -> Shown:
     return Shown(
         np.concatenate([real.inputs, synthetic.inputs[more]]), np.concatenate([real.labels, labels])
     )
+
+
+def filtered(real: Shown, synthetic: Shown, share: float, kept: float, draws: int) -> Shown:
+    """As `replaced`, without the substitutes that the filter rejects, in whose place nothing comes.
+
+    It keeps the share `kept` of each class's synthetic examples (`filtering.passing`). Raises
+    TrialFailed as `replaced` does, and where nothing would be left of a class.
+    """
+    inputs, passed = real.inputs.copy(), passing(real, synthetic, kept)
+    there = np.ones(len(real.labels), dtype=bool)
+    for places, substitutes in _taken(real, synthetic, share, draws):
+        inputs[places] = synthetic.inputs[substitutes]
+        there[places] = passed[substitutes]
+    if lost := sorted({*real.labels.tolist()} - {*real.labels[there].tolist()}):
+        raise TrialFailed(
+            f"the filter leaves no example of {len(lost)} classes (the first: {lost[0]}): keep "
+            "more of the pool, or ask for a smaller share"
+        )
+    return Shown(inputs[there], real.labels[there])
 
 
 def blurred(real: Shown, side: int, share: float, draws: int) -> Shown:

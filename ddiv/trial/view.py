@@ -23,7 +23,7 @@ from ddiv.data.worlds.draw import drawn_at_will
 from ddiv.diversity.span import Span
 from ddiv.models.embedders import scored_on, spaces_of, vectors
 from ddiv.study import ComplaintsWorld, Data, Embedder, Space, World
-from ddiv.treatment import Added, Classes, Synthetic, is_built_in
+from ddiv.treatment import Added, Classes, Filtered, Synthetic, is_built_in
 from ddiv.trial.facts import (
     HELD,
     NEIGHBOURS,
@@ -265,8 +265,9 @@ def _seen(view: DataView, records: Mapping[Job, Record]) -> Seen:
         known = np.zeros(max(len(half), len(whole.inputs)), dtype=bool)
         known[: len(half)] = half
         fresh, places = ~known[chosen], chosen
-        if not all(map(is_built_in, view.treatment.with_hook("training_set"))):
-            # A part of a user's own may put examples at other places.
+        own = not all(map(is_built_in, view.treatment.with_hook("training_set")))
+        if own or view.treatment.part(Filtered):
+            # A part of a user's own may put examples at other places, and a filter leaves some out.
             places = None
             reference = {_content(each) for each in data.inputs[half]}
             fresh = np.array([_content(each) not in reference for each in shown.inputs])

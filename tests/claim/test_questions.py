@@ -319,6 +319,15 @@ def test_alike_is_about_the_signs_of_two_groups(way, second, verdict):
     )
 
 
+def test_the_second_of_two_groups_may_have_a_baseline_of_its_own():
+    question = Alike(ALPHA, (AUTO,), (RATE,), second_base=NOISE)
+    states = {AUTO: state(alpha=4), RATE: state(alpha=4), NOISE: state(alpha=6)}
+    assert question.answer(bench(states)) == pytest.approx((1, -2))
+    assert {*question.arms()} == {BASELINE, AUTO, RATE, NOISE}
+    plain = msgspec.structs.replace(question, second_base=BASELINE)
+    assert plain.has_specific and not question.has_specific
+
+
 def test_noise_of_a_shared_baseline_makes_no_two_groups_alike_nor_agree():
     """Neither group does anything; each has noise of its own, and the baseline's enters both
     effects.

@@ -9,6 +9,7 @@ from ddiv.models.build import build
 from ddiv.outcome import LayerValue, Snapshot, Spectral, by_layer, layers, value
 from ddiv.profiles import studies
 from ddiv.profiles.choose import profile
+from ddiv.profiles.studies import bert
 from ddiv.spectra.matrices import weight_matrices
 from ddiv.study import ResNet18
 
@@ -97,6 +98,17 @@ def test_a_resnet_has_convolutions_and_each_counts_once():
         match="the layer group 'attention-q'; it has: all, classifier, encoder, convolution, ",
     ):
         members("attention-q", rows)
+
+
+def test_the_pooler_of_a_bert_is_a_group_of_its_own_and_of_the_encoder():
+    rows = of_network(bert())
+    assert members("pooler", rows) == ["encoder.bert.pooler.dense"]
+    assert "encoder.bert.pooler.dense" in members("encoder", rows)
+    assert members("classifier", rows) == ["head"]
+    snapshot = Snapshot({}, *_in_snapshot(record_layers(rows)))
+    assert "pooler" in snapshot.available
+    with pytest.raises(layers.NoSuchLayer, match="the layer group 'pooler'; it has: all"):
+        members("pooler", ROWS)
 
 
 def test_views_are_listed_and_each_of_them_can_be_read():

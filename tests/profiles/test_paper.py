@@ -7,9 +7,10 @@ import sys
 
 import pytest
 
+from ddiv.data.load import load
 from ddiv.profiles.choose import profile
 from ddiv.run.absent import samples
-from ddiv.study import Complaints, Digits, DomainNet, Recipe, ResNet18
+from ddiv.study import Complaints, Digits, DomainNet, Recipe, ResNet18, Tweets
 from ddiv.treatment import NGram, OpenAI, Setting, StableDiffusion, Synthetic, Treatment
 from ddiv.trial import Trial
 from ddiv.trial.store import Store
@@ -64,7 +65,8 @@ def test_without_data_all_is_skipped_in_one_line_each_that_says_how_to_get_it(tm
         HF_HUB_OFFLINE="1",
     )
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
-    for said in ("ddiv fetch cifar10", "ddiv fetch domainnet", "complaints.csv"):
+    files = "complaints.csv", "complaint-tweets.csv"
+    for said in ("ddiv fetch cifar10", "ddiv fetch domainnet", *files):
         assert said in done.stdout
     summary = subprocess.run(
         [sys.executable, "-m", "ddiv", "ledger", "--changes", "--store", tmp_path / "store"],
@@ -85,6 +87,21 @@ def test_the_complaints_of_the_data_root_name_themselves(tmp_path, monkeypatch):
     (tmp_path / "complaints.csv").write_text("narrative,product,issue\n")
     data = profile("paper").studies[-1].data
     assert isinstance(data, Complaints) and len(data.digest) == 64
+
+
+def test_the_published_texts_are_tweets_and_the_cfpbs_a_second_set(studies, tmp_path, monkeypatch):
+    tweets = studies["bert-complaint-tweets"]
+    assert type(tweets.data) is Tweets and type(studies["bert-complaints"].data) is Complaints
+    assert tweets.coded_rates == tweets.dropout_rates == (0.1, 0.3, 0.5, 0.7)
+    assert "synonym50-once50" in tweets.augmentations and tweets.shares[0][-1] == 1
+    monkeypatch.setenv("DDIV_DATA", str(tmp_path))
+    rows = [f"a tweet of number {n},{n % 2}" for n in range(40)]
+    (tmp_path / "complaint-tweets.csv").write_text("\n".join(["text,label", *rows]))
+    found = {study.name: study.data for study in profile("paper").studies}
+    assert found["bert-complaints"].digest == ""
+    data = load(found["bert-complaint-tweets"])
+    assert data.classes == ("0", "1") and len(data.inputs) == 32
+    assert len(data.tests["complaints"][0]) == 8
 
 
 def test_what_a_generator_lacks_is_told_before_anything_is_trained(tmp_path, monkeypatch):

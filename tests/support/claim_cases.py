@@ -15,7 +15,7 @@ from ddiv.claim.declare import parameters, variant
 from ddiv.finding import Asked
 from ddiv.profiles import studies
 from ddiv.profiles.choose import profile
-from ddiv.study import Bert, Clip, ResNet18, Study
+from ddiv.study import Bert, BertAsCoded, Clip, ResNet18, Study
 from ddiv.treatment import Flow, Setting
 from tests.support.paths import ROOT
 
@@ -38,8 +38,13 @@ EVERYTHING = msgspec.structs.replace(
     rounds=3,
     class_counts=(2, 5, 15, 30, 60),
     batches=(4, 8, 16, 32, 128, 720),
+    coded_rates=(0.1, 0.5),
+    kept=0.8,
 )
-BACKBONES = (Clip(WORLD.backbone.weights, tower="resnet"), ResNet18(), Bert("any"))
+BACKBONES = (
+    *(Clip(WORLD.backbone.weights, tower="resnet"), ResNet18()),
+    *(Bert("any"), BertAsCoded("any")),
+)
 ANYTHING = (
     EVERYTHING,
     *(

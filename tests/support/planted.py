@@ -26,7 +26,7 @@ from ddiv.trial.store import Record
 EIGENVALUES, ROWS, SAMPLES, CLASSES = 60, 80, 1000, 10
 LAYERS = [
     ("head", "linear", "classifier"),
-    ("encoder.fc1", "linear", "encoder"),
+    ("encoder.pooler.dense", "linear", "encoder"),
     ("block.1/flat", "conv-flat", "encoder"),
     ("block.1/pooled", "conv-pooled", "encoder"),
 ]

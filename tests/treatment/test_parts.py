@@ -1,5 +1,7 @@
 """Treatments are values: their parts, doses and groups."""
 
+from functools import partial
+
 import pytest
 
 from ddiv.treatment import (
@@ -8,6 +10,7 @@ from ddiv.treatment import (
     Augmentation,
     Blurred,
     Dropout,
+    Filtered,
     Flow,
     Length,
     NoOp,
@@ -60,10 +63,16 @@ def test_synthetic_examples_replace_or_are_added():
     made = Flow(8, 8, 1), Setting("good")
     with pytest.raises(ValueError, match="and not both"):
         Treatment.of(Synthetic(0.5, *made), Added(0.5, *made))
-    assert Treatment.of(Added(0, *made), Blurred(8, 0)) == BASELINE
-    for part in (Added, Synthetic):
+    with pytest.raises(ValueError, match="and not both"):
+        Treatment.of(Filtered(0.5, *made, 0.8), Added(0.5, *made))
+    with pytest.raises(ValueError, match="and not both"):
+        Treatment.of(Filtered(0.5, *made, 0.8), Synthetic(0.5, *made))
+    assert Treatment.of(Added(0, *made), Filtered(0, *made, 0.8), Blurred(8, 0)) == BASELINE
+    for part in (Added, Synthetic, partial(Filtered, kept=0.8)):
         with pytest.raises(ValueError, match="a share of synthetic examples"):
             part(1.5, *made)
+    with pytest.raises(ValueError, match=r"a filter keeps a share in \(0, 1\]"):
+        Filtered(0.5, *made, 0)
     with pytest.raises(ValueError, match="a share of blurred examples"):
         Blurred(8, -1)
 

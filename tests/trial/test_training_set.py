@@ -8,8 +8,18 @@ import pytest
 from ddiv.common.errors import TrialFailed
 from ddiv.data.dataset import Dataset, Shown
 from ddiv.generate.flow import through
-from ddiv.treatment import Added, Blurred, Flow, Setting, ShuffledLabels, Synthetic, Treatment
-from ddiv.trial.training_set import added, blurred, reference, replaced, training_set
+from ddiv.treatment import (
+    Added,
+    Blurred,
+    Filtered,
+    Flow,
+    Setting,
+    ShuffledLabels,
+    Synthetic,
+    Treatment,
+)
+from ddiv.trial.filtering import passing
+from ddiv.trial.training_set import added, blurred, filtered, reference, replaced, training_set
 
 SHARES = (0.15, 0.25, 0.35, 0.5, 1.0)
 
@@ -106,6 +116,29 @@ def test_added_examples_come_after_all_real_ones_and_are_those_that_would_replac
     assert np.array_equal(FAKE.labels[more - 100], shown.labels[60:])
 
 
+@pytest.mark.parametrize("share", SHARES)
+def test_what_a_filter_rejects_is_left_out_with_the_real_example_in_its_place(share):
+    whole, passed = replaced(REAL, FAKE, share, draws=1000), passing(REAL, FAKE, 0.75)
+    shown = filtered(REAL, FAKE, share, 0.75, draws=1000)
+    numbers = whole.inputs[:, 0, 0, 0].astype(int)
+    kept = np.array([number < 100 or passed[number - 100] for number in numbers])
+    assert np.array_equal(shown.inputs[:, 0, 0, 0], numbers[kept])
+    assert np.array_equal(shown.labels, LABELS[kept]) and len(shown.labels) == kept.sum()
+    assert abs(len(shown.labels) - 60 * (1 - 0.25 * share)) <= 4
+    if share == 1:
+        assert len(shown.labels) == 45
+
+
+def test_a_filter_that_keeps_all_is_none_and_one_that_leaves_no_example_is_an_error():
+    for share in SHARES:
+        same, plain = filtered(REAL, FAKE, share, 1.0, 7), replaced(REAL, FAKE, share, 7)
+        assert np.array_equal(same.inputs, plain.inputs)
+        assert np.array_equal(same.labels, plain.labels)
+    pool = Shown(images(range(100, 200)), np.repeat(np.arange(5), 20))
+    with pytest.raises(TrialFailed, match=r"the filter leaves no example of \d classes"):
+        filtered(REAL, pool, 1.0, 0.05, draws=1000)
+
+
 def test_blurred_images_are_those_that_would_be_replaced_and_the_others_stay():
     rng = np.random.default_rng(0)
     sharp = Shown(rng.integers(0, 256, (60, 3, 8, 8)).astype(np.uint8), LABELS)
@@ -158,6 +191,8 @@ def test_the_parts_act_on_the_training_set():
     assert len(more.inputs) == 75 and is_synthetic(more)[60:].all()
     with pytest.raises(ValueError, match="give those"):
         training_set(dataset(), Treatment.of(Added(0.25, flow, Setting("good"))), 1000)
+    fewer = Filtered(1.0, flow, Setting("good"), kept=0.5)
+    assert len(training_set(dataset(), Treatment.of(fewer), 1000, FAKE).inputs) == 30
     some = Shown(np.random.default_rng(0).integers(0, 256, (60, 3, 2, 2)).astype(np.uint8), LABELS)
     data = Dataset(*some, {"real": some}, tuple("abcde"))
     flat = training_set(data, Treatment.of(Blurred(side=1)), 1000).inputs
