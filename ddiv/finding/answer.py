@@ -140,7 +140,7 @@ def unreliable(shares: Mapping[Outcome, float]) -> bool:
 
     Where only some do, that is a caveat.
     """
-    return max(shares.values()) < RELIABLE_SHARE
+    return max(shares.values(), default=1.0) < RELIABLE_SHARE
 
 
 def _weigh(
@@ -231,10 +231,11 @@ def _definitions(
     asked: Asked, benches: Sequence[Bench], evidence: Evidence
 ) -> Iterator[tuple[str, Verdict]]:
     """The verdict under every named definition of a question's outcome, by the outcome's label."""
-    question, first = asked.question, next(iter(asked.question.arms()))
+    question = asked.question
     outcome = question.outcome
     if outcome is None:
         return
+    first = next(iter(question.arms()))
     convolutions = isinstance(outcome, Spectral) and any(
         group.endswith("/flat") for group in benches[0].state(first).layer_groups
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
+from ddiv.common import own
 from ddiv.common.errors import TrialFailed, cause, remedy
 from ddiv.common.printed import one_line
 from ddiv.data.dataset import Dataset
@@ -17,7 +18,7 @@ from ddiv.finding import Asked, require_domains
 from ddiv.outcome.layers import NoSuchLayer, chosen, memberships
 from ddiv.study import Study
 from ddiv.treatment import BatchSize, Classes
-from ddiv.trial import DataView, Job, Trial
+from ddiv.trial import DataView, Experiment, Job, Trial
 from ddiv.trial.store import Store, StoreError
 
 
@@ -53,6 +54,12 @@ def _fault(study: Study, asked: Sequence[Asked], store: Store) -> str:
 
 def _require(study: Study, asked: Sequence[Asked], missing: Sequence[Job]) -> None:
     """Raise an error where a missing job of the study could not be measured."""
+    experiments = [job for job in missing if isinstance(job, Experiment)]
+    if why := next(filter(None, (own.absent(job.call) for job in experiments)), None):
+        raise ValueError(why)
+    missing = [job for job in missing if not isinstance(job, Experiment)]
+    if not missing:
+        return
     # They import torch, which a run of stored records needs not.
     from ddiv.trial import dry_run
     from ddiv.trial.view import require_examples

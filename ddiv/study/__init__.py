@@ -30,6 +30,7 @@ from ddiv.study.datasets import (
     PublishedName,
     World,
 )
+from ddiv.study.experiments import Number, OwnExperiment, experiment
 from ddiv.study.measures import NetworkOutcome
 from ddiv.study.study import TABLE_SHARES, Recipe, Space, Study, require_domain_names
 
@@ -49,9 +50,11 @@ __all__ = [
     "Lsa",
     "MiniAlexNet",
     "NetworkOutcome",
+    "Number",
     "OpenClip",
     "Own",
     "OwnEmbedder",
+    "OwnExperiment",
     "OwnModel",
     "Published",
     "PublishedName",
@@ -61,5 +64,6 @@ __all__ = [
     "Study",
     "TorchvisionModel",
     "World",
+    "experiment",
     "require_domain_names",
 ]
