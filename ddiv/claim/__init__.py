@@ -11,6 +11,7 @@ are known before anything is trained, and `ddiv report` can answer them again fr
 - ``groups``: groups of arms compared with each other (alike, opposed, as far);
 - ``relations``: over many arms (a correlation, a disagreement, a closer one, groups told apart);
 - ``curves``: many arms at once (the largest, a peak, a threshold, values that all come up);
+- ``experiments``: numbers of experiments against a bound, another number, along doses;
 - ``several``: several questions as one;
 - ``tabled``: what published tables can answer;
 - ``needed``: the trials and views that an answer rests on;
@@ -21,6 +22,7 @@ are known before anything is trained, and `ddiv report` can answer them again fr
 from ddiv.claim.bench import Bench, Claim, Effects, NotApplicable, OfData, Unmatched
 from ddiv.claim.curves import Exhibited, Largest, Mixing, RiseThenFall
 from ddiv.claim.declare import claim, each, each_layers, each_space, id_and_ood
+from ddiv.claim.experiments import Compared, Everywhere, Graded, Measured
 from ddiv.claim.groups import (
     Agreement,
     Alike,
@@ -46,15 +48,19 @@ __all__ = [
     "Bench",
     "Change",
     "Claim",
+    "Compared",
     "Contrast",
     "Correlation",
     "Derived",
     "Disagreement",
     "Effects",
+    "Everywhere",
     "Exhibited",
     "Further",
+    "Graded",
     "Ladder",
     "Largest",
+    "Measured",
     "Mixing",
     "MoreCorrelated",
     "NoWorse",

@@ -10,6 +10,7 @@ import numpy as np
 
 from ddiv import outcome as outcomes
 from ddiv.outcome import Coverage, Outcome, Outside, Rho, Snapshot, Vendi, Weighted
+from ddiv.study import Number
 from ddiv.treatment import BASELINE, Treatment
 
 # Read off a view, which needs no training; the others are read off a trained network.
@@ -71,17 +72,22 @@ def _not_at_hand(arm: Treatment) -> Snapshot:
     raise LookupError(f"the state of {arm.label} before training is not at hand")
 
 
+def _not_performed(number: Number) -> float:
+    raise LookupError(f"the experiment {number.experiment.label} is not at hand")
+
+
 class Bench(msgspec.Struct, frozen=True):
     """One seed's arms, for questions to be answered from.
 
     `state` gives an arm's state after training, `before` its state before, `of_data` an outcome of
-    an arm's training set. Effects here are those as claimed; `ddiv.finding.specific` has a bench of
-    what is specific of them.
+    an arm's training set, `of_experiment` a number of an experiment. Effects here are those as
+    claimed; `ddiv.finding.specific` has a bench of what is specific of them.
     """
 
     state: Callable[[Treatment], Snapshot]
     of_data: Callable[[OfData, Treatment], float]
     before: Callable[[Treatment], Snapshot] = _not_at_hand
+    of_experiment: Callable[[Number], float] = _not_performed
 
     def effect(self, outcome: Outcome, arm: Treatment, base: Treatment = BASELINE) -> float:
         """The paired effect of an arm at this seed.

@@ -83,7 +83,8 @@ def claim(
 
     `id` is the claim's id in the catalogue; `source` names the version of the paper and the
     passage. The claim is put to every study whose fields named in `needs` are not empty and for
-    which `on` holds. `each` gives the values of further parameters, as the decorator `each` does.
+    which `on` holds; to a study that trains nothing only where it needs "experiments". `each` gives
+    the values of further parameters, as the decorator `each` does.
     `guards` makes the claim a negative control of that family of claims, which must not come out
     supported. `somewhere`: the paper says that it can be so, not that it always is, so over all
     studies it holds where it holds on one. `judged_by`: the verdict that the test fails or passes
@@ -107,7 +108,8 @@ def claim(
             judge()
 
         def applies(study: Study) -> bool:
-            return all(getattr(study, name) for name in needed) and on(study)
+            asks = study.trains or "experiments" in needed
+            return asks and all(getattr(study, name) for name in needed) and on(study)
 
         test = cast(ClaimTest, run)
         test.__signature__ = _with_judge(inspect.signature(ask))

@@ -13,12 +13,15 @@ import msgspec
 from msgspec import inspect
 
 from ddiv.outcome.own import Maker
+from ddiv.study import Number
+from ddiv.study.experiments import ExperimentMaker
 from ddiv.treatment import Treatment
 
-Wanted = Literal["outcome", "treatment", "ladder", "tuple", "number", "anything"]
+Wanted = Literal["outcome", "reading", "treatment", "ladder", "tuple", "number", "anything"]
 
 _EXPECTED = {
     "outcome": 'expected an outcome, such as Spectral("alpha")',
+    "reading": 'expected a number of an experiment, such as my_experiment("error")',
     "treatment": "expected a Treatment",
     "ladder": "expected `tuple`",
     "tuple": "expected `tuple`",
@@ -68,7 +71,7 @@ def _wanted(kind: inspect.Type) -> Wanted:
         case inspect.IntType() | inspect.FloatType():
             return "number"
         case inspect.StructType(cls=cls):
-            return "treatment" if cls is Treatment else "outcome"
+            return {Treatment: "treatment", Number: "reading"}.get(cls, "outcome")
         case inspect.UnionType(types=types) if all(
             isinstance(each, inspect.StructType) for each in types
         ):
@@ -79,7 +82,10 @@ def _wanted(kind: inspect.Type) -> Wanted:
 def _fits(value: object, wanted: Wanted) -> bool:
     match wanted:
         case "outcome":  # of an outcome's function, `returned` says more
-            return isinstance(value, msgspec.Struct | Maker) and not isinstance(value, Treatment)
+            others = Treatment | Number
+            return isinstance(value, msgspec.Struct | Maker) and not isinstance(value, others)
+        case "reading":
+            return isinstance(value, Number)
         case "treatment":
             return isinstance(value, Treatment)
         case "ladder" | "tuple":
@@ -104,6 +110,13 @@ def _uncalled(name: str, value: object, wanted: Wanted) -> str:
         case MethodType():
             called = f"{type(value.__self__).__name__.lower()}.{value.__name__}()"
             return f"the method {value.__name__}, call it: {called}"
+        case ExperimentMaker():
+            return f"{value!r}: call it"
+        case FunctionType() if wanted == "reading":
+            return (
+                f"the function {value.__name__}: decorate it with @experiment(...) of ddiv.study, "
+                "and call it with the name of a number"
+            )
         case FunctionType() if wanted == "outcome":
             return (
                 f"the function {value.__name__}: decorate it with @of_network(...), "

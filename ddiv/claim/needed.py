@@ -1,4 +1,4 @@
-"""What a question needs: the trials and views that its answer rests on."""
+"""What a question needs: the trials, views and experiments that its answer rests on."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from functools import lru_cache
 
 from ddiv.claim.bench import NotApplicable, OfData
 from ddiv.claim.curves import Exhibited, Largest, Mixing, RiseThenFall
+from ddiv.claim.experiments import Compared, Everywhere, Graded, Measured
 from ddiv.claim.groups import Agreement, Alike, AsFar, Opposite, Resemblance, SomewhereOpposed
 from ddiv.claim.question import Asking
 from ddiv.claim.relations import Correlation, Disagreement, MoreCorrelated, Separated, TracksBetter
@@ -18,7 +19,7 @@ from ddiv.study import NetworkOutcome, Study
 from ddiv.study.optimisation import MEMBERS
 from ddiv.treatment import Augmentation, Blurred, Classes, Once, OwnPart, Piled, Treatment
 from ddiv.treatment.synthetic import MIXES
-from ddiv.trial import DataView, Job, replicate, trial
+from ddiv.trial import DataView, Job, performance, replicate, trial
 
 Question = (
     Trend
@@ -42,12 +43,17 @@ Question = (
     | Separated
     | Mixing
     | Exhibited
+    | Measured
+    | Compared
+    | Graded
+    | Everywhere
     | All
 )
 
 
 def jobs(question: Question, study: Study, seeds: tuple[int, ...]) -> list[Job]:
-    """The jobs that answer a question: trials, and views where it asks for the diversity of data.
+    """The jobs that answer a question: trials, and views where it asks for the diversity of data;
+    experiments where it reads their numbers.
 
     A question with a specific verdict needs the study's optimisation controls too.
 
@@ -80,6 +86,7 @@ def jobs(question: Question, study: Study, seeds: tuple[int, ...]) -> list[Job]:
                     for job in _of_seed(part, study, seed, question.carried)
                 ),
                 *(trial(study, arm, seed, question.carried) for arm in optimisation),
+                *(performance(study, number.experiment, seed) for number in question.numbers()),
             )
         )
     )

@@ -13,6 +13,7 @@ from ddiv.claim.bench import Bench, Effects, OfData
 from ddiv.claim.fields import require_fields
 from ddiv.evidence import RISES, Evidence, Method
 from ddiv.outcome import NetworkOutcome, Outcome, Snapshot
+from ddiv.study import Number
 from ddiv.treatment import (
     BASELINE,
     BatchSize,
@@ -90,6 +91,10 @@ class Asking(msgspec.Struct, frozen=True):
         if self.outcome is None:
             raise NotImplementedError
         yield self.outcome
+
+    def numbers(self) -> Iterator[Number]:
+        """Every number of an experiment that it reads."""
+        return iter(())
 
     @property
     def carried(self) -> tuple[NetworkOutcome, ...]:

@@ -6,14 +6,28 @@ from collections.abc import Iterator, Sequence
 
 from ddiv import evidence
 from ddiv.claim.bench import Bench, Effects
+from ddiv.claim.experiments import Compared, Graded, Measured
 from ddiv.claim.question import Asking
 from ddiv.claim.relations import Correlation, Separated
 from ddiv.claim.simple import Change, Contrast, Further, NoWorse, Threshold, Trend
 from ddiv.evidence import Evidence, Method
 from ddiv.outcome import Outcome, Snapshot
+from ddiv.study import Number
 from ddiv.treatment import Treatment
 
-Single = Trend | Contrast | NoWorse | Change | Threshold | Further | Correlation | Separated
+Single = (
+    Trend
+    | Contrast
+    | NoWorse
+    | Change
+    | Threshold
+    | Further
+    | Correlation
+    | Separated
+    | Measured
+    | Compared
+    | Graded
+)
 
 
 class All(Asking, frozen=True, tag="all"):
@@ -31,6 +45,9 @@ class All(Asking, frozen=True, tag="all"):
 
     def outcomes(self) -> Iterator[Outcome]:
         return (outcome for part in self.questions for outcome in part.outcomes())
+
+    def numbers(self) -> Iterator[Number]:
+        return (number for part in self.questions for number in part.numbers())
 
     def parts(self) -> tuple[Asking, ...]:
         return self.questions

@@ -24,7 +24,7 @@ from ddiv.common.outputs import write_output
 from ddiv.common.paths import expanded, named, of_text
 from ddiv.common.printed import command, one_line, printable
 from ddiv.finding import ledger
-from ddiv.trial import Trial
+from ddiv.trial import Experiment, Trial
 from ddiv.trial.store import Store, StoreError
 
 if TYPE_CHECKING:
@@ -338,6 +338,8 @@ def _trials(store: Store, options: argparse.Namespace) -> int:
         made, where = record.facts["provenance"], type(record.job.data).__name__
         if isinstance(record.job, Trial):
             where = f"{type(record.job.backbone).__name__} on {where}"
+        if isinstance(record.job, Experiment):
+            where = record.job.study
         line = (
             f"{record.key}  {where:<18}  {record.job.label:<34}  {made['seconds']:6.1f} s  "
             f"{made['device']}"

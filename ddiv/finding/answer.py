@@ -44,7 +44,6 @@ NO_FAMILY = (
 _UNFIT = (ShuffledLabels, EvaluationDropout, Unswitched)
 
 
-
 def answer(asked: Asked, reader: Reader, definitions: bool = True) -> Finding:
     """Answer a question from the store; where only the verdict is asked for, without `definitions`.
 
@@ -155,7 +154,7 @@ def unreliable(shares: Mapping[Outcome, float]) -> bool:
 
     Where only some do, that is a caveat.
     """
-    return max(shares.values()) < RELIABLE_SHARE
+    return max(shares.values(), default=1.0) < RELIABLE_SHARE
 
 
 def _weigh(
@@ -249,10 +248,11 @@ def _definitions(
     asked: Asked, benches: Sequence[Bench], evidence: Evidence
 ) -> Iterator[tuple[str, Verdict]]:
     """The verdict under every named definition of a question's outcome, by the outcome's label."""
-    question, first = asked.question, next(iter(asked.question.arms()))
+    question = asked.question
     outcome = question.outcome
     if outcome is None:
         return
+    first = next(iter(question.arms()))
     convolutions = isinstance(outcome, Spectral) and any(
         group.endswith("/flat") for group in benches[0].state(first).layer_groups
     )

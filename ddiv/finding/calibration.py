@@ -73,7 +73,7 @@ def fingerprint(study: Study) -> str:
     """Twenty hexadecimal digits that name all that a calibration depends on: data, checkpoints,
     recipe, optimisation controls, and what trials and metrics mean. No arm is in it, nor a name.
     """
-    recipe = msgspec.structs.replace(study.recipe, checkpoints=())
+    recipe = study.recipe and msgspec.structs.replace(study.recipe, checkpoints=())
     rest = (*study.family, study.held_out, FIRST_CALIBRATION, CALIBRATION_SEEDS)
     meaning = (_MEANING, MEANING[Trial], METRICS)
     values = (study.data, study.backbones, recipe, rest, meaning)
@@ -103,8 +103,11 @@ def written(calibration: Calibration) -> bytes:
 def known(study: Study, store: Path | None) -> tuple[Calibration | None, str]:
     """The calibration of a study, from the store or else from the package, and "".
 
-    None where neither has one of this data, recipe and model, and a line that says so.
+    None where neither has one of this data, recipe and model, and a line that says so; no line for
+    a study that trains nothing.
     """
+    if not study.trains:
+        return None, ""
     wanted, others = fingerprint(study), 0
     for path in _places(study, store):
         # ValueError: a study's name may be none that a file can have, as in a terminal of ASCII.

@@ -9,9 +9,9 @@ from ddiv import outcome as outcomes
 from ddiv.claim import Bench, OfData, data_view
 from ddiv.finding.calibration import Calibration, known
 from ddiv.outcome import Snapshot, Trained
-from ddiv.study import NetworkOutcome, Study
+from ddiv.study import NetworkOutcome, Number, Study
 from ddiv.treatment import Treatment
-from ddiv.trial import Job, key, trial
+from ddiv.trial import Job, key, performance, trial
 from ddiv.trial.store import NoRecord, Record, Store, StoreError
 
 
@@ -93,9 +93,14 @@ class SeedBench:
         job = data_view(self.study, arm, self.seed, outcome.embedder)
         return outcome.read(self.reader.record(job).facts)
 
+    def of_experiment(self, number: Number) -> float:
+        """A number of an experiment with this seed's draws."""
+        job = performance(self.study, number.experiment, self.seed)
+        return float(self.reader.record(job).facts["numbers"][number.name])
+
     def bench(self) -> Bench:
         """The arms against the baseline at equal epochs, as claimed."""
-        return Bench(self.state, self.of_data, self.before)
+        return Bench(self.state, self.of_data, self.before, self.of_experiment)
 
 
 def require_domains(study: Study, found: Iterable[str]) -> None:

@@ -124,6 +124,8 @@ def unspecific(question: Question) -> str:
     """Why there is no verdict on what is specific of a question (`Asking.has_specific`)."""
     if any(isinstance(outcome, OfData) for outcome in question.outcomes()):
         return "it is about data, which no optimiser changes"
+    if any(True for _ in question.numbers()):
+        return "it is about an experiment, in which no network is compared with the baseline"
     if BASELINE not in question.arms():
         return "it does not compare trained networks with the baseline"
     return (

@@ -119,7 +119,7 @@ class Maker:
                     else f"it has none, got {unnamed[0]!r:.80}"
                 )
             )
-        settled = options_of(name, self.signature, options, len(self.given))
+        settled = options_of(f"the outcome {name}", self.signature, options, len(self.given))
         return {**self._fields, "options": settled}
 
 

@@ -28,6 +28,8 @@ def checked(study: Study) -> Study:
     that does not rise, fields that go without another, and what is for data of another kind.
     """
     require_name("a study's name", study.name)
+    if study.recipe is None:
+        return study
     _require_kind(study)
     for name, ladder in _ladders(study):
         if any(low >= high for low, high in pairwise((0, *ladder))):

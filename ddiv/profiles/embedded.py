@@ -69,6 +69,8 @@ def embedded() -> Profile:
             **_WITHOUT_VIEWS,
         ),
         _selected(studies.mini_alexnet_digits(), batches=(2, 4, 8, 16, 64, 300)),
+        # What the mechanism of the second version says, computed.
+        studies.closed_forms(),
     )
     title = "Embedded studies: generated and shipped data, small models"
     return Profile("embedded", title, selected, seeds=3, max_seeds=7)
@@ -89,6 +91,7 @@ def full() -> Profile:
         studies.clip_rn_world_as_coded(),
         studies.resnet18_world_as_coded(),
         studies.bert_complaints_as_coded(),
+        studies.closed_forms(),
     )
     title = "Embedded studies whole: every claim on every study that it can be asked of"
     return Profile("full", title, whole, seeds=3, max_seeds=7, headline_seeds=15)

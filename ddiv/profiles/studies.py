@@ -300,6 +300,18 @@ def _as_coded(study: Study, name: str, **changes: Any) -> Study:
     return msgspec.structs.replace(study, name=name, title=title, **(coded | changes))
 
 
+def closed_forms() -> Study:
+    """Linear models and random features, in which what is claimed can be computed: pictures of the
+    image world, and Gaussian data that the experiments draw themselves.
+    """
+    return Study(
+        name="closed-forms",
+        title="Linear models and random features on pictures of the image world and Gaussian data",
+        data=World(train_per_class=12, test_per_class=1, version=1),
+        experiments=("closed forms",),
+    )
+
+
 def smoke() -> Study:
     """A study so small that it trains in a blink."""
     return Study(

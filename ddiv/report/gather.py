@@ -210,6 +210,8 @@ def _carrying(study: Study, asked: Iterable[Asked], reader: Reader) -> Study:
 
 def _seeds(study: Study, asked: Iterable[Asked], reader: Reader) -> list[int]:
     """The seeds that a study was asked at and the store has the baseline of, whole."""
+    if not study.trains:
+        return []
     seeds = {seed for one in asked if one.study.name == study.name for seed in one.seeds}
     return [seed for seed in sorted(seeds) if _whole(study, trial(study, BASELINE, seed), reader)]
 
@@ -245,16 +247,18 @@ def _study(study: Study, seeds: list[int], reader: Reader) -> StudyCard:
     if isinstance(study.data, Tables):
         return _of_tables(study, study.data)
     fields = [
-        *msgspec.structs.asdict(study.data).items(),
-        ("model", type(study.backbone).__name__),
-        *msgspec.structs.asdict(study.backbone).items(),
-        *msgspec.structs.asdict(study.recipe).items(),
+        *_described(study.data),
+        *([("model", type(study.backbone).__name__)] if study.backbone else []),
+        *_described(study.backbone),
+        *_described(study.recipe),
+        ("experiments", study.experiments),
         ("outcomes", tuple(outcome.label for outcome in study.outcomes)),
-        ("optimisation controls", _calibrated(study, reader)),
+        *([("optimisation controls", _calibrated(study, reader))] if study.trains else []),
     ]
     places = ["train", *study.domains] if seeds else []
     states = [reader.trained(trial(study, BASELINE, seed)).after for seed in seeds]
-    names = {"train": "training set", study.domains[0]: f"{study.domains[0]} (in domain)"}
+    names = {"train": "training set"}
+    names |= {domain: f"{domain} (in domain)" for domain in study.domains[:1]}
     return StudyCard(
         id=study.name,
         title=study.title,
@@ -276,6 +280,11 @@ def _study(study: Study, seeds: list[int], reader: Reader) -> StudyCard:
             for place in places
         ),
     )
+
+
+def _described(part: msgspec.Struct | None) -> Iterable[tuple[str, object]]:
+    """The fields of a part of a study."""
+    return msgspec.structs.asdict(part).items() if part is not None else ()
 
 
 def _calibrated(study: Study, reader: Reader) -> str:
@@ -339,7 +348,7 @@ def _settings(run: runs.Run, studies: Iterable[Study]) -> Iterator[Fact]:
     yield "time after which no seeds are added", f"{run.budget:g} s" if run.budget else "none"
     yield "level of each test", run.alpha
     yield "workers", run.workers
-    for study in studies:
+    for study in (each for each in studies if each.trains):
         yield f"{study.name}: dropout rates", _text(study.dropout_rates)
         yield f"{study.name}: weight decays", _text(study.decays)
         yield f"{study.name}: diversity scored on", f"{study.view_size} examples"

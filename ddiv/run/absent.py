@@ -27,7 +27,7 @@ def data_or_weights(study: Study) -> str | None:
 
     None where nothing is lacking.
     """
-    if reason := datasets.absent_data(study.data):
+    if study.data and (reason := datasets.absent_data(study.data)):
         return reason
     models = [
         model

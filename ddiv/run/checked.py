@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
+from ddiv.common import own
 from ddiv.common.errors import TrialFailed, cause, remedy
 from ddiv.common.printed import one_line
 from ddiv.data.dataset import Dataset
@@ -17,7 +18,7 @@ from ddiv.finding import Asked, require_domains
 from ddiv.outcome.layers import NoSuchLayer, chosen, memberships
 from ddiv.study import Study
 from ddiv.treatment import BatchSize, Classes
-from ddiv.trial import DataView, Job, Trial
+from ddiv.trial import DataView, Experiment, Job, Trial
 from ddiv.trial.store import Store, StoreError
 from ddiv.trial.tabled import read_tables
 
@@ -57,6 +58,12 @@ def _require(study: Study, asked: Sequence[Asked], missing: Sequence[Job]) -> No
     if study.fixed_sample:
         for job in missing:
             read_tables(job)
+        return
+    experiments = [job for job in missing if isinstance(job, Experiment)]
+    if why := next(filter(None, (own.absent(job.call) for job in experiments)), None):
+        raise ValueError(why)
+    missing = [job for job in missing if not isinstance(job, Experiment)]
+    if not missing:
         return
     # They import torch, which a run of stored records needs not.
     from ddiv.trial import dry_run

@@ -26,7 +26,7 @@ from ddiv.common.files import contents, write_atomically
 from ddiv.run.files import append, sealed, text_of
 from ddiv.run.notes import Finished, Working, journal, working
 from ddiv.run.waiting import Patience, at_tests
-from ddiv.trial import Job
+from ddiv.trial import Experiment, Job
 from ddiv.trial.store import Record, Store, StoreError
 
 __all__ = ["Crew", "Finished", "JobFailed", "Measure", "Working", "journal", "kind_of", "working"]
@@ -304,5 +304,7 @@ def slot(number: int) -> str:
 
 def kind_of(job: Job) -> str:
     """The types of a job, its backbone and its data: jobs of one kind take about the same time."""
+    if isinstance(job, Experiment):
+        return f"Experiment/{job.call.name}"
     parts = (job, getattr(job, "backbone", None), job.data)
     return "/".join(type(part).__name__ for part in parts if part is not None)

@@ -47,10 +47,16 @@ from ddiv.treatment import (
     Piled,
     Treatment,
 )
-from ddiv.trial import DataView, GeneratorFit, Job, Samples, Trial
+from ddiv.trial import DataView, Experiment, GeneratorFit, Job, Samples, Trial
 from ddiv.trial.store import Store
 
-KINDS = {Trial: "trials", DataView: "views", GeneratorFit: "generators", Samples: "samples"}
+KINDS = {
+    Trial: "trials",
+    DataView: "views",
+    GeneratorFit: "generators",
+    Samples: "samples",
+    Experiment: "experiments",
+}
 
 COLUMNS = ("study", "seeds", "claims", *KINDS.values(), "time", "disk")
 
@@ -60,7 +66,7 @@ def alike(job: Job) -> Job:
 
     The cost depends neither on the replicate, nor on a dose, nor on who made the images.
     """
-    common = {"data": undrawn(job.data), "seed": 0, "study": ""}
+    common = {"data": job.data and undrawn(job.data), "seed": 0, "study": ""}
     match job:
         case Trial():
             treatment = _costly(job.treatment, Added, Augmentation, BatchSize, Length, Piled)
@@ -73,6 +79,8 @@ def alike(job: Job) -> Job:
             return msgspec.structs.replace(job, setting=None, round=1, **common)
         case Samples():
             return msgspec.structs.replace(job, round=1, **common)
+        case Experiment():
+            return msgspec.structs.replace(job, **common)
 
 
 def first_checkpoint(backbone: Backbone) -> Backbone:

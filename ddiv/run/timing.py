@@ -37,7 +37,7 @@ from ddiv.treatment import (
     Treatment,
     is_built_in,
 )
-from ddiv.trial import DataView, GeneratorFit, Job, Samples, Trial, truncation
+from ddiv.trial import DataView, Experiment, GeneratorFit, Job, Samples, Trial, truncation
 from ddiv.trial.batches import require_batches
 from ddiv.trial.devices import prepare
 from ddiv.trial.hooks import Shows, as_given, batch_shown, changed_network
@@ -89,6 +89,8 @@ def cost(job: Job, device: torch.device) -> Cost:
             return _fit(job, device)
         case Samples():
             return _samples(job, device)
+        case Experiment():
+            raise NotCalibrated(f"of {job.call.name}, until the first one is done")
 
 
 def _now(device: torch.device) -> float:

@@ -33,6 +33,7 @@ from ddiv.study.datasets import (
     Tweets,
     World,
 )
+from ddiv.study.experiments import Number, OwnExperiment, experiment
 from ddiv.study.measures import NetworkOutcome
 from ddiv.study.of_tables import study_of_tables
 from ddiv.study.study import MIXED_SHARES, TABLE_SHARES, Recipe, Space, Study, require_domain_names
@@ -57,9 +58,11 @@ __all__ = [
     "Lsa",
     "MiniAlexNet",
     "NetworkOutcome",
+    "Number",
     "OpenClip",
     "Own",
     "OwnEmbedder",
+    "OwnExperiment",
     "OwnModel",
     "Published",
     "PublishedName",
@@ -73,6 +76,7 @@ __all__ = [
     "TorchvisionModel",
     "Tweets",
     "World",
+    "experiment",
     "require_domain_names",
     "study_of_tables",
 ]

@@ -113,27 +113,28 @@ def united(*outcomes: Iterable[NetworkOutcome]) -> tuple[NetworkOutcome, ...]:
 
 
 def options_of(
-    name: str, signature: inspect.Signature, given: dict[str, Any], first: int
+    called: str, signature: inspect.Signature, given: dict[str, Any], first: int
 ) -> tuple[tuple[str, Option], ...]:
     """The options of a call, with the function's defaults in, by name.
 
-    first: how many parameters are no options. Raises ValueError on options that the function does
-    not take, lacks, or that are neither text nor number.
+    called: what messages call the function, "the outcome sharpness", say; first: how many
+    parameters are no options. Raises ValueError on options that the function does not take, lacks,
+    or that are neither text nor number.
     """
     parameters = list(signature.parameters.values())[first:]
     known = [parameter.name for parameter in parameters]
     if unknown := [option for option in given if option not in known]:
         raise ValueError(
-            f"the outcome {name} has no option {unknown[0]!r}; it has: {', '.join(known) or 'none'}"
+            f"{called} has no option {unknown[0]!r}; it has: {', '.join(known) or 'none'}"
         )
     options = {}
     for parameter in parameters:
         value = given.get(parameter.name, parameter.default)
         if value is parameter.empty:
-            raise ValueError(f"the outcome {name} needs its option {parameter.name}")
+            raise ValueError(f"{called} needs its option {parameter.name}")
         if not isinstance(value, (str, int, float, bool)):
             raise ValueError(
-                f"the option {parameter.name} of the outcome {name} is neither text nor number: "
+                f"the option {parameter.name} of {called} is neither text nor number: "
                 "such a value names a trial"
             )
         if isinstance(parameter.default, float) and type(value) is int:

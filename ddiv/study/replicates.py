@@ -102,7 +102,7 @@ def _pool(data: Data) -> str:
 
 
 def _checkpoints(backbones: Sequence[Backbone]) -> str:
-    if not isinstance(backbones[0], Clip | Bert | OpenClip):
+    if not isinstance(next(iter(backbones), None), Clip | Bert | OpenClip):
         return ""
     several = len(backbones) > 1
     return f"{len(backbones) if several else 'one'} pre-trained checkpoint{'s' * several}"

@@ -152,7 +152,8 @@ SMALL = (Flow, Captioned)
 class Study(Value, frozen=True):
     """The population of a claim, and the doses and augmentations that its arms use.
 
-    An empty field means that the study has no such arms.
+    An empty field means that the study has no such arms. One without `backbone` and `recipe` trains
+    nothing: only its `experiments` are asked, which may read its `data`.
 
     - `further_backbones`: other pre-trained checkpoints of the backbone's kind, with which and
       `backbone` replicates take turns;
@@ -176,14 +177,15 @@ class Study(Value, frozen=True):
     - `kept`: the share of synthetic examples that a filter keeps, in arms of filtered ones;
     - `embedders`: they make the vectors that diversity is read off; claims rest on the first;
     - `outcomes`: those of your own that are computed of every trained network
-      (`ddiv.outcome.of_network`), so that all claims that ask for them share their trials.
+      (`ddiv.outcome.of_network`), so that all claims that ask for them share their trials;
+    - `experiments`: the groups of experiments (`ddiv.study.experiments`) that claims may ask here.
     """
 
     name: str
     title: str
-    data: Data
-    backbone: Backbone
-    recipe: Recipe
+    data: Data | None = None
+    backbone: Backbone | None = None
+    recipe: Recipe | None = None
     domains: tuple[str, ...] = ()
     view_size: int = 0
     dropout_rates: tuple[float, ...] = ()
@@ -209,10 +211,12 @@ class Study(Value, frozen=True):
     dropout_where: Placement = "all"
     coded_rates: tuple[float, ...] = ()
     kept: float = 0.0
+    experiments: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self.at_least(0, "view_size", "rounds", "class_view_size")
+        self._require_what_is_trained()
         if len({*self.backbones}) < len(self.backbones) or len({*map(type, self.backbones)}) > 1:
             raise ValueError(
                 "`further_backbones` are other checkpoints than `backbone` and of its kind, all "
@@ -243,11 +247,28 @@ class Study(Value, frozen=True):
                 f"got {len(self.shares)} for {len(self.settings)}"
             )
 
+    def _require_what_is_trained(self) -> None:
+        lacking = [name for name in ("data", "backbone", "recipe") if getattr(self, name) is None]
+        alone = lacking[-2:] == ["backbone", "recipe"] and self.experiments
+        if not lacking or alone:
+            return
+        raise ValueError(
+            f"the study {self.name} lacks `{lacking[0]}`: a study has `data`, a `backbone` and a "
+            "`recipe`; one of experiments alone names these in `experiments` and needs no more"
+        )
+
+    @property
+    def trains(self) -> bool:
+        """Whether networks are trained in it; else only experiments are asked."""
+        return self.recipe is not None
+
     def _settle_domains(self) -> None:
         """Let the domains that the study or its data name hold for both.
 
         Those of a function's data are known when it has made them: a profile fills them in.
         """
+        if self.data is None:
+            return
         if self.domains:
             require_domain_names(self.domains)
         data = _naming(self.data, self.domains)
@@ -272,10 +293,15 @@ class Study(Value, frozen=True):
     @property
     def backbones(self) -> tuple[Backbone, ...]:
         """All checkpoints that replicates begin with."""
-        return (self.backbone, *self.further_backbones)
+        return tuple(each for each in (self.backbone, *self.further_backbones) if each is not None)
 
     def data_of(self, seed: int) -> Data:
-        """The data of the replicate `seed`, generated or split anew where some of it is drawn."""
+        """The data of the replicate `seed`, generated or split anew where some of it is drawn.
+
+        Raises ValueError where the study has none.
+        """
+        if self.data is None:
+            raise ValueError(f"the study {self.name} has no `data`")
         return drawn_data(self.data, self.name, seed)
 
     def backbone_of(self, seed: int) -> Backbone:
@@ -287,7 +313,7 @@ class Study(Value, frozen=True):
         """What all replicates have in common, in words that go on from "verdicts are conditional
         on"; "" where each replicate is new.
         """
-        return finite_pool(self.data, self.backbones)
+        return finite_pool(self.data, self.backbones) if self.data else ""
 
     @property
     def fixed_sample(self) -> bool:
@@ -455,8 +481,9 @@ class Study(Value, frozen=True):
         """The ladder of (batch size, treatment), smallest first; the recipe's own size is the
         baseline.
         """
+        own = self.recipe.batch if self.recipe else 0
         return tuple(
-            (size, BASELINE if size == self.recipe.batch else Treatment.of(BatchSize(size)))
+            (size, BASELINE if size == own else Treatment.of(BatchSize(size)))
             for size in self.batches
         )
 

@@ -3,13 +3,15 @@
 A **trial** (study x treatment x seed) is trained once. A **view** is the training set as one
 treatment shows it to the model; measuring its diversity needs no training. A **generator fit** and
 the **samples** drawn from it make the synthetic images and texts that some trials and views read.
-All four are jobs: frozen values whose key is a hash of their canonical JSON and of the version of
+An **experiment** is a call of a function that draws, computes and returns numbers.
+All five are jobs: frozen values whose key is a hash of their canonical JSON and of the version of
 the code's meaning, never of a path, a device or a worker.
 """
 
 from ddiv.trial.job import (
     MEANING,
     DataView,
+    Experiment,
     GeneratorFit,
     Job,
     Samples,
@@ -17,6 +19,7 @@ from ddiv.trial.job import (
     canonical,
     decode,
     key,
+    performance,
     replicate,
     requires,
     sampling,
@@ -27,6 +30,7 @@ from ddiv.trial.job import (
 __all__ = [
     "MEANING",
     "DataView",
+    "Experiment",
     "GeneratorFit",
     "Job",
     "Samples",
@@ -34,6 +38,7 @@ __all__ = [
     "canonical",
     "decode",
     "key",
+    "performance",
     "replicate",
     "requires",
     "sampling",

@@ -3,7 +3,8 @@
 A **trial** (study x treatment x seed) is trained once. A **view** is the training set as one
 treatment shows it to the model; measuring its diversity needs no training. A **generator fit** and
 the **samples** drawn from it make the synthetic images and texts that some trials and views read.
-All four are jobs: frozen values whose key is a hash of their canonical JSON and of the version of
+An **experiment** is a call of a function that draws, computes and returns numbers.
+All five are jobs: frozen values whose key is a hash of their canonical JSON and of the version of
 the code's meaning, never of a path, a device or a worker.
 """
 
@@ -18,7 +19,7 @@ import msgspec
 from ddiv.common.draws import stream
 from ddiv.common.errors import TrialFailed
 from ddiv.common.values import Value
-from ddiv.study import Backbone, Data, Embedder, NetworkOutcome, Recipe, Study
+from ddiv.study import Backbone, Data, Embedder, NetworkOutcome, OwnExperiment, Recipe, Study
 from ddiv.study.measures import united
 from ddiv.treatment import (
     Flow,
@@ -186,12 +187,40 @@ class Samples(Value, frozen=True, tag="samples", omit_defaults=True):
         return draws_of(self.seed, self.study)
 
 
-Job = Trial | DataView | GeneratorFit | Samples
+class Experiment(Value, frozen=True, tag="experiment", omit_defaults=True):
+    """Call a function with the draws of one replicate (`ddiv.study.experiments`).
+
+    `data` is that of the replicate, where the study has some; `study` as in `Trial`.
+    """
+
+    call: OwnExperiment
+    data: Data | None = None
+    seed: int = 0
+    study: str = ""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.at_least(0, "seed")
+
+    @property
+    def label(self) -> str:
+        return f"experiment {self.call.label}, seed {self.seed}"
+
+    @property
+    def draws(self) -> int:
+        """The number that all random streams of this call begin from.
+
+        No option is in it, so that calls of one function at one seed can share their draws.
+        """
+        return stream(draws_of(self.seed, self.study), f"experiment {self.call.name}")
+
+
+Job = Trial | DataView | GeneratorFit | Samples | Experiment
 
 # The number is part of a job's key. Raise it for a kind of job when training or measuring such a
 # job comes to MEAN something else: records made under the old meaning then stay in the store
 # unread, and new ones are made. A refactoring or a speed-up leaves the number as it is.
-MEANING = {Trial: 4, DataView: 5, GeneratorFit: 4, Samples: 4}
+MEANING = {Trial: 4, DataView: 5, GeneratorFit: 4, Samples: 4, Experiment: 1}
 
 
 def requires(job: Job) -> tuple[Job, ...]:
@@ -244,7 +273,7 @@ def trial(
     """The trial of this treatment in this study at this seed, on the replicate's data and backbone.
 
     further: outcomes that are computed besides the study's. Raises ValueError where two different
-    functions have one name.
+    functions have one name, and where the study trains nothing.
     """
     return _trial(study, treatment, seed, tuple(further))
 
@@ -255,6 +284,8 @@ def _trial(
     study: Study, treatment: Treatment, seed: int, further: tuple[NetworkOutcome, ...]
 ) -> Trial:
     drawn = replicate(treatment, seed)
+    if study.recipe is None:
+        raise ValueError(f"the study {study.name} trains nothing: it is one of experiments alone")
     return Trial(
         study.data_of(drawn),
         study.backbone_of(drawn),
@@ -271,6 +302,12 @@ def sampling(
 ) -> Samples:
     """The samples of a generator for the replicate `seed` of a study."""
     return Samples(study.data_of(seed), generator, setting, round, seed, study.name)
+
+
+def performance(study: Study, call: OwnExperiment, seed: int) -> Experiment:
+    """The experiment with the draws and the data of the replicate `seed` of a study."""
+    data = study.data_of(seed) if study.data else None
+    return Experiment(call, data, seed, study.name)
 
 
 def canonical(job: Job) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ddiv.trial.devices import choose_device, prepare
-from ddiv.trial.job import DataView, GeneratorFit, Job, Samples, Trial
+from ddiv.trial.job import DataView, Experiment, GeneratorFit, Job, Samples, Trial
 from ddiv.trial.store import Record
 from ddiv.trial.tabled import is_tabled, read_tables
 from ddiv.trial.train import Progress, train
@@ -37,4 +37,8 @@ def measure(
             from ddiv.trial.samples import sample
 
             return sample(job, chosen, progress, records)
+        case Experiment():
+            from ddiv.trial.experiment import perform
+
+            return perform(job, chosen)
     raise TypeError(f"no way to measure {job!r}")

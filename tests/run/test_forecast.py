@@ -177,7 +177,8 @@ def test_a_row_counts_jobs_with_what_they_read_and_adds_up_what_is_missing(tmp_p
     stored(store, jobs[0], 1.0)
     costs = {alike(jobs[0]): Cost(10.0, 100.0), alike(jobs[1]): Cost(7.0, 50.0)}
     row = Row.of(1, [*jobs, *jobs], store, costs)
-    assert row.jobs == {"trials": (1, 6), "views": (0, 0), "generators": (0, 3), "samples": (0, 3)}
+    kinds = {"trials": (1, 6), "views": (0, 0), "generators": (0, 3), "samples": (0, 3)}
+    assert row.jobs == kinds | {"experiments": (0, 0)}
     assert (row.seconds, row.bytes, row.unknown) == (2 * 10 + 3 * 7, 2 * 100 + 3 * 50, 6)
 
 

@@ -2,6 +2,7 @@
 seed, for a question to be answered so.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from functools import cache
 from itertools import product
@@ -17,12 +18,16 @@ from ddiv.claim import (
     Asking,
     Bench,
     Change,
+    Compared,
     Contrast,
     Correlation,
     Disagreement,
+    Everywhere,
     Exhibited,
     Further,
+    Graded,
     Largest,
+    Measured,
     Mixing,
     MoreCorrelated,
     NoWorse,
@@ -39,9 +44,9 @@ from ddiv.claim import (
 )
 from ddiv.finding import Finding, answer
 from ddiv.outcome import Trained
-from ddiv.study import Study
+from ddiv.study import Number, Study
 from ddiv.treatment import Treatment
-from ddiv.trial import trial
+from ddiv.trial import Job, performance, trial
 from tests.support.claim_cases import Case
 from tests.support.planted import OF_PHASES, SPECTRA, Levels, PlantedReader, lever, trained
 
@@ -244,6 +249,48 @@ def state(question: Question, study: Study, side: int) -> Levels:
     )
 
 
+# --- questions about experiments -----------------------------------------------------------------
+
+
+def numbers_of(question: Asking, side: int, size: float) -> dict[Number, float]:
+    """What numbers are for a question to be answered as claimed (side 1) or against it (-1)."""
+    way = side * size * getattr(question, "direction", 1)
+    match question:
+        case Measured():
+            return {question.number: question.bound + way}
+        case Compared():
+            return {question.base: 0.0, question.number: way - question.direction * question.margin}
+        case Graded():
+            return {number: way * rung for rung, (_, number) in enumerate(question.doses)}
+        case Everywhere():
+            return {number: question.bound + way for _, number in question.doses}
+        case All():
+            bounds: dict[Number, list[float]] = defaultdict(list)
+            for part in question.questions:
+                bounds[part.number].append(part.bound)
+            if all(len(ends) == 2 for ends in bounds.values()):  # between two bounds
+                return {
+                    number: sum(ends) / 2 if side > 0 else max(ends) + size
+                    for number, ends in bounds.items()
+                }
+            return {
+                number: by
+                for part in question.questions
+                for number, by in numbers_of(part, side, size).items()
+            }
+    raise TypeError(f"nothing planted for {question!r}")
+
+
+def performed(question: Question, study: Study, world: str) -> dict[Job, dict[str, float]]:
+    """The numbers of the experiments that a question reads, in a world."""
+    found: dict[Job, dict[str, float]] = defaultdict(dict)
+    if any(True for _ in question.numbers()):
+        for seed, side in zip(SEEDS, WORLDS[world]):
+            for number, by in numbers_of(question, side, SIZES[seed]).items():
+                found[performance(study, number.experiment, seed)][number.name] = by
+    return found
+
+
 def of_one_state(question: Question) -> bool:
     return all(isinstance(part, Threshold | Change) for part in question.parts())
 
@@ -253,6 +300,8 @@ def planted(question: Question, study: Study, world: str) -> PlantedReader:
 
     Optimisers that are not asked about do what the baseline does.
     """
+    if any(True for _ in question.numbers()):
+        return PlantedReader(study, {}, performed(question, study, world))
     family = (arm for curve in study.family for arm in curve) if question.has_specific else ()
     arms, levels = [*dict.fromkeys((*question.arms(), *family))], {}
     for seed, side in zip(SEEDS, WORLDS[world]):

@@ -6,7 +6,7 @@ scores.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 
 import numpy as np
@@ -18,7 +18,7 @@ from ddiv.finding import Calibration, Reader
 from ddiv.outcome import Coverage, Outcome, Outside, Rho, Trained, Vendi, Weighted
 from ddiv.study import Study
 from ddiv.treatment import BASELINE
-from ddiv.trial import DataView, Job, Trial, trial, truncation
+from ddiv.trial import DataView, Experiment, Job, Trial, trial, truncation
 from ddiv.trial.facts import HELD, NEIGHBOURS, ROW_ORDERS
 from ddiv.trial.store import Record
 
@@ -264,12 +264,15 @@ EXACT = Exact(
 
 @dataclass
 class PlantedReader(Reader):
-    """A reader of planted records: the levels of each job of a study."""
+    """A reader of planted records: the levels of a study's jobs, the numbers of experiments."""
 
     study: Study
     levels: Mapping[Job, Levels]
+    numbers: Mapping[Job, dict[str, float]] = field(default_factory=dict)
 
     def record(self, job: Job) -> Record:
+        if isinstance(job, Experiment):
+            return Record(job, {"numbers": self.numbers[job]}, {})
         return record(job, self.study, self.levels[job])
 
     def calibration(self, study: Study) -> tuple[Calibration, str]:

@@ -10,8 +10,11 @@ from ddiv.claim import (
     AsFar,
     Asking,
     Bench,
+    Compared,
     Contrast,
     Correlation,
+    Everywhere,
+    Graded,
     Ladder,
     Largest,
     Mixing,
@@ -64,6 +67,15 @@ def plot(finding: Finding, reader: Reader) -> FindingPlot:
             return _paired("arm", question.outcome, [one.label for one in arms], arms, seats)
         case Correlation():
             return _correlation(question, seats)
+        case Graded() | Everywhere():
+            return _graded(question, seats)
+        case Compared():
+            pair = question.base, question.number
+            return PairedPlot(
+                ylabel=pair[1].meaning,
+                arms=tuple(number.label for number in pair),
+                series=_each(seats, lambda bench: map(bench.of_experiment, pair)),
+            )
     return _bars(finding, seats)
 
 
@@ -114,6 +126,17 @@ def _paired(
         ylabel=outcome.label,
         arms=tuple(names),
         series=_each(seats, lambda bench: [bench.value(outcome, arm) for arm in arms]),
+    )
+
+
+def _graded(question: Graded | Everywhere, seats: Sequence[SeedBench]) -> DosePlot:
+    """The number itself, dose by dose."""
+    numbers = [number for _, number in question.doses]
+    return DosePlot(
+        xlabel=question.along,
+        ylabel=numbers[0].meaning,
+        x=tuple(dose for dose, _ in question.doses),
+        series=_each(seats, lambda bench: map(bench.of_experiment, numbers)),
     )
 
 

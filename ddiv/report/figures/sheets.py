@@ -66,7 +66,7 @@ def of_study(study: Study) -> ContactSheet | None:
 
     None where the data, which no record holds, is not on this machine.
     """
-    if (data := _loaded(study.data_of(0))) is None:
+    if study.data is None or (data := _loaded(study.data_of(0))) is None:
         return None
     if are_texts(data.inputs):
         return ContactSheet(

@@ -1,0 +1,141 @@
+"""Questions about the numbers of experiments (`ddiv.study.experiments`), seed by seed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from ddiv import evidence
+from ddiv.claim.bench import Bench, Effects, TooFewArms
+from ddiv.claim.question import OneEffect
+from ddiv.evidence import Evidence
+from ddiv.outcome import Outcome
+from ddiv.study import Number
+from ddiv.treatment import Treatment
+
+
+class OfExperiments(OneEffect, frozen=True):
+    """A question about numbers; nothing is trained for it, and it has no arms."""
+
+    def arms(self) -> Iterator[Treatment]:
+        return iter(())
+
+    def outcomes(self) -> Iterator[Outcome]:
+        return iter(())
+
+
+class Measured(OfExperiments, frozen=True, tag="measured"):
+    """A number lies above (below) a bound."""
+
+    number: Number
+    direction: int
+    bound: float = 0.0
+
+    def numbers(self) -> Iterator[Number]:
+        yield self.number
+
+    def answer(self, bench: Bench) -> Effects:
+        return (bench.of_experiment(self.number) - self.bound,)
+
+    @property
+    def method(self) -> str:
+        return "sign e-process on per-seed numbers" + ", less the bound" * bool(self.bound)
+
+    @property
+    def unit(self) -> str:
+        return self.number.label + (f" minus {self.bound:g}" if self.bound else "")
+
+
+class Compared(OfExperiments, frozen=True, tag="compared"):
+    """A number is larger (smaller) than another, `base`, of the same seed, or with a `margin` above
+    0 not smaller (not larger) by more than that.
+    """
+
+    number: Number
+    base: Number
+    direction: int
+    margin: float = 0.0
+
+    def numbers(self) -> Iterator[Number]:
+        yield self.base
+        yield self.number
+
+    def answer(self, bench: Bench) -> Effects:
+        number, base = map(bench.of_experiment, (self.number, self.base))
+        return (number - base + self.direction * self.margin,)
+
+    @property
+    def method(self) -> str:
+        shifted = ", shifted by the margin of non-inferiority" * bool(self.margin)
+        return f"sign e-process on per-seed differences of two numbers{shifted}"
+
+    @property
+    def unit(self) -> str:
+        shift = "plus" if self.direction > 0 else "minus"
+        margin = f", {shift} the margin of {self.margin:g}" if self.margin else ""
+        return f"{self.number.label}, less {self.base.label}{margin}"
+
+
+class Graded(OfExperiments, frozen=True, tag="graded"):
+    """A number rises (falls) along a ladder of (dose, number): the slope over the ranks of doses.
+
+    `along` says what the doses are.
+    """
+
+    doses: tuple[tuple[float, Number], ...]
+    direction: int
+    along: str = "dose"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if len(self.doses) < 2:
+            raise TooFewArms(f"a slope needs 2 doses or more, got {len(self.doses)}")
+
+    def numbers(self) -> Iterator[Number]:
+        return (number for _, number in self.doses)
+
+    def answer(self, bench: Bench) -> Effects:
+        values = [bench.of_experiment(number) for _, number in self.doses]
+        return (evidence.trend([dose for dose, _ in self.doses], values),)
+
+    @property
+    def method(self) -> str:
+        return "sign e-process on per-seed slopes over dose ranks"
+
+    @property
+    def unit(self) -> str:
+        return f"{self.doses[0][1].meaning}, per step of {self.along}"
+
+
+class Everywhere(OfExperiments, frozen=True, tag="everywhere"):
+    """A number lies above (below) a bound at every dose of a ladder of (dose, number).
+
+    `along` says what the doses are.
+    """
+
+    doses: tuple[tuple[float, Number], ...]
+    direction: int
+    bound: float = 0.0
+    along: str = "dose"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.doses:
+            raise TooFewArms("a ladder needs 1 dose or more")
+
+    def numbers(self) -> Iterator[Number]:
+        return (number for _, number in self.doses)
+
+    def answer(self, bench: Bench) -> Effects:
+        return tuple(bench.of_experiment(number) - self.bound for _, number in self.doses)
+
+    def judge(self, effects: Sequence[Effects], alpha: float) -> Evidence:
+        return evidence.every(list(zip(*effects)), self.direction, alpha=alpha)
+
+    @property
+    def method(self) -> str:
+        return "sign e-process on the per-seed numbers at each dose; the weakest decides"
+
+    @property
+    def unit(self) -> str:
+        minus = f" minus {self.bound:g}" if self.bound else ""
+        return f"{self.doses[0][1].meaning}{minus}, at the weakest {self.along}"
