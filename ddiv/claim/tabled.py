@@ -29,10 +29,16 @@ def replicates(question: Asking, study: Study) -> tuple[int, ...]:
 
 
 def left_out(question: Asking, study: Study) -> dict[str, str]:
-    """The sets, by label, that are left out of a question, and what they lack."""
+    """The sets, by label, that are left out of a question, and why."""
     assert isinstance(study.data, Tables)
-    found = {one.label: next(_lacking(question, one), "") for one in study.data.sets}
-    return {label: reason for label, reason in found.items() if reason}
+    found: dict[str, str] = {}
+    for one in study.data.sets:
+        if reason := next(_lacking(question, one), ""):
+            # An arm that is there, and has scores only, was left out for a reason.
+            arms = [one.arm(treatment) for treatment in question.arms()]
+            told = one.note if any(arm and not arm.has_spectra for arm in arms) else ""
+            found[one.label] = told or f"without {reason}"
+    return found
 
 
 def shares_baseline(question: Asking) -> bool:
