@@ -43,10 +43,11 @@ def left_out(question: Asking, study: Study) -> dict[str, str]:
 
 def shares_baseline(question: Asking) -> bool:
     """Whether a question compares directions from two replicates of the baseline."""
-    return any(
-        isinstance(part, Resemblance | Agreement) and part.replicate == NO_OP
-        for part in question.parts()
-    )
+    return any(map(_doubles, question.parts()))
+
+
+def _doubles(part: Asking) -> bool:
+    return isinstance(part, Resemblance | Agreement) and part.replicate == NO_OP
 
 
 def goes_together(question: Asking) -> bool:
@@ -59,11 +60,9 @@ def goes_together(question: Asking) -> bool:
 def _lacking(question: Asking, one: TableSet) -> Iterator[str]:
     """What a question reads and a set has not."""
     for part in question.parts():
-        # The one baseline of a set has to stand for both.
-        double = isinstance(part, Resemblance | Agreement) and part.replicate == NO_OP
         for treatment in dict.fromkeys(part.arms()):
-            if double and treatment == NO_OP:
-                continue
+            if treatment == NO_OP and _doubles(part):
+                continue  # the one baseline of a set has to stand for both
             arm = one.arm(treatment)
             for outcome in part.outcomes():
                 if not _has(arm, outcome):
