@@ -29,18 +29,25 @@ def replicates(question: Asking, study: Study) -> tuple[int, ...]:
 
 
 def left_out(question: Asking, study: Study) -> dict[str, str]:
-    """The sets, by label, that are left out of a question, and what they lack."""
+    """The sets, by label, that are left out of a question, and why."""
     assert isinstance(study.data, Tables)
-    found = {one.label: next(_lacking(question, one), "") for one in study.data.sets}
-    return {label: reason for label, reason in found.items() if reason}
+    found: dict[str, str] = {}
+    for one in study.data.sets:
+        if reason := next(_lacking(question, one), ""):
+            # An arm that is there, and has scores only, was left out for a reason.
+            arms = [one.arm(treatment) for treatment in question.arms()]
+            told = one.note if any(arm and not arm.has_spectra for arm in arms) else ""
+            found[one.label] = told or f"without {reason}"
+    return found
 
 
 def shares_baseline(question: Asking) -> bool:
     """Whether a question compares directions from two replicates of the baseline."""
-    return any(
-        isinstance(part, Resemblance | Agreement) and part.replicate == NO_OP
-        for part in question.parts()
-    )
+    return any(map(_doubles, question.parts()))
+
+
+def _doubles(part: Asking) -> bool:
+    return isinstance(part, Resemblance | Agreement) and part.replicate == NO_OP
 
 
 def goes_together(question: Asking) -> bool:
@@ -53,11 +60,9 @@ def goes_together(question: Asking) -> bool:
 def _lacking(question: Asking, one: TableSet) -> Iterator[str]:
     """What a question reads and a set has not."""
     for part in question.parts():
-        # The one baseline of a set has to stand for both.
-        double = isinstance(part, Resemblance | Agreement) and part.replicate == NO_OP
         for treatment in dict.fromkeys(part.arms()):
-            if double and treatment == NO_OP:
-                continue
+            if treatment == NO_OP and _doubles(part):
+                continue  # the one baseline of a set has to stand for both
             arm = one.arm(treatment)
             for outcome in part.outcomes():
                 if not _has(arm, outcome):

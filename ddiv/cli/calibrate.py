@@ -106,7 +106,10 @@ def _studies(options: argparse.Namespace) -> list[Study]:
     if not studies:
         names = ", ".join(study.name for study in chosen.studies)
         raise ValueError(f"--only: there is no study {options.only!r}; there are: {names}")
-    return studies
+    trained = [study for study in studies if not study.fixed_sample]
+    if not trained:
+        raise ValueError("nothing is trained in studies of published tables, nor calibrated")
+    return trained
 
 
 def _told(found: Calibration) -> str:

@@ -99,7 +99,7 @@ def of_tables(question: Question, study: Study) -> Iterator[str]:
         reasons: dict[str, list[str]] = {}
         for label, reason in out.items():
             reasons.setdefault(reason, []).append(label)
-        told = "; ".join(f"{', '.join(labels)} (without {why})" for why, labels in reasons.items())
+        told = "; ".join(f"{', '.join(labels)} ({why})" for why, labels in reasons.items())
         yield f"Left out: {told}."
 
 

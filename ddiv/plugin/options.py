@@ -48,7 +48,7 @@ _FLAGS = ("--noconftest", "--strict")
 TABLE: dict[str, dict[str, Any]] = {
     "profile": {
         "metavar": "NAME",
-        "help": "the studies to run: embedded, full, smoke, paper (default: embedded)",
+        "help": "the studies to run: embedded, full, smoke, paper, authors (default: embedded)",
     },
     "study": {
         "metavar": "FILE",

@@ -71,8 +71,8 @@ PILED = (
 HEAD_ONLY = "dropout acts before the classification layer only"
 
 REPEATS = (
-    "its ten augmented arms behave as repeats of its baseline (inferred), so they are left out of "
-    "claims about augmentation"
+    "its ten augmented arms behave as repeats of its baseline (inferred), so their networks are "
+    "left out of claims about augmentation"
 )
 
 
@@ -152,7 +152,7 @@ def _images(of: _Naming, with_repeats: bool = False) -> TableSet:
 
     encoder = ("*",) if of.group == RESNET18 else ("clip_model.visual.*",)
     clip = of.group != RESNET18
-    notes = (of.note or PILED, HEAD_ONLY * clip)
+    notes = (of.note,) if of.note else (PILED, HEAD_ONLY * clip)
     return TableSet(
         of.label,
         of.folder,

@@ -39,8 +39,8 @@ def drawn_data(data: Data, study: str, seed: int) -> Data:
     where there are fewer.
     """
     match data:
-        case Tables():
-            return data.sets[seed]
+        case Tables():  # what is only told of a set names no record
+            return msgspec.structs.replace(data.sets[seed], group="", note="")
         case World() | ComplaintsWorld() | Own(seed=int()):
             return msgspec.structs.replace(data, seed=_mixed(data.seed or 0, study, seed))
         case Digits() | Images() | Complaints() | DomainNet():

@@ -1,5 +1,5 @@
-"""`examples/own_tables.py` as its head says: the real WeightWatcher's tables of six runs, claims put
-to them without training, and a page.
+"""`examples/own_tables.py` as its head says: tables of six runs by the real WeightWatcher, claims
+put to them without training, and a page.
 """
 
 import json

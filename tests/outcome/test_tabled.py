@@ -2,19 +2,21 @@
 ddiv's own records of the same weights.
 """
 
+import msgspec
 import numpy as np
 import pytest
 
-from ddiv.claim import Claim, NotApplicable, Trend
+from ddiv.claim import Agreement, Alike, Claim, NotApplicable, Trend
 from ddiv.claim.bench import Bench
 from ddiv.claim.tabled import replicates
 from ddiv.evidence import FALLS, RISES
 from ddiv.finding import Asked, Reader, answer
+from ddiv.finding.caveats import of_tables
 from ddiv.finding.published import groups, labels
 from ddiv.finding.seeds import undecided, with_stored
 from ddiv.outcome import Score, Spectral, Truncated, effect, read, why_not
 from ddiv.profiles.study_file import of_file
-from ddiv.treatment import BASELINE
+from ddiv.treatment import BASELINE, Dropout, ladder
 from ddiv.trial import trial
 from ddiv.trial.measure import measure
 from ddiv.trial.store import Store
@@ -118,6 +120,44 @@ def test_definitions_are_those_that_tables_have(study, tmp_path):
         "frobenius norm squared (encoder)",
         "log norm (encoder)",
     ]
+
+
+def test_sets_that_lack_an_arm_are_left_out_by_name(study):
+    first, *rest = study.data.sets
+    less = msgspec.structs.replace(
+        first, arms=tuple(arm for arm in first.arms if arm.treatment != ARMS["decay-0.01"])
+    )
+    data = msgspec.structs.replace(study.data, sets=(less, *rest))
+    partly = msgspec.structs.replace(study, data=data)
+    decays = Trend(Spectral("log_norm", "classifier"), study.decay(), FALLS)
+    assert replicates(decays, partly) == tuple(range(1, RUNS))
+    assert [*of_tables(decays, partly)] == [
+        "Left out: run 0 (without a table of the arm decay 0.01)."
+    ]
+    rates = Trend(Spectral("log_norm", "classifier"), study.dropout(), FALLS)
+    assert replicates(rates, partly) == tuple(range(RUNS)) and not [*of_tables(rates, partly)]
+    gone = Trend(Spectral("log_norm", "classifier"), ladder(Dropout, (0.3,)), FALLS)
+    with pytest.raises(NotApplicable, match=r"no set .* has a table of the arm dropout 0\.3"):
+        replicates(gone, study)
+
+
+def test_what_a_shared_baseline_does_is_told(study):
+    alike = Alike(Spectral("log_norm", "encoder"), (ARMS["dropout-0.2"],), (ARMS["decay-0.01"],))
+    (told,) = of_tables(alike, study)
+    assert "measured from a study's one baseline" in told
+    resembling = Agreement(
+        ("log_norm", "entropy_normalised"),
+        "encoder",
+        (ARMS["dropout-0.2"],),
+        (ARMS["decay-0.01"],),
+        study.no_op,
+    )
+    (told,) = of_tables(resembling, study)
+    assert "stands for both of the replicates" in told
+    assert replicates(resembling, study) == tuple(range(RUNS))
+    no_op = trial(study, study.no_op, 0)
+    same = measured(no_op).arrays["weightwatcher/norm"]
+    assert np.array_equal(same, measured(trial(study, BASELINE, 0)).arrays["weightwatcher/norm"])
 
 
 @pytest.mark.parametrize(
