@@ -19,7 +19,7 @@ from ddiv.claim import (
     Question,
     Separated,
 )
-from ddiv.claim.declare import claim, each, each_layers, each_space, id_and_ood
+from ddiv.claim.declare import Each, claim, each, each_layers, each_space, id_and_ood
 from ddiv.evidence import FALLS, RISES
 from ddiv.outcome import Rho, Score, Spectral, Vendi
 from ddiv.study import Space, Study
@@ -32,12 +32,14 @@ from fixtures.arms import EACH_SETTING, SCALE_AND_SHAPE, STRONG, augmented, call
 # As in wvendi-separates.
 APART = 0.9
 
-EXTREME = {"augmentation": lambda study: study.extreme_augmentations}
+EXTREME: Each = {"augmentation": lambda study: study.extreme_augmentations}
 # Those that code and text have in different strengths.
-WEAKER = {"augmentation": lambda study: [name for name in study.augmentations if name in CODED]}
-NOISE = {"augmentation": lambda study: [n for n in study.augmentations if n in CODED[:3]]}
+WEAKER: Each = {
+    "augmentation": lambda study: [name for name in study.augmentations if name in CODED]
+}
+NOISE: Each = {"augmentation": lambda study: [n for n in study.augmentations if n in CODED[:3]]}
 # Two that are drawn of policies and have the same strength in code and text.
-AUTOMATIC = {"augmentation": lambda study: study.augmentations[:4:3]}
+AUTOMATIC: Each = {"augmentation": lambda study: study.augmentations[:4:3]}
 
 
 def by_themselves(study: Study, how: Alone) -> tuple[Treatment, ...]:

@@ -87,6 +87,14 @@ def test_a_calibration_is_found_in_the_store_or_in_the_package(shipped, tmp_path
     assert known(STUDY, tmp_path) == (there, "")
 
 
+def test_a_study_as_coded_has_the_calibration_of_the_study_whose_data_and_recipe_it_has(shipped):
+    (shipped / f"{STUDY.name}.json").write_bytes(written(made(STUDY)))
+    coded = msgspec.structs.replace(STUDY, name=f"{STUDY.name}-as-coded", decays=())
+    assert known(coded, None) == (made(STUDY), "")
+    other = msgspec.structs.replace(coded, name=f"{STUDY.name}-otherwise")
+    assert known(other, None)[0] is None
+
+
 def test_one_of_other_data_or_recipe_is_left_and_that_is_told(shipped):
     none, note = known(STUDY, None)
     assert none is None and "run `ddiv calibrate`" in note and "other data" not in note
