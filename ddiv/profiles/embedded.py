@@ -53,8 +53,6 @@ def embedded() -> Profile:
             single_placement_rates=(),
             augmentations=("eda10", "deletion30"),
             settings=(),
-            coded_rates=(),
-            kept=0.0,
             **_WITHOUT_VIEWS,
         ),
         # v1's second backbone, with the arms that it alone has.
@@ -81,7 +79,8 @@ def full() -> Profile:
         studies.resnet18_digits(),
         studies.mini_alexnet_digits(),
         studies.bert_complaints(),
-        studies.bert_complaints_as_coded(),
+        studies.bert_two_complaints(),
+        studies.bert_two_complaints_as_coded(),
     )
     title = "Embedded studies whole: every claim on every study that it can be asked of"
     return Profile("full", title, whole, seeds=3, max_seeds=7, headline_seeds=15)

@@ -30,6 +30,7 @@ from ddiv.study.datasets import (
     Published,
     PublishedName,
     Tweets,
+    TwoComplaints,
     World,
 )
 from ddiv.study.measures import NetworkOutcome
@@ -65,6 +66,7 @@ __all__ = [
     "Study",
     "TorchvisionModel",
     "Tweets",
+    "TwoComplaints",
     "World",
     "require_domain_names",
 ]
