@@ -6,8 +6,8 @@ core claim. Claims about data alone do not depend on the backbone and are not as
 
 v2's "Complaints dataset for language tasks" is, by the published files, one of 3,449 short tweets
 of two classes, complaint or not. The embedded study has a generated world of longer complaints of
-60 classes, since a layer of two outputs has no exponent; the profile `paper` has both the tweets
-and, as a second set, complaints of the CFPB.
+60 classes, since a layer of two outputs has no exponent; `full` has one of two classes besides, and
+the profile `paper` the tweets and, as a second set, complaints of the CFPB.
 """
 
 from collections.abc import Callable

@@ -55,8 +55,6 @@ def embedded() -> Profile:
             single_placement_rates=(),
             augmentations=("eda10", "deletion30"),
             settings=(),
-            coded_rates=(),
-            kept=0.0,
             **_WITHOUT_VIEWS,
         ),
         # v1's second backbone, with the arms that it alone has.
@@ -90,7 +88,8 @@ def full() -> Profile:
         studies.clip_world_as_coded(),
         studies.clip_rn_world_as_coded(),
         studies.resnet18_world_as_coded(),
-        studies.bert_complaints_as_coded(),
+        studies.bert_two_complaints(),
+        studies.bert_two_complaints_as_coded(),
         studies.closed_forms(),
     )
     title = "Embedded studies whole: every claim on every study that it can be asked of"

@@ -25,6 +25,7 @@ from ddiv.study import (
     Recipe,
     ResNet18,
     Study,
+    TwoComplaints,
     World,
 )
 from ddiv.treatment import Captioned, Flow, NGram, Setting
@@ -45,17 +46,21 @@ OF_TEXTS = (
 
 TENTHS = tuple(round(0.1 * step, 1) for step in range(1, 11))
 
-# Edits of texts as the published sets have them: of strength .3 or .5, made once, in as many of the
-# rows.
-OF_TEXTS_ONCE = tuple(
-    f"{operation}{percent}-once{percent}"
+# Edits of texts of the published strengths, .3 and .5; and as the published sets have them, made
+# once, in as many of the rows.
+OF_TEXTS_ANEW = tuple(
+    f"{operation}{percent}"
     for operation in ("synonym", "insertion", "swap", "deletion")
     for percent in (30, 50)
 )
+OF_TEXTS_ONCE = tuple(f"{name}-once{name[-2:]}" for name in OF_TEXTS_ANEW)
 
 # Dropout before the classification layer alone, as the published code has it, bears the paper's own
 # rates.
 CODED_RATES = (0.1, 0.3, 0.5, 0.7)
+
+# The published shares of synthetic texts, those of filtered ones included.
+CODED_SHARES = (0.1, 0.3, 0.5, 0.7, 0.9, 1.0)
 
 # Of the published pool of synthetic texts 2,292 of 2,759 passed its filter.
 KEPT = 0.83
@@ -219,31 +224,54 @@ def bert_complaints() -> Study:
         view_size=360,
         class_counts=(1, 2, 5, 10, 20, 40, 60),
         embedders=(bert(), Lsa(64)),
+    )
+
+
+# The published texts have two classes. 840 test texts a domain, as elsewhere.
+TWO = TwoComplaints(train_per_class=180, test_per_class=420, version=1)
+_OF_TWO = Recipe(epochs=12, batch=24, lr=2e-3, head_lr=2e-2)
+
+
+def bert_two_complaints() -> Study:
+    """The small BERT on two classes of complaints, as the paper describes it.
+
+    With arms of what the published code does beside; the whole of it is in
+    `bert_two_complaints_as_coded`. Sixty outputs would not do: with a ReLU before the loss most of
+    them never learn (training accuracy .28), which the published accuracies of about .88 rule out.
+    """
+    return Study(
+        name="bert-two-complaints",
+        title="Small BERT, fine-tuned on two classes of the embedded world of complaints",
+        data=TWO,
+        backbone=bert(),
+        further_backbones=tuple(map(bert, SEEDS[1:])),
+        recipe=_OF_TWO,
+        dropout_rates=(0.05, 0.1, 0.15),
+        decays=(1e-4, 1e-3, 3e-3, 1e-2),
+        augmentations=OF_TEXTS_ANEW,
+        generator=NGram(order=3),
+        settings=(Setting("additional", guidance=2),),
+        shares=(CODED_SHARES,),
         coded_rates=CODED_RATES,
         kept=KEPT,
     )
 
 
-def bert_complaints_as_coded() -> Study:
-    """The small BERT as the published code runs it, on the same world.
-
-    Recipe and decays are those of `bert_complaints`; rates, edits, shares and filter are the
-    published ones. The published data have two classes; here there are 60, as elsewhere, since an
-    exponent of a layer with two outputs says nothing.
-    """
+def bert_two_complaints_as_coded() -> Study:
+    """The same as the published code runs it, by its own rates, edits, shares and filter."""
     return Study(
-        name="bert-complaints-as-coded",
-        title="Small BERT as the published code runs it, on the embedded world of complaints",
-        data=ComplaintsWorld(train_per_class=6, test_per_class=14, version=1),
+        name="bert-two-complaints-as-coded",
+        title="Small BERT as the published code runs it, on two classes of complaints",
+        data=TWO,
         backbone=bert_as_coded(),
         further_backbones=tuple(map(bert_as_coded, SEEDS[1:])),
-        recipe=Recipe(epochs=12, batch=24, lr=2e-3, head_lr=2e-2),
+        recipe=_OF_TWO,
         dropout_rates=CODED_RATES,
         decays=(1e-4, 1e-3, 3e-3, 1e-2),
         augmentations=OF_TEXTS_ONCE,
         generator=NGram(order=3),
         settings=(Setting("additional", guidance=2),),
-        shares=((0.1, 0.3, 0.5, 0.7, 0.9, 1.0),),
+        shares=(CODED_SHARES,),
         kept=KEPT,
     )
 

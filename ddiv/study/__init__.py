@@ -31,6 +31,7 @@ from ddiv.study.datasets import (
     Published,
     PublishedName,
     Tweets,
+    TwoComplaints,
     World,
 )
 from ddiv.study.experiments import Number, OwnExperiment, experiment
@@ -75,6 +76,7 @@ __all__ = [
     "Tables",
     "TorchvisionModel",
     "Tweets",
+    "TwoComplaints",
     "World",
     "experiment",
     "require_domain_names",

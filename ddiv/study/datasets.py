@@ -75,6 +75,13 @@ class ComplaintsWorld(Value, frozen=True, tag="complaints-world"):
         return ("letter", "phone", "terse", "typos")
 
 
+class TwoComplaints(ComplaintsWorld, frozen=True, tag="two-complaints"):
+    """The same world with two classes: complaints about money, and about conduct.
+
+    As many classes as the texts published with the paper have.
+    """
+
+
 class Complaints(Value, frozen=True, tag="complaints"):
     """Consumer complaints from a CSV file of the CFPB's database (`ddiv.data.complaints`).
 
@@ -322,6 +329,7 @@ Data = (
     World
     | Digits
     | ComplaintsWorld
+    | TwoComplaints
     | Complaints
     | Tweets
     | Images

@@ -71,6 +71,7 @@ SOUND = [
     studies.OpenClip("RN50", "openai"),
     studies.TorchvisionModel("resnet18"),
     studies.ComplaintsWorld(1, 1, 1),
+    studies.TwoComplaints(1, 1, 1),
     studies.Own("f", "x"),
     OwnModel("f", "x", (("width", 3), ("share", 0.5), ("on", True), ("kind", "a"))),
     Lsa(4),

@@ -26,9 +26,10 @@ from ddiv.trial.store import Record
 EIGENVALUES, ROWS, SAMPLES, CLASSES = 60, 80, 1000, 10
 LAYERS = [
     ("head", "linear", "classifier"),
-    ("encoder.pooler.dense", "linear", "encoder"),
+    ("encoder.fc1", "linear", "encoder"),
     ("block.1/flat", "conv-flat", "encoder"),
     ("block.1/pooled", "conv-pooled", "encoder"),
+    ("encoder.pooler.dense", "linear", "encoder"),
 ]
 SPECTRA = ("power law", "noise", "spikes", "exponential", "log-uniform")
 

@@ -9,7 +9,7 @@ from ddiv.common.draws import generator
 from ddiv.common.errors import TrialFailed
 from ddiv.data.dataset import Shown
 from ddiv.profiles.checks import checked
-from ddiv.profiles.studies import bert_complaints, clip_world
+from ddiv.profiles.studies import bert_complaints, bert_two_complaints, clip_world
 from ddiv.treatment import (
     AS_CODED,
     BASELINE,
@@ -95,7 +95,7 @@ def test_parts_say_what_they_are():
 
 
 def test_the_ladders_as_coded_begin_with_the_departures_alone():
-    study = bert_complaints()
+    study = bert_two_complaints()
     for ladder, doses in (
         (study.coded_dropout(), study.coded_rates),
         (study.coded_decay(), study.decays),

@@ -11,16 +11,16 @@ from ddiv.common.errors import TrialFailed
 from ddiv.data.load import load
 from ddiv.models.build import build
 from ddiv.profiles import studies
-from ddiv.study import ComplaintsWorld
+from ddiv.study import TwoComplaints
 from ddiv.treatment import Dropout, Once, Rectified, Treatment, Unswitched
 from ddiv.trial import key, trial
 from ddiv.trial.hooks import changed_network
 from ddiv.trial.inputs import tensor
 from ddiv.trial.measure import measure
 
-CODED = studies.bert_complaints_as_coded()
-CLASSES = tuple(map(str, range(60)))
-DATA = ComplaintsWorld(train_per_class=2, test_per_class=2, version=1)
+CODED = studies.bert_two_complaints_as_coded()
+CLASSES = ("money", "conduct")
+DATA = TwoComplaints(train_per_class=24, test_per_class=30, version=1)
 SHORT = msgspec.structs.replace(CODED.recipe, epochs=1)
 IDS = tensor(load(DATA).inputs[:8], CODED.backbone)
 

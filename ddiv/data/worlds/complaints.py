@@ -240,6 +240,34 @@ def write(
     return texts
 
 
+# The issues in two kinds, those about money first: half of the fine-tuning classes are of each.
+KINDS = {
+    "money": (
+        *("unexpected fee", "payment not credited", "charged twice", "unknown transactions"),
+        *("refund refused", "frozen account"),
+    ),
+    "conduct": (
+        *("misleading terms", "wrong credit report", "slow application", "harassing calls"),
+        *("data shared", "login trouble"),
+    ),
+}
+
+
+def write_kinds(labels: Sequence[int] | np.ndarray, register: str, seed: int) -> np.ndarray:
+    """Write one text per label, which is a number into `KINDS`: object (n,) of str.
+
+    The texts are those of the fine-tuning classes of that kind (`write`), in turns. Raises as that
+    does.
+    """
+    kinds = checked_labels(labels, len(KINDS))
+    classes = np.empty(len(kinds), dtype=int)
+    for kind, issues in enumerate(KINDS.values()):
+        members = [n for n, name in enumerate(FINETUNE_CLASSES) if name.split(": ")[1] in issues]
+        places = np.flatnonzero(kinds == kind)
+        classes[places] = np.resize(members, len(places))
+    return write(FINETUNE_CLASSES, classes, register, seed)
+
+
 def pretraining_texts(n: int, seed: int) -> np.ndarray:
     """Texts for masked words: object (n,) of str.
 

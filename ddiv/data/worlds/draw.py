@@ -10,7 +10,7 @@ import numpy as np
 
 from ddiv.data.dataset import Dataset
 from ddiv.data.worlds.kept import pictures
-from ddiv.study import ComplaintsWorld, Data, World
+from ddiv.study import ComplaintsWorld, Data, TwoComplaints, World
 
 
 def load_world(spec: World | ComplaintsWorld) -> Dataset:
@@ -70,6 +70,9 @@ def _world(spec: World | ComplaintsWorld) -> _World:
     from ddiv.data.worlds import complaints as complaints_world
 
     _require_version(spec, complaints_world.WORLD_VERSION, "world of complaints")
+    if isinstance(spec, TwoComplaints):
+        kinds = tuple(complaints_world.KINDS)
+        return _World(kinds, complaints_world.REGISTERS, complaints_world.write_kinds)
     classes = complaints_world.FINETUNE_CLASSES
     return _World(classes, complaints_world.REGISTERS, partial(complaints_world.write, classes))
 

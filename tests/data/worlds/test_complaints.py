@@ -12,19 +12,23 @@ import pytest
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import RidgeClassifier
 
+from ddiv.data.load import load
 from ddiv.data.worlds import complaints as complaints_world
 from ddiv.data.worlds import lexicon
 from ddiv.data.worlds.complaints import (
     FINETUNE_CLASSES,
+    KINDS,
     MOST_WORDS,
     PRETRAIN_CLASSES,
     REGISTERS,
     WORLD_VERSION,
     pretraining_texts,
     write,
+    write_kinds,
 )
 from ddiv.data.worlds.lexicon import SYNONYMS
 from ddiv.data.worlds.named_draws import NamedDraws
+from ddiv.study import TwoComplaints
 
 PRODUCTS, ISSUES = tuple(lexicon.PRODUCTS), tuple(lexicon.ISSUES)
 EACH_TEN_TIMES = np.repeat(np.arange(60), 10)
@@ -48,6 +52,21 @@ def test_texts_are_those_of_this_version():
         "typos": "e7e38690b972a7fa",
     }
     assert digest(pretraining_texts(200, 1000)) == "cc16f8e48c8c8416"
+
+
+def test_two_kinds_of_issues_share_the_classes_evenly():
+    issues = [issue for kind in KINDS.values() for issue in kind]
+    assert sorted(issues) == sorted(lexicon.ISSUES) and len(KINDS) == 2
+    texts = write_kinds([0, 1] * 40, "letter", 1000)
+    whole = write(FINETUNE_CLASSES, EACH_TEN_TIMES, "letter", 1000)
+    of = {text: FINETUNE_CLASSES[label] for text, label in zip(whole, EACH_TEN_TIMES)}
+    for kind, members in enumerate(KINDS.values()):
+        named = [of[text].split(": ") for text in texts[kind::2]]
+        assert {issue for _, issue in named} == {*members}  # 30 classes in turns
+        assert len({*map(tuple, named)}) == 30
+    data = load(TwoComplaints(train_per_class=3, test_per_class=2, version=1))
+    assert data.classes == tuple(KINDS) and np.bincount(data.labels).tolist() == [3, 3]
+    assert [len(labels) for _, labels in data.tests.values()] == [4] * 4
 
 
 def test_texts_are_an_array_of_str_and_global_generators_do_not_matter():
