@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 from ddiv.claim.bench import NotApplicable, OfData
 from ddiv.claim.curves import Exhibited, Largest, Mixing, RiseThenFall
@@ -108,6 +109,7 @@ def _of_seed(
             yield trial(study, arm, seed, carried)
 
 
+@lru_cache(maxsize=1 << 16)
 def data_view(study: Study, arm: Treatment, seed: int, embedder: int = 0) -> DataView:
     """The training set of the replicate `seed` as an arm shows it.
 

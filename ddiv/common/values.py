@@ -26,7 +26,7 @@ LONGEST = 200  # characters of a name
 Settle = Callable[[Any], Any]
 
 
-class Value(msgspec.Struct, frozen=True):
+class Value(msgspec.Struct, frozen=True, cache_hash=True):
     """A frozen value whose fields are of their types; numbers are finite.
 
     Numbers of numpy become plain ones, and lists tuples. Raises ValueError, which names the field,

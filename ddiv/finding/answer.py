@@ -36,8 +36,8 @@ from ddiv.trial import Job, Trial, key, trial, truncation
 from ddiv.trial.store import NoRecord
 
 
-def answer(asked: Asked, reader: Reader) -> Finding:
-    """Answer a question from the store.
+def answer(asked: Asked, reader: Reader, definitions: bool = True) -> Finding:
+    """Answer a question from the store; where only the verdict is asked for, without `definitions`.
 
     Raises NoRecord, a KeyError, where a record is missing, StoreError where one cannot be read or
     is not of the study's domains.
@@ -85,7 +85,7 @@ def answer(asked: Asked, reader: Reader) -> Finding:
         specific_effects=beyond.effects,
         specific_unmatched=beyond.unmatched,
         calibration=calibration,
-        definitions=tuple(_definitions(asked, benches, evidence)),
+        definitions=tuple(_definitions(asked, benches, evidence)) if definitions else (),
         caveats=caveats,
         withheld=unreliable(shares),
         derived=question.derived(effects),

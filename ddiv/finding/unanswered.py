@@ -59,4 +59,8 @@ def settled(asked: Asked, reader: Reader, most: int = 0) -> Finding | Unanswered
 
 
 def _all_stored(asked: Asked, reader: Reader) -> bool:
-    return all(map(reader.has, asked.jobs()))
+    """Raises StoreError where a record is there and cannot be read: it is not passed over."""
+    try:
+        return all(map(reader.record, asked.jobs()))
+    except NoRecord:
+        return False

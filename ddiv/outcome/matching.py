@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ddiv.outcome.lazy import Lazy
 from ddiv.outcome.snapshot import Snapshot
 
 LOSS = "loss/train"
@@ -39,17 +40,22 @@ def _passes(
 def between(a: Snapshot, b: Snapshot, weight: float) -> Snapshot:
     """The state `weight` of the way from one to another, layer by layer."""
 
-    def mixed(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
-        return {name: (1 - weight) * one[name] + weight * other[name] for name in one}
+    def mix(one: Any, other: Any) -> Any:
+        return (1 - weight) * one + weight * other
 
-    table = mixed(a.table, b.table) | {
-        "reliable": np.minimum(a.table["reliable"], b.table["reliable"])
-    }
+    def mixed(one: Mapping[str, Any], other: Mapping[str, Any]) -> Mapping[str, Any]:
+        return Lazy(one, lambda name: mix(one[name], other[name]))
+
+    def column(name: str) -> Any:
+        if name == "reliable":
+            return np.minimum(a.table[name], b.table[name])
+        return mix(a.table[name], b.table[name])
+
     return Snapshot(
-        table,
+        Lazy(a.table, column),
         a.layer_groups,
         mixed(a.scores, b.scores),
         a.further,
         lambda group: mixed(a.lazily(group), b.lazily(group)),
-        own=lambda outcome: (1 - weight) * a.own(outcome) + weight * b.own(outcome),
+        own=lambda outcome: mix(a.own(outcome), b.own(outcome)),
     )

@@ -14,6 +14,7 @@ import numpy as np
 
 from ddiv.common.arrays import Array
 from ddiv.outcome import derived, layers, own_tables, spectral
+from ddiv.outcome.lazy import Lazy
 from ddiv.outcome.recorded import spectra_of_record
 from ddiv.outcome.registry import OF_OUTPUTS
 from ddiv.outcome.snapshot import Snapshot
@@ -91,23 +92,32 @@ class Trained:
 
     def _scores(
         self, clean: Mapping[str, float], array: Callable[[str], Array]
-    ) -> dict[str, float]:
+    ) -> Mapping[str, float]:
         """A state's scores: `clean` of the training set, and those read off the arrays by name.
 
         Raises ValueError where a domain has the name of another score.
         """
         domains = self.record.facts["domains"]
         require_domain_names(domains)
-        scores = {"accuracy/train": clean["accuracy"], "loss/train": clean["loss"]}
-        for domain in domains:
-            outputs = array(f"log_probabilities/{domain}")
+        of_training = {"accuracy/train": clean["accuracy"], "loss/train": clean["loss"]}
+
+        def of_domain(kind: str, domain: str) -> float:
             labels = self.record.arrays[f"labels/{domain}"]
-            for kind, measure in OF_OUTPUTS.items():
-                scores[f"{kind}/{domain}"] = measure.function(outputs, labels)
-        for kind in OF_OUTPUTS:
-            scores[f"{kind}/id"] = scores[f"{kind}/{domains[0]}"]
-            if further := [scores[f"{kind}/{domain}"] for domain in domains[1:]]:
-                scores[f"{kind}/ood"] = float(np.mean(further))
+            outputs = array(f"log_probabilities/{domain}")
+            score: float = OF_OUTPUTS[kind].function(outputs, labels)
+            return score
+
+        def compute(name: str) -> float:
+            if name in of_training:
+                return of_training[name]
+            kind, where = name.split("/", 1)
+            if where == "ood":
+                return float(np.mean([scores[f"{kind}/{domain}"] for domain in domains[1:]]))
+            return scores[f"{kind}/{domains[0]}"] if where == "id" else of_domain(kind, where)
+
+        places = (*domains, "id", *["ood"] * (len(domains) > 1))
+        names = (f"{kind}/{where}" for where in places for kind in OF_OUTPUTS)
+        scores = Lazy((*of_training, *names), compute)
         return scores
 
 

@@ -98,10 +98,13 @@ class Crew:
         return {job: self._record(job) for job in wanted}
 
     def has(self, jobs: Iterable[Job]) -> bool:
-        """Whether the records of all these jobs are there, whole."""
+        """Whether the records of all these jobs are there.
+
+        Raises StoreError where one is, and cannot be read.
+        """
         try:
             return all(self._have(job) and self._record(job) for job in jobs)
-        except (OSError, StoreError):
+        except OSError:
             return False
 
     def drain(self) -> None:

@@ -277,6 +277,14 @@ def trial(
     further: outcomes that are computed besides the study's. Raises ValueError where two different
     functions have one name, and where the study trains nothing.
     """
+    return _trial(study, treatment, seed, tuple(further))
+
+
+# Every look at a question asks for all of its trials, and making one checks all values of it.
+@lru_cache(maxsize=1 << 16)
+def _trial(
+    study: Study, treatment: Treatment, seed: int, further: tuple[NetworkOutcome, ...]
+) -> Trial:
     drawn = replicate(treatment, seed)
     if study.recipe is None:
         raise ValueError(f"the study {study.name} trains nothing: it is one of experiments alone")

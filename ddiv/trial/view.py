@@ -31,6 +31,9 @@ from ddiv.trial.provenance import provenance, start
 from ddiv.trial.store import Record
 from ddiv.trial.training_set import synthetic_data, training_set
 
+if TYPE_CHECKING:
+    from ddiv.diversity.weighted import Balls
+
 
 class Seen(NamedTuple):
     """The examples of a view: images (n, 3, h, w) or texts (n,), and their labels (n,).

@@ -51,5 +51,8 @@ def test_seeds_that_others_trained_later_are_looked_at_too(store):
     seen = [settled(early, Reader(store), most).asked.seeds for most in (0, 5, 99)]
     assert seen == [FINE.seeds[:3], FINE.seeds[:5], FINE.seeds]
     assert settled(early, Reader(store), 99).evidence == settled(FINE, Reader(store)).evidence
-    damage(store, STRONG, 4)
+    shutil.rmtree(folder_of(store, STRONG, 4))
     assert settled(early, Reader(store), 99).asked.seeds == FINE.seeds[:4]
+    damage(store, STRONG, 3)
+    found = settled(early, Reader(store), 99)
+    assert found.word == "error" and "is damaged" in found.reason
