@@ -24,19 +24,34 @@ from ddiv.claim import (
     Alike,
     AsFar,
     Contrast,
+    Correlation,
     Further,
     Question,
     Resemblance,
     SomewhereOpposed,
+    Trend,
 )
-from ddiv.claim.declare import claim, each, each_layers
+from ddiv.claim.declare import claim, each, each_layers, each_space
 from ddiv.evidence import FALLS, RISES
-from ddiv.outcome import Metric, Spectral
-from ddiv.study import Study
+from ddiv.outcome import Metric, Spectral, Vendi
+from ddiv.study import Space, Study
+from ddiv.treatment import BASELINE
 from fixtures.arms import SCALE, SCALE_AND_SHAPE, SHAPE, augmented, called, decayed, dropped_out
 
 # The two shape metrics that have claims of their own.
 MAIN_SHAPE: tuple[Metric, ...] = ("alpha", "entropy_normalised")
+# What diversity does, by metric, where it is a dose.
+DOSE = pytest.mark.parametrize(
+    "metric, direction",
+    [
+        ("frobenius_norm", FALLS),
+        ("spectral_norm", FALLS),
+        ("entropy_normalised", RISES),
+        ("alpha", RISES),
+    ],
+    ids=["frobenius", "spectral", "entropy", "alpha"],
+)
+NOISES = ("noise10", "noise30", "noise50")
 # Figures 9, 11 and 12 add these to the metrics that have claims of their own. Of the norms only the
 # logarithms are asked about: in one layer they move as the norms do.
 PANEL = ("stable_rank", "mp_soft_rank", "num_pl_spikes", "log_norm", "log_spectral_norm")
@@ -254,3 +269,52 @@ def test_augmentation_and_dropout_agree_on_further_metrics(
     study: Study, metric: Metric
 ) -> Question:
     return Alike(Spectral(metric, "classifier"), augmented(study), dropped_out(study))
+
+
+@claim(
+    "aug-spectral",
+    "Augmentation lowers the spectral norm (mean over the augmentations): it limits the largest "
+    "influence of any single direction.",
+    source="v1 3.3, summary",
+    needs=("augmentations",),
+)
+@each_layers
+@called("mean")
+def test_augmentations_on_average_lower_spectral_norm(
+    study: Study, called: str, layers: str
+) -> Question:
+    return Contrast(Spectral("spectral_norm", layers), augmented(study), FALLS)
+
+
+@claim(
+    "aug-dose",
+    "Diversity is a dose: the more noise is added to images (a tenth, three tenths, a half), the "
+    "further the classification layer's spectrum moves as augmentation moves it.",
+    source="v1, title, figures 4, 9 and 12 (their colours)",
+    on=lambda study: study.trains and {*NOISES} <= {*study.augmentations},
+)
+@called("noise")
+@DOSE
+def test_more_noise_moves_the_spectrum_further(
+    study: Study, called: str, metric: Metric, direction: int
+) -> Question:
+    ladder = tuple((int(name[5:]) / 100, study.augmentation(name)) for name in NOISES)
+    return Trend(Spectral(metric, "classifier"), ((0.0, BASELINE), *ladder), direction)
+
+
+@claim(
+    "aug-dose",
+    "Diversity is a dose: over the augmentations, the more diverse the training set by its Vendi "
+    "Score, the further the classification layer's spectrum moves as augmentation moves it.",
+    source="v1, title, figures 4, 9 and 12 (their colours)",
+    needs=("augmentations", "view_size"),
+)
+@each_space
+@called("Vendi Score")
+@DOSE
+def test_more_diversity_moves_the_spectrum_further(
+    study: Study, called: str, space: Space, metric: Metric, direction: int
+) -> Question:
+    """Over the baseline and all augmentations; that some of them move it at all is not asked."""
+    arms = (BASELINE, *augmented(study))
+    return Correlation(Vendi(space), Spectral(metric, "classifier"), arms, 0.0, direction)

@@ -10,12 +10,12 @@ network would show on as many test samples.
 """
 
 from ddiv.claim import Contrast, Correlation, Question
-from ddiv.claim.declare import claim, each, each_space, id_and_ood
+from ddiv.claim.declare import claim, each, each_layers, each_space, id_and_ood
 from ddiv.claim.relations import Kind
 from ddiv.evidence import FALLS, RISES
-from ddiv.outcome import Score, Vendi
+from ddiv.outcome import Score, Spectral, Vendi
 from ddiv.study import Space, Study
-from fixtures.arms import STRONG, called
+from fixtures.arms import STRONG, called, decayed, dropped_out
 
 
 @claim(
@@ -117,3 +117,29 @@ def test_diversity_goes_with_accuracy(
     sign.
     """
     return Correlation(Vendi(space), Score("accuracy", where), study.table_arms, 0.0)
+
+
+@claim(
+    "aug-id-costs",
+    "Each augmentation lowers accuracy in distribution.",
+    source="v1 table 2: so it is of all ten",
+    needs=("augmentations",),
+    each={"augmentation": lambda study: study.augmentations},
+)
+def test_augmentation_lowers_id_accuracy(study: Study, augmentation: str) -> Question:
+    return Contrast(Score("accuracy", "id"), (study.augmentation(augmentation),), FALLS)
+
+
+@claim(
+    "alpha-generalises",
+    "Over arms, the smaller the power-law exponent the higher the accuracy: a heavier tail goes "
+    "with better generalisation.",
+    source="v1 2.1.3; v2, open question 1",
+    needs=("augmentations", "dropout_rates"),
+)
+@each_layers
+@id_and_ood
+def test_a_smaller_exponent_goes_with_accuracy(study: Study, layers: str, where: str) -> Question:
+    """It stands against `drop-alpha` and `aug-ood`, which together have the two rise."""
+    arms = dict.fromkeys((*study.table_arms, *dropped_out(study), *decayed(study)))
+    return Correlation(Spectral("alpha", layers), Score("accuracy", where), tuple(arms), 0.0, FALLS)

@@ -20,10 +20,12 @@ summary, and its symbols are read as the docstrings of the experiments say. The 
 fixed before the claims' seeds were looked at.
 """
 
+from collections.abc import Callable
+
 import pytest
 
 from ddiv.claim import All, Everywhere, Graded, Measured, Question
-from ddiv.claim.declare import claim, each
+from ddiv.claim.declare import ClaimTest, claim, each
 from ddiv.evidence import FALLS, RISES
 from ddiv.study import Number, Study
 from fixtures.arms import called
@@ -54,7 +56,9 @@ def closed(study: Study) -> bool:
     return "closed forms" in study.experiments
 
 
-def mechanism(id: str, statement: str, source: str = "v2, mechanism 1", guards: str = ""):  # type: ignore[no-untyped-def]
+def mechanism(
+    id: str, statement: str, source: str = "v2, mechanism 1", guards: str = ""
+) -> Callable[[Callable[..., Question]], ClaimTest]:
     """`claim` for a study in which closed forms are computed."""
     return claim(id, statement, source=source, needs="experiments", on=closed, guards=guards)
 

@@ -23,7 +23,7 @@ Each is asked of every setting of a study's generator.
 
 import pytest
 
-from ddiv.claim import All, Contrast, Mixing, NoWorse, Question, RiseThenFall, Trend
+from ddiv.claim import All, Contrast, Largest, Mixing, NoWorse, Question, RiseThenFall, Trend
 from ddiv.claim.declare import claim, each_space, id_and_ood
 from ddiv.evidence import FALLS, RISES
 from ddiv.outcome import Coverage, Score, Vendi
@@ -147,6 +147,39 @@ def test_few_synthetic_images_raise_accuracy(study: Study, setting: str) -> Ques
 
 
 @claim(
+    "synth-15-best",
+    "15 % synthetic data is better out of distribution than every augmentation.",
+    source="v1 table 2",
+    needs=("settings", "augmentations"),
+    each=EACH_SETTING,
+)
+def test_few_synthetic_images_beat_every_augmentation(study: Study, setting: str) -> Question:
+    return Largest(Score("accuracy", "ood"), study.synthetic(0.15, setting), augmented(study))
+
+
+@claim(
+    "synth-25-ood",
+    "25 % synthetic data still improves accuracy out of distribution.",
+    source="v1 table 2",
+    needs=("settings",),
+    each=EACH_SETTING,
+)
+def test_a_quarter_of_synthetic_images_raises_ood_accuracy(study: Study, setting: str) -> Question:
+    return Contrast(Score("accuracy", "ood"), (study.synthetic(0.25, setting),), RISES)
+
+
+@claim(
+    "synth-35-ood",
+    "35 % synthetic data no longer improves accuracy out of distribution: it lowers it.",
+    source="v1 table 2",
+    needs=("settings",),
+    each=EACH_SETTING,
+)
+def test_a_third_of_synthetic_images_lowers_ood_accuracy(study: Study, setting: str) -> Question:
+    return Contrast(Score("accuracy", "ood"), (study.synthetic(0.35, setting),), FALLS)
+
+
+@claim(
     "synth-15-ece",
     "15 % synthetic data lowers the calibration error out of distribution.",
     source="v1 3.4, table 2",
@@ -155,6 +188,18 @@ def test_few_synthetic_images_raise_accuracy(study: Study, setting: str) -> Ques
 )
 def test_few_synthetic_images_lower_calibration_error(study: Study, setting: str) -> Question:
     return Contrast(Score("ece", "ood"), (study.synthetic(0.15, setting),), FALLS)
+
+
+@claim(
+    "synth-15-ece-id",
+    "15 % synthetic data leaves the calibration error in distribution as it is: not higher by more "
+    f"than {MARGIN:g}.",
+    source="v1 table 2",
+    needs=("settings",),
+    each=EACH_SETTING,
+)
+def test_few_synthetic_images_cost_no_calibration(study: Study, setting: str) -> Question:
+    return NoWorse(Score("ece", "id"), (study.synthetic(0.15, setting),), MARGIN, FALLS)
 
 
 @claim(

@@ -7,9 +7,9 @@ more effectively."
 """
 
 from ddiv.claim import All, Contrast, Question, Trend
-from ddiv.claim.declare import claim, each_layers
+from ddiv.claim.declare import claim, each, each_layers
 from ddiv.evidence import FALLS, RISES
-from ddiv.outcome import Spectral
+from ddiv.outcome import Metric, Spectral
 from ddiv.study import Study
 
 
@@ -76,3 +76,17 @@ def test_smaller_decay_shrinks_more(study: Study, layers: str) -> Question:
     norm, decays = Spectral("frobenius_norm", layers), study.decay()[1:]
     (_, least), *_ = decays
     return All((Trend(norm, decays, RISES), Contrast(norm, (least,), FALLS)))
+
+
+@claim(
+    "wd-nonrandom",
+    'Weight decay enlarges the "nonrandom part" of the weights: more eigenvalues in the tail '
+    "(num_pl_spikes), and a bulk that is small beside the largest one (MP soft rank).",
+    source="v1 3.2, summary",
+    needs=("decays",),
+)
+@each_layers
+@each(metric=("num_pl_spikes", "mp_soft_rank"))
+def test_decay_enlarges_the_nonrandom_part(study: Study, metric: Metric, layers: str) -> Question:
+    direction = RISES if metric == "num_pl_spikes" else FALLS
+    return Trend(Spectral(metric, layers), study.decay(), direction)

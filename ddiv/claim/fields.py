@@ -71,7 +71,9 @@ def _wanted(kind: inspect.Type) -> Wanted:
         case inspect.IntType() | inspect.FloatType():
             return "number"
         case inspect.StructType(cls=cls):
-            return {Treatment: "treatment", Number: "reading"}.get(cls, "outcome")
+            if cls is Number:
+                return "reading"
+            return "treatment" if cls is Treatment else "outcome"
         case inspect.UnionType(types=types) if all(
             isinstance(each, inspect.StructType) for each in types
         ):
@@ -82,8 +84,9 @@ def _wanted(kind: inspect.Type) -> Wanted:
 def _fits(value: object, wanted: Wanted) -> bool:
     match wanted:
         case "outcome":  # of an outcome's function, `returned` says more
-            others = Treatment | Number
-            return isinstance(value, msgspec.Struct | Maker) and not isinstance(value, others)
+            return isinstance(value, msgspec.Struct | Maker) and not isinstance(
+                value, Treatment | Number
+            )
         case "reading":
             return isinstance(value, Number)
         case "treatment":

@@ -62,24 +62,24 @@ def _require(study: Study, asked: Sequence[Asked], missing: Sequence[Job]) -> No
     experiments = [job for job in missing if isinstance(job, Experiment)]
     if why := next(filter(None, (own.absent(job.call) for job in experiments)), None):
         raise ValueError(why)
-    missing = [job for job in missing if not isinstance(job, Experiment)]
-    if not missing:
+    others = [job for job in missing if not isinstance(job, Experiment)]
+    if not others:
         return
     # They import torch, which a run of stored records needs not.
     from ddiv.trial import dry_run
     from ddiv.trial.view import require_examples
 
     # One replicate stands for all: they have equal sizes.
-    data = load(missing[0].data)
+    data = load(others[0].data)
     require_domains(study, data.tests)
-    _require_doses(data, missing)
+    _require_doses(data, others)
     first_views: dict[object, DataView] = {}
-    for job in missing:
+    for job in others:
         if isinstance(job, DataView):
             first_views.setdefault((job.treatment.part(Classes), job.n), job)
     for view in first_views.values():
         require_examples(view)
-    if trials := [job for job in missing if isinstance(job, Trial)]:
+    if trials := [job for job in others if isinstance(job, Trial)]:
         _require_layers(asked, dry_run.layers_of(trials, data))
 
 

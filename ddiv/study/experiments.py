@@ -54,14 +54,12 @@ class ExperimentMaker:
         # Claims' files may import it from each other, in any order.
         self._source = source_digest(function, asked_by=False)
         self.signature = inspect.signature(function)
-        first, *options = [*self.signature.parameters.values()] or [None]
+        parameters = list(self.signature.parameters.values())
         if (
-            first is None
-            or first.kind not in (first.POSITIONAL_ONLY, first.POSITIONAL_OR_KEYWORD)
-            or any(
-                each.kind not in (each.POSITIONAL_OR_KEYWORD, each.KEYWORD_ONLY) for each in options
-            )
-            or any(each.name == "number" for each in options)
+            not parameters
+            or parameters[0].kind not in (inspect.Parameter.POSITIONAL_ONLY, _EITHER)
+            or any(each.kind not in (_EITHER, each.KEYWORD_ONLY) for each in parameters[1:])
+            or any(each.name == "number" for each in parameters[1:])
         ):
             raise ValueError(
                 f"the experiment {self.__name__} takes its draws and then its options, each by a "
@@ -88,6 +86,9 @@ class ExperimentMaker:
     def __repr__(self) -> str:
         number = next(iter(self.meanings))
         return f"<the experiment {self.__name__}, of which {self.__name__}({number!r}) is a number>"
+
+
+_EITHER = inspect.Parameter.POSITIONAL_OR_KEYWORD
 
 
 def experiment(
