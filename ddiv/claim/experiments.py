@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from ddiv import evidence
 from ddiv.claim.bench import Bench, Effects, TooFewArms
 from ddiv.claim.question import OneEffect
-from ddiv.evidence import Evidence
+from ddiv.evidence import Evidence, Method
 from ddiv.outcome import Outcome
 from ddiv.study import Number
 from ddiv.treatment import Treatment
@@ -46,22 +46,22 @@ class Measured(OfExperiments, frozen=True, tag="measured"):
 
 
 class Compared(OfExperiments, frozen=True, tag="compared"):
-    """A number is larger (smaller) than another, `base`, of the same seed, or with a `margin` above
+    """A number is larger (smaller) than the `reference`, of the same seed, or with a `margin` above
     0 not smaller (not larger) by more than that.
     """
 
     number: Number
-    base: Number
+    reference: Number
     direction: int
     margin: float = 0.0
 
     def numbers(self) -> Iterator[Number]:
-        yield self.base
+        yield self.reference
         yield self.number
 
     def answer(self, bench: Bench) -> Effects:
-        number, base = map(bench.of_experiment, (self.number, self.base))
-        return (number - base + self.direction * self.margin,)
+        number, reference = map(bench.of_experiment, (self.number, self.reference))
+        return (number - reference + self.direction * self.margin,)
 
     @property
     def method(self) -> str:
@@ -72,7 +72,7 @@ class Compared(OfExperiments, frozen=True, tag="compared"):
     def unit(self) -> str:
         shift = "plus" if self.direction > 0 else "minus"
         margin = f", {shift} the margin of {self.margin:g}" if self.margin else ""
-        return f"{self.number.label}, less {self.base.label}{margin}"
+        return f"{self.number.label}, less {self.reference.label}{margin}"
 
 
 class Graded(OfExperiments, frozen=True, tag="graded"):
@@ -128,8 +128,8 @@ class Everywhere(OfExperiments, frozen=True, tag="everywhere"):
     def answer(self, bench: Bench) -> Effects:
         return tuple(bench.of_experiment(number) - self.bound for _, number in self.doses)
 
-    def judge(self, effects: Sequence[Effects], alpha: float) -> Evidence:
-        return evidence.every(list(zip(*effects)), self.direction, alpha=alpha)
+    def judge(self, effects: Sequence[Effects], alpha: float, method: Method = "sign") -> Evidence:
+        return evidence.every(list(zip(*effects)), self.direction, alpha=alpha, method=method)
 
     @property
     def method(self) -> str:

@@ -116,10 +116,11 @@ class MoreCorrelated(_OfStates, frozen=True, tag="more-correlated"):
         return iter((self.first, self.second))
 
     def answer(self, bench: Bench) -> Effects:
-        ours, theirs = (
-            correlation(*values(bench, self.outcomes(), arms), self.kind)
-            for arms in (self.treatments, self.others)
-        )
+        def over(arms: tuple[Treatment, ...]) -> float | None:
+            first, second = values(bench, self.outcomes(), arms)
+            return correlation(first, second, self.kind)
+
+        ours, theirs = over(self.treatments), over(self.others)
         return (0.0 if ours is None or theirs is None else ours - theirs,)
 
     @property

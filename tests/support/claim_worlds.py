@@ -259,7 +259,8 @@ def numbers_of(question: Asking, side: int, size: float) -> dict[Number, float]:
         case Measured():
             return {question.number: question.bound + way}
         case Compared():
-            return {question.base: 0.0, question.number: way - question.direction * question.margin}
+            shifted = way - question.direction * question.margin
+            return {question.reference: 0.0, question.number: shifted}
         case Graded():
             return {number: way * rung for rung, (_, number) in enumerate(question.doses)}
         case Everywhere():

@@ -70,7 +70,7 @@ def plot(finding: Finding, reader: Reader) -> FindingPlot:
         case Graded() | Everywhere():
             return _graded(question, seats)
         case Compared():
-            pair = question.base, question.number
+            pair = question.reference, question.number
             return PairedPlot(
                 ylabel=pair[1].meaning,
                 arms=tuple(number.label for number in pair),
