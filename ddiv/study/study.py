@@ -360,7 +360,7 @@ class Study(Value, frozen=True):
 
         At `dropout_where`, or with the `single_placement_rates` at another place.
         """
-        rates = self.single_placement_rates if where else self.dropout_rates
+        rates = self.dropout_rates if where in (None, "all") else self.single_placement_rates
         return ladder(partial(Dropout, where=where or self.dropout_where), rates)
 
     def decay(self) -> Ladder:
