@@ -151,6 +151,8 @@ class Study(Value, frozen=True):
     - `single_placement_rates`: the dropout rates of the head-only and encoder-only ladders;
     - `very_large_dropout`: a rate before the classification layer; `combinations`: pairs of a
       dropout rate and a decay (both v1 figure 8);
+    - `augmentations`: by name, drawn anew in each epoch; "NAME-once30" changes 30 % of the examples
+      once, before training;
     - `extreme_augmentations`: those of `augmentations` that are expected to harm;
     - `generators`: that of each of the `settings`, `generator` first, where they draw from several;
     - `settings`: of the generator, the better one first; `shares`: the synthetic shares of each
