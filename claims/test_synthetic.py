@@ -11,9 +11,9 @@ hurt accuracy with some synthetic datasets, but thresholds vary (up to 0.7 for D
 Dadd)"; "synthetic data augmentation introduces genuinely new information while traditional
 augmentations recombine existing data".
 
-These shares count synthetic examples. So do v2's ratios: in the files published with the paper the
-number is the share of REAL rows, and counted from the other end accuracy last reaches the
-baseline's at .5, .7 and 1.0 of synthetic ones, as v2 says.
+Shares here count synthetic examples, and so, by the published figures, do v2's ratios: the largest
+share of synthetic texts whose accuracy is not below the baseline's is .5, .7 and 1.0 there. In the
+names of the published files of two of the three sets the number is the share of REAL rows.
 
 5: "incorporating a small amount of synthetic data enhances average model performance on both ID and
 OOD tasks" (table 2: 85.85 % against 85.27 % in distribution).

@@ -258,7 +258,11 @@ def bert_two_complaints() -> Study:
 
 
 def bert_two_complaints_as_coded() -> Study:
-    """The same as the published code runs it, by its own rates, edits, shares and filter."""
+    """The same as the published code runs it, by its own rates, edits, shares and filter.
+
+    Its A/A arms are every study's: the baseline in another order of batches, and from another seed.
+    An arm whose augmentation is built and not used is one of them.
+    """
     return Study(
         name="bert-two-complaints-as-coded",
         title="Small BERT as the published code runs it, on two classes of complaints",

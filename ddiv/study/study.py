@@ -164,6 +164,8 @@ class Study(Value, frozen=True):
     - `single_placement_rates`: the dropout rates of the head-only and encoder-only ladders;
     - `very_large_dropout`: a rate before the classification layer; `combinations`: pairs of a
       dropout rate and a decay (both v1 figure 8);
+    - `augmentations`: by name, drawn anew in each epoch; "NAME-once30" changes 30 % of the examples
+      once, before training;
     - `piled`: an arm of `augmentations` is a pile of all from the first to this one, drawn once, as
       the paper's published code makes them; further arms tell what of that does what (`alone`);
     - `extreme_augmentations`: those of `augmentations` that are expected to harm;
