@@ -42,7 +42,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2)
     options = parser.parse_args()
     cells = []
-    for study in profile("full").studies:
+    for study in filter(lambda study: study.trains, profile("full").studies):
         if options.studies and study.name not in options.studies:
             continue
         rates = study.dropout_rates if options.dropout is None else options.dropout

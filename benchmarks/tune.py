@@ -71,7 +71,7 @@ def score(cell: Cell) -> dict[str, str | float]:
 
 
 def cells(options: argparse.Namespace) -> Iterator[Cell]:
-    for study in profile("full").studies:
+    for study in filter(lambda study: study.trains, profile("full").studies):
         if not options.studies or study.name in options.studies:
             for seed in range(FIRST, FIRST + options.seeds):
                 for rate in options.rates:

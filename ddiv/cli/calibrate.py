@@ -102,9 +102,14 @@ def _studies(options: argparse.Namespace) -> list[Study]:
     if options.workers < 1:
         raise ValueError(f"-n is the number of trials at once, got {options.workers}")
     chosen = of_file(options.study) if options.study else profile(options.profile)
-    studies = [study for study in chosen.studies if options.only in (None, study.name)]
+    trained = [study for study in chosen.studies if study.trains]
+    studies = [study for study in trained if options.only in (None, study.name)]
+    if not trained:
+        raise ValueError(
+            "nothing to calibrate: no study here trains networks, all are of experiments alone"
+        )
     if not studies:
-        names = ", ".join(study.name for study in chosen.studies)
+        names = ", ".join(study.name for study in trained)
         raise ValueError(f"--only: there is no study {options.only!r}; there are: {names}")
     trained = [study for study in studies if not study.fixed_sample]
     if not trained:

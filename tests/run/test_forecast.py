@@ -85,7 +85,7 @@ def test_what_costs_the_same_is_alike(one, other):
 
 
 def test_replicates_cost_the_same_whatever_data_and_checkpoint_they_have():
-    for study in profile("embedded").studies:
+    for study in filter(lambda study: study.trains, profile("embedded").studies):
         jobs = [trial(study, BASELINE, seed) for seed in range(4)]
         assert len({*map(alike, jobs)}) == 1 < len({*jobs})
     (made,) = {alike(trial(study, BASELINE, 0)) for study in (STUDY, renamed(STUDY))}
