@@ -20,6 +20,7 @@ from ddiv.treatment import (
     Augmentation,
     Blurred,
     Classes,
+    Filtered,
     Flow,
     Setting,
     Synthetic,
@@ -219,6 +220,19 @@ def test_added_examples_are_seen_and_are_no_part_of_the_reference():
     synthetic = np.array([image.tobytes() in drawn for image in found.inputs])
     assert 0.3 < synthetic.mean() < 0.7 and found.fresh[synthetic].all()
     assert 0.3 < found.fresh[~synthetic].mean() < 0.7
+
+
+def test_examples_that_a_filter_leaves_out_move_no_other_into_or_out_of_the_reference():
+    data = load(DATA)
+    part = Filtered(0.5, Flow(side=8, width=8, steps=1), Setting("good"), kept=0.5)
+    asked = view(Treatment.of(part), n=60)
+    (samples,) = requires(asked)
+    noise = np.random.default_rng(0).integers(0, 256, data.inputs.shape).astype(np.uint8)
+    records = {samples: Record(samples, {}, {"images": noise, "labels": data.labels})}
+    found = _seen(asked, records)
+    reference = {image.tobytes() for image in data.inputs[fitting_half(data.labels)]}
+    of_reference = np.array([image.tobytes() in reference for image in found.inputs])
+    assert 0 < of_reference.mean() < 1 and np.array_equal(found.fresh, ~of_reference)
 
 
 def test_blurred_images_are_compared_at_the_same_places():
