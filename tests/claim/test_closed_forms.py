@@ -46,8 +46,8 @@ def test_the_second_moment_of_random_features_is_that_of_many_inputs():
     data, rng = features.drawn(DRAWS, 20), np.random.default_rng(0)
     X = rng.normal(size=(50_000, features.INPUTS))
     phi = data.of(X)
-    assert np.allclose(data.second, phi.T @ phi / len(X), atol=0.01)
-    assert np.allclose(data.crossed, phi.T @ (X @ data.theta) / len(X), atol=0.01)
+    assert np.allclose(data.second, phi.T @ phi / len(X), atol=0.02)
+    assert np.allclose(data.crossed, phi.T @ (X @ data.theta) / len(X), atol=0.02)
     w = rng.normal(size=20) / 5
     fresh = np.mean((X @ data.theta - phi @ w) ** 2) + features.NOISE**2
     assert data.error(w) == pytest.approx(fresh, rel=0.01)

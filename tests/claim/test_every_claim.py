@@ -229,7 +229,8 @@ def test_the_baseline_in_place_of_every_treatment_is_inconclusive():
         effects = case.question.answer(flat(case.study))
         verdict = case.question.judge([effects] * 12, 0.05).verdict
         if isinstance(case.question, NoWorse):
-            right = verdict == "supported" and effects == (case.question.margin,)
+            margin = case.question.direction * case.question.margin
+            right = verdict == "supported" and effects == (margin,)
         else:
             right = verdict == "inconclusive" and not any(effects)
         if not right:

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ddiv.finding.ledger import FILE, BadLedger, Entry, as_toml, entries, entry, proposals
+from ddiv.profiles.choose import profile
 from tests.support.paths import ROOT
 
 ONE = Entry(
@@ -213,10 +214,17 @@ def test_a_run_proposes_what_is_new_and_tells_what_has_changed():
 
 
 def test_the_projects_own_ledger_names_tests_that_there_are():
-    from tests.support.claim_cases import CASES, PROFILE
+    from tests.support.claim_cases import CASES, FILES, PROFILE, cases_of
 
-    known = entries(ROOT / FILE)
-    places = {(PROFILE.name, case.claim.id, case.study.name, case.variant) for case in CASES}
+    known, authors = entries(ROOT / FILE), profile("authors")
+    places = {
+        (name, case.claim.id, case.study.name, case.variant)
+        for name, cases in (
+            (PROFILE.name, CASES),
+            (authors.name, cases_of(FILES, authors.studies)),
+        )
+        for case in cases
+    }
     assert known and set(known) <= places
     # A control needs no entry: not to be supported is what is asked of it.
     assert not {row.claim for row in known.values()} & {

@@ -108,5 +108,6 @@ def cases_of(files: Iterable[Path], studies: Sequence[Study]) -> Iterator[Case]:
                 yield Case(test.claim, values["study"], test.ask(**values), variant(test, values))
 
 
-CASES = list(cases_of(sorted((ROOT / "claims").glob("test_*.py")), PROFILE.studies))
+FILES = sorted((ROOT / "claims").glob("test_*.py"))
+CASES = list(cases_of(FILES, PROFILE.studies))
 APPLICABLE = [case for case in CASES if case.applicable]
