@@ -217,13 +217,10 @@ def test_the_projects_own_ledger_names_tests_that_there_are():
     from tests.support.claim_cases import CASES, FILES, PROFILE, cases_of
 
     known, authors = entries(ROOT / FILE), profile("authors")
+    names = {study.name: one.name for one in (PROFILE, authors) for study in one.studies}
+    cases = cases_of(FILES, (*PROFILE.studies, *authors.studies))
     places = {
-        (name, case.claim.id, case.study.name, case.variant)
-        for name, cases in (
-            (PROFILE.name, CASES),
-            (authors.name, cases_of(FILES, authors.studies)),
-        )
-        for case in cases
+        (names.get(case.study.name), case.claim.id, case.study.name, case.variant) for case in cases
     }
     assert known and set(known) <= places
     # A control needs no entry: not to be supported is what is asked of it.
