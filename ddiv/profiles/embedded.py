@@ -22,7 +22,7 @@ _WITHOUT_VIEWS: dict[str, Any] = {"view_size": 0, "embedders": (), "class_counts
 
 
 def embedded() -> Profile:
-    """Studies that run on two CPU cores in about twenty minutes, without a download."""
+    """Studies that run on two CPU cores in about a quarter of an hour, without a download."""
     selected = (
         # Vision by fine-tuning: the whole of v1's augmentations, and synthetic images.
         _selected(
