@@ -192,6 +192,7 @@ def test_a_layers_curves_hold_all_of_its_eigenvalues(reader):
         "linear",
         "linear",
         "conv-pooled",
+        "linear",
     ]
     for layer in told.layers:
         curve = layer.after["linear"]

