@@ -548,8 +548,9 @@ class Study(Value, frozen=True):
         """What the published code does beside what the paper describes, by itself and together, and
         what piles are compared with.
         """
-        alone = [self.alone(name, how) for how in get_args(Alone) for name in self.augmentations]
-        of_piles = (*self.unused, *alone) if self.piled else ()
+        names = self.augmentations if self.piled else ()
+        alone = (self.alone(name, how) for how in get_args(Alone) for name in names)
+        of_piles = (*self.unused, *alone)
         if not self.coded_rates:
             return of_piles
         coded = [arm for ladder in (self.coded_dropout(), self.coded_decay()) for _, arm in ladder]
