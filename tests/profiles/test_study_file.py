@@ -117,7 +117,11 @@ STUDY = Study(**GIVEN | dict({given}), recipe=Recipe(**RECIPE | dict({recipe})))
         ("", "checkpoints=(0, 2, 1)", "`checkpoints` have to rise"),
         ("", "epoch=1", "did you mean 'epochs'?"),
         ("", "lr='5e-3'", "`lr` of Recipe is a number, got '5e-3'"),
-        ("data=Digits", "", r"`data` of Study is nothing or a Digits and not the class: write Digits\(...\)"),
+        (
+            "data=Digits",
+            "",
+            r"`data` of Study is nothing or a Digits and not the class: write Digits\(...\)",
+        ),
         ("backbone='resnet18'", "", "`backbone` of Study is nothing or a Clip or a ResNet18"),
         ("augmentations=('swap10',)", "", "'swap10' is an augmentation of texts, .* images"),
         ("data=ComplaintsWorld(6, 5, 1), domains=()", "", "`backbone`: ResNet18 is for images"),
