@@ -25,7 +25,8 @@ from ddiv.trial.job import MEANING, Trial
 
 SHIPPED = Path(profiles.__file__).parent / "calibrations"
 
-# How the name of a study ends that has another's data, model and recipe.
+# How the name of a study ends that does what the published code does, and not what the text says.
+# It has the data, the model and the recipe of the study without that ending.
 AS_CODED = "-as-coded"
 
 # Raise it when the margin, the noise or the best member comes to mean something else.

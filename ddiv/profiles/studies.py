@@ -265,20 +265,15 @@ def bert_two_complaints_as_coded() -> Study:
     Its A/A arms are every study's: the baseline in another order of batches, and from another seed.
     An arm whose augmentation is built and not used is one of them.
     """
-    return Study(
+    return msgspec.structs.replace(
+        bert_two_complaints(),
         name="bert-two-complaints-as-coded",
         title="Small BERT as the published code runs it, on two classes of complaints",
-        data=TWO,
         backbone=bert_as_coded(),
         further_backbones=tuple(map(bert_as_coded, SEEDS[1:])),
-        recipe=_OF_TWO,
         dropout_rates=CODED_RATES,
-        decays=(1e-4, 1e-3, 3e-3, 1e-2),
         augmentations=OF_TEXTS_ONCE,
-        generator=NGram(order=3),
-        settings=(Setting("additional", guidance=2),),
-        shares=(CODED_SHARES,),
-        kept=KEPT,
+        coded_rates=(),
     )
 
 

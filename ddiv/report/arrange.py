@@ -158,7 +158,7 @@ def _three_columns(claim: Claim, findings: Sequence[ArrangedFinding]) -> Columns
 def _answered(one: TableAnswer) -> ArrangedAnswer:
     shown = [f"{name} {agree} of {of}" for name, agree, of in one.groups if name]
     return ArrangedAnswer(
-        **msgspec.structs.asdict(one),
+        **{name: getattr(one, name) for name in TableAnswer.__struct_fields__},
         strip=dots(one.effects, one.verdict),
         by_group=", ".join(shown),
     )

@@ -10,13 +10,11 @@ from pathlib import Path
 
 import msgspec
 
+from ddiv.finding.calibration import AS_CODED
 from ddiv.report.published import answers
 from ddiv.report.schema import Departure, PaperSays, TableAnswer
 
 FOLDER = Path(answers.__file__).parent
-
-# A study that does what the published code does, and not what the text says, is called so.
-AS_CODED = "-as-coded"
 
 # The study of the authors' tables: nothing of it was retrained.
 AUTHORS = "authors"
@@ -37,8 +35,7 @@ def paper_says(claim: str) -> PaperSays | None:
 def _answers() -> dict[str, tuple[TableAnswer, ...]]:
     rows: dict[str, list[TableAnswer]] = {}
     for one in answers.shipped().answers:
-        fields = msgspec.structs.asdict(one)
-        rows.setdefault(fields.pop("claim"), []).append(TableAnswer(**fields))
+        rows.setdefault(one.claim, []).append(one)
     return {claim: tuple(found) for claim, found in rows.items()}
 
 

@@ -12,32 +12,15 @@ from ddiv.claim import Threshold
 from ddiv.finding import Asked, Finding, Unanswered
 from ddiv.finding.published import agrees, groups, labels
 from ddiv.report.document import short
+from ddiv.report.schema import TableAnswer
 
 FILE = Path(__file__).parent / "answers.json"
 
 
-class Published(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One question of a claim, answered by the tables.
-
-    - `agree` of `of` studies have the claimed direction; `p`: of the exact two-sided sign test;
-    - `effects`: one a study (`labels`), in `unit`, of the weakest comparison where there are
-      several; `direction`: 1 where they rise as claimed, -1 where they fall;
-    - `groups`: (backbone, agree, of); `note`: why there is no answer.
-    """
+class Published(TableAnswer, frozen=True, kw_only=True, omit_defaults=True):
+    """One question of a claim, answered by the tables."""
 
     claim: str
-    variant: str
-    verdict: str
-    agree: int = 0
-    of: int = 0
-    p: float | None = None
-    effects: tuple[float, ...] = ()
-    labels: tuple[str, ...] = ()
-    unit: str = ""
-    direction: int = 1
-    groups: tuple[tuple[str, int, int], ...] = ()
-    caveats: tuple[str, ...] = ()
-    note: str = ""
 
 
 class Shipped(msgspec.Struct, frozen=True, kw_only=True):

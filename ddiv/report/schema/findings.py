@@ -76,8 +76,12 @@ class PaperSays(Struct, frozen=True):
 
 
 class TableAnswer(Struct, frozen=True, kw_only=True):
-    """What the authors' published tables say of a claim in one variant
-    (`ddiv.report.published.answers.Published`).
+    """What the authors' published tables say of a claim in one variant.
+
+    - `agree` of `of` studies have the claimed direction; `p`: of the exact two-sided sign test;
+    - `effects`: one a study (`labels`), in `unit`, of the weakest comparison where there are
+      several; `direction`: 1 where they rise as claimed, -1 where they fall;
+    - `groups`: (backbone, agree, of); `note`: why there is no answer.
     """
 
     variant: str
