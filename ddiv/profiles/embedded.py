@@ -69,6 +69,8 @@ def embedded() -> Profile:
         _selected(studies.mini_alexnet_digits(), batches=(2, 4, 8, 16, 64, 300)),
         # What the mechanism of the second version says, computed.
         studies.closed_forms(),
+        # Neighbouring papers, small.
+        *map(_small, (studies.initialisations(), studies.feature_noise(), studies.causal_tables())),
     )
     title = "Embedded studies: generated and shipped data, small models"
     return Profile("embedded", title, selected, seeds=3, max_seeds=7)
@@ -91,6 +93,9 @@ def full() -> Profile:
         studies.bert_two_complaints(),
         studies.bert_two_complaints_as_coded(),
         studies.closed_forms(),
+        studies.initialisations(),
+        studies.feature_noise(),
+        studies.causal_tables(),
     )
     title = "Embedded studies whole: every claim on every study that it can be asked of"
     return Profile("full", title, whole, seeds=3, max_seeds=7, headline_seeds=15)
@@ -102,6 +107,12 @@ def smoke() -> Profile:
     Its verdicts mean nothing.
     """
     return Profile("smoke", "A trial of the machinery", (studies.smoke(),), seeds=3, max_seeds=7)
+
+
+def _small(study: Study) -> Study:
+    """A study of experiments with those of the small size."""
+    small = tuple(name for name in study.experiments if name.endswith(", small"))
+    return msgspec.structs.replace(study, experiments=small)
 
 
 def _selected(
