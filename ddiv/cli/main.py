@@ -314,7 +314,7 @@ def _answers(store: Store, run: Run) -> tuple[list[tuple[Asked, Finding | None]]
         _complain(questions.lost)
     answers: list[tuple[Asked, Finding | None]] = []
     for asked in questions.asked:
-        answer = settled(asked, reader, run.enough(asked.claim))
+        answer = settled(asked, reader, run.enough(asked))
         if not isinstance(answer, Unanswered):
             answers.append((answer.asked, answer))
         elif asked.not_applicable:

@@ -230,7 +230,8 @@ def started(
     count = studies.seeds if given.seeds is None else given.seeds
     now = time.time()
     seeds, most = runs.block_of_seeds(given.first_seed, count, given.max_seeds, studies.max_seeds)
-    # --max-seeds is a limit for every claim, whatever it is and comes to.
+    # --max-seeds is a limit for every claim, whatever it is and comes to, on every study.
+    limited = given.max_seeds is not None or given.seeds is not None
     headline = most if given.max_seeds is not None else max(most, studies.headline_seeds)
     surprise = most if given.max_seeds is not None else max(headline, SURPRISE_SEEDS)
     return runs.Run(
@@ -246,6 +247,7 @@ def started(
         max_seeds=most,
         headline_seeds=headline,
         surprise_seeds=surprise,
+        study_seeds={} if limited else studies.study_seeds,
         budget=runs.seconds_of(given.budget),
         options=tuple(told),
         slots=given.slots or usable_cores(),

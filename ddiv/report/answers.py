@@ -84,7 +84,7 @@ def _finding(asked: Asked, answered: Answer | Unanswered, reader: Reader, run: r
         negligible=bool(answered.negligible),
         trials=answered.jobs,
         plot=plot(answered, reader),
-        explained=explained(answered, run.most(asked.claim)),
+        explained=explained(answered, run.most(asked)),
         derived=answered.derived,
     )
 

@@ -87,7 +87,7 @@ def page(store: Store, run: runs.Run) -> Page:
         "(★), and no verdict over all studies"
     )
     journal_lost = damage(runs.folder(store, run.id), run.measured)
-    answers = {one.test: settled(one, reader, run.enough(one.claim)) for one in asked}
+    answers = {one.test: settled(one, reader, run.enough(one)) for one in asked}
     answered = [one for one in answers.values() if isinstance(one, Answer)]
     seen = {one.asked.test: one.asked for one in answered}
     asked = [seen.get(one.test, one) for one in asked]

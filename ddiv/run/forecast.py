@@ -237,7 +237,7 @@ def forecast(
     fewest, most = f"{len(run.seeds)}", f"up to {run.max_seeds}"
     needs = {
         fewest: _by_study(questions),
-        most: _by_study(at_most(each, run.most(each.claim)) for each in questions),
+        most: _by_study(at_most(each, run.most(each)) for each in questions),
     }
     needed = trials.with_requirements(chain.from_iterable(needs[most].values()))
     missing = Counter(alike(job) for job in needed if job not in store)

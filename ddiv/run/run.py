@@ -24,7 +24,6 @@ from typing import NamedTuple
 import msgspec
 
 from ddiv import trial as trials
-from ddiv.claim import Claim
 from ddiv.common.drafts import sweep
 from ddiv.common.files import write_atomically
 from ddiv.evidence import MOST_SEEDS
@@ -42,7 +41,8 @@ class Run(msgspec.Struct, frozen=True):
     """How a run was started, and how long it took.
 
     Every claim starts with `seeds`. Undecided claims get more seeds, up to `max_seeds` in all
-    (where that is more: headline claims up to `headline_seeds`, surprises up to `surprise_seeds`),
+    (where that is more: headline claims up to `headline_seeds`, surprises up to `surprise_seeds`;
+    on the studies of `study_seeds`, by name, at most the number there, surprises apart),
     as long as `budget` seconds (None: no limit) have not passed. `options` are those of pytest
     without which a test would ask something else, paths as seen from the folder where the run was
     started. At most `slots` jobs are measured at once. `started` is in seconds since the epoch.
@@ -71,16 +71,18 @@ class Run(msgspec.Struct, frozen=True):
     measured: int | None = None
     headline_seeds: int = 0
     surprise_seeds: int = 0
+    study_seeds: dict[str, int] = {}
 
-    def most(self, claim: Claim) -> int:
+    def most(self, asked: Asked) -> int:
         """The most seeds that a claim gets while it is undecided; more only as a surprise."""
-        return max(self.max_seeds, self.headline_seeds) if claim.headline else self.max_seeds
+        most = max(self.max_seeds, self.headline_seeds if asked.claim.headline else 0)
+        return min(most, self.study_seeds.get(asked.study.name, most))
 
-    def enough(self, claim: Claim) -> int:
+    def enough(self, asked: Asked) -> int:
         """The most seeds that the page looks at; none beside those asked after a budget, which ends
         questions that more seeds would decide.
         """
-        return 0 if self.budget is not None else self.most(claim)
+        return 0 if self.budget is not None else self.most(asked)
 
     @property
     def place(self) -> float:

@@ -135,7 +135,7 @@ def test_a_contradicted_finding_has_the_ledgers_reason_or_its_count():
             3,
             "1 of 3 seeds agrees with the claim, 1 goes against it, 1 shows no effect: evidence",
         ),
-        ([0.1, -0.1, 0.0], 3, "The limit of 3 seeds is reached."),
+        ([0.1, -0.1, 0.0], 3, "The limit of 3 seeds is reached (--max-seeds allows more)."),
         ([0.1, 0.1, 0.1], 7, "More seeds, up to 7, may decide it; this run did not get to them."),
         (
             [0.1, -0.1, 0.1, -0.1],
