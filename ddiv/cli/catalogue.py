@@ -180,9 +180,9 @@ def _head(found: Sequence[Entry]) -> Iterator[str]:
     yield (
         "A test is put to every study that has what it needs, for each value of its parameters. "
         "**As claimed** compares at equal epochs, the paper's way; **specific** asks what is "
-        "beyond slower, faster, shorter or longer training alone. A **headline** is one of the paper's "
-        "main claims, which `full` gives more seeds. A **control** is made to fail: supported "
-        "would be a fault."
+        "beyond slower, faster, shorter or longer training alone. A **headline** is one of the "
+        "paper's main claims, which `full` gives more seeds. A **control** is made to fail: "
+        "supported would be a fault."
     )
     yield ""
 

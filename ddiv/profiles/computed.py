@@ -36,7 +36,7 @@ def merged_weights(whole: bool = False) -> Study:
     sizes = (12, 14) if whole else (5, 5)
     return Study(
         name="merged-weights",
-        title="Small CLIP (ViT), fine-tuned in three ways on the embedded image world, and averaged",
+        title="Small CLIP (ViT), fine-tuned in three ways on the image world, and averaged",
         data=World(*sizes, version=1),
         experiments=("merged weights",),
     )
