@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 import torch
 
+from ddiv.models.build import build
+from ddiv.models.shipped import embedded_weights
 from ddiv.spectra.phase import HEAVY_TAILED, phase
-from ddiv.study import Digits, World
+from ddiv.study import Clip, Digits, World
 from ddiv.trial.at_hand import Draws
 from fixtures import merged_weights as soup
 from fixtures import planted_spectra as planted
@@ -86,10 +88,27 @@ def test_an_average_of_weights_is_their_mean_and_leaves_counts_alone():
     assert found["w"].tolist() == [2.0, 3.0] and found["steps"] == 7
 
 
-def test_averages_of_one_start_are_better_than_of_two(monkeypatch):
-    """Where little is trained, averages of one start differ little from what they are made of."""
-    short = msgspec.structs.replace(soup.RECIPE, epochs=2)
-    monkeypatch.setattr(soup, "RECIPE", short)
+def test_hidden_units_in_another_order_do_the_same():
+    torch.manual_seed(0)
+    network, _ = build(Clip(embedded_weights()), ("a", "b"))
+    network.eval()
+    state = {name: each.clone() for name, each in network.state_dict().items()}
+    images = torch.randint(0, 256, (3, 3, 32, 32), dtype=torch.uint8)
+    with torch.no_grad():
+        before = network(images)
+        other = soup.reordered(state, torch.Generator().manual_seed(0))
+        network.load_state_dict(other)
+        assert torch.allclose(network(images), before, atol=1e-4)
+        network.load_state_dict(soup.average([state, other]))
+        assert not torch.allclose(network(images), before, atol=1e-2)
+    moved = {
+        name.rpartition("mlp.")[2] for name in state if not torch.equal(state[name], other[name])
+    }
+    assert moved == {"c_fc.weight", "c_fc.bias", "c_proj.weight"}
+
+
+def test_merging_tells_differences_of_accuracies(monkeypatch):
+    monkeypatch.setattr(soup, "RECIPE", msgspec.structs.replace(soup.RECIPE, epochs=2))
     found = soup.merged.function(Draws(3, World(2, 2, 1), CPU))
-    assert found["mean_id"] > found["strangers_id"]
-    assert -1 <= found["best_id"] <= 1 and 1 / 60 < found["member_id"] <= 1
+    assert found["mean_id"] > found["reordered_id"] and 1 / 60 < found["member_id"] < 1
+    assert all(-1 <= found[name] <= 1 for name in found)
