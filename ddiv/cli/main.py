@@ -1,5 +1,5 @@
 """The command line: `ddiv report`, `ledger`, `trials`, `doctor`, `calibrate`, `fetch`, `new`,
-`spectra`.
+`catalogue`, `spectra`.
 
 (Claims are run by `pytest claims`.)
 """
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from ddiv.cli import calibrate, new, spectra
+from ddiv.cli import calibrate, catalogue, new, spectra
 from ddiv.common.errors import NotWritten, cause, remedy
 from ddiv.common.outputs import write_output
 from ddiv.common.paths import expanded, named, of_text
@@ -135,6 +135,9 @@ def _parser() -> argparse.ArgumentParser:
     begin = commands.add_parser("new", help=new.HELP, description=new.HELP)
     new.add_options(begin)
     begin.set_defaults(run=new.run)
+    listed = commands.add_parser("catalogue", help=catalogue.HELP, description=catalogue.HELP)
+    catalogue.add_options(listed)
+    listed.set_defaults(run=catalogue.run)
     measure = commands.add_parser("spectra", help=spectra.HELP, description=spectra.HELP)
     spectra.add_options(measure)
     measure.set_defaults(run=spectra.run)

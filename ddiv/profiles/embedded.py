@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from ddiv.profiles import studies
+from ddiv.profiles.computed import computed
 from ddiv.profiles.profile import Profile
 from ddiv.study import Study
 from ddiv.treatment.names import EXTREME
@@ -77,6 +78,8 @@ def embedded() -> Profile:
         _selected(studies.mini_alexnet_digits(), batches=(2, 4, 8, 16, 64, 300)),
         # What the mechanism of the second version says, computed.
         studies.closed_forms(),
+        # What numbers of spectra tell, small networks, and averages of weights.
+        *computed(),
     )
     title = "Embedded studies: generated and shipped data, small models"
     return Profile("embedded", title, selected, seeds=3, max_seeds=7, study_seeds=_FEWER_SEEDS)
@@ -99,6 +102,7 @@ def full() -> Profile:
         studies.bert_two_complaints(),
         studies.bert_two_complaints_as_coded(),
         studies.closed_forms(),
+        *computed(whole=True),
     )
     title = "Embedded studies whole: every claim on every study that it can be asked of"
     return Profile("full", title, whole, seeds=3, max_seeds=7, headline_seeds=15)

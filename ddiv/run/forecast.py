@@ -76,9 +76,10 @@ def alike(job: Job) -> Job:
             treatment = _costly(job.treatment, Augmentation, Classes, Piled)
             return msgspec.structs.replace(job, treatment=treatment, **common)
         case GeneratorFit():
-            return msgspec.structs.replace(job, setting=None, round=1, **common)
+            first = {"setting": None, "round": 1, "anchored": False}
+            return msgspec.structs.replace(job, **first, **common)
         case Samples():
-            return msgspec.structs.replace(job, round=1, **common)
+            return msgspec.structs.replace(job, round=1, anchored=False, **common)
         case Experiment():
             return msgspec.structs.replace(job, **common)
 

@@ -24,6 +24,7 @@ from ddiv.study.tables import Tables
 from ddiv.treatment import (
     BASELINE,
     Added,
+    Anchored,
     Augmentation,
     BatchSize,
     Blurred,
@@ -426,6 +427,10 @@ class Study(Value, frozen=True):
         They replace real ones. Raises ValueError where the study has no generator.
         """
         return Treatment.of(Synthetic(share, *self.drawn_by(setting), round))
+
+    def anchored(self, share: float, setting: str = "", round: int = 2) -> Treatment:
+        """As `synthetic`, from a generator that was retrained with the real examples kept."""
+        return Treatment.of(Anchored(share, *self.drawn_by(setting), round))
 
     def added(self, share: float, setting: str = "") -> Treatment:
         """As `synthetic`, but the examples are added to all real ones."""

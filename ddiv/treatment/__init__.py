@@ -38,7 +38,7 @@ from ddiv.treatment.parts import (
     WeightDecay,
     is_built_in,
 )
-from ddiv.treatment.synthetic import Added, Blurred, Filtered, Synthetic
+from ddiv.treatment.synthetic import Added, Anchored, Blurred, Filtered, Synthetic
 from ddiv.treatment.treatment import BASELINE, Ladder, PartT, Treatment, ladder
 
 __all__ = [
@@ -47,6 +47,7 @@ __all__ = [
     "HOOKS",
     "OTHER_SEEDS_BEGIN",
     "Added",
+    "Anchored",
     "Augmentation",
     "BatchSize",
     "Blurred",
