@@ -80,6 +80,8 @@ def embedded() -> Profile:
         studies.closed_forms(),
         # What numbers of spectra tell, small networks, and averages of weights.
         *computed(),
+        # Neighbouring papers, small.
+        *map(_small, (studies.initialisations(), studies.feature_noise(), studies.causal_tables())),
     )
     title = "Embedded studies: generated and shipped data, small models"
     return Profile("embedded", title, selected, seeds=3, max_seeds=7, study_seeds=_FEWER_SEEDS)
@@ -103,6 +105,9 @@ def full() -> Profile:
         studies.bert_two_complaints_as_coded(),
         studies.closed_forms(),
         *computed(whole=True),
+        studies.initialisations(),
+        studies.feature_noise(),
+        studies.causal_tables(),
     )
     title = "Embedded studies whole: every claim on every study that it can be asked of"
     return Profile("full", title, whole, seeds=3, max_seeds=7, headline_seeds=15)
@@ -114,6 +119,12 @@ def smoke() -> Profile:
     Its verdicts mean nothing.
     """
     return Profile("smoke", "A trial of the machinery", (studies.smoke(),), seeds=3, max_seeds=7)
+
+
+def _small(study: Study) -> Study:
+    """A study of experiments with those of the small size."""
+    small = tuple(name for name in study.experiments if name.endswith(", small"))
+    return msgspec.structs.replace(study, experiments=small)
 
 
 def _selected(

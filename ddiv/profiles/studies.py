@@ -345,6 +345,47 @@ def closed_forms() -> Study:
     )
 
 
+def initialisations() -> Study:
+    """Networks of three layers on digits, from several scales of their initialisation.
+
+    The small size has 300 training images, 64 units a layer and SGD's low rate at .02, with which
+    all networks fit in seconds; the whole one has 1,000 images, 128 units and a rate of .005.
+    """
+    return Study(
+        name="initialisations",
+        title="Networks of three layers on scikit-learn's digits, from several scales of their "
+        "initialisation",
+        data=Digits(train=1250, side=8),
+        experiments=("initialisation, small", "initialisation, whole"),
+    )
+
+
+def feature_noise() -> Study:
+    """Two-layer networks on data of features and noises, which the experiments draw themselves.
+
+    The small size has half the examples and half the dimensions of the whole one, and a fifth of
+    its steps.
+    """
+    return Study(
+        name="feature-noise",
+        title="Two-layer networks on patches of features and noises, with Cutout and with CutMix",
+        experiments=("feature noise, small", "feature noise, whole"),
+    )
+
+
+def causal_tables() -> Study:
+    """Tables of a treatment with a known effect, and synthetic ones of several generators.
+
+    Of the small size two synthetic rows stand for a real one, errors are means over 3 tables and
+    estimators are tried on 20; of the whole, 10, 30 and 200.
+    """
+    return Study(
+        name="causal-tables",
+        title="Real and synthetic tables of a treatment and its outcome",
+        experiments=("causal tables, small", "causal tables, whole"),
+    )
+
+
 def smoke() -> Study:
     """A study so small that it trains in a blink."""
     return Study(

@@ -34,7 +34,7 @@ def render(page: Page) -> str:
     return document(
         "page",
         styles=("page.css", "pictures.css"),
-        scripts=("esd.js", "plots.js", "pictures.js", "page.js"),
+        scripts=("esd.js", "plots.js", "lines.js", "pictures.js", "page.js"),
         data=data,
         page=page,
         **msgspec.structs.asdict(arranged),

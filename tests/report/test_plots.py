@@ -19,7 +19,7 @@ from ddiv.finding.wording import explained
 from ddiv.outcome import Score, Spectral
 from ddiv.report.figures import sheets
 from ddiv.report.figures.plots import plot
-from ddiv.report.schema import DosePlot, PairedPlot, RelationPlot
+from ddiv.report.schema import DosePlot, LinesPlot, PairedPlot, RelationPlot
 from ddiv.treatment import BASELINE, Flow, Setting
 from ddiv.trial import sampling, trial
 from ddiv.trial.store import Record, Store
@@ -42,9 +42,10 @@ def test_every_kind_of_question_has_a_plot(case: Case):
         assert len(drawn.points) == len(case.question.treatments)
         assert np.isfinite([[point.x, point.y] for point in drawn.points]).all()
         return
-    assert [row.seed for row in drawn.series] == list(SEEDS)
+    curves = drawn.series if isinstance(drawn, LinesPlot) else (drawn.series,)
+    assert all([row.seed for row in curve] == list(SEEDS) for curve in curves)
     places = drawn.arms if isinstance(drawn, PairedPlot) else drawn.x
-    for row in drawn.series:
+    for row in (row for curve in curves for row in curve):
         assert len(row.y) == len(places) and np.isfinite(row.y).all()
 
 

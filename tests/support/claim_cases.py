@@ -52,6 +52,7 @@ ANYTHING = (
         for backbone in BACKBONES
     ),
     studies.clip_world_as_coded(),
+    studies.initialisations(),
 )
 
 

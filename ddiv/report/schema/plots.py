@@ -42,6 +42,16 @@ class BarsPlot(Struct, frozen=True, tag="bars", tag_field="kind", kw_only=True):
     series: tuple[Series, ...]
 
 
+class LinesPlot(Struct, frozen=True, tag="lines", tag_field="kind", kw_only=True):
+    """Several named curves over the same places, each with a line a seed and their mean."""
+
+    xlabel: str
+    ylabel: str
+    x: tuple[float | str, ...]  # numbers in their order, or names
+    names: tuple[str, ...]
+    series: tuple[tuple[Series, ...], ...]  # a row a name
+
+
 class RelationPoint(Struct, frozen=True):
     """One arm.
 
@@ -103,6 +113,6 @@ class CurvesPlot(Struct, frozen=True, tag="curves", tag_field="kind", kw_only=Tr
     points: tuple[ArmPoint, ...]
 
 
-FindingPlot = DosePlot | PairedPlot | BarsPlot | RelationPlot
+FindingPlot = DosePlot | PairedPlot | BarsPlot | LinesPlot | RelationPlot
 
 Plot = FindingPlot | CurvesPlot
