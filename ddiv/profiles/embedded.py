@@ -14,7 +14,7 @@ import msgspec
 
 from ddiv.profiles import studies
 from ddiv.profiles.profile import Profile
-from ddiv.study import Study
+from ddiv.study import Study, World
 from ddiv.treatment.names import EXTREME
 
 # Too few arms for what is said of the diversity of many training sets.
@@ -31,6 +31,7 @@ def embedded() -> Profile:
             single_placement_rates=(),
             decays=(1e-4, 1e-3, 1e-2),
             further_augmentations=(),
+            gradients=(("noise10", "noise30", "noise50"),),
             settings=("captioned",),
             shares=(0.15, 0.25, 0.35, 0.5, 1.0),
             class_counts=(1, 5, 20, 60),
@@ -67,6 +68,20 @@ def embedded() -> Profile:
             **_WITHOUT_VIEWS,
         ),
         _selected(studies.mini_alexnet_digits(), batches=(2, 4, 8, 16, 64, 300)),
+        # The second version's open questions, smaller: fine-tuning beside training from scratch,
+        # and one of the further architectures.
+        _selected(
+            studies.clip_two_starts(),
+            data=World(train_per_class=6, test_per_class=2, version=1),
+            both_augmentations=("noise30",),
+            both_rates=(0.15,),
+        ),
+        _selected(
+            studies.policy_cartpole(),
+            dropout_rates=(0.02, 0.1),
+            decays=(1e-5, 1e-3),
+            augmentations=("noise3", "noise10"),
+        ),
         # What the mechanism of the second version says, computed.
         studies.closed_forms(),
     )
@@ -90,6 +105,10 @@ def full() -> Profile:
         studies.resnet18_world_as_coded(),
         studies.bert_two_complaints(),
         studies.bert_two_complaints_as_coded(),
+        studies.clip_two_starts(),
+        studies.gru_complaints(),
+        studies.mixer_world(),
+        studies.policy_cartpole(),
         studies.closed_forms(),
     )
     title = "Embedded studies whole: every claim on every study that it can be asked of"

@@ -38,6 +38,7 @@ from ddiv.treatment.parts import (
     WeightDecay,
     is_built_in,
 )
+from ddiv.treatment.regimes import Again, FromScratch, Traced
 from ddiv.treatment.synthetic import Added, Blurred, Filtered, Synthetic
 from ddiv.treatment.treatment import BASELINE, Ladder, PartT, Treatment, ladder
 
@@ -47,6 +48,7 @@ __all__ = [
     "HOOKS",
     "OTHER_SEEDS_BEGIN",
     "Added",
+    "Again",
     "Augmentation",
     "BatchSize",
     "Blurred",
@@ -56,6 +58,7 @@ __all__ = [
     "EvaluationDropout",
     "Filtered",
     "Flow",
+    "FromScratch",
     "Generator",
     "Ladder",
     "Length",
@@ -78,6 +81,7 @@ __all__ = [
     "ShuffledLabels",
     "StableDiffusion",
     "Synthetic",
+    "Traced",
     "Treatment",
     "Unswitched",
     "Unused",

@@ -28,6 +28,7 @@ from ddiv.claim import (
 from ddiv.finding import Finding, Reader, SeedBench
 from ddiv.finding.specific import benches
 from ddiv.outcome import Outcome
+from ddiv.report.figures.estimates import estimates_plot
 from ddiv.report.schema import (
     BarsPlot,
     DosePlot,
@@ -50,9 +51,11 @@ DOSES: dict[type, str] = {
 
 
 def plot(finding: Finding, reader: Reader) -> FindingPlot:
-    """A curve over a ladder, pairs of two arms, an arm a marker for a correlation; else the effects
-    of each seed as dots.
+    """What is told in detail; or a curve over a ladder, pairs of two arms, an arm a marker for a
+    correlation; else the effects of each seed as dots.
     """
+    if finding.estimates:
+        return estimates_plot(finding)
     asked, question = finding.asked, finding.asked.question
     seats = [SeedBench(reader, asked.study, seed, question.carried) for seed in asked.seeds]
     match question:
