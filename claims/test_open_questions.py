@@ -35,6 +35,8 @@ METRICS: tuple[Metric, ...] = (
     "hill_alpha",
     "stable_rank",
 )
+NUMBERS: tuple[Metric, ...] = ("frobenius_norm", "entropy_normalised", "hill_alpha")
+
 # What of a network is asked about; the classification layer begins at random in both.
 PARTS: tuple[Layers, ...] = ("classifier", "encoder")
 
@@ -95,8 +97,8 @@ each_kind = each(
     ]
 )
 COMPARISONS = [
-    *(("size", metric) for metric in METRICS[:4]),
-    *(("layers", metric) for metric in ("frobenius_norm", "entropy_normalised", "hill_alpha")),
+    *(("size", metric) for metric in NUMBERS),
+    *(("layers", metric) for metric in NUMBERS),
     ("direction", "all"),
 ]
 # A classification layer alone has no profile over layers.
@@ -134,7 +136,7 @@ def test_from_scratch_beside_fine_tuning(
     "same layers and the same direction, beyond another repeat.",
     source="ours: a negative control",
     guards="open questions",
-    needs=("both_augmentations",),
+    needs=("both_augmentations", "both_rates"),
 )
 @pytest.mark.parametrize(
     "compared, metric",

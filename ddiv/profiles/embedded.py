@@ -14,7 +14,7 @@ import msgspec
 
 from ddiv.profiles import studies
 from ddiv.profiles.profile import Profile
-from ddiv.study import Study, World
+from ddiv.study import Study
 from ddiv.treatment.names import EXTREME
 
 # Too few arms for what is said of the diversity of many training sets.
@@ -70,12 +70,7 @@ def embedded() -> Profile:
         _selected(studies.mini_alexnet_digits(), batches=(2, 4, 8, 16, 64, 300)),
         # The second version's open questions, smaller: fine-tuning beside training from scratch,
         # and one of the further architectures.
-        _selected(
-            studies.clip_two_starts(),
-            data=World(train_per_class=6, test_per_class=2, version=1),
-            both_augmentations=("noise30",),
-            both_rates=(0.15,),
-        ),
+        _selected(studies.clip_two_starts(), both_augmentations=("noise30",), both_rates=()),
         _selected(
             studies.policy_cartpole(),
             dropout_rates=(0.02, 0.1),

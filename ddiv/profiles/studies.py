@@ -336,7 +336,9 @@ def _as_coded(study: Study, name: str, **changes: Any) -> Study:
 
 
 # What is asked of other architectures: the core claims again, with their control. All claims would
-# be asked without this.
+# be asked without this. The recipes are such that the training set is learned, at a seed that no
+# claim uses (training accuracies of 1.0, 1.0 and .97); `benchmarks/tune.py` has not been run on
+# them, nor `benchmarks/doses.py`.
 _OF_ARCHITECTURES = ("q-architectures", "control-backbones")
 
 
@@ -347,7 +349,7 @@ def gru_complaints() -> Study:
         title="Gated recurrent units, from scratch on the embedded world of consumer complaints",
         data=ComplaintsWorld(train_per_class=12, test_per_class=14, version=1),
         backbone=Gru(embedded_weights("bert")),
-        recipe=Recipe(epochs=12, batch=24, lr=4e-3),
+        recipe=Recipe(epochs=20, batch=24, lr=8e-3),
         dropout_rates=(0.05, 0.1, 0.2),
         decays=(1e-5, 1e-4, 1e-3),
         augmentations=("synonym10", "deletion10", "eda10", "eda30"),
@@ -392,16 +394,20 @@ def policy_cartpole() -> Study:
 def clip_two_starts() -> Study:
     """The image tower of the small CLIP from its checkpoints and from random weights, followed over
     the epochs of one recipe.
+
+    At the rate of fine-tuning random weights hardly learn in its epochs: at one seed that no claim
+    uses the training accuracy is then .1 after 8 epochs, and .85 at four times the rate after 20.
     """
     return Study(
         name="clip-two-starts",
         title="Small CLIP (ViT), fine-tuned and from random weights, on the embedded image world",
-        data=World(train_per_class=12, test_per_class=2, version=1),
+        data=World(train_per_class=6, test_per_class=2, version=1),
         backbone=clip(),
         further_backbones=tuple(map(clip, SEEDS[1:])),
-        recipe=Recipe(epochs=8, batch=32, lr=5e-4, head_lr=5e-3, checkpoints=(0.25, 0.5, 1, 2, 4)),
+        recipe=Recipe(epochs=20, batch=32, lr=5e-4, head_lr=5e-3, checkpoints=(0.5, 1, 2, 5, 10)),
         both_augmentations=("auto", "noise10", "noise30"),
         both_rates=(0.05, 0.15),
+        scratch_rate=4,
         only=("q-finetune-vs-scratch", "control-open-questions"),
     )
 

@@ -41,6 +41,7 @@ from ddiv.treatment import (
     Normalised,
     OtherSeed,
     OwnAugmentation,
+    Part,
     Piled,
     Placement,
     Rectified,
@@ -156,10 +157,6 @@ REPEATS = (1, 2)
 SMALL = (Flow, Captioned)
 
 
-def _from_both(arm: Treatment) -> tuple[Treatment, Treatment]:
-    return arm + Traced(), arm + Traced() + FromScratch()
-
-
 class Study(Value, frozen=True):
     """The population of a claim, and the doses and augmentations that its arms use.
 
@@ -194,7 +191,8 @@ class Study(Value, frozen=True):
     - `experiments`: the groups of experiments (`ddiv.study.experiments`) that claims may ask here;
     - `gradients`: augmentations of one kind, each kind from its weakest to its strongest;
     - `both_augmentations`, `both_rates`: augmentations and dropout rates whose arms are trained
-      from the checkpoint and from random weights, and followed at the recipe's checkpoints;
+      from the checkpoint and from random weights, there at `scratch_rate` times the encoder's
+      learning rate, and followed at the recipe's checkpoints;
     - `only`: the ids of the claims that are put to it (empty: all that apply).
     """
 
@@ -232,6 +230,7 @@ class Study(Value, frozen=True):
     gradients: tuple[tuple[AnAugmentation, ...], ...] = ()
     both_augmentations: tuple[AnAugmentation, ...] = ()
     both_rates: tuple[float, ...] = ()
+    scratch_rate: float = 1.0
     only: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -427,17 +426,22 @@ class Study(Value, frozen=True):
     def both(self) -> tuple[tuple[Treatment, Treatment], ...]:
         """Pairs of one arm from the checkpoint and from random weights, both followed."""
         augmented = [Augmentation(name) for name in self.both_augmentations]
-        parts = (*augmented, *map(Dropout, self.both_rates))
-        return tuple(map(_from_both, map(Treatment.of, parts)))
+        parts: list[Part] = [*augmented, *map(Dropout, self.both_rates)]
+        return tuple(self._from_both(part) for part in parts)
 
     @property
     def both_bases(self) -> tuple[Treatment, Treatment]:
         """The baseline, and the baseline from random weights, which is followed as that is."""
-        return BASELINE, Treatment.of(Traced(), FromScratch())
+        return BASELINE, Treatment.of(Traced(), FromScratch(self.scratch_rate))
 
     def both_repeats(self, number: int) -> tuple[Treatment, Treatment]:
         """The baseline once more from either start: with its batches in another order."""
-        return _from_both(Treatment.of(Again(number)))
+        return self._from_both(Again(number))
+
+    def _from_both(self, part: Part) -> tuple[Treatment, Treatment]:
+        return Treatment.of(part, Traced()), Treatment.of(
+            part, Traced(), FromScratch(self.scratch_rate)
+        )
 
     def coded_decay(self) -> Ladder:
         """`decay` with what the published code does beside; it begins with that alone."""

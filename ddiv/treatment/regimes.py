@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from ddiv.treatment.part import CONTROL, Part
 
 if TYPE_CHECKING:
+    import torch
+
     from ddiv.models.network import DropoutSites, Network
 
 
@@ -44,7 +46,18 @@ class Traced(Part, frozen=True, tag="traced"):
 
 
 class FromScratch(Part, frozen=True, tag="from-scratch"):
-    """The pre-trained encoder begins at random weights (`ddiv.treatment.at_random`)."""
+    """The pre-trained encoder begins at random weights (`ddiv.treatment.at_random`).
+
+    Its learning rate is the recipe's times `rate`, since one that keeps what a checkpoint knows is
+    too small to learn it.
+    """
+
+    rate: float = 1.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 < self.rate <= 1000:
+            raise ValueError(f"a factor of the learning rate lies in (0, 1000], got {self.rate}")
 
     @property
     def label(self) -> str:
@@ -58,3 +71,9 @@ class FromScratch(Part, frozen=True, tag="from-scratch"):
         from ddiv.treatment.at_random import at_random
 
         at_random(network.encoder)
+
+    def optimiser(self, optimiser: torch.optim.Optimizer, network: Network) -> None:
+        trained = set(network.encoder.parameters())
+        for group in optimiser.param_groups:
+            if trained.issuperset(group["params"]):
+                group["lr"] *= self.rate

@@ -1,13 +1,16 @@
 """Slopes by layer and arms from two starts, from made-up states in which the answer is known."""
 
+import msgspec
 import numpy as np
 import pytest
 
-from ddiv.claim import Bench, Slope, TwoStarts, Unmatched
+from ddiv.claim import Bench, Slope, TwoStarts
 from ddiv.claim.bench import TooFewArms
+from ddiv.claim.declare import claim
 from ddiv.evidence import FALLS, RISES
 from ddiv.outcome import Snapshot, Spectral, Vendi
 from ddiv.treatment import BASELINE, Again, Augmentation, FromScratch, Traced, Treatment
+from tests.support.claim_cases import WORLD
 
 NOISE = tuple(Treatment.of(Augmentation(f"noise{i}0")) for i in (1, 3, 5))
 HILL = Spectral("hill_alpha", "encoder")
@@ -156,6 +159,15 @@ def test_repeats_in_place_of_arms_are_ahead_as_often_as_behind():
     assert all(140 < count < 240 for count in ahead.values()), ahead
 
 
+def test_a_study_may_name_the_claims_that_alone_are_put_to_it():
+    @claim("mine", "It is so.", source="ours")
+    def test_mine(study):
+        return None
+
+    assert test_mine.applies(WORLD)
+    assert test_mine.applies(msgspec.structs.replace(WORLD, only=("other", "mine")))
+    assert not test_mine.applies(msgspec.structs.replace(WORLD, only=("other",)))
+
+
 def test_nothing_is_told_of_a_rival_where_none_is_known():
     assert not asked("size").told_of_rivals and not asked("size").has_specific
-    assert issubclass(Unmatched, Exception)

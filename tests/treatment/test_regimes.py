@@ -82,12 +82,20 @@ def test_arms_from_two_starts_share_their_starts():
     study = studies.clip_two_starts()
     fine, scratch = study.both[0]
     assert fine == Treatment.of(Augmentation("auto"), Traced())
-    assert scratch == fine + FromScratch()
+    assert scratch == fine + FromScratch(4)
     assert study.both_bases[0].is_baseline and {*study.both_bases} <= {*study.arms}
     heads = [
         network_of(trial(study, arm, 0), tuple("abc"))[0].head.weight for arm in (fine, scratch)
     ]
     assert torch.equal(*heads)
+
+
+def test_random_weights_may_learn_at_another_rate_than_the_classification_layer():
+    network, _ = build(STUDY.backbone, tuple("abc"))
+    parts = [list(part.parameters()) for part in (network.encoder, network.head)]
+    optimiser = torch.optim.Adam([{"params": params, "lr": 1e-3} for params in parts])
+    FromScratch(4).optimiser(optimiser, network)
+    assert [group["lr"] for group in optimiser.param_groups] == [4e-3, 1e-3]
 
 
 def test_two_starts_need_checkpoints():
