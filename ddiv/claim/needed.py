@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 from ddiv.claim.bench import NotApplicable, OfData
+from ddiv.claim.by_layer import Slope
 from ddiv.claim.curves import Exhibited, Largest, Mixing, RiseThenFall
 from ddiv.claim.experiments import Compared, Everywhere, Graded, Measured
 from ddiv.claim.groups import Agreement, Alike, AsFar, Opposite, Resemblance, SomewhereOpposed
@@ -14,6 +15,7 @@ from ddiv.claim.relations import Correlation, Disagreement, MoreCorrelated, Sepa
 from ddiv.claim.several import All
 from ddiv.claim.simple import Change, Contrast, Further, NoWorse, Threshold, Trend
 from ddiv.claim.tabled import replicates
+from ddiv.claim.two_starts import TwoStarts
 from ddiv.outcome import Coverage, OutputsOutcome, Outside, Score, Vendi
 from ddiv.study import NetworkOutcome, Study
 from ddiv.study.optimisation import MEMBERS
@@ -43,6 +45,8 @@ Question = (
     | Separated
     | Mixing
     | Exhibited
+    | Slope
+    | TwoStarts
     | Measured
     | Compared
     | Graded

@@ -40,6 +40,7 @@ def embedded() -> Profile:
             decays=(1e-4, 1e-3, 1e-2),
             augmentations=_OF_IMAGES,
             further_augmentations=(),
+            gradients=(("noise10", "noise30", "noise50"),),
             settings=("captioned",),
             shares=(0.15, 0.25, 0.35, 1.0),
             class_counts=(1, 5, 20, 60),
@@ -76,6 +77,15 @@ def embedded() -> Profile:
             **_WITHOUT_VIEWS,
         ),
         _selected(studies.mini_alexnet_digits(), batches=(2, 4, 8, 16, 64, 300)),
+        # The second version's open questions, smaller: fine-tuning beside training from scratch,
+        # and one of the further architectures.
+        _selected(studies.clip_two_starts(), both_augmentations=("noise30",), both_rates=()),
+        _selected(
+            studies.policy_cartpole(),
+            dropout_rates=(0.02, 0.1),
+            decays=(1e-5, 1e-3),
+            augmentations=("noise3", "noise10"),
+        ),
         # What the mechanism of the second version says, computed.
         studies.closed_forms(),
         # What numbers of spectra tell, small networks, and averages of weights.
@@ -103,6 +113,10 @@ def full() -> Profile:
         studies.resnet18_world_as_coded(),
         studies.bert_two_complaints(),
         studies.bert_two_complaints_as_coded(),
+        studies.clip_two_starts(),
+        studies.gru_complaints(),
+        studies.mixer_world(),
+        studies.policy_cartpole(),
         studies.closed_forms(),
         *computed(whole=True),
         studies.initialisations(),

@@ -15,7 +15,7 @@ from ddiv.common.digests import is_digest
 from ddiv.common.printed import command
 from ddiv.data import load as datasets
 from ddiv.models.shipped import shipped
-from ddiv.study import Backbone, Bert, Embedder, OpenClip, OwnEmbedder, OwnModel, Study
+from ddiv.study import Backbone, Bert, Embedder, Gru, OpenClip, OwnEmbedder, OwnModel, Study
 from ddiv.treatment import Generator, OpenAI, OwnGenerator, StableDiffusion
 from ddiv.trial import Job, Samples, requires
 from ddiv.trial.store import Store
@@ -47,8 +47,9 @@ def _is_shipped(model: Backbone | Embedder) -> bool:
     Such a model is there, and asking `ddiv.models.build` for it would cost every worker the seconds
     that torch's import takes.
     """
-    if isinstance(model, Bert):
-        return model.weights in shipped("bert")
+    if isinstance(model, Bert | Gru):
+        read = model if isinstance(model, Bert) else model.tokens
+        return read.weights in shipped("bert")
     return not isinstance(model, OpenClip | OwnModel | OwnEmbedder)
 
 

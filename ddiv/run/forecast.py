@@ -45,6 +45,7 @@ from ddiv.treatment import (
     OwnPart,
     Part,
     Piled,
+    Traced,
     Treatment,
 )
 from ddiv.trial import DataView, Experiment, GeneratorFit, Job, Samples, Trial
@@ -69,7 +70,9 @@ def alike(job: Job) -> Job:
     common = {"data": job.data and undrawn(job.data), "seed": 0, "study": ""}
     match job:
         case Trial():
-            treatment = _costly(job.treatment, Added, Augmentation, BatchSize, Length, Piled)
+            treatment = _costly(
+                job.treatment, Added, Augmentation, BatchSize, Length, Piled, Traced
+            )
             backbone = first_checkpoint(job.backbone)
             return msgspec.structs.replace(job, treatment=treatment, backbone=backbone, **common)
         case DataView():
@@ -96,8 +99,8 @@ def first_checkpoint(backbone: Backbone) -> Backbone:
 def _costly(treatment: Treatment, *kinds: type[Part]) -> Treatment:
     """A treatment with only the parts of these kinds, and with those of a user's own.
 
-    The no-op stands for all others. The baseline stays the baseline: it alone has a trajectory, and
-    so costs more.
+    The no-op stands for all others. The baseline stays the baseline: where others have no
+    trajectory it has one, and so costs more.
     """
     if treatment.is_baseline:
         return BASELINE

@@ -38,6 +38,7 @@ from ddiv.treatment.parts import (
     WeightDecay,
     is_built_in,
 )
+from ddiv.treatment.regimes import Again, FromScratch, Traced
 from ddiv.treatment.synthetic import Added, Anchored, Blurred, Filtered, Synthetic
 from ddiv.treatment.treatment import BASELINE, Ladder, PartT, Treatment, ladder
 
@@ -47,6 +48,7 @@ __all__ = [
     "HOOKS",
     "OTHER_SEEDS_BEGIN",
     "Added",
+    "Again",
     "Anchored",
     "Augmentation",
     "BatchSize",
@@ -57,6 +59,7 @@ __all__ = [
     "EvaluationDropout",
     "Filtered",
     "Flow",
+    "FromScratch",
     "Generator",
     "Ladder",
     "Length",
@@ -79,6 +82,7 @@ __all__ = [
     "ShuffledLabels",
     "StableDiffusion",
     "Synthetic",
+    "Traced",
     "Treatment",
     "Unswitched",
     "Unused",

@@ -14,6 +14,7 @@ from ddiv.treatment.as_coded import Normalised, Piled, Unused
 from ddiv.treatment.as_coded_texts import Once, Rectified, Unswitched
 from ddiv.treatment.own_augmentation import OwnAugmentation, label_of
 from ddiv.treatment.part import CONTROL, OwnPart, Part, Placement
+from ddiv.treatment.regimes import Again, FromScratch, Traced
 from ddiv.treatment.synthetic import Added, Anchored, Blurred, Filtered, Synthetic
 
 if TYPE_CHECKING:
@@ -329,6 +330,9 @@ BuiltIn = (
     | Rate
     | Length
     | NoOp
+    | Again
+    | Traced
+    | FromScratch
     | OtherSeed
     | EvaluationDropout
     | Unswitched
