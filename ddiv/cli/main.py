@@ -1,5 +1,5 @@
-"""The command line: `ddiv report`, `runs`, `ledger`, `trials`, `doctor`, `calibrate`, `fetch`,
-`new`, `spectra`.
+"""The command line: `ddiv report`, `figures`, `runs`, `ledger`, `trials`, `doctor`, `calibrate`,
+`fetch`, `new`, `spectra`.
 
 (Claims are run by `pytest claims`.)
 """
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from ddiv.cli import calibrate, new, runs, spectra
+from ddiv.cli import calibrate, figures, new, runs, spectra
 from ddiv.common.errors import NotWritten, cause, remedy
 from ddiv.common.outputs import write_output
 from ddiv.common.paths import expanded, named, of_text
@@ -114,6 +114,8 @@ def _parser() -> argparse.ArgumentParser:
         help="the page (default: reports/PROFILE.html; where a fuller page is there, "
         "reports/PROFILE-part.html)",
     )
+    drawn = command("figures", lambda store, given: figures.run(store, given, _run), figures.HELP)
+    figures.add_options(drawn)
     runs.add_options(command("runs", runs.run, runs.HELP))
     known = command(
         "ledger",

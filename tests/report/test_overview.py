@@ -21,11 +21,9 @@ def rows(page: Page) -> list[list[str]]:
     """Each line of the picture: its head, then "holds of all" by column."""
     picture = re.search(r'<figure class="overview".*?</figure>', render(page), re.DOTALL)[0]
     lines = re.findall(r'<div class="line[^"]*"><span class="what">(.*?)</div>', picture, re.DOTALL)
-    return [
-        [re.sub(r"<[^>]*>", "", line.partition("</span>")[0]).strip()]
-        + re.findall(r"<b>(\d+)</b> of (\d+)|share none", line)
-        for line in lines
-    ]
+    heads = [re.sub(r"<[^>]*>", "", line.partition("</span>")[0]).strip() for line in lines]
+    shares = [re.findall(r"<b>(\d+)</b> of (\d+)|share none", line) for line in lines]
+    return [[head, *share] for head, share in zip(heads, shares)]
 
 
 def test_the_picture_counts_what_holds_and_what_is_specific():
