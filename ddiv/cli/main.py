@@ -1,5 +1,5 @@
-"""The command line: `ddiv report`, `ledger`, `trials`, `doctor`, `calibrate`, `fetch`, `new`,
-`catalogue`, `spectra`.
+"""The command line: `ddiv report`, `figures`, `runs`, `ledger`, `trials`, `doctor`, `calibrate`,
+`fetch`, `new`, `catalogue`, `spectra`.
 
 (Claims are run by `pytest claims`.)
 """
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from ddiv.cli import calibrate, catalogue, new, spectra
+from ddiv.cli import calibrate, catalogue, figures, new, runs, spectra
 from ddiv.common.errors import NotWritten, cause, remedy
 from ddiv.common.outputs import write_output
 from ddiv.common.paths import expanded, named, of_text
@@ -108,8 +108,15 @@ def _parser() -> argparse.ArgumentParser:
         "--run", dest="run_id", metavar="ID", help="which run (default: the newest)"
     )
     report.add_argument(
-        "--out", type=expanded, metavar="FILE", help="the page (default: reports/PROFILE.html)"
+        "--out",
+        type=expanded,
+        metavar="FILE",
+        help="the page (default: reports/PROFILE.html; where a fuller page is there, "
+        "reports/PROFILE-part.html)",
     )
+    drawn = command("figures", lambda store, given: figures.run(store, given, _run), figures.HELP)
+    figures.add_options(drawn)
+    runs.add_options(command("runs", runs.run, runs.HELP))
     known = command(
         "ledger",
         _ledger,
@@ -181,11 +188,17 @@ def _add_ledger_options(parser: argparse.ArgumentParser) -> None:
 
 def _report(store: Store, options: argparse.Namespace) -> int:
     from ddiv.report.gather import errors, write
+    from ddiv.report.where import beside_fuller
     from ddiv.run import run as runs
 
     if (run := _run(store, options.run_id)) is None:
         return 2
-    path = options.out or Path("reports") / of_text(f"{run.profile}.html")
+    path = options.out or beside_fuller(
+        store,
+        run.id,
+        runs.names_asked(store, run.id),
+        Path("reports") / of_text(f"{run.profile}.html"),
+    )
     shown = write(store, run.id, path)
     _say(path)
     for line in filter(None, (errors(shown), *shown.warnings)):

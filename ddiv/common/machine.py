@@ -54,7 +54,8 @@ PACKAGES = (
 )
 
 
-def _version(package: str) -> str | None:
+def version_of(package: str) -> str | None:
+    """The version of an installed package; None where it is absent."""
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import traceback
 from collections import Counter
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -28,7 +28,7 @@ from ddiv.plugin import before, options
 from ddiv.plugin.answers import ERROR, QUESTION, UNASKED, UNEXPECTED, WEAKENED
 from ddiv.plugin.answers import verdict as verdict_of
 from ddiv.plugin.session import ABSENT, ASKED, BROKEN, LOST, SESSION, SKIPPED, Session
-from ddiv.run import absent
+from ddiv.run import absent, planned
 from ddiv.run import run as runs
 from ddiv.trial.store import StoreError
 
@@ -87,7 +87,7 @@ def pytest_report_collectionfinish(config: pytest.Config) -> list[str]:
     return list(map(one_line, absent.lines(config.stash[SESSION].left_out)))
 
 
-def _save_plan(session: Session, questions: Iterable[Asked]) -> None:
+def _save_plan(session: Session, questions: Sequence[Asked]) -> None:
     needed = [job for asked in questions if not asked.not_applicable for job in asked.jobs()]
     session.crew.plan = plan = trials.with_requirements(needed)
     # On a full disk claims are still answered from the records that there are; the end of the run
@@ -95,6 +95,7 @@ def _save_plan(session: Session, questions: Iterable[Asked]) -> None:
     with suppress(StoreError):
         runs.save(session.store, session.run)
         runs.save_plan(session.store, session.run.id, plan)
+        planned.save(session.store, session.run.id, questions)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -279,6 +280,11 @@ def pytest_terminal_summary(
         say(printable(session.errors), red=True)
     if session.written:
         say(f"report: {one_line(os.path.abspath(session.report))}")
+        if session.fuller:
+            say(
+                f"(this run asked a part of what {one_line(session.fuller)} shows, which stays as "
+                "it is)"
+            )
         say(f"records: {one_line(os.path.abspath(session.store.root))}")
 
 
@@ -331,6 +337,9 @@ def start_line(config: pytest.Config) -> None:
     line = config.stash[SESSION].line
     if line is not None:
         line.start(config.pluginmanager.get_plugin("terminalreporter"))
+    live = config.stash[SESSION].live
+    if live is not None and not config.getoption("collectonly"):
+        live.start()
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -363,17 +372,22 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
 
 def _finish(session: Session) -> None:
     """Stop the line of progress and write the report of a run that asked something."""
-    if session.line is not None:
-        session.line.stop()
+    for thread in filter(None, (session.line, session.live)):
+        thread.stop()
     session.save_rest()
-    from ddiv.report.gather import errors, write
+    from ddiv.report.gather import counted, errors, write
 
     try:
         if not runs.has_asked(session.store, session.run.id):
             session.unwritten = session.lost
             return
         runs.save_ended(session.store, session.run, session.seconds, session.unsaved)
-        session.errors = errors(write(session.store, session.run.id, session.report))
+        asked = runs.names_asked(session.store, session.run.id)
+        wanted, session.report = session.report, session.page_of(asked)
+        session.fuller = wanted if wanted != session.report else None
+        shown = write(session.store, session.run.id, session.report)
+        session.errors = errors(shown)
+        runs.save_counts(session.store, session.run.id, counted(shown))
         session.written = True
     except (StoreError, OSError) as error:
         session.unwritten = str(error)

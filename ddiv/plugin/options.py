@@ -32,6 +32,7 @@ class Options:
     report: str | None = None
     device: str | None = None
     slots: int | None = None
+    no_live: bool = False
 
 
 # The options that decide what a test asks.
@@ -104,7 +105,13 @@ TABLE: dict[str, dict[str, Any]] = {
         "metavar": "FOLDER",
         "help": "where records are kept (default: .ddiv, or $DDIV_STORE)",
     },
-    "report": {"metavar": "FILE", "help": "the page to write (default: reports/PROFILE.html)"},
+    "report": {
+        "metavar": "FILE",
+        "help": (
+            "the page to write (default: reports/PROFILE.html; where that shows more claims than "
+            "this run asks, reports/PROFILE-part.html)"
+        ),
+    },
     "device": {
         "metavar": "NAME",
         "help": "where to train: cpu, cuda, cuda:1 (default: CUDA if there)",
@@ -116,6 +123,10 @@ TABLE: dict[str, dict[str, Any]] = {
             "trials in flight at once over all workers (default: one per core, one thread each; "
             "on a GPU as many as its free memory takes)"
         ),
+    },
+    "no_live": {
+        "action": "store_true",
+        "help": "write the page at the end only, and not while the run goes on",
     },
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,7 @@ from ddiv.claim.declare import ClaimTest
 from ddiv.finding import Asked, Reader
 from ddiv.plugin.answers import Answers
 from ddiv.plugin.faults import Namesakes
+from ddiv.plugin.live import LivePage
 from ddiv.profiles.profile import Profile
 from ddiv.run import run as runs
 from ddiv.run.crew import Crew
@@ -53,11 +55,14 @@ class Session:
     report: Path
     project: Path = Path()  # the folder that the store, the page and the ledger are looked for in
     line: ProgressLine | None = None
+    live: LivePage | None = None  # where the page is written while the run goes on
     answers: Answers = field(default_factory=Answers)
     faults: dict[ClaimTest, str] = field(default_factory=dict)  # what is wrong with tests
     namesakes: Namesakes = field(default_factory=Namesakes)
     wrong: tuple[str, ...] = ()  # why studies of the user's file are no part of the profile
     left_out: Counter[tuple[str, str]] = field(default_factory=Counter)  # claims by ABSENT
+    named: bool = False  # whether the command line names the page
+    fuller: Path | None = None  # the page that this run's would have replaced
     written: bool = False  # whether the report of this run is there
     unwritten: str = ""  # why it is not there
     errors: str = ""  # how many findings of the report are errors, in words
@@ -103,6 +108,18 @@ class Session:
             self.run.max_seeds >= self.profile.max_seeds
             and self.run.budget is None
             and self.run.seeds[0] == 0
+        )
+
+    def page_of(self, asked: Collection[str]) -> Path:
+        """Where the page of these questions goes, by the names of their files: a file that is named
+        is written; else no fuller page is replaced.
+        """
+        from ddiv.report.where import beside_fuller
+
+        return (
+            self.report
+            if self.named
+            else beside_fuller(self.store, self.run.id, asked, self.report)
         )
 
     @property

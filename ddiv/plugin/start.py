@@ -21,6 +21,7 @@ from ddiv.common.paths import as_text, expanded, named, of_text
 from ddiv.data.root import FOLDER_VARIABLE
 from ddiv.finding import SURPRISE_SEEDS, Reader, ledger
 from ddiv.plugin import options
+from ddiv.plugin.live import LivePage
 from ddiv.plugin.options import ASKING, Options
 from ddiv.plugin.session import SESSION, Session
 from ddiv.profiles.choose import profile
@@ -74,9 +75,10 @@ def session(config: pytest.Config) -> None:
     )
     page = Path(given.report or project / "reports" / of_text(f"{studies.name}.html"))
     made = Session(store, studies, run, crew, Reader(store), page, project)
-    made.wrong = wrong
+    made.wrong, made.named = wrong, given.report is not None
     if worker is None and not given.plan:
         made.line = ProgressLine(made.folder, run.slots)
+        made.live = None if given.no_live else LivePage(made)
     config.stash[SESSION] = made
 
 
@@ -107,7 +109,13 @@ def _run(config: pytest.Config, given: Options, studies: Profile, project: Path)
     strict, workers = bool(config.getini("strict")), len(getattr(config.option, "tx", None) or [""])
     told = (*options.surroundings(words), *asking(given, here, options.flags(config._parser)))
     return started(
-        given, studies, project, printed.command("pytest", *words), strict, workers, told
+        given,
+        studies,
+        project,
+        printed.command("pytest", *printed.without_secrets(words)),
+        strict,
+        workers,
+        told,
     )
 
 

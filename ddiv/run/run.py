@@ -26,6 +26,7 @@ import msgspec
 from ddiv import trial as trials
 from ddiv.common.drafts import sweep
 from ddiv.common.files import write_atomically
+from ddiv.common.machine import PACKAGES, version_of
 from ddiv.evidence import MOST_SEEDS
 from ddiv.finding import Asked
 from ddiv.run import files
@@ -49,7 +50,8 @@ class Run(msgspec.Struct, frozen=True):
     `seconds` is None while the run lasts, and where it was killed. `after` is later than the start
     of every run that the store held then, whatever the clock said. `asked` and `measured` are how
     many questions it asked and jobs it measured, None until it has ended: what is missing later is
-    lost.
+    lost. `counts` are its verdicts, and the words of questions without one, as its page told them
+    at its end; `versions` are those of the packages that it ran with.
     """
 
     id: str
@@ -72,6 +74,8 @@ class Run(msgspec.Struct, frozen=True):
     headline_seeds: int = 0
     surprise_seeds: int = 0
     study_seeds: dict[str, int] = {}
+    counts: dict[str, int] = {}
+    versions: dict[str, str] = {}
 
     def most(self, asked: Asked) -> int:
         """The most seeds that a claim gets while it is undecided; more only as a surprise."""
@@ -179,8 +183,15 @@ def save_ended(store: Store, run: Run, seconds: float, unsaved: int = 0) -> None
     `unsaved` is the number of questions that could not be written. Raises StoreError.
     """
     place = folder(store, run.id)
-    asked, measured = len(_asked(store, run.id)) + unsaved, len(journal(place))
+    asked, measured = len(names_asked(store, run.id)) + unsaved, len(journal(place))
     save(store, msgspec.structs.replace(run, seconds=seconds, asked=asked, measured=measured))
+
+
+def save_counts(store: Store, run_id: str, counts: dict[str, int]) -> None:
+    """Note in run.json what a run that has ended came to. Raises StoreError."""
+    versions = {name: version for name in PACKAGES if (version := version_of(name))}
+    run = load(store, run_id)
+    save(store, msgspec.structs.replace(run, counts=counts, versions=versions))
 
 
 def _write(store: Store, path: Path, value: msgspec.Struct, durable: bool = True) -> None:
@@ -221,10 +232,11 @@ def latest(store: Store, asked: bool = True) -> Run | None:
 
 def has_asked(store: Store, run_id: str) -> bool:
     """Whether a run asked a question. Raises Unreadable where that cannot be seen."""
-    return bool(_asked(store, run_id))
+    return bool(names_asked(store, run_id))
 
 
-def _asked(store: Store, run_id: str) -> list[str]:
+def names_asked(store: Store, run_id: str) -> list[str]:
+    """The names of the files of a run's questions. Raises Unreadable."""
     return files.names(folder(store, run_id) / "asked", ".json")
 
 
@@ -240,7 +252,7 @@ def load(store: Store, run_id: str) -> Run:
         return run
     except Unreadable as error:
         missing = isinstance(error.__cause__, FileNotFoundError | NotADirectoryError)
-        if missing and not (folder(store, run_id).is_dir() and _asked(store, run_id)):
+        if missing and not (folder(store, run_id).is_dir() and names_asked(store, run_id)):
             raise FileNotFoundError(run_id) from None
         raise Unreadable(
             f"the run {run_id} cannot be shown: {error}. All records are untouched: run the same "
@@ -264,11 +276,12 @@ def save_asked(store: Store, run_id: str, asked: Asked) -> None:
 
     Raises StoreError where the store cannot be written.
     """
-    _write(store, folder(store, run_id) / "asked" / _name(asked), asked, durable=False)
+    _write(store, folder(store, run_id) / "asked" / name_of(asked.test), asked, durable=False)
 
 
-def _name(asked: Asked) -> str:
-    return f"{hashlib.sha256(asked.test.encode()).hexdigest()[:16]}.json"
+def name_of(test: str) -> str:
+    """The name of the file of a test's question."""
+    return f"{hashlib.sha256(test.encode()).hexdigest()[:16]}.json"
 
 
 class Questions(NamedTuple):
@@ -281,10 +294,10 @@ class Questions(NamedTuple):
 def questions(store: Store, run_id: str) -> Questions:
     """Every question of a run. Raises Unreadable where their folder cannot be listed."""
     there, damaged = [], []
-    for name in _asked(store, run_id):
+    for name in names_asked(store, run_id):
         try:
             asked = files.read(path := folder(store, run_id) / "asked" / name, Asked)
-            if name != _name(asked):
+            if name != name_of(asked.test):
                 raise Unreadable(f"{path} is damaged: it holds the question of another file")
             there.append(asked)
         except Unreadable as error:

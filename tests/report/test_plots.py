@@ -163,8 +163,8 @@ def test_a_withheld_finding_names_its_fits():
 # --- samples --------------------------------------------------------------------------------------
 
 
-def pixels(png: str) -> np.ndarray:
-    return np.asarray(Image.open(io.BytesIO(base64.b64decode(png.partition(",")[2]))))
+def pixels(image: str) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(image.partition(",")[2]))))
 
 
 def test_samples_stand_beside_real_images_of_their_classes(tmp_path):
@@ -207,7 +207,7 @@ def test_samples_stand_beside_real_images_of_their_classes(tmp_path):
         "share nearer to one than 99 % of real ones are: copies (pixel)": 0.25,
         "new thing": 7,
     }
-    real, first, *_ = (pixels(row.png) for row in sheet.rows)
+    real, first, *_ = (pixels(row.image) for row in sheet.rows)
     side = study.data.side
     assert first.shape == real.shape == (2 * side, 10 * side, 3)
     assert (first[:, 3 * side : 4 * side] == 200).all() and (first[:, : 3 * side] == 10).all()
