@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import copy
 import json
 import re
+import xml.etree.ElementTree as ET
 
 import msgspec
 import pytest
@@ -34,6 +36,7 @@ from ddiv.report.schema import (
     ScoreCell,
     ScoreRow,
     Scores,
+    Series,
     Spent,
     StudyCard,
 )
@@ -498,6 +501,48 @@ def test_filters_links_and_buttons(opened):
     )
     assert seen.data("data-panels") == "2" and seen.data("data-narrowed") == "1 entropy_raw"
     assert seen.console == [] and seen.requests == []
+
+
+ODD = "Größe/多样性 100 % #1 “α”"
+
+
+@needs_browser
+def test_links_figures_and_old_browsers(opened):
+    """Anchors of any characters are reached, a figure is saved as SVG, and a browser that cannot
+    inflate says so.
+    """
+    plot = PairedPlot(ylabel="<b>alpha</b>", arms=("a", "b"), series=(Series(0, (1.0, 2.0)),))
+    odd = Finding(study="s", variant=ODD, evidence=ENDLESS, plot=plot)
+    claims = (
+        Claim(id=ODD, findings=(odd,)),
+        *(Claim(id=f"c{i}", findings=(Finding(study="s"),) * 9) for i in range(5)),
+    )
+    script = """const root = document.documentElement, $ = (s) => document.querySelector(s);
+      const wait = (ms) => new Promise((r) => setTimeout(r, ms));
+      const say = (k, v) => { root.dataset[k] = v; };
+      URL.createObjectURL = (blob) => { blob.text().then((text) => say("saved", btoa(unescape(
+        encodeURIComponent(text))))); return "#"; };
+      (async () => {
+        location.hash = "#%"; await wait(300); say("closed", document.querySelectorAll(
+          ".claim[open]").length);
+        const claim = $(".claim"); location.hash = "#" + encodeURIComponent(claim.id);
+        await wait(1000); say("claim", claim.open); const finding = claim.querySelector(".finding");
+        claim.open = false; await wait(300); location.hash = "#" + finding.id; await wait(1500);
+        say("finding", finding.open && claim.open); say("id", finding.id);
+        finding.querySelector(".take button").click(); await wait(1500);
+        delete window.DecompressionStream; $("#catalogue").open = true; await wait(500);
+        say("old", $("#catalogue").textContent);
+      })();"""
+    seen = opened(Page(claims=claims), "", script)
+    assert seen.data("data-closed") == "0" and seen.data("data-id") == (
+        "f-größe-多样性-100-1-α-s-größe-多样性-100-1-α"
+    )
+    assert seen.data("data-claim") == seen.data("data-finding") == "true"
+    saved = base64.b64decode(seen.data("data-saved")).decode()
+    assert saved.startswith("<svg") and "&lt;b&gt;alpha&lt;/b&gt;" in saved  # its title
+    assert ET.fromstring(saved).get("width") and "var(" not in saved
+    assert "too old to open this part" in seen.data("data-old")
+    assert seen.console == []
 
 
 @needs_browser
