@@ -5,6 +5,7 @@
     node      what runs on a node: it looks round, and measures a job
     joined    Ray: joining a cluster, its nodes, tasks and their resources
     driver    drains the plan: each job once, requirements first, records into the driver's store
+    ready     which job goes next
     asking    what a test waits with: it asks the driver for jobs, and measures none itself
     machines  what the line of progress tells of the nodes
 

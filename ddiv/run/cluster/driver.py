@@ -20,7 +20,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
-from heapq import heappop, heappush
 from typing import Protocol
 
 from filelock import FileLock
@@ -29,9 +28,10 @@ from ddiv import trial as trials
 from ddiv.common import locks
 from ddiv.run.cluster import machines
 from ddiv.run.cluster.orders import Answer, Failed, Made, Node, Unfit
+from ddiv.run.cluster.ready import Ready
 from ddiv.run.crew import Crew, kind_of, words
 from ddiv.run.notes import Finished
-from ddiv.trial import GeneratorFit, Job, Samples
+from ddiv.trial import Job
 from ddiv.trial.store import Record, StoreError
 
 # How often the worker of one job may die, and the node under it be lost, before that is a failure
@@ -143,12 +143,11 @@ class Driver:
     _over: set[str] = field(default_factory=set, repr=False)
     _lacking: dict[str, set[str]] = field(default_factory=dict, repr=False)
     _readers: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list), repr=False)
-    _ready: list[tuple[int, int, str]] = field(default_factory=list, repr=False)
+    _ready: Ready = field(default_factory=Ready, repr=False)
     _flying: dict[str, FileLock] = field(default_factory=dict, repr=False)
     _unwritten: set[str] = field(default_factory=set, repr=False)
     _elsewhere: list[str] = field(default_factory=list, repr=False)
     _losses: Counter[tuple[str, bool]] = field(default_factory=Counter, repr=False)
-    _serial: int = 0
     _looked: float = 0.0
 
     def __post_init__(self) -> None:
@@ -225,16 +224,14 @@ class Driver:
                 self._push(key)
 
     def _push(self, key: str) -> None:
-        """Put a job into the queue: what other jobs read goes first, and then in turn."""
-        self._serial += 1
-        is_read = isinstance(self._jobs[key], GeneratorFit | Samples)
-        heappush(self._ready, (not is_read, self._serial, key))
+        self._ready.push(key, self._jobs[key])
 
     def _dispatch(self) -> None:
         while self._ready and len(self._unwritten) < MOST_UNWRITTEN:
-            if len(self._flying) - len(self._unwritten) >= self.cluster.room():
+            room = self.cluster.room()
+            if len(self._flying) - len(self._unwritten) >= room:
                 break
-            _, _, key = heappop(self._ready)
+            key = self._ready.pop(room)
             job, lock = self._jobs[key], self.keeper.store.lock(key)
             if not locks.take(lock):
                 self._elsewhere.append(key)
@@ -289,6 +286,7 @@ class Driver:
         self._unwritten.discard(key)
         self.keeper.done(self._jobs[key], made)
         self.done[made.node] += 1
+        self._ready.took(self._jobs[key], made.seconds)
         self._land(key)
         self._finish(key)
 
