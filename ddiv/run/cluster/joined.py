@@ -29,7 +29,7 @@ from ddiv.run.cluster.orders import Answer, Node, Orders, Unfit, needs
 from ddiv.trial import Job
 from ddiv.trial.store import Record
 
-INSTALL = "python -m pip install 'ray>=2.51'  (or ddiv with its extra: pip install -e '.[ray]')"
+INSTALL = "python -m pip install 'ray[client]>=2.51'  (or ddiv with its extra: pip install -e '.[ray]')"
 
 VARIABLE = "RAY_ADDRESS"
 
@@ -72,11 +72,10 @@ def join(address: str) -> Any:
     """
     ray = library()
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    # Ray's later behaviour, and no warning of it: a task without GPU sees none all the same.
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "1")
     # Where the cluster is started here its workers are no background: they are what the run does.
     os.environ.setdefault("RAY_worker_niceness", "0")
-    quiet = {"log_to_driver": False, "logging_level": "ERROR"}
+    runtime = {"env_vars": {"RAY_EXPERIMENTAL_NOSET_CUDA_VISIBLE_DEVICES": "1"}}  # `node.device`
+    quiet = {"log_to_driver": False, "logging_level": "ERROR", "runtime_env": runtime}
     started = {"num_cpus": usable_cores(), "include_dashboard": False}
     if address == "auto" and (told := os.environ.get(VARIABLE, "").strip()):
         address = told
@@ -85,7 +84,7 @@ def join(address: str) -> Any:
         if address == "local":
             ray.init(address="local", **started, **quiet)
         elif address.startswith("ray://"):
-            ray.init(address=address, log_to_driver=False)
+            ray.init(address=address, log_to_driver=False, runtime_env=runtime)
         else:
             try:
                 ray.init(address=address, **quiet)
@@ -130,7 +129,8 @@ class Joined:
                 "; ".join(["no node of the cluster can be used", *lines(self.nodes.values())])
             )
         self._per_card = self._fitting()
-        self._task = ray.remote(_task())
+        # A worker measures many jobs: to start one costs the import of torch.
+        self._task = ray.remote(max_calls=0)(_task())
         self.room()
 
     # --- nodes ----------------------------------------------------------------------------------
@@ -333,6 +333,7 @@ def _task() -> Callable[..., Any]:
             from ddiv.run.cluster import node
         except ImportError as error:
             return id, f"it has no ddiv, or another one ({error})"
-        return id, node.answered(told, id, job, records)
+        cards = ray.get_gpu_ids()
+        return id, node.answered(told, id, job, records, str(cards[0]) if cards else "")
 
     return measure

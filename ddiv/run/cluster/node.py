@@ -40,10 +40,13 @@ def looked(told: Told, id: str) -> Node | str:
     return differences(versions(), told[1]) or look(_orders(told), id)
 
 
-def answered(told: Told, id: str, job: bytes, records: Sequence[Record]) -> Answer | str:
-    """The answer to a job in its canonical form, or what of this node's versions differs."""
+def answered(told: Told, id: str, job: bytes, records: Sequence[Record], card: str) -> Answer | str:
+    """The answer to a job in its canonical form, or what of this node's versions differs.
+
+    `card` is the GPU that Ray gives the job, by Ray's name for it.
+    """
     differs = differences(versions(), told[1])
-    return differs or measure(_orders(told), id, trials.decode(job), records)
+    return differs or measure(_orders(told), id, trials.decode(job), records, card)
 
 
 def _orders(told: Told) -> Orders:
@@ -106,7 +109,22 @@ def free_on_card() -> int:
     return 0
 
 
-def measure(orders: Orders, id: str, job: Job, records: Sequence[Record] = ()) -> Answer:
+def device(kind: str, card: str) -> str:
+    """The device for a job, as torch names it.
+
+    Ray would hide all GPUs but one from the process. A process that measures jobs on one GPU after
+    another would not see that: once torch has looked it keeps to what it saw. So Ray is told not to
+    (`joined.join`), and the GPU is named by its place among those that the process sees.
+    """
+    if kind != "cuda" or not card:
+        return kind
+    seen = [each for each in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if each]
+    return f"cuda:{seen.index(card) if card in seen else int(card)}"
+
+
+def measure(
+    orders: Orders, id: str, job: Job, records: Sequence[Record] = (), card: str = ""
+) -> Answer:
     """Measure a job, given the records that it reads, in the order of `trial.requires`.
 
     With a store that the nodes share, these are read from there, and the record goes there.
@@ -116,7 +134,7 @@ def measure(orders: Orders, id: str, job: Job, records: Sequence[Record] = ()) -
         return Unfit(node)
     clock = time.monotonic()
     try:
-        record = _measure(orders, job, records)
+        record = _measure(orders, job, records, device(orders.device, card))
     except Exception as error:  # as in `Crew`: the tests that need the job are told
         return Failed(words(error), node.name)
     seconds = time.monotonic() - clock
@@ -125,7 +143,7 @@ def measure(orders: Orders, id: str, job: Job, records: Sequence[Record] = ()) -
     return Made(record.facts, record.arrays, seconds, node.name)
 
 
-def _measure(orders: Orders, job: Job, records: Sequence[Record]) -> Record:
+def _measure(orders: Orders, job: Job, records: Sequence[Record], on: str) -> Record:
     from ddiv.trial.measure import measure as measure_now
 
     shared = Store(orders.store) if orders.store else None
@@ -136,7 +154,7 @@ def _measure(orders: Orders, job: Job, records: Sequence[Record]) -> Record:
         records = list(map(shared.load, needed))
     if len(records) != len(needed):
         raise TrialFailed(f"{len(records)} of the {len(needed)} records that it reads were sent")
-    record = measure_now(job, dict(zip(needed, records)), orders.device, lambda share: None)
+    record = measure_now(job, dict(zip(needed, records)), on, lambda share: None)
     if shared:
         shared.save(record)
     return record

@@ -23,7 +23,7 @@ def test_a_node_with_other_versions_says_what_differs_and_measures_nothing():
     theirs = versions() | {"torch": "1.0"}
     told = ("t0", theirs, b"which another version could not read")
     assert node.looked(told, "id") == f"torch is {versions()['torch']}, here 1.0"
-    assert node.answered(told, "id", canonical(job(0)), ()) == node.looked(told, "id")
+    assert node.answered(told, "id", canonical(job(0)), (), "") == node.looked(told, "id")
     assert differences({}, {"ddiv": "1"}) == "ddiv is not there, here 1"
 
 
@@ -91,3 +91,19 @@ def test_without_ray_the_option_says_what_to_install(monkeypatch):
 def test_the_address_is_the_options_or_the_environments(monkeypatch, given, told, address):
     monkeypatch.setenv("RAY_ADDRESS", told)
     assert joined.address(given) == address
+
+
+@pytest.mark.parametrize(
+    "kind, card, seen, named",
+    [
+        ("cpu", "", "", "cpu"),
+        ("cuda", "1", "", "cuda:1"),
+        ("cuda", "3", "2,3", "cuda:1"),  # as SLURM gives them
+        ("cuda", "", "", "cuda"),
+    ],
+)
+def test_a_gpu_is_named_by_its_place_among_those_that_are_seen(
+    monkeypatch, kind, card, seen, named
+):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", seen)
+    assert node.device(kind, card) == named
