@@ -46,9 +46,14 @@ def require_sound(session: Session, asked: Sequence[Asked]) -> None:
 
 
 def faults(session: Session, asked: Sequence[Asked]) -> dict[str, str]:
-    """What is wrong with the studies of these questions, by name (`ddiv.run.checked`)."""
+    """What is wrong with the studies of these questions, by name (`ddiv.run.checked`).
+
+    On a cluster only studies are looked at whose data and weights are here too.
+    """
     from ddiv.run import checked
 
+    if session.on_nodes is not None:
+        asked = [each for each in asked if absent.data_or_weights(each.study) is None]
     return checked.faults(asked, session.store)
 
 

@@ -63,6 +63,8 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         return  # without a plan, so that nothing is trained before the run is stopped
     if claims:
         _save_plan(config.stash[SESSION], asked)
+        if (ahead := config.stash[SESSION].ahead) is not None:
+            ahead.add({question.test: question for question in asked}.values())
     elif any(ABSENT in item.stash for item in session.items):
         # The run is saved, so that nobody takes the run before it for this one.
         with suppress(StoreError):
@@ -89,7 +91,8 @@ def pytest_report_collectionfinish(config: pytest.Config) -> list[str]:
 
 def _save_plan(session: Session, questions: Sequence[Asked]) -> None:
     needed = [job for asked in questions if not asked.not_applicable for job in asked.jobs()]
-    session.crew.plan = plan = trials.with_requirements(needed)
+    plan = trials.with_requirements(needed)
+    session.crew.begin(plan)
     # On a full disk claims are still answered from the records that there are; the end of the run
     # tells what could not be saved.
     with suppress(StoreError):
@@ -313,7 +316,10 @@ def _biased(session: Session) -> Iterator[str]:
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: WorkerController) -> None:
     """xdist: tell a worker which run it belongs to."""
-    node.workerinput["ddiv_run"] = msgspec.json.encode(node.config.stash[SESSION].run).decode()
+    session = node.config.stash[SESSION]
+    node.workerinput["ddiv_run"] = msgspec.json.encode(session.run).decode()
+    if session.drive is not None:
+        node.workerinput["ddiv_ray"] = msgspec.json.encode(session.drive.told).decode()
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
@@ -333,13 +339,14 @@ def _tell_unseen(config: pytest.Config) -> None:
 
 
 def start_line(config: pytest.Config) -> None:
-    """Begin the line of progress, where this process has one."""
-    line = config.stash[SESSION].line
-    if line is not None:
-        line.start(config.pluginmanager.get_plugin("terminalreporter"))
-    live = config.stash[SESSION].live
-    if live is not None and not config.getoption("collectonly"):
-        live.start()
+    """Tell what the cluster is, and begin the line of progress, where this process has them."""
+    session, terminal = config.stash[SESSION], config.pluginmanager.get_plugin("terminalreporter")
+    for text in session.drive.lines() if session.drive and terminal else ():
+        terminal.write_line(one_line(text))
+    if session.line is not None:
+        session.line.start(terminal)
+    if session.live is not None and not config.getoption("collectonly"):
+        session.live.start()
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -372,8 +379,8 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
 
 def _finish(session: Session) -> None:
     """Stop the line of progress and write the report of a run that asked something."""
-    for thread in filter(None, (session.line, session.live)):
-        thread.stop()
+    for one in filter(None, (session.line, session.live, session.drive)):
+        one.stop()
     session.save_rest()
     from ddiv.report.gather import counted, errors, write
 

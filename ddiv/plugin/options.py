@@ -33,6 +33,8 @@ class Options:
     device: str | None = None
     slots: int | None = None
     no_live: bool = False
+    ray: str | None = None
+    ray_store: str | None = None
 
 
 # The options that decide what a test asks.
@@ -121,7 +123,22 @@ TABLE: dict[str, dict[str, Any]] = {
         "metavar": "N",
         "help": (
             "trials in flight at once over all workers (default: one per core, one thread each; "
-            "on a GPU as many as its free memory takes)"
+            "on a GPU as many as its free memory takes; with --ray on each GPU, or over all nodes)"
+        ),
+    },
+    "ray": {
+        "metavar": "ADDRESS",
+        "help": (
+            "train on a cluster of Ray's: auto (the one that this machine is of, else one is "
+            "started here), HOST:6379, ray://HOST:10001 for a client, local, none (default: "
+            "$RAY_ADDRESS). -n is then the number of processes that ask"
+        ),
+    },
+    "ray_store": {
+        "metavar": "FOLDER",
+        "help": (
+            "the store as Ray's nodes see it, where they share its disk: records then need not "
+            "travel (default: they travel)"
         ),
     },
     "no_live": {

@@ -68,14 +68,20 @@ def samples(jobs: Iterable[Job], store: Store) -> str | None:
     wanted = dict.fromkeys(
         needed for job in jobs for needed in requires(job) if isinstance(needed, Samples)
     )
-    reasons = (_generator(sample.generator) for sample in wanted if sample not in store)
+    reasons = (generator(sample.generator) for sample in wanted if sample not in store)
     return next(filter(None, reasons), None)
 
 
-def _generator(generator: Generator) -> str | None:
-    match generator:
+def of_generator(study: str) -> str:
+    """What a study's generator needs is told apart by this from what its training needs."""
+    return f"the generator of {study}"
+
+
+def generator(spec: Generator) -> str | None:
+    """One line that says what a generator lacks here, and how to get it; None where nothing."""
+    match spec:
         case OwnGenerator():
-            return own.absent(generator)
+            return own.absent(spec)
         case StableDiffusion() if find_spec("diffusers") is None:
             return "Stable Diffusion needs diffusers: pip install -e '.[stable-diffusion]'"
         case StableDiffusion(model=model) if is_digest(model):

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from ddiv.common.printed import one_line
 from ddiv.common.units import duration
+from ddiv.run.cluster import machines
 from ddiv.run.files import Unreadable, read
 from ddiv.run.notes import Finished, journal, working
 from ddiv.run.run import PlannedJobs
@@ -97,14 +98,17 @@ def _trials(folder: Path, slots: int) -> str | None:
     done, now = {line.key: line for line in journal(folder)}, working(folder)
     # Seeds that undecided claims asked for later are not in the plan.
     known = {*plan.missing, *done, *(state.key for state in now)}
-    total, more = len(known), len(known) - len(plan.missing)
+    cluster = machines.told(folder)
+    running = cluster.running if cluster else len(now)
+    total = max(len(known), len(done) + running)
+    more = total - len(plan.missing)
     if len(done) == total:
         return None
     parts = [
         f"trials: {len(done)} of {total} done"
         + (f" ({more} for undecided claims)" if more else ""),
-        f"{len(now)} running",
-        f"{total - len(done) - len(now)} waiting",
+        f"{running} running" + (f" {cluster}" if cluster else ""),
+        f"{total - len(done) - running} waiting",
     ]
     if done:
         each = mean(line.seconds for line in done.values())
@@ -112,7 +116,7 @@ def _trials(folder: Path, slots: int) -> str | None:
         left = _work(kinds, done.values()) - each * sum(state.share for state in now)
         parts += [
             f"{each:.1f} s each",
-            f"about {duration(max(0.0, left) / max(1, len(now) or slots))} left",
+            f"about {duration(max(0.0, left) / max(1, running or slots))} left",
         ]
     if now:
         newest = max(now, key=lambda state: state.since)
