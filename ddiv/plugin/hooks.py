@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import traceback
 from collections import Counter
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -28,8 +28,9 @@ from ddiv.plugin import before, options
 from ddiv.plugin.answers import ERROR, QUESTION, UNASKED, UNEXPECTED, WEAKENED
 from ddiv.plugin.answers import verdict as verdict_of
 from ddiv.plugin.session import ABSENT, ASKED, BROKEN, LOST, SESSION, SKIPPED, Session
-from ddiv.run import absent
+from ddiv.run import absent, progress
 from ddiv.run import run as runs
+from ddiv.run.limits import further, too_few
 from ddiv.trial.store import StoreError
 
 if TYPE_CHECKING:
@@ -83,18 +84,21 @@ def pytest_xdist_node_collection_finished(node: WorkerController) -> None:
 
 
 def pytest_report_collectionfinish(config: pytest.Config) -> list[str]:
-    """Tell which studies are left out, as the end of the run does again."""
-    return list(map(one_line, absent.lines(config.stash[SESSION].left_out)))
+    """Tell which studies are left out, as the end of the run does again, and what else there is."""
+    session = config.stash[SESSION]
+    return list(map(one_line, (*absent.lines(session.left_out), *session.told)))
 
 
-def _save_plan(session: Session, questions: Iterable[Asked]) -> None:
+def _save_plan(session: Session, questions: Sequence[Asked]) -> None:
     needed = [job for asked in questions if not asked.not_applicable for job in asked.jobs()]
     session.crew.plan = plan = trials.with_requirements(needed)
     # On a full disk claims are still answered from the records that there are; the end of the run
     # tells what could not be saved.
     with suppress(StoreError):
         runs.save(session.store, session.run)
-        runs.save_plan(session.store, session.run.id, plan)
+        if runs.save_plan(session.store, session.run.id, plan):
+            more = further(questions, session.run, plan, session.store)
+            progress.save_further(session.folder, more)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -311,8 +315,11 @@ def pytest_configure_node(node: WorkerController) -> None:
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Tell what the keys of a user's own code cannot follow, and begin the line of progress."""
+    """Tell what the keys of a user's own code cannot follow, and where too few seeds are allowed;
+    begin the line of progress.
+    """
     _tell_unseen(session.config)
+    _tell_too_few(session.config)
     start_line(session.config)
 
 
@@ -324,6 +331,13 @@ def _tell_unseen(config: pytest.Config) -> None:
     for spec in dict.fromkeys(spec for study in studies for spec in study.own):
         if line := unseen(spec.name, spec.source):
             terminal.write_line(one_line(line))
+
+
+def _tell_too_few(config: pytest.Config) -> None:
+    terminal, session = config.pluginmanager.get_plugin("terminalreporter"), config.stash[SESSION]
+    line = too_few(session.run, session.profile)
+    if terminal is not None and line:
+        terminal.write_line(line, yellow=True)
 
 
 def start_line(config: pytest.Config) -> None:

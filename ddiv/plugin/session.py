@@ -58,6 +58,7 @@ class Session:
     namesakes: Namesakes = field(default_factory=Namesakes)
     wrong: tuple[str, ...] = ()  # why studies of the user's file are no part of the profile
     left_out: Counter[tuple[str, str]] = field(default_factory=Counter)  # claims by ABSENT
+    told: list[str] = field(default_factory=list)  # what the collection has to tell, a line each
     written: bool = False  # whether the report of this run is there
     unwritten: str = ""  # why it is not there
     errors: str = ""  # how many findings of the report are errors, in words

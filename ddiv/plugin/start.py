@@ -30,6 +30,7 @@ from ddiv.run import run as runs
 from ddiv.run.crew import Crew, Measure
 from ddiv.run.progress import ProgressLine
 from ddiv.trial import Job
+from ddiv.trial.places import require_meant
 from ddiv.trial.store import Record, Store, StoreError
 
 # The options that name files and folders.
@@ -54,6 +55,8 @@ def session(config: pytest.Config) -> None:
         run = _run(config, given, studies, project)
         if worker is None:
             run = msgspec.structs.replace(run, slots=slots(given))
+            if given.store or named("DDIV_STORE"):
+                require_meant(store.root)
             if not given.plan:
                 store.check_writable()
                 if store.root == project / ".ddiv":
@@ -76,7 +79,7 @@ def session(config: pytest.Config) -> None:
     made = Session(store, studies, run, crew, Reader(store), page, project)
     made.wrong = wrong
     if worker is None and not given.plan:
-        made.line = ProgressLine(made.folder, run.slots)
+        made.line = ProgressLine(made.folder, run.slots, answered=made.answers.answered)
     config.stash[SESSION] = made
 
 
