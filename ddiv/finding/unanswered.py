@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ddiv.common.printed import one_line
-from ddiv.finding.answer import answer
 from ddiv.finding.asked import GONE, Asked
 from ddiv.finding.finding import Finding
+from ddiv.finding.kept import answered
 from ddiv.finding.reader import Reader
 from ddiv.finding.seeds import with_stored
 from ddiv.outcome import OutcomeFailed
@@ -46,7 +46,7 @@ def settled(
         return Unanswered("error" if asked.failed else "not run", asked.error)
     try:
         seen = with_stored(asked, lambda asked: _all_stored(asked, reader), most)
-        return answer(seen, reader, definitions)
+        return answered(seen, reader, definitions)
     except NoRecord:
         return Unanswered("not run", GONE)
     except (StoreError, OutcomeFailed) as error:

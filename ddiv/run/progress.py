@@ -138,6 +138,8 @@ def _trials(folder: Path, slots: int, answered: Collection[str]) -> str | None:
         parts.append(f"{each:.1f} s each")
         if (seconds := left / max(1, len(now) or slots)) >= LEAST_SECONDS:
             parts.append(f"about {duration(seconds)} {'for these' if most else 'left'}")
+        elif not most:
+            parts.append("a few seconds left")
     if most:
         parts.append(f"then at most {most} more, for claims that stay undecided")
     if now:
