@@ -28,8 +28,9 @@ from ddiv.plugin import before, options
 from ddiv.plugin.answers import ERROR, QUESTION, UNASKED, UNEXPECTED, WEAKENED
 from ddiv.plugin.answers import verdict as verdict_of
 from ddiv.plugin.session import ABSENT, ASKED, BROKEN, LOST, SESSION, SKIPPED, Session
-from ddiv.run import absent, planned
+from ddiv.run import absent, planned, progress
 from ddiv.run import run as runs
+from ddiv.run.limits import further, too_few
 from ddiv.trial.store import StoreError
 
 if TYPE_CHECKING:
@@ -85,8 +86,9 @@ def pytest_xdist_node_collection_finished(node: WorkerController) -> None:
 
 
 def pytest_report_collectionfinish(config: pytest.Config) -> list[str]:
-    """Tell which studies are left out, as the end of the run does again."""
-    return list(map(one_line, absent.lines(config.stash[SESSION].left_out)))
+    """Tell which studies are left out, as the end of the run does again, and what else there is."""
+    session = config.stash[SESSION]
+    return list(map(one_line, (*absent.lines(session.left_out), *session.told)))
 
 
 def _save_plan(session: Session, questions: Sequence[Asked]) -> None:
@@ -97,8 +99,10 @@ def _save_plan(session: Session, questions: Sequence[Asked]) -> None:
     # tells what could not be saved.
     with suppress(StoreError):
         runs.save(session.store, session.run)
-        runs.save_plan(session.store, session.run.id, plan)
         planned.save(session.store, session.run.id, questions)
+        if runs.save_plan(session.store, session.run.id, plan):
+            more = further(questions, session.run, plan, session.store)
+            progress.save_further(session.folder, more)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -323,8 +327,11 @@ def pytest_configure_node(node: WorkerController) -> None:
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Tell what the keys of a user's own code cannot follow, and begin the line of progress."""
+    """Tell what the keys of a user's own code cannot follow, and where too few seeds are allowed;
+    begin the line of progress.
+    """
     _tell_unseen(session.config)
+    _tell_too_few(session.config)
     start_line(session.config)
 
 
@@ -336,6 +343,13 @@ def _tell_unseen(config: pytest.Config) -> None:
     for spec in dict.fromkeys(spec for study in studies for spec in study.own):
         if line := unseen(spec.name, spec.source):
             terminal.write_line(one_line(line))
+
+
+def _tell_too_few(config: pytest.Config) -> None:
+    terminal, session = config.pluginmanager.get_plugin("terminalreporter"), config.stash[SESSION]
+    line = too_few(session.run, session.profile)
+    if terminal is not None and line:
+        terminal.write_line(line, yellow=True)
 
 
 def start_line(config: pytest.Config) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from ddiv import trial as trials
 from ddiv.claim.declare import ClaimTest
-from ddiv.finding import Asked, Finding, Reader, answer, replicate
+from ddiv.finding import Asked, Finding, Reader, answered, replicate
 from ddiv.plugin.ahead import Ahead
 from ddiv.plugin.answers import Answers
 from ddiv.plugin.faults import Namesakes
@@ -72,6 +72,7 @@ class Session:
     left_out: Counter[tuple[str, str]] = field(default_factory=Counter)  # claims by ABSENT
     named: bool = False  # whether the command line names the page
     fuller: Path | None = None  # the page that this run's would have replaced
+    told: list[str] = field(default_factory=list)  # what the collection has to tell, a line each
     written: bool = False  # whether the report of this run is there
     unwritten: str = ""  # why it is not there
     errors: str = ""  # how many findings of the report are errors, in words
@@ -95,7 +96,7 @@ class Session:
 
     def answer(self, asked: Asked) -> Finding:
         """The answer to a question whose records are all there."""
-        return answer(asked, self.reader, definitions=False)
+        return answered(asked, self.reader, definitions=False)
 
     def replicated(self, asked: Asked, obtain: Callable[[Asked], Finding]) -> Finding:
         """The answer to a question with as many seeds as it gets in this run."""

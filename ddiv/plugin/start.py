@@ -32,6 +32,7 @@ from ddiv.run import run as runs
 from ddiv.run.crew import Crew, Measure
 from ddiv.run.progress import ProgressLine
 from ddiv.trial import Job
+from ddiv.trial.places import require_meant
 from ddiv.trial.store import Record, Store, StoreError
 
 if TYPE_CHECKING:
@@ -61,6 +62,8 @@ def session(config: pytest.Config) -> None:
         if worker is None:
             if address is None:
                 run = msgspec.structs.replace(run, slots=slots(given))
+            if given.store or named("DDIV_STORE"):
+                require_meant(store.root)
             if not given.plan:
                 store.check_writable()
                 if store.root == project / ".ddiv":
@@ -88,7 +91,7 @@ def session(config: pytest.Config) -> None:
         if name in ("main", "gw0"):  # one process is enough to look ahead
             _look_ahead(made, crew)
     if worker is None and not given.plan:
-        made.line = ProgressLine(made.folder, run.slots)
+        made.line = ProgressLine(made.folder, run.slots, answered=made.answers.answered)
         made.live = None if given.no_live else LivePage(made)
     config.stash[SESSION] = made
 

@@ -31,6 +31,7 @@ from ddiv.models.shipped import Shipped, embedded_weights, shipped
 from ddiv.run.absent import lines as absent_lines
 from ddiv.run.cost import Cost
 from ddiv.run.crew import kind_of
+from ddiv.run.limits import at_most
 from ddiv.run.run import Run
 from ddiv.study import Backbone, Bert, Clip
 from ddiv.study.replicates import undrawn
@@ -173,16 +174,6 @@ class Row:
             sum(cost.bytes for cost in to_pay),
             sum(cost.seconds is None for cost in to_pay),
         )
-
-
-def at_most(asked: Asked, most: int) -> Asked:
-    """The question with all the seeds that it may get (`ddiv.finding.seeds.undecided`)."""
-    if asked.study.fixed_sample:
-        return asked
-    first = asked.seeds[0]
-    count = max(most, CONTROL_SEEDS) if asked.claim.control else most
-    seeds = tuple(range(first, first + max(count, len(asked.seeds))))
-    return msgspec.structs.replace(asked, seeds=seeds)
 
 
 @dataclass(frozen=True)

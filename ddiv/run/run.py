@@ -3,6 +3,7 @@
     STORE/runs/RUN/run.json        how the run was started, and how long it took
                    plan.json       the number of jobs that the selected tests need, and which of
                                    them were missing at the start
+                   further.json    the jobs that they may ask for if they stay undecided
                    asked/*.json    one question per test
                    journal.jsonl, working/, failed/   see `ddiv.run.crew`
 
@@ -260,15 +261,17 @@ def load(store: Store, run_id: str) -> Run:
         ) from error
 
 
-def save_plan(store: Store, run_id: str, jobs: list[Job]) -> None:
+def save_plan(store: Store, run_id: str, jobs: list[Job]) -> bool:
     """Write plan.json unless it is there: the first of the workers writes the plan of all.
 
-    Raises StoreError where the store cannot be written.
+    Returns whether it was not there. Raises StoreError where the store cannot be written.
     """
     path = folder(store, run_id) / "plan.json"
-    if not path.exists():
-        missing = {trials.key(job): kind_of(job) for job in jobs if job not in store}
-        _write(store, path, PlannedJobs(len(jobs), missing))
+    if path.exists():
+        return False
+    missing = {trials.key(job): kind_of(job) for job in jobs if job not in store}
+    _write(store, path, PlannedJobs(len(jobs), missing))
+    return True
 
 
 def save_asked(store: Store, run_id: str, asked: Asked) -> None:
