@@ -24,9 +24,9 @@ Point = tuple[float, float]
 
 # The signs of a claim's effects, seed by seed, and what the line is called.
 SEQUENCES = (
-    ("all agree", (1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1), BLUE, (6.2, 4.9)),
-    ("one against", (1, 1, -1, 1, 1, 1, 1, 1, 1, 1, 1, 1), BROWN, (8.0, 1.45)),
-    ("mixed", (1, -1, 1, 1, -1, 1, -1, -1, 1, -1, 1, 1), GREY, (9.6, -1.5)),
+    ("all agree", (1,) * 14, BLUE, (6.5, 4.9)),
+    ("one against", (1, 1, -1) + (1,) * 11, BROWN, (10.6, 1.5)),
+    ("mixed", (1, -1, 1, 1, -1, 1, -1, -1, 1, -1, 1, 1, -1, 1), GREY, (12.2, -1.3)),
 )
 ALPHA = 0.05
 
@@ -42,8 +42,8 @@ def pictures() -> dict[str, str]:
 
 
 def capital() -> str:
-    """The capital of the bet for a claim, after each seed, on a log scale."""
-    low, high, seeds = -2.5, 6.0, 12
+    """The capital of the bet for a claim, which has half of all, after each seed; a log scale."""
+    low, high, seeds = -3.0, 6.0, 14
     marks = [0.25, 1, 5, 1 / ALPHA, 100]
 
     def at(seed: float, log: float) -> Point:
@@ -54,12 +54,12 @@ def capital() -> str:
     for mark in marks:
         _, y = at(0, math.log(mark))
         parts += [_text(LEFT - 8, y + 4, f"{mark:g}", GREY, "end")]
-    parts += [_text(at(n, 0)[0], BOTTOM + 16, str(n), GREY, "middle") for n in range(2, 13, 2)]
+    parts += [_text(at(n, 0)[0], BOTTOM + 16, str(n), GREY, "middle") for n in range(2, 15, 2)]
     bar = math.log(1 / ALPHA)
     parts += [_line([at(0, bar), at(seeds, bar)], INK, dashed=True)]
     parts += [_text(LEFT + 6, at(0, bar)[1] - 6, "supported: 1/α = 20", INK)]
     for name, signs, colour, place in SEQUENCES:
-        logs = [0.0, *log_capital(np.array(signs, float))]
+        logs = math.log(1 / 2) + np.array([0.0, *log_capital(np.array(signs, float))])
         shown = [at(seed, log) for seed, log in enumerate(logs) if log <= high]
         parts += [_line(shown, colour), *(_dot(point, colour) for point in shown)]
         parts += [_text(*at(*place), name, colour)]
@@ -78,7 +78,7 @@ def specific() -> str:
     arm, curve = at(0.55, 0.86), at(0.55, 0.22 + 0.42 * 0.55)
     margin = at(0.55, 0.22 + 0.42 * 0.55 + 0.1)
     parts = [_axes("clean training loss (log)", "outcome")]
-    parts += [_line(rates, BLUE), _text(*at(0.8, 0.62), "other learning rates", BLUE)]
+    parts += [_line(rates, BLUE), _text(*at(0.7, 0.62), "other learning rates", BLUE)]
     parts += [_line(lengths, BROWN), _text(*at(0.76, 0.2), "other lengths", BROWN)]
     parts += [_line([curve, margin], GREY, thick=7), _line([margin, arm], INK)]
     parts += [_dot(arm, INK, 5), _text(arm[0] + 10, arm[1] + 4, "the arm", INK)]

@@ -6,6 +6,7 @@ claim where a page asks all of them, no workers, a report and a store of its own
 
 import argparse
 import importlib.util
+import inspect
 import re
 import tomllib
 from collections.abc import Iterator
@@ -18,8 +19,9 @@ from PIL import Image
 from ddiv.cli.main import _parser
 from ddiv.plugin.options import TABLE
 from ddiv.profiles.study_file import of_file
-from ddiv.study import ResNet18
+from ddiv.study import ResNet18, Study
 from tests.support import documented
+from tests.support.claim_cases import CASES
 from tests.support.documented import Block, blocks, name_of
 from tests.support.paths import ROOT
 from tests.support.shell import Done, Shell, shell
@@ -67,65 +69,58 @@ def birds(folder: Path) -> None:
             Image.fromarray(pixels).save(folder / species / f"{number}.png")
 
 
-@pytest.fixture(scope="module")
-def started() -> Iterator[Shell]:
-    with shell() as opened:
-        yield opened
-
-
-@pytest.fixture
-def folder(tmp_path) -> Path:
-    """A user's folder, with photographs in ~/data."""
-    birds(tmp_path / "data" / "birds")
-    return tmp_path
-
-
-def small(words: list[str]) -> list[str]:
+def small(words: list[str], store: Path) -> list[str]:
     """A command of pytest or ddiv as the tests run it."""
-    words = [re.sub(r"^~", "$HOME", word) for word in words]
     if words[0] != "pytest":
-        return words
+        kept = words[0] == "ddiv" and words[1] in ("report", "ledger", "trials")
+        return [*words, f"--store={store}"] if kept else words
     while "-n" in words:
         del words[(at := words.index("-n")) : at + 2]
     if len(words) == 1 or words[1].startswith("-"):
         words.insert(1, "claims")  # as in the project's folder
     everything = words[1] == "claims" and "-k" not in words
-    words = [str(ROOT / word) if word in ("claims", "examples") else word for word in words]
-    added = ["-p", "no:cacheprovider", "-p", "ddiv.plugin", "--store=.ddiv"]
+    added = ["-p", "no:cacheprovider", "-p", "ddiv.plugin", f"--store={store}"]
+    added += ["-p", "no:hypothesispytest"]  # it takes seconds to begin
     added += FEW if everything and "--plan" not in words else ()
     added += SMALL if "--seeds" not in words else ()
     added += ["--report=reports/page.html"] if "--report" not in words else ()
-    return words + added
+    return [str(ROOT / word) if word == "claims" else word for word in words] + added
 
 
-@pytest.mark.parametrize(
-    "page", [page for page in PAGES if run_blocks(page)], ids=name_of
-)
-def test_the_snippets_of_a_page_run(page, folder, started):
-    for name, text in documented.files(page).items():
-        (folder / name).write_text(text, "utf-8")
-    for block in run_blocks(page):
-        for done in ran(block, folder, started):
-            assert done.code == 0, f"{block.place}\n{done.output[-4000:]}"
-
-
-def ran(block: Block, folder: Path, started: Shell) -> Iterator[Done]:
+def ran(block: Block, folder: Path, store: Path, started: Shell) -> Iterator[Done]:
+    """What became of each command of a block."""
     if block.language == "python":
         (folder / "snippet.py").write_text(block.text, "utf-8")
         yield started.run(folder, "python", "snippet.py")
         return
     for words in documented.commands(block.text):
-        if words[0] in ("pytest", "ddiv"):
-            yield started.run(folder, *(word.replace("$HOME", str(folder)) for word in small(words)))
-        else:
-            pytest.fail(f"{block.place}: {words[0]} is neither pytest nor ddiv; say why it is not run")
+        assert words[0] in ("pytest", "ddiv"), f"{block.place}: say why {words[0]} is not run"
+        at_home = [re.sub("^~", str(folder), word) for word in words]
+        yield started.run(folder, *small(at_home, store))
 
 
-def test_a_table_of_a_page_is_a_study(folder, monkeypatch):
-    monkeypatch.setenv("DDIV_DATA", str(folder / "data"))
+def test_the_snippets_of_the_pages_run(tmp_path):
+    """Each page in a folder of its own, with photographs in ~/data; trials are shared."""
+    failed = []
+    with shell() as started:
+        for page in filter(run_blocks, PAGES):
+            folder = tmp_path / name_of(page).replace("/", "-")
+            birds(folder / "data" / "birds")
+            for name, text in documented.files(page).items():
+                (folder / name).write_text(text, "utf-8")
+            for block in run_blocks(page):
+                for done in ran(block, folder, tmp_path / "store", started):
+                    if done.code:
+                        failed.append(f"{block.place}: {done.code}\n{done.output[-3000:]}")
+    assert not failed, "\n\n".join(failed)
+
+
+def test_a_table_of_a_page_is_a_study(tmp_path, monkeypatch):
+    birds(tmp_path / "birds")
+    monkeypatch.setenv("DDIV_DATA", str(tmp_path))
     text = documented.files(ROOT / "docs/howto/study.md")["mine.toml"]
-    (folder / "mine.toml").write_text(text, "utf-8")
-    (study,) = of_file(folder / "mine.toml").studies
+    (tmp_path / "mine.toml").write_text(text, "utf-8")
+    (study,) = of_file(tmp_path / "mine.toml").studies
     found = study.dropout_rates, study.backbone, study.data.digest != ""
     assert found == ((0.1, 0.3), ResNet18(16), True)
 
@@ -150,14 +145,11 @@ def named() -> Iterator[tuple[str, list[str]]]:
         yield from ((name_of(page), words) for words in documented.inline(page))
 
 
-def test_each_command_names_options_and_files_that_there_are(folder, started):
-    plugin = ("-p", "ddiv.plugin", "-p", "no:cacheprovider")
-    told = started.run(folder, "pytest", *plugin, "--help").output
-    options = set(re.findall(r"(?<![\w-])--?[a-z][\w-]*", told))
-    every = (*plugin, "--profile", "full", "--collect-only", "-q", "--store=.ddiv")
-    claims = started.run(folder, "pytest", str(ROOT / "claims"), *every).output.splitlines()
-    ids = [line for line in claims if "::" in line]
-    assert len(ids) > 100
+def test_each_command_names_options_and_files_that_there_are(pytestconfig):
+    parser = pytestconfig._parser  # pytest has no public list of its options
+    groups = (parser._anonymous, *parser._groups)
+    options = {name for group in groups for option in group.options for name in option.names()}
+    ids = [f"test_{case.claim.family.replace(' ', '_')}.py::{case}" for case in CASES]
     seen = {place for place, words in named() if known(words, options, ids, place)}
     assert {"README.md", "docs/howto/run.md"} <= seen
 
@@ -199,10 +191,12 @@ def selected(words: str, ids: list[str]) -> list[str]:
         return ids  # a placeholder
 
     def holds(name: str) -> bool:
-        return bool(eval(re.sub(r"(?!and\b|or\b|not\b)[^\s()]+", there, words)))
+        """Whether the words hold of a name, each as True or False."""
 
-    def there(word: re.Match[str]) -> str:
-        return str(word[0].lower() in name.lower())
+        def there(word: re.Match[str]) -> str:
+            return str(word[0].lower() in name.lower())
+
+        return bool(eval(re.sub(r"(?!(?:and|or|not)\b)[^\s()]+", there, words)))
 
     return [name for name in ids if holds(name)]
 
@@ -228,6 +222,12 @@ def test_the_page_on_options_has_each():
         for found in re.findall(r"\bDDIV_[A-Z_]+\b", path.read_text("utf-8"))
     }
     assert variables <= {*re.findall(r"DDIV_[A-Z_]+", told)}
+
+
+def test_the_page_on_studies_has_each_field():
+    page = (ROOT / "docs/reference/study.md").read_text("utf-8")
+    told = {*re.findall(r"`(\w+)`", page + inspect.getdoc(Study))}
+    assert {*Study.__struct_fields__} <= told
 
 
 def test_the_site_has_each_page_once():

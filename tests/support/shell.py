@@ -7,17 +7,24 @@ has set nothing.
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
+import pkgutil
 import subprocess
 import sys
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
+import ddiv
+from ddiv.plugin.start import limit_threads
 from tests.support.paths import ROOT
+
+# What ddiv imports late, so that those who need none of it do not wait.
+LIBRARIES = ("pytest", "torchvision", "sklearn.datasets", "weightwatcher", "vendi_score.vendi")
 
 
 class Done(NamedTuple):
@@ -63,16 +70,10 @@ def shell() -> Iterator[Shell]:
 
 def serve() -> None:
     """Answer requests from the standard input, one a line, until it ends."""
-    import pytest  # noqa: F401
-    import torch
-
-    import ddiv.claim
-    import ddiv.cli.main
-    import ddiv.plugin.session
-    import ddiv.report.gather
-    import ddiv.trial.train  # noqa: F401
-
-    torch.set_num_threads(1)
+    for name in (*_modules(), *LIBRARIES):
+        with suppress(ImportError):  # what only an extra brings
+            importlib.import_module(name)
+    limit_threads()
     for line in sys.stdin:
         request = json.loads(line)
         folder = Path(request["folder"])
@@ -83,6 +84,13 @@ def serve() -> None:
         _, status = os.waitpid(pid, 0)
         said = output.read_text("utf-8", "replace")
         print(json.dumps({"code": os.waitstatus_to_exitcode(status), "output": said}), flush=True)
+
+
+def _modules() -> Iterator[str]:
+    """The names of ddiv's modules."""
+    for module in pkgutil.walk_packages(ddiv.__path__, "ddiv."):
+        if not module.name.endswith("__main__"):
+            yield module.name
 
 
 def _child(folder: Path, output: Path, words: list[str]) -> int:
