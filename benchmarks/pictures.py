@@ -85,7 +85,10 @@ def specific() -> str:
     parts += [_text(margin[0] + 10, (margin[1] + arm[1]) / 2 + 4, "specific effect", INK)]
     parts += [_text(margin[0] - 10, (margin[1] + curve[1]) / 2 + 4, "margin", GREY, "end")]
     baseline = at(0.3, 0.22 + 0.42 * 0.3)
-    parts += [_dot(baseline, BLUE, 5), _text(baseline[0], baseline[1] - 12, "baseline", BLUE, "end")]
+    parts += [
+        _dot(baseline, BLUE, 5),
+        _text(baseline[0], baseline[1] - 12, "baseline", BLUE, "end"),
+    ]
     return _svg(parts)
 
 

@@ -30,15 +30,7 @@ PAGES = documented.pages()
 DOCS = [page for page in PAGES if page.is_relative_to(ROOT / "docs")]
 
 # Why a block may be parsed only.
-REASONS = (
-    "installs",
-    "a GPU",
-    "the paper's profile",
-    "needs ",
-    "downloads",
-    "takes ",
-    "changes ",
-)
+REASONS = ("installs", "a GPU", "the paper's profile", "needs ", "downloads", "takes ", "changes ")
 SMALL = ("--seeds", "1", "--max-seeds", "1")
 # In place of all claims, where a page asks them all.
 FEW = ("-k", "drop-frobenius and classifier or aug-frobenius and classifier")
@@ -109,9 +101,11 @@ def test_the_snippets_of_the_pages_run(tmp_path):
             for name, text in documented.files(page).items():
                 (folder / name).write_text(text, "utf-8")
             for block in run_blocks(page):
-                for done in ran(block, folder, tmp_path / "store", started):
-                    if done.code:
-                        failed.append(f"{block.place}: {done.code}\n{done.output[-3000:]}")
+                failed += [
+                    f"{block.place}: {done.code}\n{done.output[-3000:]}"
+                    for done in ran(block, folder, tmp_path / "store", started)
+                    if done.code
+                ]
     assert not failed, "\n\n".join(failed)
 
 
@@ -159,11 +153,11 @@ def known(words: list[str], options: set[str], ids: list[str], place: str) -> bo
     match [words[0].removeprefix(".venv/bin/"), *words[1:]]:
         case ["python" | "python3", "-m", "venv" | "pip" | "pytest" as module, *rest]:
             return module == "venv" or known([module, *rest], options, ids, place)
+        case ["ddiv", name]:
+            assert name in subcommands() or name == "--help", f"{place}: {words}"
         case ["ddiv", *rest]:
-            try:
-                _parser().parse_args(rest)
-            except SystemExit as error:
-                assert not error.code, f"{place}: {words}"
+            told = "--help" in rest or _parser().parse_args(rest)  # exits on what it doesn't know
+            assert told, f"{place}: {words}"
         case ["pytest", *rest]:
             given = {word.split("=")[0] for word in rest if word.startswith("-")}
             assert given <= options, f"{place}: {words}"
@@ -185,6 +179,13 @@ def known(words: list[str], options: set[str], ids: list[str], place: str) -> bo
     return True
 
 
+def subcommands() -> dict[str, argparse.ArgumentParser]:
+    """The parsers of `ddiv`'s commands, by name."""
+    actions = _parser()._actions
+    (found,) = (each for each in actions if isinstance(each, argparse._SubParsersAction))
+    return found.choices
+
+
 def selected(words: str, ids: list[str]) -> list[str]:
     """The tests that `-k words` selects, by the words in their ids."""
     if "$" in words or words.isupper():
@@ -194,9 +195,10 @@ def selected(words: str, ids: list[str]) -> list[str]:
         """Whether the words hold of a name, each as True or False."""
 
         def there(word: re.Match[str]) -> str:
-            return str(word[0].lower() in name.lower())
+            said = word[0] in ("and", "or", "not")
+            return word[0] if said else str(word[0].lower() in name.lower())
 
-        return bool(eval(re.sub(r"(?!(?:and|or|not)\b)[^\s()]+", there, words)))
+        return bool(eval(re.sub(r"[^\s()]+", there, words)))
 
     return [name for name in ids if holds(name)]
 
@@ -204,12 +206,7 @@ def selected(words: str, ids: list[str]) -> list[str]:
 def test_the_page_on_options_has_each():
     told = (ROOT / "docs/reference/options.md").read_text("utf-8")
     assert all(f"| `--{name.replace('_', '-')}" in told for name in TABLE)
-    (commands,) = (
-        action.choices
-        for action in _parser()._actions
-        if isinstance(action, argparse._SubParsersAction)
-    )
-    for name, parser in commands.items():
+    for name, parser in subcommands().items():
         assert f"| `ddiv {name}" in told, name
         if name != "spectra":  # its page is its help
             own = {option for action in parser._actions for option in action.option_strings}

@@ -1,8 +1,8 @@
 """Commands as a user types them, each in a process forked off one that has imported everything.
 
 A process of its own would begin with seconds of imports, and these begin in milliseconds. What is
-typed is what runs: pytest's and ddiv's own `main`, in the folder, with the environment of a user who
-has set nothing.
+typed is what runs: pytest's and ddiv's own `main`, in the folder, with the environment of a user
+who has set nothing.
 """
 
 from __future__ import annotations
