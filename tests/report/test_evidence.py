@@ -203,7 +203,7 @@ def test_the_power_of_pooled_controls_is_the_one_that_was_simulated():
     shares = (least["0.9", "cold"], least["0.9", "stored"], alone)
     shares += least["0.7", "cold"], least["0.7", "stored"]
     assert re.findall(r"(\d+) %", POWER) == [str(int(100 * share)) for share in shares]
-    assert POWER in " ".join((ROOT / "README.md").read_text("utf-8").split())
+    assert POWER in " ".join((ROOT / "docs/explanation/evidence.md").read_text("utf-8").split())
     controls = {"f": Controls(1, 1)}
     assert POWER in parse(of(one("supported"), controls=controls)).text
 
