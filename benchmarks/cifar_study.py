@@ -4,8 +4,9 @@ r"""A study from scratch at full size, for a GPU: ResNet-18 on a part of CIFAR-1
         -k "dropout or weight_decay or augmentation"
 
 FOLDER holds a prefix of CIFAR-10 as cifar10-lossless-subset.npz. The network has its full width of
-64 and keeps the full resolution. The doses follow from the rules of the embedded studies (README,
-"Doses"): the network still learns its training set, and the largest dose visibly acts.
+64 and keeps the full resolution. The doses follow from the rules of the embedded studies
+(docs/explanation/studies.md): the network still learns its training set, and the largest dose
+visibly acts.
 """
 
 from ddiv.models.shipped import embedded_weights

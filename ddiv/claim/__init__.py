@@ -11,6 +11,8 @@ are known before anything is trained, and `ddiv report` can answer them again fr
 - ``groups``: groups of arms compared with each other (alike, opposed, as far);
 - ``relations``: over many arms (a correlation, a disagreement, a closer one, groups told apart);
 - ``curves``: many arms at once (the largest, a peak, a threshold, values that all come up);
+- ``by_layer``: how steeply layers go with the diversity of data, with an estimate for each layer;
+- ``two_starts``: what arms do from a checkpoint and from random weights, over time;
 - ``experiments``: numbers of experiments against a bound, another number, along doses;
 - ``several``: several questions as one;
 - ``tabled``: what published tables can answer;
@@ -20,6 +22,7 @@ are known before anything is trained, and `ddiv report` can answer them again fr
 """
 
 from ddiv.claim.bench import Bench, Claim, Effects, NotApplicable, OfData, Unmatched
+from ddiv.claim.by_layer import Slope
 from ddiv.claim.curves import Exhibited, Largest, Mixing, RiseThenFall
 from ddiv.claim.declare import claim, each, each_layers, each_space, id_and_ood
 from ddiv.claim.experiments import Compared, Condition, Everywhere, Graded, Measured, Panel
@@ -33,10 +36,11 @@ from ddiv.claim.groups import (
     cosine,
 )
 from ddiv.claim.needed import Question, data_view, jobs, seeds_of
-from ddiv.claim.question import Asking, Derived, OneEffect
+from ddiv.claim.question import Asking, Curve, Derived, OneEffect
 from ddiv.claim.relations import Correlation, Disagreement, MoreCorrelated, Separated, TracksBetter
 from ddiv.claim.several import All
 from ddiv.claim.simple import Change, Contrast, Further, NoWorse, Threshold, Trend
+from ddiv.claim.two_starts import TwoStarts
 from ddiv.treatment import Ladder, ladder
 
 __all__ = [
@@ -52,6 +56,7 @@ __all__ = [
     "Condition",
     "Contrast",
     "Correlation",
+    "Curve",
     "Derived",
     "Disagreement",
     "Effects",
@@ -74,10 +79,12 @@ __all__ = [
     "Resemblance",
     "RiseThenFall",
     "Separated",
+    "Slope",
     "SomewhereOpposed",
     "Threshold",
     "TracksBetter",
     "Trend",
+    "TwoStarts",
     "Unmatched",
     "claim",
     "cosine",

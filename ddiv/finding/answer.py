@@ -28,6 +28,7 @@ from ddiv.finding.caveats import (
     of_training,
 )
 from ddiv.finding.conditions import of_conditions, unmet
+from ddiv.finding.estimates import estimates
 from ddiv.finding.finding import Finding, withheld
 from ddiv.finding.negligible import negligible
 from ddiv.finding.reader import Reader, SeedBench, require_domains
@@ -105,6 +106,7 @@ def answer(asked: Asked, reader: Reader, definitions: bool = True) -> Finding:
         caveats=caveats,
         withheld=unreliable(shares) or conditions.many,
         derived=question.derived(effects),
+        estimates=estimates(question, seats, benches) if definitions else (),
         jobs=tuple(map(key, needed)),
         hardly_trained=bool(untrained),
         negligible=negligible(question, evidence.effect, calibration),

@@ -136,7 +136,7 @@ def test_a_contradicted_finding_has_the_ledgers_reason_or_its_count():
             3,
             "1 of 3 seeds agrees with the claim, 1 goes against it, 1 shows no effect: evidence",
         ),
-        ([0.1, -0.1, 0.0], 3, "The limit of 3 seeds is reached."),
+        ([0.1, -0.1, 0.0], 3, "The limit of 3 seeds is reached (--max-seeds allows more)."),
         ([0.1, 0.1, 0.1], 7, "More seeds, up to 7, may decide it; this run did not get to them."),
         (
             [0.1, -0.1, 0.1, -0.1],
@@ -163,8 +163,8 @@ def test_a_withheld_finding_names_its_fits():
 # --- samples --------------------------------------------------------------------------------------
 
 
-def pixels(png: str) -> np.ndarray:
-    return np.asarray(Image.open(io.BytesIO(base64.b64decode(png.partition(",")[2]))))
+def pixels(image: str) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(image.partition(",")[2]))))
 
 
 def test_samples_stand_beside_real_images_of_their_classes(tmp_path):
@@ -207,7 +207,7 @@ def test_samples_stand_beside_real_images_of_their_classes(tmp_path):
         "share nearer to one than 99 % of real ones are: copies (pixel)": 0.25,
         "new thing": 7,
     }
-    real, first, *_ = (pixels(row.png) for row in sheet.rows)
+    real, first, *_ = (pixels(row.image) for row in sheet.rows)
     side = study.data.side
     assert first.shape == real.shape == (2 * side, 10 * side, 3)
     assert (first[:, 3 * side : 4 * side] == 200).all() and (first[:, : 3 * side] == 10).all()

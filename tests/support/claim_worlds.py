@@ -36,10 +36,12 @@ from ddiv.claim import (
     Resemblance,
     RiseThenFall,
     Separated,
+    Slope,
     SomewhereOpposed,
     Threshold,
     TracksBetter,
     Trend,
+    TwoStarts,
     data_view,
 )
 from ddiv.finding import Finding, answer
@@ -164,6 +166,30 @@ def turns(question: Asking, study: Study, side: int, way: int) -> Turns:
         case Exhibited():
             phases = zip((arm for _, arm in question.ladder), OF_PHASES)
             return {(arm, "order"): by for arm, by in phases} if side > 0 else {}
+        case Slope():
+            (along, up), (knob, sign) = (
+                lever(outcome, study) for outcome in (question.along, question.outcome)
+            )
+            way = side * question.direction
+            return {
+                (arm, turned): 0.2 * by * i
+                for i, arm in enumerate(question.gradient, 1)
+                for turned, by in ((along, up), (knob, sign * way))
+            }
+        case TwoStarts(compared_in="size"):
+            sizes = ((question.fine, 1.5), (question.scratch, 2.0 if side > 0 else 1.0))
+            return {
+                (arm, knob): by
+                for arms, by in sizes
+                for arm in arms
+                for knob in ("scale", "exponent")
+            }
+        case TwoStarts():
+            return {
+                (arm, "exponent"): by
+                for arms, by in ((question.fine, way), (question.scratch, side * way))
+                for arm in arms
+            }
         case TracksBetter():
             levers = [lever(outcome, study) for outcome in question.outcomes()]
             # The weighted score is the plain one times alignment, so this has to move more.

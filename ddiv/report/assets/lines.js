@@ -5,7 +5,7 @@ KINDS.lines = (p) => {
   const at = even ? x.map((_, i) => i) : x, palette = [CLAIMED, SPECIFIC, ARM, RATE, LENGTH, "#c2557a", "#7b858e"];
   const traces = (p.names ?? []).flatMap((name, k) => {
     const rows = p.series?.[k] ?? [], color = palette[k % palette.length], symbol = ["circle", "diamond", "square", "triangle-up"][k % 4];
-    const told = (y, text) => y.map((v, i) => `<b>${plain(name)}</b>, ${text}<br>${plain(names[i])}: ${show(v)}`);
+    const told = (y, text) => y.map((v, i) => `${plain(name)}, ${text}\n${plain(names[i])}: ${show(v)}`);
     const curve = (y, text, more) => ({ x: at, y, type: "scatter", hoverinfo: "text", legendgroup: name, connectgaps: true, text: told(y, text), ...more });
     return [
       ...rows.map((s) => curve(s.y, `seed ${plain(s.seed)}`, { mode: "lines", opacity: .35, showlegend: false, line: { color, width: 1 } })),

@@ -73,6 +73,25 @@ class RelationPlot(Struct, frozen=True, tag="relation", tag_field="kind", kw_onl
     points: tuple[RelationPoint, ...]
 
 
+class EstimatesLine(Struct, frozen=True, kw_only=True):
+    """Estimates at the places of a plot, with the ends of their 95 % intervals."""
+
+    label: str
+    y: tuple[float | None, ...]
+    low: tuple[float | None, ...]
+    high: tuple[float | None, ...]
+
+
+class EstimatesPlot(Struct, frozen=True, tag="estimates", tag_field="kind", kw_only=True):
+    """Lines of estimates over places such as layers or epochs; with `ratio` on a log axis."""
+
+    xlabel: str
+    ylabel: str
+    x: tuple[str, ...]  # names
+    lines: tuple[EstimatesLine, ...]
+    ratio: bool = False
+
+
 class FamilyCurves(Struct, frozen=True, kw_only=True):
     """The optimiser's family on one outcome of a study, as two curves a seed.
 
@@ -113,6 +132,6 @@ class CurvesPlot(Struct, frozen=True, tag="curves", tag_field="kind", kw_only=Tr
     points: tuple[ArmPoint, ...]
 
 
-FindingPlot = DosePlot | PairedPlot | BarsPlot | LinesPlot | RelationPlot
+FindingPlot = DosePlot | PairedPlot | BarsPlot | LinesPlot | RelationPlot | EstimatesPlot
 
 Plot = FindingPlot | CurvesPlot
