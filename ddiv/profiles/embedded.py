@@ -26,7 +26,13 @@ _OF_IMAGES = ("auto", "rand", "noise10", "noise30", "noise50", *EXTREME)
 
 # On the dear studies six seeds decide: one fewer than kinds of claims need that say several things
 # of two groups. These are decided on the digits, and everywhere in `full`.
-_FEWER_SEEDS = {"clip-world": 6, "clip-rn-world": 6, "bert-complaints": 6}
+_FEWER_SEEDS = dict.fromkeys(
+    (
+        *("clip-world", "clip-rn-world", "bert-complaints"),
+        *("initialisations", "feature-noise", "causal-tables"),
+    ),
+    6,
+)
 
 
 def embedded() -> Profile:
