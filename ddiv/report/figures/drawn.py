@@ -16,6 +16,7 @@ from ddiv.report.schema import (
     CurvesPlot,
     DosePlot,
     FamilyCurves,
+    LinesPlot,
     PairedPlot,
     Plot,
     RelationPlot,
@@ -86,6 +87,8 @@ def onto(axes: Axes, plot: Plot, curves: Sequence[FamilyCurves] = ()) -> None:
             axes.set_xlabel(plot.xlabel or "")
         case BarsPlot():
             _bars(axes, plot)
+        case LinesPlot():
+            _several(axes, plot)
         case RelationPlot():
             _relation(axes, plot)
         case CurvesPlot():
@@ -149,6 +152,21 @@ def _lines(
             seeds = f"{label} (mean, {len(rows)} seed{'s' * (len(rows) > 1)})"
             means = [mean(column) for column in zip(*rows)]
             axes.plot(places, means, dash, marker=symbol, ms=4, color=color, lw=1.8, label=seeds)
+
+
+def _several(axes: Axes, plot: LinesPlot) -> None:
+    """A thin line a seed and a thick one of their mean, of each name."""
+    axes.set_xlabel(plot.xlabel)
+    doses = [x for x in plot.x if isinstance(x, int | float)]
+    numbers = len(doses) == len(plot.x)
+    places, _ = _places(axes, doses) if numbers else _named(axes, list(map(str, plot.x)))
+    colors, symbols = (CLAIMED, SPECIFIC, ARM, RATE, LENGTH, "#c2557a", "#7b858e"), "oDs^"
+    for k, (name, series) in enumerate(zip(plot.names, plot.series)):
+        color, symbol = colors[k % len(colors)], symbols[k % len(symbols)]
+        for row in series:
+            axes.plot(places, list(map(number, row.y)), color=color, lw=0.7, alpha=0.35)
+        means = [mean(column) for column in zip(*(row.y for row in series))]
+        axes.plot(places, means, marker=symbol, ms=4, color=color, lw=1.8, label=name)
 
 
 def _bars(axes: Axes, plot: BarsPlot) -> None:
