@@ -91,7 +91,7 @@ class Live:
         kept, before = self._findings.get(asked.test), self._answers.get(asked.test)
         if not self._there(asked, present):
             return kept or self._new(asked, Unanswered("not run", WAITS), reader)
-        most = self.run.enough(asked.claim)
+        most = self.run.enough(asked)
         asked = with_stored(asked, lambda more: self._there(more, present), most)
         if kept and ((before and before.asked.seeds == asked.seeds) or not goes_on()):
             return kept

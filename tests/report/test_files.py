@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from ddiv.report.figures import drawn
-from ddiv.report.figures.files import drawing, figures
+from ddiv.report.figure_files import drawing, figures
 from ddiv.report.schema import (
     BarsPlot,
     CurvesPlot,

@@ -19,7 +19,7 @@ from ddiv.finding.wording import explained
 from ddiv.outcome import Score, Spectral
 from ddiv.report.figures import sheets
 from ddiv.report.figures.plots import plot
-from ddiv.report.schema import DosePlot, LinesPlot, PairedPlot, RelationPlot
+from ddiv.report.schema import DosePlot, EstimatesPlot, LinesPlot, PairedPlot, RelationPlot
 from ddiv.treatment import BASELINE, Flow, Setting
 from ddiv.trial import sampling, trial
 from ddiv.trial.store import Record, Store
@@ -41,6 +41,9 @@ def test_every_kind_of_question_has_a_plot(case: Case):
     if isinstance(drawn, RelationPlot):
         assert len(drawn.points) == len(case.question.treatments)
         assert np.isfinite([[point.x, point.y] for point in drawn.points]).all()
+        return
+    if isinstance(drawn, EstimatesPlot):
+        assert drawn.x and drawn.lines
         return
     curves = drawn.series if isinstance(drawn, LinesPlot) else (drawn.series,)
     assert all([row.seed for row in curve] == list(SEEDS) for curve in curves)

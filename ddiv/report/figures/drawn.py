@@ -15,6 +15,7 @@ from ddiv.report.schema import (
     BarsPlot,
     CurvesPlot,
     DosePlot,
+    EstimatesPlot,
     FamilyCurves,
     LinesPlot,
     PairedPlot,
@@ -88,9 +89,11 @@ def onto(axes: Axes, plot: Plot, curves: Sequence[FamilyCurves] = ()) -> None:
         case BarsPlot():
             _bars(axes, plot)
         case LinesPlot():
-            _several(axes, plot)
+            _panel(axes, plot)
         case RelationPlot():
             _relation(axes, plot)
+        case EstimatesPlot():
+            _estimates(axes, plot)
         case CurvesPlot():
             if plot.curves < len(curves):
                 _curves(axes, plot, curves[plot.curves])
@@ -154,21 +157,6 @@ def _lines(
             axes.plot(places, means, dash, marker=symbol, ms=4, color=color, lw=1.8, label=seeds)
 
 
-def _several(axes: Axes, plot: LinesPlot) -> None:
-    """A thin line a seed and a thick one of their mean, of each name."""
-    axes.set_xlabel(plot.xlabel)
-    doses = [x for x in plot.x if isinstance(x, int | float)]
-    numbers = len(doses) == len(plot.x)
-    places, _ = _places(axes, doses) if numbers else _named(axes, list(map(str, plot.x)))
-    colors, symbols = (CLAIMED, SPECIFIC, ARM, RATE, LENGTH, "#c2557a", "#7b858e"), "oDs^"
-    for k, (name, series) in enumerate(zip(plot.names, plot.series)):
-        color, symbol = colors[k % len(colors)], symbols[k % len(symbols)]
-        for row in series:
-            axes.plot(places, list(map(number, row.y)), color=color, lw=0.7, alpha=0.35)
-        means = [mean(column) for column in zip(*(row.y for row in series))]
-        axes.plot(places, means, marker=symbol, ms=4, color=color, lw=1.8, label=name)
-
-
 def _bars(axes: Axes, plot: BarsPlot) -> None:
     means = [mean([row.y[i] for row in plot.series]) for i in range(len(plot.x))]
     lying = sum(map(len, plot.x)) > 70  # long names read better from left to right
@@ -201,6 +189,35 @@ def _relation(axes: Axes, plot: RelationPlot) -> None:
         axes.plot(xs, ys, symbol, color=color, ms=5, label=group)
         for point in mine if group != "synthetic" else ():
             word(axes, point.label, number(point.x), number(point.y))
+
+
+def _panel(axes: Axes, plot: LinesPlot) -> None:
+    """Named curves: a thin line a seed, and a thick one of their mean."""
+    numbers = [x for x in plot.x if not isinstance(x, str)]
+    whole = len(numbers) == len(plot.x)
+    places = _places(axes, numbers)[0] if whole else _named(axes, list(map(str, plot.x)))[0]
+    axes.set_xlabel(plot.xlabel)
+    colors = (CLAIMED, SPECIFIC, ARM, RATE, LENGTH, "#c2557a", "#7b858e")
+    for k, (name, rows) in enumerate(zip(plot.names, plot.series)):
+        color = colors[k % len(colors)]
+        for row in rows:
+            axes.plot(places, list(map(number, row.y)), color=color, lw=0.7, alpha=0.35)
+        means = [mean([row.y[i] for row in rows]) for i in range(len(places))]
+        axes.plot(places, means, marker="oDs^"[k % 4], ms=4, color=color, lw=1.8, label=name)
+
+
+def _estimates(axes: Axes, plot: EstimatesPlot) -> None:
+    """Lines over named places, with the ends of their intervals."""
+    if plot.ratio:
+        axes.set_yscale("log")
+    axes.axhline(1 if plot.ratio else 0, color=GREY, lw=0.8)
+    axes.set_xlabel(plot.xlabel)
+    places, _ = _named(axes, plot.x)
+    for k, line in enumerate(plot.lines):
+        at = [place + 0.16 * (k - (len(plot.lines) - 1) / 2) for place in places]
+        color = (CLAIMED, SPECIFIC, RATE, LENGTH)[k % 4]
+        axes.plot(at, list(map(number, line.y)), "-o", ms=3.5, color=color, lw=1, label=line.label)
+        axes.vlines(at, list(map(number, line.low)), list(map(number, line.high)), color, lw=1)
 
 
 def word(axes: Axes, text: str, x: float, y: float) -> None:
