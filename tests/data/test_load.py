@@ -15,7 +15,6 @@ from ddiv.models.embedders import spaces_of
 from ddiv.profiles.choose import profile
 from ddiv.study import Digits, World
 
-
 STUDIES = [study for study in profile("embedded").studies if study.data]
 
 
