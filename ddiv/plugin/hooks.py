@@ -372,8 +372,10 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
 
 def _finish(session: Session) -> None:
     """Stop the line of progress and write the report of a run that asked something."""
-    for thread in filter(None, (session.line, session.live)):
-        thread.stop()
+    if session.line is not None:
+        session.line.stop()
+    if session.live is not None:
+        session.live.stop()
     session.save_rest()
     from ddiv.report.gather import counted, errors, write
 
