@@ -393,8 +393,12 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
 
 def _finish(session: Session) -> None:
     """Stop the line of progress and write the report of a run that asked something."""
-    for one in filter(None, (session.line, session.live, session.drive)):
-        one.stop()
+    if session.line is not None:
+        session.line.stop()
+    if session.live is not None:
+        session.live.stop()
+    if session.drive is not None:
+        session.drive.stop()
     session.save_rest()
     from ddiv.report.gather import counted, errors, write
 

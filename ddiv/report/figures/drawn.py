@@ -66,7 +66,8 @@ def page(width: float = SIZE[0], height: float = SIZE[1]) -> Iterator[tuple[Figu
     import matplotlib
     from matplotlib.figure import Figure
 
-    with matplotlib.rc_context(dict(SETTINGS)):
+    settings: Any = dict(SETTINGS)
+    with matplotlib.rc_context(settings):
         figure = Figure(figsize=(width, height), layout="constrained")
         yield figure, figure.subplots()
 
@@ -147,8 +148,8 @@ def _lines(
         axes.axhline(0, color=GREY, lw=0.8)
     kinds = (("as claimed", CLAIMED, "-", "o"), ("specific", SPECIFIC, "--", "D"))
     for label, color, dash, symbol in kinds:
-        rows = [row.y if label == "as claimed" else row.specific for row in series]
-        rows = [row[:width] for row in rows if row and any(v is not None for v in row)]
+        found = [row.y if label == "as claimed" else row.specific or () for row in series]
+        rows = [row[:width] for row in found if any(value is not None for value in row)]
         for row in rows:
             axes.plot(places, list(map(number, row)), dash, color=color, lw=0.7, alpha=0.42)
         if rows:
@@ -222,8 +223,8 @@ def _estimates(axes: Axes, plot: EstimatesPlot) -> None:
 
 def word(axes: Axes, text: str, x: float, y: float) -> None:
     """Write a text above a mark."""
-    place = {"xytext": (0, 4), "textcoords": "offset points", "ha": "center", "fontsize": 6}
-    axes.annotate(text, (x, y), **place)
+    above = (0, 4)  # points
+    axes.annotate(text, (x, y), xytext=above, textcoords="offset points", ha="center", fontsize=6)
 
 
 def _curves(axes: Axes, plot: CurvesPlot, of: FamilyCurves) -> None:
