@@ -22,7 +22,7 @@ are known before anything is trained, and `ddiv report` can answer them again fr
 from ddiv.claim.bench import Bench, Claim, Effects, NotApplicable, OfData, Unmatched
 from ddiv.claim.curves import Exhibited, Largest, Mixing, RiseThenFall
 from ddiv.claim.declare import claim, each, each_layers, each_space, id_and_ood
-from ddiv.claim.experiments import Compared, Everywhere, Graded, Measured
+from ddiv.claim.experiments import Compared, Everywhere, Graded, Measured, Place
 from ddiv.claim.groups import (
     Agreement,
     Alike,
@@ -68,6 +68,7 @@ __all__ = [
     "OfData",
     "OneEffect",
     "Opposite",
+    "Place",
     "Question",
     "Resemblance",
     "RiseThenFall",
