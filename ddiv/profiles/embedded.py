@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from ddiv.profiles import studies
+from ddiv.profiles import digit_experiments, studies
 from ddiv.profiles.profile import Profile
 from ddiv.study import Study
 from ddiv.treatment.names import EXTREME
@@ -69,6 +69,9 @@ def embedded() -> Profile:
         _selected(studies.mini_alexnet_digits(), batches=(2, 4, 8, 16, 64, 300)),
         # What the mechanism of the second version says, computed.
         studies.closed_forms(),
+        # What neighbouring papers say of representations and of generated images.
+        digit_experiments.digits_shapes(),
+        digit_experiments.few_digits(),
     )
     title = "Embedded studies: generated and shipped data, small models"
     return Profile("embedded", title, selected, seeds=3, max_seeds=7)
@@ -91,6 +94,10 @@ def full() -> Profile:
         studies.bert_two_complaints(),
         studies.bert_two_complaints_as_coded(),
         studies.closed_forms(),
+        digit_experiments.digits_shapes(),
+        digit_experiments.digits_shapes_resnet(),
+        digit_experiments.few_digits(),
+        digit_experiments.few_digits_resnet(),
     )
     title = "Embedded studies whole: every claim on every study that it can be asked of"
     return Profile("full", title, whole, seeds=3, max_seeds=7, headline_seeds=15)
