@@ -57,6 +57,20 @@ def test_the_filter_beats_a_random_one(study: Study, where: str, level: str) -> 
     return more(study, where, *arms, "few")
 
 
+@editing(
+    "filtered-edits",
+    "Edits of all levels that are neither minimal nor confidently of another class train a more "
+    "accurate classifier than as many of each level at random.",
+    "ours: what the filter does besides choosing levels",
+)
+@id_and_ood
+@each(form="as many of each level")
+def test_the_filter_beats_a_random_one_within_levels(
+    study: Study, where: str, form: str
+) -> Question:
+    return more(study, where, "filtered_all", "matched", "random_all")
+
+
 @editing("filtered-edits", "Filtered edits train a more accurate classifier than all edits.")
 @id_and_ood
 @each(form="against all edits")

@@ -75,7 +75,7 @@ def test_unguided_expansion_beats_none(study: Study, called: str) -> Question:
 
 @expanding(
     "guided-expansion",
-    "Where a third of the candidates show another class, choosing consistent ones is more accurate "
+    "Where half of the candidates show another class, choosing consistent ones is more accurate "
     "than choosing at random.",
     "ours: it shows that a guide that helps is not missed",
 )

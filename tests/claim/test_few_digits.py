@@ -23,11 +23,12 @@ def short(monkeypatch):
     monkeypatch.setattr(side_by_side, "KINDS", kinds)
     for module in (expansion, edits):
         monkeypatch.setattr(module, "prior", partial(few_digits.prior, steps=20))
+        monkeypatch.setattr(module, "INITS", 1)
 
 
 def test_parts_share_no_image():
     few, outside, tests = few_digits.parted(DRAWS)
-    assert [len(part.labels) for part in (few, outside, tests)] == [60, 900, 1797 - 960]
+    assert [len(part.labels) for part in (few, outside, tests)] == [60, 750, 1797 - 810]
 
 
 def test_arms_are_paired_and_tell_what_they_were_shown(short):
@@ -36,7 +37,7 @@ def test_arms_are_paired_and_tell_what_they_were_shown(short):
     here = np.arange(60)
     arms = {"right": here, "again": here, "wrong": here + 60}
     pool = few_digits.joined([few, wrong])
-    found = few_digits.scored("perceptron", pool, arms, {"id": tests}, DRAWS)
+    found = few_digits.scored("perceptron", pool, arms, {"id": tests}, DRAWS, inits=2)
     assert found["id", "right"] == found["id", "again"] > 50
     assert found["id", "wrong"] < 20
 
