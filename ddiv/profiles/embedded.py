@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from ddiv.profiles import studies
+from ddiv.profiles import digit_experiments, studies
 from ddiv.profiles.computed import computed
 from ddiv.profiles.profile import Profile
 from ddiv.study import Study
@@ -98,6 +98,9 @@ def embedded() -> Profile:
         *computed(),
         # Neighbouring papers, small.
         *map(_small, (studies.initialisations(), studies.feature_noise(), studies.causal_tables())),
+        # What neighbouring papers say of representations and of generated images.
+        digit_experiments.digits_shapes(),
+        digit_experiments.few_digits(),
     )
     title = "Embedded studies: generated and shipped data, small models"
     return Profile("embedded", title, selected, seeds=3, max_seeds=7, study_seeds=_FEWER_SEEDS)
@@ -128,6 +131,10 @@ def full() -> Profile:
         studies.initialisations(),
         studies.feature_noise(),
         studies.causal_tables(),
+        digit_experiments.digits_shapes(),
+        digit_experiments.digits_shapes_resnet(),
+        digit_experiments.few_digits(),
+        digit_experiments.few_digits_resnet(),
     )
     title = "Embedded studies whole: every claim on every study that it can be asked of"
     return Profile("full", title, whole, seeds=3, max_seeds=7, headline_seeds=15)

@@ -52,6 +52,19 @@ def test_every_kind_of_question_has_a_plot(case: Case):
         assert len(row.y) == len(places) and np.isfinite(row.y).all()
 
 
+def test_places_in_a_plane_are_means_over_seeds_joined_path_by_path():
+    wanted = "aug-trajectories", "straight, rotation"
+    case = next(case for case in APPLICABLE if (case.claim.id, case.variant) == wanted)
+    reader = planted(case.question, case.study, "supported")
+    drawn = plot(answer(case.asked(SEEDS), reader), reader)
+    assert isinstance(drawn, RelationPlot) and drawn.joined
+    paths = [point.group for point in drawn.points]
+    assert list(dict.fromkeys(paths)) == ["noise", "rotation", "cutout"]
+    assert [point.label for point in drawn.points][:3] == ["", "noise 1", "noise 2"]
+    # Planted is the size of each seed's effect, 1, 1.05 and 1.1.
+    assert np.allclose([[point.x, point.y] for point in drawn.points], 1.05)
+
+
 def test_groups_are_called_what_their_arms_are():
     arms = (WORLD.augmentation("auto"),), (WORLD.dropout()[1][1],), (WORLD.decay()[1][1],)
     question = Resemblance(("alpha", "entropy_raw"), "classifier", *arms)
