@@ -85,12 +85,12 @@ def embedded() -> Profile:
         _selected(studies.mini_alexnet_digits(), batches=(2, 4, 8, 16, 64, 300)),
         # The second version's open questions, smaller: fine-tuning beside training from scratch,
         # and one of the further architectures.
-        _selected(studies.clip_two_starts(), both_augmentations=("noise30",), both_rates=()),
+        _selected(studies.clip_two_starts(), both_augmentations=("noise10",), both_rates=()),
         _selected(
             studies.policy_cartpole(),
             dropout_rates=(0.02, 0.1),
             decays=(1e-5, 1e-3),
-            augmentations=("noise3", "noise10"),
+            augmentations=("noise1", "noise3"),
         ),
         # What the mechanism of the second version says, computed.
         studies.closed_forms(),
