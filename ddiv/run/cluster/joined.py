@@ -29,7 +29,9 @@ from ddiv.run.cluster.orders import Answer, Node, Orders, Unfit, needs
 from ddiv.trial import Job
 from ddiv.trial.store import Record
 
-INSTALL = "python -m pip install 'ray[client]>=2.51'  (or ddiv with its extra: pip install -e '.[ray]')"
+INSTALL = (
+    "python -m pip install 'ray[client]>=2.51'  (or ddiv with its extra: pip install -e '.[ray]')"
+)
 
 VARIABLE = "RAY_ADDRESS"
 
