@@ -19,6 +19,7 @@ from ddiv.run.cluster.asking import Asker, Desk
 from ddiv.run.cluster.driver import Driver, Keeper
 from ddiv.run.cluster.joined import Joined
 from ddiv.run.cluster.orders import Orders, versions
+from ddiv.run.crew import POLL_SECONDS
 from ddiv.trial import Job
 from ddiv.trial.store import Record, Store
 
@@ -63,7 +64,7 @@ class Drive:
         self.absent = cluster.absent()
         listen = self.desk.jobs if with_xdist else lambda driver: ()
         keeper = Keeper(store, folder, _measures_nothing, worker="driver")
-        tick = asking.POLL_SECONDS if with_xdist else Driver.tick
+        tick = POLL_SECONDS if with_xdist else Driver.tick
         self.driver = Driver(keeper, cluster, listen, self.desk.close, tick)
         self.desk.open()
         self.driver.start()

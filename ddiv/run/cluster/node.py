@@ -81,7 +81,7 @@ def _lacks(orders: Orders) -> Iterator[tuple[str, str]]:
     for study in orders.studies:
         if reason := absent.data_or_weights(study):
             yield study.name, one_line(reason)
-        generators = dict.fromkeys(filter(None, (study.generator, *study.generators)))
+        generators = [each for each in (study.generator, *study.generators) if each is not None]
         if reason := next(filter(None, map(absent.generator, generators)), None):
             yield absent.of_generator(study.name), one_line(reason)
 
