@@ -166,15 +166,20 @@ def same(args: argparse.Namespace, work: Path) -> dict[str, Any]:
 
 
 def workers_at_it() -> list[int]:
-    """The processes of Ray that are measuring a job."""
+    """The processes of this cluster that are at a job: children of the nodes' raylets."""
     found = []
     for path in Path("/proc").glob("[0-9]*"):
         try:
-            if path.joinpath("cmdline").read_bytes().startswith(b"ray::measure"):
+            is_at_it = path.joinpath("cmdline").read_bytes().startswith(b"ray::measure")
+            if is_at_it and _parent(_parent(int(path.name))) == os.getpid():
                 found.append(int(path.name))
         except OSError:
             continue
     return found
+
+
+def _parent(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[1])
 
 
 def faults(args: argparse.Namespace, work: Path) -> dict[str, Any]:
