@@ -323,6 +323,7 @@ def machinery(args: argparse.Namespace, work: Path) -> dict[str, Any]:
         nodes.stop()
     twice = [key for key, times in lines.items() if times > 1]
     assert not twice
+    # A record that is lost, and a driver that hangs, have raised an error.
     return dict(counts) | {"trained_twice": len(twice), "records_lost": 0, "hangs": 0}
 
 
@@ -396,7 +397,9 @@ def main() -> None:
         found = shown[args.what](args, work)
     finally:
         shutil.rmtree(work, ignore_errors=True)
-    found |= {"slice": args.k, "profile": args.profile, "load_after": os.getloadavg()[0]}
+    if args.what != "machinery":
+        found |= {"slice": args.k, "profile": args.profile}
+    found |= {"load_after": os.getloadavg()[0]}
     print(json.dumps(found, indent=1))
     kept = json.loads(args.out.read_text()) if args.out.exists() else {}
     kept |= {"processor": processor_name(), "cores": usable_cores(), args.what: found}
