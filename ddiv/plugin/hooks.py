@@ -355,8 +355,9 @@ def _tell_too_few(config: pytest.Config) -> None:
 def start_line(config: pytest.Config) -> None:
     """Tell what the cluster is, and begin the line of progress, where this process has them."""
     session, terminal = config.stash[SESSION], config.pluginmanager.get_plugin("terminalreporter")
-    for text in session.drive.lines() if session.drive and terminal else ():
-        terminal.write_line(one_line(text))
+    if session.drive is not None and terminal is not None:
+        for text in session.drive.lines():
+            terminal.write_line(one_line(text))
     if session.line is not None:
         session.line.start(terminal)
     if session.live is not None and not config.getoption("collectonly"):
