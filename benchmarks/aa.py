@@ -29,9 +29,11 @@ from scipy.stats import beta
 
 from ddiv.common.machine import usable_cores
 from ddiv.finding import Asked, Finding, Reader, answer, replicate
+from ddiv.finding.calibration import Calibration
 from ddiv.outcome import Trained
 from ddiv.profiles.choose import profile
 from ddiv.run.crew import Crew
+from ddiv.study import Study
 from ddiv.treatment import BASELINE
 from ddiv.trial import Trial, trial
 from ddiv.trial.measure import measure
@@ -71,6 +73,9 @@ class Shuffled:
     def has(self, job: Trial) -> bool:
         return self.reader.has(self._stand_in(job))
 
+    def calibration(self, study: Study) -> tuple[Calibration | None, str]:
+        return self.reader.calibration(study)
+
     def _stand_in(self, job: Trial) -> Trial:
         order = self.base if job.treatment.is_baseline else self.orders[job.treatment]
         return order[job.seed]
@@ -91,7 +96,7 @@ def train(store: Store, jobs: list, worker: str) -> None:
 def ask(asked: Asked, reader: Shuffled, first: int, most: int) -> Finding:
     return replicate(
         msgspec.structs.replace(asked, seeds=tuple(range(first))),
-        lambda asked: answer(asked, reader),
+        lambda asked: answer(asked, reader, definitions=False),
         min(most, reader.half),
     )
 
@@ -147,7 +152,7 @@ def train_side_by_side(store: Path) -> None:
 def collected(store: Path) -> list[Asked]:
     """What the tests of claims/ ask."""
     plugin, options = Collected(), ["--collect-only", "-q", "-p", "no:cacheprovider"]
-    where = ["--store", str(store), "--rootdir", str(ROOT)]
+    where = [f"--store={store}", f"--rootdir={ROOT}"]
     with contextlib.redirect_stdout(io.StringIO()):
         pytest.main([str(ROOT / "claims"), *options, *where], plugins=[plugin])
     return plugin.asked

@@ -19,7 +19,7 @@ from pathlib import Path
 # By the names that they are imported by: what ddiv needs, and what its tests need beside that.
 PACKAGES = [
     *("torch", "torchvision", "transformers", "open_clip", "numpy", "scipy", "sklearn"),
-    *("safetensors", "msgspec", "filelock", "vendi_score", "jinja2", "plotly", "PIL"),
+    *("safetensors", "msgspec", "filelock", "vendi_score", "jinja2", "PIL"),
     *("threadpoolctl", "pytest", "xdist", "hypothesis", "weightwatcher", "powerlaw"),
 ]
 

@@ -318,3 +318,16 @@ def test_more_diversity_moves_the_spectrum_further(
     """Over the baseline and all augmentations; that some of them move it at all is not asked."""
     arms = (BASELINE, *augmented(study))
     return Correlation(Vendi(space), Spectral(metric, "classifier"), arms, 0.0, direction)
+
+
+@claim(
+    "aug-exceeds-noise",
+    "Augmentation moves the spectrum further than a repeat of the baseline does (mean over the "
+    "augmentations): its change exceeds the noise floor.",
+    source="v2, failure signatures",
+    needs=("augmentations", "dropout_rates"),
+)
+@each_layers
+@each(metric=SCALE + MAIN_SHAPE)
+def test_augmentation_moves_beyond_noise(study: Study, metric: Metric, layers: str) -> Question:
+    return Further(Spectral(metric, layers), augmented(study), (study.no_op,))

@@ -18,39 +18,46 @@ from ddiv.claim import Contrast, Question, Resemblance, Trend
 from ddiv.claim.declare import claim
 from ddiv.evidence import FALLS, RISES
 from ddiv.outcome import Metric, Score, Spectral
-from ddiv.study import Bert, Clip, OpenClip, ResNet18, Study, TorchvisionModel
+from ddiv.study import Bert, Clip, Gru, Mixer, OpenClip, Policy, ResNet18, Study, TorchvisionModel
 from ddiv.treatment import Treatment
 from fixtures.arms import SHAPE, augmented, decayed, dropped_out
 
 ARMS = ("dropout_rates", "decays", "augmentations")
 
 
-def classifier(metric: Metric) -> Spectral:
-    return Spectral(metric, "classifier")
-
-
 def moderately_augmented(study: Study) -> tuple[Treatment, ...]:
     return tuple(map(study.augmentation, study.moderate_augmentations))
 
 
-# Each core claim's question, as the test of that claim asks it of the classification layer. Claims
-# about single augmentations are asked of the mean over them.
-CORE: dict[str, Callable[[Study], Question]] = {
-    "drop-alpha": lambda study: Trend(classifier("alpha"), study.dropout(), RISES),
-    "drop-entropy": lambda study: Trend(classifier("entropy_normalised"), study.dropout(), RISES),
-    "drop-frobenius": lambda study: Trend(classifier("frobenius_norm"), study.dropout(), FALLS),
-    "wd-alpha": lambda study: Trend(classifier("alpha"), study.decay(), FALLS),
-    "wd-entropy": lambda study: Trend(classifier("entropy_normalised"), study.decay(), FALLS),
-    "wd-frobenius": lambda study: Trend(classifier("frobenius_norm"), study.decay(), FALLS),
-    "aug-like-dropout": lambda study: Resemblance(
-        SHAPE, "classifier", group=augmented(study), like=dropped_out(study), unlike=decayed(study)
-    ),
-    "aug-frobenius": lambda study: Contrast(classifier("frobenius_norm"), augmented(study), FALLS),
-    "aug-entropy": lambda study: Contrast(
-        classifier("entropy_normalised"), augmented(study), RISES
-    ),
-    "aug-ood": lambda study: Contrast(Score("accuracy", "ood"), moderately_augmented(study), RISES),
-}
+def core_claims(layers: str) -> dict[str, Callable[[Study], Question]]:
+    """Each core claim's question, as the test of that claim asks it of these layers.
+
+    Claims about single augmentations are asked of the mean over them.
+    """
+
+    def of(metric: Metric) -> Spectral:
+        return Spectral(metric, layers)
+
+    return {
+        "drop-alpha": lambda study: Trend(of("alpha"), study.dropout(), RISES),
+        "drop-entropy": lambda study: Trend(of("entropy_normalised"), study.dropout(), RISES),
+        "drop-frobenius": lambda study: Trend(of("frobenius_norm"), study.dropout(), FALLS),
+        "wd-alpha": lambda study: Trend(of("alpha"), study.decay(), FALLS),
+        "wd-entropy": lambda study: Trend(of("entropy_normalised"), study.decay(), FALLS),
+        "wd-frobenius": lambda study: Trend(of("frobenius_norm"), study.decay(), FALLS),
+        "aug-like-dropout": lambda study: Resemblance(
+            SHAPE, layers, group=augmented(study), like=dropped_out(study), unlike=decayed(study)
+        ),
+        "aug-frobenius": lambda study: Contrast(of("frobenius_norm"), augmented(study), FALLS),
+        "aug-entropy": lambda study: Contrast(of("entropy_normalised"), augmented(study), RISES),
+        "aug-ood": lambda study: Contrast(
+            Score("accuracy", "ood"), moderately_augmented(study), RISES
+        ),
+    }
+
+
+CORE = core_claims("classifier")
+OF_ENCODER = core_claims("encoder")
 each_core = pytest.mark.parametrize("core", [*CORE])
 
 
@@ -94,6 +101,28 @@ def test_core_claims_on_a_resnet18_from_scratch(study: Study, core: str) -> Ques
 @each_core
 def test_core_claims_on_a_bert(study: Study, core: str) -> Question:
     return CORE[core](study)
+
+
+@claim(
+    "q-architectures",
+    "The core claims hold for a recurrent network on texts, an MLP-Mixer on images and a policy "
+    "network that clones a controller.",
+    source="v2, next check 3: other architectures and tasks",
+    needs=ARMS,
+    on=lambda study: isinstance(study.backbone, Gru | Mixer | Policy),
+)
+@pytest.mark.parametrize(
+    "core, layers",
+    [
+        *((core, "classifier") for core in CORE),
+        *((core, "encoder") for core in OF_ENCODER if core != "aug-ood"),
+    ],
+)
+def test_core_claims_on_further_architectures(study: Study, core: str, layers: str) -> Question:
+    """In their sizes all matrices of the encoders have 64 eigenvalues or more; the classification
+    layer has as many as there are classes, 60 or 64.
+    """
+    return (CORE if layers == "classifier" else OF_ENCODER)[core](study)
 
 
 @claim(

@@ -40,14 +40,11 @@ from ddiv.claim.declare import claim, each_layers
 from ddiv.evidence import FALLS, RISES
 from ddiv.outcome import Spectral, Truncated
 from ddiv.spectra import random_matrix as rmt
-from ddiv.study import AsPublished, Bert, Clip, OpenClip, Study
+from ddiv.study import Study
 from ddiv.treatment import BASELINE, Treatment
-from fixtures.arms import augmented, called, decayed, dropped_out
+from fixtures.arms import FC1, augmented, called, decayed, dropped_out, fine_tuned, from_scratch
 
 Part = Literal["all", "classifier"]
-
-# The first fully connected layer of the small convolutional network: MM's figures show this one.
-FC1 = "layer:encoder.fc1"
 
 # MM's 5+1 phases, as `ddiv.spectra.phase` numbers them.
 PHASES = (
@@ -69,16 +66,6 @@ AROUND_SIX, HEAVY = (5.0, 7.0), (2.0, 6.0)
 DESTROYED, UNHARMED = 0.5, 0.9
 
 each_part = pytest.mark.parametrize("part", ["all", "classifier"])
-
-
-def fine_tuned(study: Study) -> bool:
-    backbone = study.backbone
-    published = isinstance(backbone, AsPublished) and backbone.fine_tuned
-    return published or isinstance(backbone, Clip | OpenClip | Bert)
-
-
-def from_scratch(study: Study) -> bool:
-    return not fine_tuned(study)
 
 
 def regularised(study: Study) -> tuple[Treatment, ...]:

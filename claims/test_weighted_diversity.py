@@ -4,9 +4,10 @@
 strategies and correlates with model performance." "synthetic data augmentation introduces genuinely
 new information, while traditional augmentations recombine existing data, affecting the weighted
 Vendi Score differently". "Evaluate the weighted Vendi Score on a broader range of datasets and
-augmentation strategies ... to validate its effectiveness". The texts at hand do not say how
-alignment is computed: `ddiv.diversity.weighted` has several definitions by name, and one of them is
-the default.
+augmentation strategies ... to validate its effectiveness". "If model performance degrades with
+synthetic data augmentation, the synthetic data may not be aligned with the original data
+distribution". The texts at hand do not say how alignment is computed: `ddiv.diversity.weighted` has
+several definitions by name, and one of them is the default.
 """
 
 import pytest
@@ -15,10 +16,10 @@ from ddiv.claim import Contrast, Correlation, Question, Separated, TracksBetter
 from ddiv.claim.declare import claim, id_and_ood
 from ddiv.diversity.weighted import DEFINITIONS, RhoDefinition
 from ddiv.evidence import RISES
-from ddiv.outcome import Score, Vendi, Weighted
+from ddiv.outcome import Rho, Score, Vendi, Weighted
 from ddiv.study import Study
 from ddiv.treatment import OtherSeed
-from fixtures.arms import EACH_SETTING, STRONG, augmented
+from fixtures.arms import EACH_SETTING, STRONG, augmented, called
 
 ARMS = ("augmentations", "settings", "view_size", "embedders")
 
@@ -67,6 +68,39 @@ def test_weighted_score_is_valid_under_other_definitions(
     study: Study, rho: RhoDefinition, called: str, embedder: int
 ) -> Question:
     return Correlation(Weighted(rho, embedder), Score("accuracy", "id"), study.data_arms, STRONG)
+
+
+@claim(
+    "rho-predicts-loss",
+    "A low alignment predicts the loss: over the shares of synthetic data, the lower rho the lower "
+    "the accuracy.",
+    source="v2, failure signatures",
+    needs=ARMS,
+    each=EACH_SETTING,
+)
+@id_and_ood
+@called("shares")
+def test_a_low_alignment_predicts_the_loss(
+    study: Study, setting: str, called: str, where: str
+) -> Question:
+    """Over one generator's shares the two may fall together for want of real data alone; over all
+    arms, as below, they need not.
+    """
+    arms = tuple(arm for _, arm in study.mixing(setting))
+    return Correlation(Rho(), Score("accuracy", where), arms, 0.0)
+
+
+@claim(
+    "rho-predicts-loss",
+    "A low alignment predicts the loss: over augmentations and shares of synthetic data, the lower "
+    "rho the lower the accuracy.",
+    source="v2, failure signatures",
+    needs=ARMS,
+)
+@id_and_ood
+@called("all arms")
+def test_alignment_goes_with_accuracy(study: Study, called: str, where: str) -> Question:
+    return Correlation(Rho(), Score("accuracy", where), study.data_arms, 0.0)
 
 
 @claim(

@@ -5,6 +5,11 @@ asked for (`import ddiv` imports neither torch nor numpy):
 
     from ddiv import Images, Recipe, Study, own_model
 
+and what a store holds as rows for pandas or polars:
+
+    import ddiv
+    table = pandas.DataFrame(ddiv.findings(".ddiv"))   # records(), measurements()
+
 What a claim's file needs is in `ddiv.claim`, `ddiv.evidence` and `ddiv.outcome`.
 """
 
@@ -17,6 +22,9 @@ if TYPE_CHECKING:
     from ddiv.data.dataset import Dataset as Dataset
     from ddiv.data.own import of_torch as of_torch
     from ddiv.data.own import own_data as own_data
+    from ddiv.export.public import findings as findings
+    from ddiv.export.public import measurements as measurements
+    from ddiv.export.public import records as records
     from ddiv.models.own import own_model as own_model
     from ddiv.models.own_embedder import own_embedder as own_embedder
     from ddiv.outcome import of_network as of_network
@@ -56,6 +64,8 @@ _MODULES = {
     "Study": "ddiv.study",
     "TorchvisionModel": "ddiv.study",
     "Treatment": "ddiv.treatment",
+    "findings": "ddiv.export.public",
+    "measurements": "ddiv.export.public",
     "of_network": "ddiv.outcome",
     "of_outputs": "ddiv.outcome",
     "of_spectrum": "ddiv.outcome",
@@ -65,6 +75,7 @@ _MODULES = {
     "own_embedder": "ddiv.models.own_embedder",
     "own_generator": "ddiv.treatment",
     "own_model": "ddiv.models.own",
+    "records": "ddiv.export.public",
 }
 
 

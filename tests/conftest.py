@@ -6,7 +6,7 @@ from importlib import metadata
 import pytest
 from packaging.requirements import Requirement
 
-from ddiv.plugin.start import limit_threads
+from ddiv.common.machine import limit_threads
 
 limit_threads()  # as in a session with claims: tests run side by side, one thread each
 

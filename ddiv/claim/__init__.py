@@ -11,6 +11,8 @@ are known before anything is trained, and `ddiv report` can answer them again fr
 - ``groups``: groups of arms compared with each other (alike, opposed, as far);
 - ``relations``: over many arms (a correlation, a disagreement, a closer one, groups told apart);
 - ``curves``: many arms at once (the largest, a peak, a threshold, values that all come up);
+- ``by_layer``: how steeply layers go with the diversity of data, with an estimate for each layer;
+- ``two_starts``: what arms do from a checkpoint and from random weights, over time;
 - ``experiments``: numbers of experiments against a bound, another number, along doses;
 - ``several``: several questions as one;
 - ``tabled``: what published tables can answer;
@@ -20,9 +22,10 @@ are known before anything is trained, and `ddiv report` can answer them again fr
 """
 
 from ddiv.claim.bench import Bench, Claim, Effects, NotApplicable, OfData, Unmatched
+from ddiv.claim.by_layer import Slope
 from ddiv.claim.curves import Exhibited, Largest, Mixing, RiseThenFall
 from ddiv.claim.declare import claim, each, each_layers, each_space, id_and_ood
-from ddiv.claim.experiments import Compared, Everywhere, Graded, Measured
+from ddiv.claim.experiments import Compared, Condition, Everywhere, Graded, Measured, Panel
 from ddiv.claim.groups import (
     Agreement,
     Alike,
@@ -33,10 +36,11 @@ from ddiv.claim.groups import (
     cosine,
 )
 from ddiv.claim.needed import Question, data_view, jobs, seeds_of
-from ddiv.claim.question import Asking, Derived, OneEffect
+from ddiv.claim.question import Asking, Curve, Derived, OneEffect
 from ddiv.claim.relations import Correlation, Disagreement, MoreCorrelated, Separated, TracksBetter
 from ddiv.claim.several import All
 from ddiv.claim.simple import Change, Contrast, Further, NoWorse, Threshold, Trend
+from ddiv.claim.two_starts import TwoStarts
 from ddiv.treatment import Ladder, ladder
 
 __all__ = [
@@ -49,8 +53,10 @@ __all__ = [
     "Change",
     "Claim",
     "Compared",
+    "Condition",
     "Contrast",
     "Correlation",
+    "Curve",
     "Derived",
     "Disagreement",
     "Effects",
@@ -68,14 +74,17 @@ __all__ = [
     "OfData",
     "OneEffect",
     "Opposite",
+    "Panel",
     "Question",
     "Resemblance",
     "RiseThenFall",
     "Separated",
+    "Slope",
     "SomewhereOpposed",
     "Threshold",
     "TracksBetter",
     "Trend",
+    "TwoStarts",
     "Unmatched",
     "claim",
     "cosine",

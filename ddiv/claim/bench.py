@@ -79,8 +79,9 @@ def _not_performed(number: Number) -> float:
 class Bench(msgspec.Struct, frozen=True):
     """One seed's arms, for questions to be answered from.
 
-    `state` gives an arm's state after training, `before` its state before, `of_data` an outcome of
-    an arm's training set, `of_experiment` a number of an experiment. Effects here are those as
+    `state` gives an arm's state after training, `before` its state before, `path` its states at the
+    recipe's checkpoints (none where it is not followed), `of_data` an outcome of an arm's training
+    set, `of_experiment` a number of an experiment. Effects here are those as
     claimed; `ddiv.finding.specific` has a bench of what is specific of them.
     """
 
@@ -88,6 +89,7 @@ class Bench(msgspec.Struct, frozen=True):
     of_data: Callable[[OfData, Treatment], float]
     before: Callable[[Treatment], Snapshot] = _not_at_hand
     of_experiment: Callable[[Number], float] = _not_performed
+    path: Callable[[Treatment], Sequence[Snapshot]] = lambda arm: ()
 
     def effect(self, outcome: Outcome, arm: Treatment, base: Treatment = BASELINE) -> float:
         """The paired effect of an arm at this seed.

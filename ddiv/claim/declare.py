@@ -108,7 +108,7 @@ def claim(
             judge()
 
         def applies(study: Study) -> bool:
-            asks = study.trains or "experiments" in needed
+            asks = (study.trains or "experiments" in needed) and id in (study.only or (id,))
             return asks and all(getattr(study, name) for name in needed) and on(study)
 
         test = cast(ClaimTest, run)

@@ -3,24 +3,71 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
 
 from ddiv import evidence
 from ddiv.claim.bench import Bench, Effects, TooFewArms
 from ddiv.claim.question import OneEffect
+from ddiv.common.values import Value
 from ddiv.evidence import Evidence, Method
 from ddiv.outcome import Outcome
 from ddiv.study import Number
 from ddiv.treatment import Treatment
 
 
-class OfExperiments(OneEffect, frozen=True):
-    """A question about numbers; nothing is trained for it, and it has no arms."""
+class Condition(Value, frozen=True):
+    """A number lies above (below) a bound, or on it, wherever something is claimed at all."""
+
+    number: Number
+    direction: int
+    bound: float
+
+    def met(self, bench: Bench) -> bool:
+        """Whether it holds at a seed."""
+        return self.direction * (bench.of_experiment(self.number) - self.bound) >= 0
+
+
+class Panel(Value, frozen=True):
+    """What the picture of a finding shows in place of its effects: a curve a name over the places
+    `x`, which `xlabel` calls; each curve has one number a place.
+    """
+
+    xlabel: str
+    x: tuple[float | str, ...]
+    curves: tuple[tuple[str, tuple[Number, ...]], ...]
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.curves or any(len(numbers) != len(self.x) for _, numbers in self.curves):
+            raise ValueError(f"each curve of a panel has {len(self.x)} numbers, one a place of `x`")
+
+
+class OfExperiments(OneEffect, frozen=True, kw_only=True):
+    """A question about numbers; nothing is trained for it, and it has no arms.
+
+    `provided`: what is claimed is claimed where these hold. A seed at which one does not says
+    nothing, and where they are many no verdict is reached (`ddiv.finding.conditions`). `shown`: the
+    picture of its findings, where the effects would tell too little.
+    """
+
+    provided: tuple[Condition, ...] = ()
+    shown: Panel | None = None
 
     def arms(self) -> Iterator[Treatment]:
         return iter(())
 
     def outcomes(self) -> Iterator[Outcome]:
         return iter(())
+
+    def read(self) -> Iterator[Number]:
+        """The numbers that effects are computed of."""
+        raise NotImplementedError
+
+    def numbers(self) -> Iterator[Number]:
+        drawn = (
+            chain.from_iterable(numbers for _, numbers in self.shown.curves) if self.shown else ()
+        )
+        return chain(self.read(), (each.number for each in self.provided), drawn)
 
 
 class Measured(OfExperiments, frozen=True, tag="measured"):
@@ -30,7 +77,7 @@ class Measured(OfExperiments, frozen=True, tag="measured"):
     direction: int
     bound: float = 0.0
 
-    def numbers(self) -> Iterator[Number]:
+    def read(self) -> Iterator[Number]:
         yield self.number
 
     def answer(self, bench: Bench) -> Effects:
@@ -55,7 +102,7 @@ class Compared(OfExperiments, frozen=True, tag="compared"):
     direction: int
     margin: float = 0.0
 
-    def numbers(self) -> Iterator[Number]:
+    def read(self) -> Iterator[Number]:
         yield self.reference
         yield self.number
 
@@ -90,7 +137,7 @@ class Graded(OfExperiments, frozen=True, tag="graded"):
         if len(self.doses) < 2:
             raise TooFewArms(f"a slope needs 2 doses or more, got {len(self.doses)}")
 
-    def numbers(self) -> Iterator[Number]:
+    def read(self) -> Iterator[Number]:
         return (number for _, number in self.doses)
 
     def answer(self, bench: Bench) -> Effects:
@@ -122,7 +169,7 @@ class Everywhere(OfExperiments, frozen=True, tag="everywhere"):
         if not self.doses:
             raise TooFewArms("a ladder needs 1 dose or more")
 
-    def numbers(self) -> Iterator[Number]:
+    def read(self) -> Iterator[Number]:
         return (number for _, number in self.doses)
 
     def answer(self, bench: Bench) -> Effects:

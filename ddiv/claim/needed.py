@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import lru_cache
+from itertools import chain
 
 from ddiv.claim.bench import NotApplicable, OfData
+from ddiv.claim.by_layer import Slope
 from ddiv.claim.curves import Exhibited, Largest, Mixing, RiseThenFall
 from ddiv.claim.experiments import Compared, Everywhere, Graded, Measured
 from ddiv.claim.groups import Agreement, Alike, AsFar, Opposite, Resemblance, SomewhereOpposed
@@ -14,6 +16,7 @@ from ddiv.claim.relations import Correlation, Disagreement, MoreCorrelated, Sepa
 from ddiv.claim.several import All
 from ddiv.claim.simple import Change, Contrast, Further, NoWorse, Threshold, Trend
 from ddiv.claim.tabled import replicates
+from ddiv.claim.two_starts import TwoStarts
 from ddiv.outcome import Coverage, OutputsOutcome, Outside, Score, Vendi
 from ddiv.study import NetworkOutcome, Study
 from ddiv.study.optimisation import MEMBERS
@@ -43,6 +46,8 @@ Question = (
     | Separated
     | Mixing
     | Exhibited
+    | Slope
+    | TwoStarts
     | Measured
     | Compared
     | Graded
@@ -74,21 +79,20 @@ def jobs(question: Question, study: Study, seeds: tuple[int, ...]) -> list[Job]:
             )
     if study.fixed_sample:
         replicates(question, study)
+    return list(dict.fromkeys(chain.from_iterable(_at(question, study, seed) for seed in seeds)))
+
+
+# Every look at a question, in its test and for the page, asks for them once more.
+@lru_cache(maxsize=1 << 16)
+def _at(question: Question, study: Study, seed: int) -> tuple[Job, ...]:
+    """The jobs of one seed; some may come more than once."""
     optimisation = MEMBERS if question.has_specific and not study.fixed_sample else ()
-    return list(
-        dict.fromkeys(
-            job
-            for seed in seeds
-            for job in (
-                *(
-                    job
-                    for part in question.parts()
-                    for job in _of_seed(part, study, seed, question.carried)
-                ),
-                *(trial(study, arm, seed, question.carried) for arm in optimisation),
-                *(performance(study, number.experiment, seed) for number in question.numbers()),
-            )
-        )
+    return (
+        *chain.from_iterable(
+            _of_seed(part, study, seed, question.carried) for part in question.parts()
+        ),
+        *(trial(study, arm, seed, question.carried) for arm in optimisation),
+        *(performance(study, number.experiment, seed) for number in question.numbers()),
     )
 
 

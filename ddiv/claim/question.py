@@ -44,6 +44,18 @@ class Derived(NamedTuple):
     high: float
 
 
+class Curve(NamedTuple):
+    """An estimate of one seed at several places: layers of a network, epochs of its training.
+
+    With `ratio` the values are logarithms of ratios.
+    """
+
+    name: str
+    at: tuple[str, ...]
+    values: tuple[float, ...]
+    ratio: bool = False
+
+
 class Asking(msgspec.Struct, frozen=True):
     """A question of a claim: `answer` turns one seed into effects, `judge` the effects of all seeds
     into evidence.
@@ -134,12 +146,8 @@ class Asking(msgspec.Struct, frozen=True):
         the clean training set tells nothing of their training: with dropout at evaluation, another
         loss, random labels, of another seed.
         """
-        arms = list(self.arms())
-        return (
-            BASELINE in arms
-            and not any(isinstance(outcome, OfData) for outcome in self.outcomes())
-            and not any(arm.part(kind) for arm in arms for kind in _WITHOUT_CURVE)
-        )
+        of_data = any(isinstance(outcome, OfData) for outcome in self.outcomes())
+        return not of_data and have_rivals(list(self.arms()))
 
     def compared(self, bench: Bench) -> Iterator[tuple[Snapshot, Snapshot]]:
         """The states that are compared, arm by arm."""
@@ -164,6 +172,25 @@ class Asking(msgspec.Struct, frozen=True):
         """Numbers beside the verdict."""
         return ()
 
+    def told(self, bench: Bench) -> tuple[Curve, ...]:
+        """What one seed tells besides, in detail; the same curves at every seed."""
+        return ()
+
+    @property
+    def told_as(self) -> str:
+        """What the values of its curves measure."""
+        return self.unit
+
+    @property
+    def told_over(self) -> str:
+        """What their places are."""
+        return "layer"
+
+    @property
+    def told_of_rivals(self) -> bool:
+        """Whether it is also told what a slower optimiser at each arm's clean loss would show."""
+        return False
+
 
 class OneEffect(Asking, frozen=True):
     """A question that each seed answers with one effect, in the question's `direction` or against
@@ -174,3 +201,8 @@ class OneEffect(Asking, frozen=True):
         return evidence.judge(
             [effect for (effect,) in effects], self.direction, alpha=alpha, method=method
         )
+
+
+def have_rivals(arms: Sequence[Treatment]) -> bool:
+    """Whether the baseline is among arms, and each could have been reached by another optimiser."""
+    return BASELINE in arms and not any(arm.part(kind) for arm in arms for kind in _WITHOUT_CURVE)

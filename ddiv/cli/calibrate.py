@@ -78,16 +78,16 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(store: Store, options: argparse.Namespace) -> int:
     """Calibrate the studies and return the exit status. Raises StoreError and NotWritten."""
     try:
-        studies = _studies(options)
+        chosen = studies(options)
     except (BadStudyFile, UnknownProfile, ValueError) as error:
         _complain(error)
         return 2
     store.check_writable()
-    wanted: list[Job] = [job for study in studies for job in jobs(study)]
+    wanted: list[Job] = [job for study in chosen for job in jobs(study)]
     if not _train(store, wanted, options):
         return 1
     reader = Reader(store)
-    for study in studies:
+    for study in chosen:
         found = calibrated(study, reader)
         place = SHIPPED / f"{study.name}.json" if options.ship else path_in(store.root, study)
         write_output(place, written(found))
@@ -95,7 +95,7 @@ def run(store: Store, options: argparse.Namespace) -> int:
     return 0
 
 
-def _studies(options: argparse.Namespace) -> list[Study]:
+def studies(options: argparse.Namespace) -> list[Study]:
     """The studies to calibrate. Raises BadStudyFile, UnknownProfile and ValueError."""
     if options.data_root:
         os.environ[FOLDER_VARIABLE] = str(options.data_root.resolve())
@@ -103,15 +103,15 @@ def _studies(options: argparse.Namespace) -> list[Study]:
         raise ValueError(f"-n is the number of trials at once, got {options.workers}")
     chosen = of_file(options.study) if options.study else profile(options.profile)
     trained = [study for study in chosen.studies if study.trains]
-    studies = [study for study in trained if options.only in (None, study.name)]
+    named = [study for study in trained if options.only in (None, study.name)]
     if not trained:
         raise ValueError(
             "nothing to calibrate: no study here trains networks, all are of experiments alone"
         )
-    if not studies:
+    if not named:
         names = ", ".join(study.name for study in trained)
         raise ValueError(f"--only: there is no study {options.only!r}; there are: {names}")
-    trained = [study for study in studies if not study.fixed_sample]
+    trained = [study for study in named if not study.fixed_sample]
     if not trained:
         raise ValueError("nothing is trained in studies of published tables, nor calibrated")
     return trained
@@ -174,7 +174,7 @@ def _work(root: Path, folder: Path, options: argparse.Namespace, worker: int) ->
     ) -> Record:
         return measure(job, records, options.device, progress)
 
-    wanted: list[Trial] = [job for study in _studies(options) for job in jobs(study)]
+    wanted: list[Trial] = [job for study in studies(options) for job in jobs(study)]
     crew = Crew(
         Store(root), folder, measured, wanted, slots=options.workers, worker=f"calibrate-{worker}"
     )

@@ -1,5 +1,5 @@
-"""The command line: `ddiv report`, `ledger`, `trials`, `doctor`, `calibrate`, `fetch`, `new`,
-`spectra`.
+"""The command line: `ddiv report`, `figures`, `runs`, `findings`, `records`, `cite`, `ledger`,
+`trials`, `store`, `doctor`, `look`, `calibrate`, `fetch`, `new`, `catalogue`, `spectra`.
 
 (Claims are run by `pytest claims`.)
 """
@@ -18,13 +18,14 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from ddiv.cli import calibrate, new, spectra
+from ddiv.cli import calibrate, catalogue, export, figures, look, new, runs, spectra, stores
 from ddiv.common.errors import NotWritten, cause, remedy
 from ddiv.common.outputs import write_output
 from ddiv.common.paths import expanded, named, of_text
 from ddiv.common.printed import command, one_line, printable
 from ddiv.finding import ledger
-from ddiv.trial import Experiment, Trial
+from ddiv.trial import Job
+from ddiv.trial.places import beside, require_store
 from ddiv.trial.store import Store, StoreError
 
 if TYPE_CHECKING:
@@ -108,17 +109,29 @@ def _parser() -> argparse.ArgumentParser:
         "--run", dest="run_id", metavar="ID", help="which run (default: the newest)"
     )
     report.add_argument(
-        "--out", type=expanded, metavar="FILE", help="the page (default: reports/PROFILE.html)"
+        "--out",
+        type=expanded,
+        metavar="FILE",
+        help="the page (default: reports/PROFILE.html; where a fuller page is there, "
+        "reports/PROFILE-part.html)",
     )
+    drawn = command("figures", lambda store, given: figures.run(store, given, _run), figures.HELP)
+    figures.add_options(drawn)
+    runs.add_options(command("runs", runs.run, runs.HELP))
     known = command(
         "ledger",
         _ledger,
         "show the claims that are known not to reproduce, or propose entries from a run",
     )
     _add_ledger_options(known)
+    export.add_findings(command("findings", export.findings, export.FINDINGS))
+    export.add_records(command("records", export.records, export.RECORDS))
+    export.add_cite(command("cite", export.cited, export.CITE))
+    stores.add_options(command("store", stores.run, stores.HELP))
     trials = command("trials", _trials, "list what the store holds")
     trials.add_argument("--grep", metavar="TEXT", help="only lines that contain this text")
     command("doctor", _doctor, "say what this machine can run, and what is missing")
+    look.add_options(command("look", look.run, look.HELP))
     calibrate.add_options(command("calibrate", calibrate.run, calibrate.HELP))
     text = (
         "bring a published dataset below the data root; without a name: list them with size, "
@@ -135,6 +148,9 @@ def _parser() -> argparse.ArgumentParser:
     begin = commands.add_parser("new", help=new.HELP, description=new.HELP)
     new.add_options(begin)
     begin.set_defaults(run=new.run)
+    listed = commands.add_parser("catalogue", help=catalogue.HELP, description=catalogue.HELP)
+    catalogue.add_options(listed)
+    listed.set_defaults(run=catalogue.run)
     measure = commands.add_parser("spectra", help=spectra.HELP, description=spectra.HELP)
     spectra.add_options(measure)
     measure.set_defaults(run=spectra.run)
@@ -143,7 +159,10 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_ledger_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--file", type=expanded, default=ledger.FILE, help=f"the ledger (default: {ledger.FILE})"
+        "--file",
+        type=expanded,
+        default=ledger.at_hand(),
+        help=f"the ledger (default: {ledger.FILE})",
     )
     parser.add_argument(
         "--grep", metavar="TEXT", default="", help="only entries that contain this text"
@@ -178,11 +197,17 @@ def _add_ledger_options(parser: argparse.ArgumentParser) -> None:
 
 def _report(store: Store, options: argparse.Namespace) -> int:
     from ddiv.report.gather import errors, write
+    from ddiv.report.where import beside_fuller
     from ddiv.run import run as runs
 
     if (run := _run(store, options.run_id)) is None:
         return 2
-    path = options.out or Path("reports") / of_text(f"{run.profile}.html")
+    path = options.out or beside_fuller(
+        store,
+        run.id,
+        runs.names_asked(store, run.id),
+        Path("reports") / of_text(f"{run.profile}.html"),
+    )
     shown = write(store, run.id, path)
     _say(path)
     for line in filter(None, (errors(shown), *shown.warnings)):
@@ -208,6 +233,9 @@ def _run(store: Store, run_id: str | None, asked: bool = True) -> Run | None:
     for line in runs.stored(store).damaged:
         _complain(line)
     if (run := runs.latest(store, asked)) is None:
+        if meant := beside(store.root):
+            _complain(f"there is no run in {store.root}. Did you mean --store {meant[0]}?")
+            return None
         make = command("pytest", "claims", "-n", "2", "--store", store.root.absolute())
         _complain(f"the store {store.root} holds no run yet. Make one: {make}")
     return run
@@ -314,7 +342,7 @@ def _answers(store: Store, run: Run) -> tuple[list[tuple[Asked, Finding | None]]
         _complain(questions.lost)
     answers: list[tuple[Asked, Finding | None]] = []
     for asked in questions.asked:
-        answer = settled(asked, reader, run.enough(asked.claim))
+        answer = settled(asked, reader, run.enough(asked))
         if not isinstance(answer, Unanswered):
             answers.append((answer.asked, answer))
         elif asked.not_applicable:
@@ -326,6 +354,7 @@ def _answers(store: Store, run: Run) -> tuple[list[tuple[Asked, Finding | None]]
 
 
 def _trials(store: Store, options: argparse.Namespace) -> int:
+    require_store(store.root)
     shown = failed = 0
     keys = store.keys()
     for key in keys:
@@ -335,20 +364,21 @@ def _trials(store: Store, options: argparse.Namespace) -> int:
             failed = 1
             _complain(error)
             continue
-        made, where = record.facts["provenance"], type(record.job.data).__name__
-        if isinstance(record.job, Trial):
-            where = f"{type(record.job.backbone).__name__} on {where}"
-        if isinstance(record.job, Experiment):
-            where = record.job.study
+        made = record.facts["provenance"]
         line = (
-            f"{record.key}  {where:<18}  {record.job.label:<34}  {made['seconds']:6.1f} s  "
-            f"{made['device']}"
+            f"{record.key}  {_study(record.job):<20}  {record.job.label:<34}  "
+            f"{made['seconds']:6.1f} s  {made['device']}"
         )
         if not options.grep or options.grep in line:
             shown += 1
             _say(line)
     _say(f"{shown} of {len(keys)} records in {store.root}")
     return failed
+
+
+def _study(job: Job) -> str:
+    """The study of a job; of a record that names none (of tables, or of long ago) its data."""
+    return job.study or f"({type(job.data).__name__})"
 
 
 def _fetch(options: argparse.Namespace) -> int:

@@ -16,7 +16,10 @@ from ddiv.cli import templates
 from ddiv.common.paths import expanded
 from ddiv.common.printed import command, one_line, operand
 
-HELP = "write a file to begin with: a study, a claim, a treatment or an outcome of your own"
+HELP = (
+    "write a file to begin with: a study, a claim, a treatment, an outcome or an experiment of "
+    "your own"
+)
 
 EPILOG = """\
 Each file is short, says what its lines mean, and runs as it is:
@@ -26,8 +29,10 @@ Each file is short, says what its lines mean, and runs as it is:
   ddiv new claim dropout_shrinks              test_dropout_shrinks.py: a statement as a test
   ddiv new treatment label_smoothing          label_smoothing.py: a way to train, and a claim on it
   ddiv new outcome sharpness                  sharpness.py: a measurement, and a claim on it
+  ddiv new experiment mean_error              mean_error.py: numbers that a function computes, a
+                                              claim on them, and a study that needs no model
 
-Any of the last three is put to any of the first two, in seconds:
+A claim, a treatment or an outcome is put to any of the first two, in seconds:
 
   pytest test_dropout_shrinks.py --study my_study.py
 
@@ -39,6 +44,7 @@ KINDS = {
     "claim": templates.CLAIM,
     "treatment": templates.TREATMENT,
     "outcome": templates.OUTCOME,
+    "experiment": templates.EXPERIMENT,
 }
 
 # The most images of a class that a study of photographs is trained on, and the sizes of its batch.
@@ -120,7 +126,7 @@ def require_usable(kind: str, name: str) -> None:
 
         if name in BUILT_IN:
             raise Refused(f"{name!r} is a profile of ddiv's own: choose another name")
-    own = {"treatment": _class(name), "outcome": name}.get(kind)
+    own = {"treatment": _class(name), "outcome": name, "experiment": name}.get(kind)
     if own and own in _names(KINDS[kind]):
         raise Refused(f"the file uses the name {own!r} for something else: choose another")
     if kind == "outcome":
@@ -200,6 +206,9 @@ def batch_for(images: Sequence[tuple[str, ...]]) -> int:
 
 def _next(kind: str, path: Path, images: Path | None) -> Iterator[str]:
     """The commands that put a claim to a study, one of which was written to `path`."""
+    if kind == "experiment":
+        yield command("pytest", operand(str(path)), "--study", operand(str(path)))
+        return
     if kind != "study":
         if (study := _file_with(path.parent, "STUDY = ")) is not None:
             yield command("pytest", operand(str(path)), "--study", operand(str(study)))
@@ -217,10 +226,13 @@ def _next(kind: str, path: Path, images: Path | None) -> Iterator[str]:
 
 
 def _file_with(folder: Path, words: str) -> Path | None:
-    """The first Python file in a folder that has these words; None where none can be read."""
+    """The first Python file in a folder that has these words, and no experiment, which is asked
+    about in studies of its own; None where none can be read.
+    """
     for path in sorted(folder.glob("*.py")):
         try:
-            if words in path.read_text("utf-8"):
+            text = path.read_text("utf-8")
+            if words in text and "@experiment(" not in text:
                 return path
         except (OSError, UnicodeDecodeError):
             continue

@@ -115,3 +115,34 @@ def mean_loss(trained):
 def test_NAME(study):
     return Trend(NAME(), study.dropout(), FALLS)
 '''
+
+EXPERIMENT = '''\
+"""An experiment, a claim about it, and the study that is asked: pytest NAME.py --study NAME.py"""
+
+from ddiv.claim import Graded, claim
+from ddiv.evidence import FALLS
+from ddiv.study import Study, experiment
+
+# No data and no model are needed; with `data=...`, what a replicate draws of it is `draws.data`.
+STUDIES = (Study(name="DASHED", title="Experiments on WORDS", experiments=("NAME",)),)
+
+
+# The decorator names the numbers that the function returns, each with what it measures.
+@experiment(error="distance of the mean of draws from the true mean, in deviations")
+def NAME(draws, count=10):  # further parameters are options: words and numbers
+    drawn = draws.numpy("numbers").normal(size=count)  # a stream a purpose, drawn from nowhere else
+    return {"error": float(abs(drawn.mean()))}
+
+
+@claim(
+    "DASHED",  # the claim's id, by which the report knows it and -k finds it
+    "The more draws, the nearer their mean is to the true one.",  # what it says
+    source="ours",  # where that is said: the paper and the passage
+    needs="experiments",
+    on=lambda study: "NAME" in study.experiments,
+)
+def test_NAME(study):
+    # A question, and no answer. Others: help(ddiv.claim.experiments).
+    ladder = tuple((count, NAME("error", count=count)) for count in (1, 100, 10000))
+    return Graded(ladder, FALLS, along="draws")
+'''

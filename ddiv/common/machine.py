@@ -19,6 +19,17 @@ def usable_cores() -> int:
     return os.cpu_count() or 1
 
 
+def limit_threads() -> None:
+    """Let this process compute with one thread.
+
+    Trials run side by side, and one thread gives the same numbers however many run at once.
+    """
+    from threadpoolctl import threadpool_limits
+
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # for libraries not loaded yet, torch among them
+    threadpool_limits(1)
+
+
 def processor_name() -> str:
     """What the processor calls itself."""
     try:
@@ -54,7 +65,8 @@ PACKAGES = (
 )
 
 
-def _version(package: str) -> str | None:
+def version_of(package: str) -> str | None:
+    """The version of an installed package; None where it is absent."""
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:

@@ -95,6 +95,16 @@ def know(kind: type, source: str, thing: Callable[..., Any]) -> None:
     _things[_tag(kind), thing.__name__, source] = thing
 
 
+def known() -> dict[tuple[str, str, str], Callable[..., Any]]:
+    """All functions and classes that this process knows, by kind, name and source."""
+    return dict(_things)
+
+
+def know_all(things: Mapping[tuple[str, str, str], Callable[..., Any]]) -> None:
+    """Make known to this process what another one knew (`known`)."""
+    _things.update(things)
+
+
 def behind(spec: Own) -> Callable[..., Any] | None:
     """The function or class behind a value; None where this process does not know it."""
     return _things.get((_tag(type(spec)), spec.name, spec.source))

@@ -10,6 +10,7 @@ import os
 import re
 import shlex
 import unicodedata
+from collections.abc import Iterable
 from pathlib import Path
 
 # They join letters of Persian, of Indic scripts and of emoji; all other format characters are
@@ -17,6 +18,9 @@ from pathlib import Path
 _JOINERS = "\N{ZERO WIDTH NON-JOINER}\N{ZERO WIDTH JOINER}"
 
 _BREAKS = re.compile(r"\r\n|[\t\n\v\f\r\x1c-\x1e\x85\u2028\u2029]")
+
+# Names of what nobody else is to read.
+_SECRET = re.compile(r"api.?key|(?:^|[-_])key|token|secret|passw|credential", re.IGNORECASE)
 
 # A spreadsheet takes a cell that begins so for a formula, some also in full width.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
@@ -55,6 +59,23 @@ def command(*words: str | os.PathLike[str]) -> str:
     Words with control characters are written as $'...', which bash and zsh know.
     """
     return " ".join(_word(os.fspath(word)) for word in words)
+
+
+def without_secrets(words: Iterable[str]) -> list[str]:
+    """The words of a command line to be kept and shown: what is named like a secret is "***", and
+    so is a password in an address.
+    """
+    shown: list[str] = []
+    for word in words:
+        last = shown[-1] if shown else ""
+        if last.startswith("-") and "=" not in last and _SECRET.search(last):
+            shown.append("***" if not word.startswith("-") else word)
+            continue
+        name, sign, value = word.partition("=")
+        if sign and value and _SECRET.search(name):
+            word = f"{name}=***"
+        shown.append(re.sub(r"(?<=://)[^/@\s]+@", "***@", word))
+    return shown
 
 
 def operand(path: str) -> str:

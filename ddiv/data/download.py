@@ -11,10 +11,15 @@ import errno
 import hashlib
 import os
 import shutil
+import socket
 import sys
 import time
 from pathlib import Path
+from queue import Empty, Queue
+from threading import Thread
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 from ddiv.common.files import rename_durably
 from ddiv.common.printed import one_line
@@ -28,6 +33,8 @@ ATTEMPTS = 5  # a download is given up after this number of attempts in a row wi
 PAUSE_SECONDS = 3.0
 
 SILENCE_SECONDS = 60.0
+
+CONNECT_SECONDS = 6.0  # for a server's name and its first answer, before anything is fetched
 
 PROGRESS_SECONDS = 5.0
 
@@ -113,6 +120,37 @@ def download(remote: Remote, target: Path) -> None:
             "it again; if that repeats, the server has another file"
         )
     rename_durably(part, target)
+
+
+def require_server(url: str) -> None:
+    """Raise FetchFailed where the server of an address does not answer within CONNECT_SECONDS.
+
+    Resolving a name without a network takes a minute, and nothing can interrupt it: so it happens
+    in a thread that is left behind. Where a proxy is set, that is asked and not the server.
+    """
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    if not host or (parts.scheme in getproxies() and not proxy_bypass(host)):
+        return
+    port, answers = parts.port or {"https": 443}.get(parts.scheme, 80), Queue[str]()
+
+    def knock() -> None:
+        try:
+            socket.create_connection((host, port), CONNECT_SECONDS).close()
+            answers.put("")
+        except OSError as error:
+            answers.put(one_line(error.strerror or error))
+
+    Thread(target=knock, daemon=True).start()
+    try:
+        why = answers.get(timeout=CONNECT_SECONDS)
+    except Empty:
+        why = f"no answer in {CONNECT_SECONDS:.0f} s"
+    if why:
+        raise FetchFailed(
+            f"{host} cannot be reached ({why}): this machine has no network, or the server is "
+            "down. Bring the files on another machine and name their folder with --data-root"
+        )
 
 
 def require_room(folder: Path, needed: float) -> None:

@@ -11,7 +11,7 @@ import socket
 import sys
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 from ddiv.common.printed import one_line
 from ddiv.data import domainnet, published
@@ -22,6 +22,7 @@ from ddiv.data.download import (
     Remote,
     download,
     require_room,
+    require_server,
 )
 from ddiv.data.root import BadData, data_root
 from ddiv.study import DomainNet, Published, PublishedName
@@ -63,12 +64,14 @@ class Offer(NamedTuple):
 def _by_torchvision(name: str, size: float) -> None:
     from torchvision import datasets
 
+    kind = getattr(datasets, name)
+    require_server(_address(kind))
     require_room(data_root(), 2.2 * size)  # the archive stays beside its unpacked files
     # torchvision waits for a silent server for ever.
     usual = socket.getdefaulttimeout()
     socket.setdefaulttimeout(SILENCE_SECONDS)
     try:
-        getattr(datasets, name)(data_root(), download=True)
+        kind(data_root(), download=True)
     except Exception as error:  # sockets, archives and files raise all sorts of errors
         raise FetchFailed(
             f"torchvision could not bring {name} ({type(error).__name__}: {error}): look at the "
@@ -78,7 +81,14 @@ def _by_torchvision(name: str, size: float) -> None:
         socket.setdefaulttimeout(usual)
 
 
+def _address(kind: Any) -> str:
+    """Where torchvision fetches a dataset of this class from; "" where it no longer says so."""
+    archives = getattr(kind, "_ARCHIVES", {}).get("full", ("",))
+    return str(getattr(kind, "url", getattr(kind, "_download_url_prefix", archives[0])))
+
+
 def _domainnet(size: float) -> None:
+    require_server(DOMAINNET[0].url)
     folder = domainnet.folder()
     folder.mkdir(parents=True, exist_ok=True)
     present = sum(path.stat().st_size for path in folder.iterdir() if path.is_file())

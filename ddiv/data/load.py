@@ -12,6 +12,7 @@ from ddiv.data.root import BadData
 from ddiv.data.worlds.draw import load_world
 from ddiv.study import (
     Arrays,
+    CartPole,
     Complaints,
     ComplaintsWorld,
     Data,
@@ -90,6 +91,10 @@ def _load(spec: Data) -> Dataset:
     match spec:
         case World() | ComplaintsWorld():
             return load_world(spec)
+        case CartPole():
+            from ddiv.data.worlds.cart_pole import load_cart_pole
+
+            return load_cart_pole(spec)
         case Digits():
             from ddiv.data.digits import load_digits
 

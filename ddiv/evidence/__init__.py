@@ -41,6 +41,7 @@ from ddiv.evidence.effects import (
     mean_of_seeds,
     rank_correlations,
     steps,
+    student,
     trend,
 )
 from ddiv.evidence.fixed import decided_exactly
@@ -81,5 +82,6 @@ __all__ = [
     "some",
     "somewhere_opposed",
     "steps",
+    "student",
     "trend",
 ]

@@ -117,6 +117,29 @@ def mean_of_seeds(values: Sequence[float]) -> tuple[float, float, float]:
     )
 
 
+def student(values: Sequence[Sequence[float]]) -> tuple[Array, Array, Array]:
+    """The means (k,) of values (n, k) at n seeds, and the ends of their 95 % intervals by Student's
+    t, (k,) each.
+
+    A value that is NaN does not count. Of a few seeds this is wider than a bootstrap, and right for
+    normal values. NaN where a column has no value, and at both ends where it has one. Raises
+    ValueError on another shape.
+    """
+    from scipy.special import stdtrit
+
+    table = np.asarray(values, dtype=float)
+    if table.ndim != 2:
+        raise ValueError(f"values of n seeds at k places are needed, (n, k), got {table.shape}")
+    known = ~np.isnan(table)
+    count = known.sum(axis=0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        mean = np.where(known, table, 0.0).sum(axis=0) / count
+        squares = np.where(known, (table - mean) ** 2, 0.0).sum(axis=0)
+        reach = stdtrit(count - 1, 0.975) * np.sqrt(squares / (count - 1) / count)
+    reach = np.where(count > 1, reach, np.nan)
+    return mean, mean - reach, mean + reach
+
+
 def _bootstrapped(
     place: Callable[[Array, Array], float], shares: Array, curves: Array
 ) -> tuple[float, float, float]:

@@ -4,6 +4,7 @@ from ddiv.finding.answer import answer, unreliable
 from ddiv.finding.asked import CONTROL_SHARE, ENDED, Asked
 from ddiv.finding.calibration import Calibration
 from ddiv.finding.finding import Finding, withheld
+from ddiv.finding.kept import answered
 from ddiv.finding.reader import Reader, SeedBench, require_domains
 from ddiv.finding.seeds import CONTROL_SEEDS, SURPRISE_SEEDS, replicate, undecided, unsure
 from ddiv.finding.specific import untold
@@ -24,6 +25,7 @@ __all__ = [
     "Standing",
     "Unanswered",
     "answer",
+    "answered",
     "replicate",
     "require_domains",
     "row",

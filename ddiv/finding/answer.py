@@ -27,6 +27,8 @@ from ddiv.finding.caveats import (
     of_tails,
     of_training,
 )
+from ddiv.finding.conditions import of_conditions, unmet
+from ddiv.finding.estimates import estimates
 from ddiv.finding.finding import Finding, withheld
 from ddiv.finding.negligible import negligible
 from ddiv.finding.reader import Reader, SeedBench, require_domains
@@ -62,8 +64,11 @@ def answer(asked: Asked, reader: Reader, definitions: bool = True) -> Finding:
         {outcome for outcome, share in shares.items() if share >= RELIABLE_SHARE}
     )
     answers = [question.answer(bench) for bench in benches]
-    effects = tuple(map(_known, answers))
+    conditions = unmet(question, benches)
+    effects = conditions.without(tuple(map(_known, answers)))
     evidence = _weigh(asked, question, effects, shares)
+    if conditions.many:
+        evidence = withheld(evidence)
     calibration, note = reader.calibration(asked.study)
     beyond = Specific(None)
     if asked.study.fixed_sample:
@@ -84,6 +89,7 @@ def answer(asked: Asked, reader: Reader, definitions: bool = True) -> Finding:
         *of_floors(at_floor, deciding),
         *of_tails(_tails(asked.question, benches)),
         *of_gaps(answers),
+        *of_conditions(conditions),
         *of_training(untrained, accuracies),
         *of_tables(asked.question, asked.study),
     )
@@ -98,8 +104,9 @@ def answer(asked: Asked, reader: Reader, definitions: bool = True) -> Finding:
         calibration=calibration,
         definitions=tuple(_definitions(asked, benches, evidence)) if definitions else (),
         caveats=caveats,
-        withheld=unreliable(shares),
+        withheld=unreliable(shares) or conditions.many,
         derived=question.derived(effects),
+        estimates=estimates(question, seats, benches) if definitions else (),
         jobs=tuple(map(key, needed)),
         hardly_trained=bool(untrained),
         negligible=negligible(question, evidence.effect, calibration),

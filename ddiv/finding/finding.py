@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import msgspec
 
@@ -10,6 +11,20 @@ from ddiv.claim import Derived, Effects
 from ddiv.evidence import Evidence, Verdict
 from ddiv.finding.asked import Asked
 from ddiv.finding.calibration import Calibration
+
+
+class Estimated(NamedTuple):
+    """A curve (`ddiv.claim.Curve`) over seeds: means at its places, and the ends of 95 % intervals
+    by Student's t; NaN where there are too few seeds. Ratios are no logarithms any more.
+    """
+
+    name: str
+    at: tuple[str, ...]
+    values: tuple[float, ...]
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+    seeds: int
+    ratio: bool = False
 
 
 @dataclass(frozen=True)
@@ -21,6 +36,7 @@ class Finding:
     - `specific`: None where there is no such verdict; `specific_effects`: its effects, a row a
       seed; `specific_unmatched`: the seeds at which it cannot be told; `specific_note`: why there
       is none, or what it lacks; `calibration`: what it rests on (`ddiv.finding.specific`);
+    - `estimates`: what the question tells in detail (`ddiv.finding.estimates`);
     - `definitions`: (name, verdict) under every named definition of the outcome, that of the claim
       first (empty where there is one only);
     - `caveats`: sentences;
@@ -44,6 +60,7 @@ class Finding:
     caveats: tuple[str, ...] = ()
     withheld: bool = False
     derived: tuple[Derived, ...] = ()
+    estimates: tuple[Estimated, ...] = ()
     jobs: tuple[str, ...] = field(default=(), repr=False)
     hardly_trained: bool = False
     negligible: bool | None = None

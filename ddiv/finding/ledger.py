@@ -60,6 +60,12 @@ class BadLedger(ValueError):
     """The file cannot be read; the message names the file and the fault."""
 
 
+def at_hand() -> Path:
+    """The ledger of the project that one stands in, or else of the claims installed with ddiv."""
+    installed = Path(__file__).parents[1] / FILE
+    return installed if installed.exists() and not FILE.exists() else FILE
+
+
 @lru_cache
 def entries(path: Path) -> dict[Place, Entry]:
     """Entries by (profile, claim, study, variant); empty where there is no file.

@@ -88,6 +88,9 @@ class SeedBench:
     def before(self, arm: Treatment) -> Snapshot:
         return self.trained(arm).before
 
+    def path(self, arm: Treatment) -> list[Snapshot]:
+        return self.trained(arm).trajectory
+
     def of_data(self, outcome: OfData, arm: Treatment) -> float:
         """An outcome of an arm's training set, read off its view."""
         job = data_view(self.study, arm, self.seed, outcome.embedder)
@@ -100,7 +103,7 @@ class SeedBench:
 
     def bench(self) -> Bench:
         """The arms against the baseline at equal epochs, as claimed."""
-        return Bench(self.state, self.of_data, self.before, self.of_experiment)
+        return Bench(self.state, self.of_data, self.before, self.of_experiment, self.path)
 
 
 def require_domains(study: Study, found: Iterable[str]) -> None:

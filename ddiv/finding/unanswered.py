@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ddiv.common.printed import one_line
-from ddiv.finding.answer import answer
 from ddiv.finding.asked import GONE, Asked
 from ddiv.finding.finding import Finding
+from ddiv.finding.kept import answered
 from ddiv.finding.reader import Reader
 from ddiv.finding.seeds import with_stored
 from ddiv.outcome import OutcomeFailed
@@ -32,18 +32,21 @@ class Unanswered:
     reason: str
 
 
-def settled(asked: Asked, reader: Reader, most: int = 0) -> Finding | Unanswered:
+def settled(
+    asked: Asked, reader: Reader, most: int = 0, definitions: bool = True
+) -> Finding | Unanswered:
     """What a run came to on one of its questions, from stored records.
 
     The answer is from the seeds that the run spent on it and from all further ones, up to `most` in
-    all, that are stored by now.
+    all, that are stored by now; `definitions` as in `answer`.
     """
     if asked.not_applicable:
         return Unanswered("not applicable", asked.not_applicable)
     if asked.error:
         return Unanswered("error" if asked.failed else "not run", asked.error)
     try:
-        return answer(with_stored(asked, lambda asked: _all_stored(asked, reader), most), reader)
+        seen = with_stored(asked, lambda asked: _all_stored(asked, reader), most)
+        return answered(seen, reader, definitions)
     except NoRecord:
         return Unanswered("not run", GONE)
     except (StoreError, OutcomeFailed) as error:

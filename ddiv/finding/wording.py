@@ -111,7 +111,7 @@ def _more_seeds(finding: Finding, most: int | None) -> str:
     if most is None:
         return ""
     if finding.evidence.n >= most:
-        return f" The limit of {most} seeds is reached."
+        return f" The limit of {most} seeds is reached (--max-seeds allows more)."
     if undecided(finding, most):
         return f" More seeds, up to {most}, may decide it; this run did not get to them."
     return (

@@ -10,17 +10,20 @@ from torch.nn import functional as F
 
 from ddiv.common.own import absent
 from ddiv.models.clip import clip_input, image_tower
-from ddiv.models.network import IMAGENET, DropoutSites, Network
+from ddiv.models.network import IMAGENET, DropoutSites, ImageInput, Network
 from ddiv.study import (
     Backbone,
     Bert,
     BertAsCoded,
     Clip,
     Embedder,
+    Gru,
     MiniAlexNet,
+    Mixer,
     OpenClip,
     OwnEmbedder,
     OwnModel,
+    Policy,
     ResNet18,
     TorchvisionModel,
 )
@@ -59,6 +62,13 @@ def build(backbone: Backbone, classes: Sequence[str]) -> tuple[Network, DropoutS
             from ddiv.models.own import build_own
 
             return build_own(backbone, len(classes))
+        case Gru() | Mixer() | Policy():
+            from ddiv.models.further import further_encoder
+
+            encoder = further_encoder(backbone)
+            images = ImageInput(deviation=(encoder.deviation,) * 3, side=encoder.side)
+            network = Network(encoder, encoder.width, len(classes), images)
+            return network, DropoutSites(encoder.dropout_sites, network.head)
     raise TypeError(f"no network for {backbone!r}")
 
 
@@ -153,10 +163,11 @@ def absent_model(model: Backbone | Embedder) -> str | None:
             from ddiv.models import open_clip_models
 
             return open_clip_models.absent_open_clip(model)
-        case Bert():
+        case Bert() | Gru():
             from ddiv.models import bert_files
 
-            return bert_files.absent_bert(model.weights)
+            read = model if isinstance(model, Bert) else model.tokens
+            return bert_files.absent_bert(read.weights)
         case OwnModel() | OwnEmbedder():
             return absent(model)
     return None

@@ -64,7 +64,7 @@ class Trained:
     @cached_property
     def trajectory(self) -> list[Snapshot]:
         """The states at the recipe's checkpoints, from the first; empty for every arm but the
-        baseline.
+        baseline and those that are traced.
         """
         return [
             self._snapshot(2 + i, self._scores(clean, partial(self._at_checkpoint, i)))

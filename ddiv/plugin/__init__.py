@@ -22,6 +22,9 @@ from ddiv.plugin import options
 
 HOOKS = "ddiv-hooks"
 
+# What the claims are called where ddiv was installed from a wheel (setup.py).
+INSTALLED = "ddiv.claims"
+
 
 @pytest.hookimpl(wrapper=True)
 def pytest_load_initial_conftests(
@@ -66,7 +69,13 @@ def is_claim(function: object) -> bool:
 
 
 def asks_for_claims(config: pytest.Config) -> bool:
-    """Whether the run is of a project's folder `claims/` of ddiv's claims, or of a part of it."""
+    """Whether the run is of a project's folder `claims/` of ddiv's claims or of a part of it, or of
+    the claims that are installed with ddiv.
+    """
+    if config.getoption("pyargs") and any(
+        f"{arg}.".startswith(f"{INSTALLED}.") for arg in map(str, config.args)
+    ):
+        return True
     claims = config.rootpath / "claims"
     chosen = [Path(str(arg).split("::")[0]).resolve() for arg in config.args]
     if not any(
@@ -79,12 +88,13 @@ def asks_for_claims(config: pytest.Config) -> bool:
 
 def begin(config: pytest.Config) -> tuple[ModuleType, ModuleType]:
     """Register the hooks and fixtures and make the session's values. Raises pytest.UsageError."""
-    from ddiv.plugin import collect, fixtures, hooks, start
+    from ddiv.plugin import chosen, collect, fixtures, hooks, start
     from ddiv.plugin.session import SESSION
 
     start.session(config)
     config.pluginmanager.register(hooks, HOOKS)
     config.pluginmanager.register(collect, "ddiv-collection")
+    config.pluginmanager.register(chosen, "ddiv-choice")
     config.pluginmanager.register(fixtures, "ddiv-fixtures")
     config.pluginmanager.register(config.stash[SESSION].answers, "ddiv-answers")
     return collect, hooks

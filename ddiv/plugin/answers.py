@@ -45,6 +45,10 @@ class Answers:
         if report.skipped and not hasattr(report, "wasxfail") and hasattr(report, UNASKED):
             self._unasked[report.nodeid] = getattr(report, UNASKED)
 
+    def answered(self) -> list[str]:
+        """The questions that have an answer; another thread may ask."""
+        return list(self._last)
+
     def unasked(self) -> Iterator[str]:
         """Why tests were skipped, in a line for each of the most frequent reasons."""
         reasons = Counter(self._unasked.values()).most_common()

@@ -27,11 +27,12 @@ class Found(msgspec.Struct, frozen=True):
     """What the collection of a run found.
 
     `faults`: what is wrong with its studies, a line each. `left_out`: (study, why it is left out,
-    number of claims).
+    number of claims). `told`: what else there is to tell, a line each.
     """
 
     faults: tuple[str, ...] = ()
     left_out: tuple[tuple[str, str, int], ...] = ()
+    told: tuple[str, ...] = ()
 
 
 def note_left_out(session: Session, items: Iterable[pytest.Item]) -> None:
@@ -46,9 +47,14 @@ def require_sound(session: Session, asked: Sequence[Asked]) -> None:
 
 
 def faults(session: Session, asked: Sequence[Asked]) -> dict[str, str]:
-    """What is wrong with the studies of these questions, by name (`ddiv.run.checked`)."""
+    """What is wrong with the studies of these questions, by name (`ddiv.run.checked`).
+
+    On a cluster only studies are looked at whose data and weights are here too.
+    """
     from ddiv.run import checked
 
+    if session.on_nodes is not None:
+        asked = [each for each in asked if absent.data_or_weights(each.study) is None]
     return checked.faults(asked, session.store)
 
 
@@ -65,7 +71,8 @@ def share(session: Session, asked: Sequence[Asked]) -> bool:
             if not path.exists():
                 wrong = tuple(faults(session, asked).values())
                 left_out = tuple((*pair, count) for pair, count in session.left_out.items())
-                write_atomically(path, files.sealed(Found(wrong, left_out)), durable=False)
+                found = Found(wrong, left_out, tuple(session.told))
+                write_atomically(path, files.sealed(found), durable=False)
         return not files.read(path, Found).faults
     return True
 
@@ -79,7 +86,8 @@ def take(session: Session, say: Callable[[str], None]) -> None:
         found = files.read(session.folder / FILE, Found)
         if found.faults:
             raise pytest.UsageError(*found.faults)
-        if not session.left_out:
+        if not session.left_out and not session.told:
             session.left_out = Counter({(study, why): n for study, why, n in found.left_out})
-            for line in absent.lines(session.left_out):
+            session.told += found.told
+            for line in (*absent.lines(session.left_out), *session.told):
                 say(one_line(line))

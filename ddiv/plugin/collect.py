@@ -21,7 +21,6 @@ from ddiv.finding import CONTROL_SHARE, Asked, Reader, ledger, untold
 from ddiv.plugin import faults, is_claim
 from ddiv.plugin.session import ABSENT, ASKED, BROKEN, SESSION, SKIPPED, TRIALS
 from ddiv.profiles.profile import Profile
-from ddiv.run import absent
 from ddiv.study import Study
 from ddiv.trial import Trial
 
@@ -71,7 +70,7 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     if not isinstance(study, Study):
         item.stash[SKIPPED] = _why_no_study(test.needs, session.profile)
         return
-    if reason := absent.data_or_weights(study):
+    if reason := session.absent(study):
         _leave_out(item, study, reason)
         return
     try:
@@ -82,7 +81,7 @@ def pytest_itemcollected(item: pytest.Item) -> None:
                 _require_told(asked, session.reader)
         except NotApplicable as error:
             asked, jobs = msgspec.structs.replace(asked, not_applicable=str(error)), []
-        if study.generator and (reason := absent.samples(jobs, session.store)):
+        if study.generator and (reason := session.absent_samples(study, jobs)):
             _leave_out(item, study, reason)
             return
         session.namesakes.require_new(item, asked)

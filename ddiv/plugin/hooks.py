@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import traceback
 from collections import Counter
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -28,8 +28,9 @@ from ddiv.plugin import before, options
 from ddiv.plugin.answers import ERROR, QUESTION, UNASKED, UNEXPECTED, WEAKENED
 from ddiv.plugin.answers import verdict as verdict_of
 from ddiv.plugin.session import ABSENT, ASKED, BROKEN, LOST, SESSION, SKIPPED, Session
-from ddiv.run import absent
+from ddiv.run import absent, planned, progress
 from ddiv.run import run as runs
+from ddiv.run.limits import further, too_few
 from ddiv.trial.store import StoreError
 
 if TYPE_CHECKING:
@@ -63,6 +64,8 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         return  # without a plan, so that nothing is trained before the run is stopped
     if claims:
         _save_plan(config.stash[SESSION], asked)
+        if (ahead := config.stash[SESSION].ahead) is not None:
+            ahead.add({question.test: question for question in asked}.values())
     elif any(ABSENT in item.stash for item in session.items):
         # The run is saved, so that nobody takes the run before it for this one.
         with suppress(StoreError):
@@ -83,18 +86,23 @@ def pytest_xdist_node_collection_finished(node: WorkerController) -> None:
 
 
 def pytest_report_collectionfinish(config: pytest.Config) -> list[str]:
-    """Tell which studies are left out, as the end of the run does again."""
-    return list(map(one_line, absent.lines(config.stash[SESSION].left_out)))
+    """Tell which studies are left out, as the end of the run does again, and what else there is."""
+    session = config.stash[SESSION]
+    return list(map(one_line, (*absent.lines(session.left_out), *session.told)))
 
 
-def _save_plan(session: Session, questions: Iterable[Asked]) -> None:
+def _save_plan(session: Session, questions: Sequence[Asked]) -> None:
     needed = [job for asked in questions if not asked.not_applicable for job in asked.jobs()]
-    session.crew.plan = plan = trials.with_requirements(needed)
+    plan = trials.with_requirements(needed)
+    session.crew.begin(plan)
     # On a full disk claims are still answered from the records that there are; the end of the run
     # tells what could not be saved.
     with suppress(StoreError):
         runs.save(session.store, session.run)
-        runs.save_plan(session.store, session.run.id, plan)
+        planned.save(session.store, session.run.id, questions)
+        if runs.save_plan(session.store, session.run.id, plan):
+            more = further(questions, session.run, plan, session.store)
+            progress.save_further(session.folder, more)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -279,6 +287,11 @@ def pytest_terminal_summary(
         say(printable(session.errors), red=True)
     if session.written:
         say(f"report: {one_line(os.path.abspath(session.report))}")
+        if session.fuller:
+            say(
+                f"(this run asked a part of what {one_line(session.fuller)} shows, which stays as "
+                "it is)"
+            )
         say(f"records: {one_line(os.path.abspath(session.store.root))}")
 
 
@@ -307,12 +320,18 @@ def _biased(session: Session) -> Iterator[str]:
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: WorkerController) -> None:
     """xdist: tell a worker which run it belongs to."""
-    node.workerinput["ddiv_run"] = msgspec.json.encode(node.config.stash[SESSION].run).decode()
+    session = node.config.stash[SESSION]
+    node.workerinput["ddiv_run"] = msgspec.json.encode(session.run).decode()
+    if session.drive is not None:
+        node.workerinput["ddiv_ray"] = msgspec.json.encode(session.drive.told).decode()
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Tell what the keys of a user's own code cannot follow, and begin the line of progress."""
+    """Tell what the keys of a user's own code cannot follow, and where too few seeds are allowed;
+    begin the line of progress.
+    """
     _tell_unseen(session.config)
+    _tell_too_few(session.config)
     start_line(session.config)
 
 
@@ -326,11 +345,22 @@ def _tell_unseen(config: pytest.Config) -> None:
             terminal.write_line(one_line(line))
 
 
+def _tell_too_few(config: pytest.Config) -> None:
+    terminal, session = config.pluginmanager.get_plugin("terminalreporter"), config.stash[SESSION]
+    line = too_few(session.run, session.profile)
+    if terminal is not None and line:
+        terminal.write_line(line, yellow=True)
+
+
 def start_line(config: pytest.Config) -> None:
-    """Begin the line of progress, where this process has one."""
-    line = config.stash[SESSION].line
-    if line is not None:
-        line.start(config.pluginmanager.get_plugin("terminalreporter"))
+    """Tell what the cluster is, and begin the line of progress, where this process has them."""
+    session, terminal = config.stash[SESSION], config.pluginmanager.get_plugin("terminalreporter")
+    for text in session.drive.lines() if session.drive and terminal else ():
+        terminal.write_line(one_line(text))
+    if session.line is not None:
+        session.line.start(terminal)
+    if session.live is not None and not config.getoption("collectonly"):
+        session.live.start()
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -363,17 +393,22 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
 
 def _finish(session: Session) -> None:
     """Stop the line of progress and write the report of a run that asked something."""
-    if session.line is not None:
-        session.line.stop()
+    for one in filter(None, (session.line, session.live, session.drive)):
+        one.stop()
     session.save_rest()
-    from ddiv.report.gather import errors, write
+    from ddiv.report.gather import counted, errors, write
 
     try:
         if not runs.has_asked(session.store, session.run.id):
             session.unwritten = session.lost
             return
         runs.save_ended(session.store, session.run, session.seconds, session.unsaved)
-        session.errors = errors(write(session.store, session.run.id, session.report))
+        asked = runs.names_asked(session.store, session.run.id)
+        wanted, session.report = session.report, session.page_of(asked)
+        session.fuller = wanted if wanted != session.report else None
+        shown = write(session.store, session.run.id, session.report)
+        session.errors = errors(shown)
+        runs.save_counts(session.store, session.run.id, counted(shown))
         session.written = True
     except (StoreError, OSError) as error:
         session.unwritten = str(error)

@@ -32,6 +32,9 @@ class Options:
     report: str | None = None
     device: str | None = None
     slots: int | None = None
+    no_live: bool = False
+    ray: str | None = None
+    ray_store: str | None = None
 
 
 # The options that decide what a test asks.
@@ -104,7 +107,13 @@ TABLE: dict[str, dict[str, Any]] = {
         "metavar": "FOLDER",
         "help": "where records are kept (default: .ddiv, or $DDIV_STORE)",
     },
-    "report": {"metavar": "FILE", "help": "the page to write (default: reports/PROFILE.html)"},
+    "report": {
+        "metavar": "FILE",
+        "help": (
+            "the page to write (default: reports/PROFILE.html; where that shows more claims than "
+            "this run asks, reports/PROFILE-part.html)"
+        ),
+    },
     "device": {
         "metavar": "NAME",
         "help": "where to train: cpu, cuda, cuda:1 (default: CUDA if there)",
@@ -114,8 +123,27 @@ TABLE: dict[str, dict[str, Any]] = {
         "metavar": "N",
         "help": (
             "trials in flight at once over all workers (default: one per core, one thread each; "
-            "on a GPU as many as its free memory takes)"
+            "on a GPU as many as its free memory takes; with --ray on each GPU, or over all nodes)"
         ),
+    },
+    "ray": {
+        "metavar": "ADDRESS",
+        "help": (
+            "train on a cluster of Ray's: auto (the one that this machine is of, else one is "
+            "started here), HOST:6379, ray://HOST:10001 for a client, local, none (default: "
+            "$RAY_ADDRESS). -n is then the number of processes that ask"
+        ),
+    },
+    "ray_store": {
+        "metavar": "FOLDER",
+        "help": (
+            "the store as Ray's nodes see it, where they share its disk: records then need not "
+            "travel (default: they travel)"
+        ),
+    },
+    "no_live": {
+        "action": "store_true",
+        "help": "write the page at the end only, and not while the run goes on",
     },
 }
 

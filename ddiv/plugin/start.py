@@ -10,17 +10,19 @@ from contextlib import suppress
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
 
 from ddiv.common import printed
-from ddiv.common.machine import usable_cores
+from ddiv.common.machine import limit_threads, usable_cores
 from ddiv.common.paths import as_text, expanded, named, of_text
 from ddiv.data.root import FOLDER_VARIABLE
 from ddiv.finding import SURPRISE_SEEDS, Reader, ledger
 from ddiv.plugin import options
+from ddiv.plugin.ahead import Ahead
+from ddiv.plugin.live import LivePage
 from ddiv.plugin.options import ASKING, Options
 from ddiv.plugin.session import SESSION, Session
 from ddiv.profiles.choose import profile
@@ -30,7 +32,11 @@ from ddiv.run import run as runs
 from ddiv.run.crew import Crew, Measure
 from ddiv.run.progress import ProgressLine
 from ddiv.trial import Job
+from ddiv.trial.places import require_meant
 from ddiv.trial.store import Record, Store, StoreError
+
+if TYPE_CHECKING:
+    from ddiv.plugin.cluster import Drive, Told
 
 # The options that name files and folders.
 PATHS = ("study", "data_root", "store", "report")
@@ -52,14 +58,21 @@ def session(config: pytest.Config) -> None:
         set_data_root(given)
         studies, wrong = _sound(given)
         run = _run(config, given, studies, project)
+        address = None if given.plan or worker is not None else _cluster(config, given)
         if worker is None:
-            run = msgspec.structs.replace(run, slots=slots(given))
+            if address is None:
+                run = msgspec.structs.replace(run, slots=slots(given))
+            if given.store or named("DDIV_STORE"):
+                require_meant(store.root)
             if not given.plan:
                 store.check_writable()
                 if store.root == project / ".ddiv":
                     hide_from_git(store.root)
                 runs.tidy(store)
                 run = runs.placed(store, run)
+        drive = None
+        if address is not None:
+            drive, run = _drive(config, address, given, studies, store, run)
     except BadStudyFile as error:
         raise pytest.UsageError(*map(printed.one_line, error.lines)) from None
     except (StoreError, ValueError) as error:
@@ -69,14 +82,17 @@ def session(config: pytest.Config) -> None:
         # The run has counted the workers by now: the plan says how many trials are in flight.
         config.option.dist, config.option.tx = "no", []
     name = "main" if worker is None else worker["workerid"]
-    crew = Crew(
-        store, runs.folder(store, run.id), _measure(given.device), slots=run.slots, worker=name
-    )
+    crew, told = _crew(given, store, run, name, drive, worker)
     page = Path(given.report or project / "reports" / of_text(f"{studies.name}.html"))
     made = Session(store, studies, run, crew, Reader(store), page, project)
-    made.wrong = wrong
+    made.wrong, made.named, made.drive = wrong, given.report is not None, drive
+    if told is not None:
+        made.on_nodes = told.absent
+        if name in ("main", "gw0"):  # one process is enough to look ahead
+            _look_ahead(made, crew)
     if worker is None and not given.plan:
-        made.line = ProgressLine(made.folder, run.slots)
+        made.line = ProgressLine(made.folder, run.slots, answered=made.answers.answered)
+        made.live = None if given.no_live else LivePage(made)
     config.stash[SESSION] = made
 
 
@@ -107,7 +123,13 @@ def _run(config: pytest.Config, given: Options, studies: Profile, project: Path)
     strict, workers = bool(config.getini("strict")), len(getattr(config.option, "tx", None) or [""])
     told = (*options.surroundings(words), *asking(given, here, options.flags(config._parser)))
     return started(
-        given, studies, project, printed.command("pytest", *words), strict, workers, told
+        given,
+        studies,
+        project,
+        printed.command("pytest", *printed.without_secrets(words)),
+        strict,
+        workers,
+        told,
     )
 
 
@@ -118,15 +140,59 @@ def hide_from_git(folder: Path) -> None:
         file.write("*\n")
 
 
-def limit_threads() -> None:
-    """Let this process compute with one thread.
+def _cluster(config: pytest.Config, given: Options) -> str | None:
+    """The address of the cluster that this run is to join; None for this machine alone."""
+    if config.getoption("collectonly") or not (given.ray or os.environ.get("RAY_ADDRESS")):
+        return None
+    from ddiv.run.cluster import joined
 
-    Trials run side by side, and one thread gives the same numbers under any -n.
+    return joined.address(given.ray)
+
+
+def _drive(
+    config: pytest.Config,
+    address: str,
+    given: Options,
+    studies: Profile,
+    store: Store,
+    run: runs.Run,
+) -> tuple[Drive, runs.Run]:
+    """Join a cluster and drive it; the run has as many slots as that measures at once.
+
+    Raises ValueError where that cannot be.
     """
-    from threadpoolctl import threadpool_limits
+    from ddiv.plugin import cluster
 
-    os.environ.setdefault("OMP_NUM_THREADS", "1")  # for libraries not loaded yet, torch among them
-    threadpool_limits(1)
+    there = cluster.join(address, given, studies, store)
+    with_xdist = bool(getattr(config.option, "tx", None))
+    drive = cluster.Drive(there, store, runs.folder(store, run.id), with_xdist)
+    config.add_cleanup(drive.stop)
+    return drive, msgspec.structs.replace(run, slots=max(1, there.at_once()))
+
+
+def _crew(
+    given: Options,
+    store: Store,
+    run: runs.Run,
+    name: str,
+    drive: Drive | None,
+    worker: Mapping[str, Any] | None,
+) -> tuple[Crew, Told | None]:
+    """The crew of this process, and on a cluster what is told of its nodes."""
+    folder = runs.folder(store, run.id)
+    if drive is not None:
+        return drive.crew(store, folder), drive.told
+    if worker is not None and "ddiv_ray" in worker:
+        from ddiv.plugin.cluster import Told, asker
+
+        told = msgspec.json.decode(worker["ddiv_ray"], type=Told)
+        return asker(told, store, folder, name), told
+    return Crew(store, folder, _measure(given.device), slots=run.slots, worker=name), None
+
+
+def _look_ahead(session: Session, crew: Any) -> None:
+    session.ahead = Ahead(session.store.__contains__, crew.ask, session.answer, session.replicated)
+    crew.meanwhile = session.ahead.step
 
 
 def _measure(device: str | None) -> Measure:
@@ -230,7 +296,8 @@ def started(
     count = studies.seeds if given.seeds is None else given.seeds
     now = time.time()
     seeds, most = runs.block_of_seeds(given.first_seed, count, given.max_seeds, studies.max_seeds)
-    # --max-seeds is a limit for every claim, whatever it is and comes to.
+    # --max-seeds is a limit for every claim, whatever it is and comes to, on every study.
+    limited = given.max_seeds is not None or given.seeds is not None
     headline = most if given.max_seeds is not None else max(most, studies.headline_seeds)
     surprise = most if given.max_seeds is not None else max(headline, SURPRISE_SEEDS)
     return runs.Run(
@@ -246,6 +313,7 @@ def started(
         max_seeds=most,
         headline_seeds=headline,
         surprise_seeds=surprise,
+        study_seeds={} if limited else studies.study_seeds,
         budget=runs.seconds_of(given.budget),
         options=tuple(told),
         slots=given.slots or usable_cores(),

@@ -11,13 +11,24 @@ import msgspec
 
 from ddiv.common.errors import TrialFailed
 from ddiv.common.values import require_name
-from ddiv.study import Backbone, Bert, Data, Embedder, Lsa, OwnEmbedder, OwnModel, Recipe, Study
+from ddiv.study import (
+    Backbone,
+    Bert,
+    Data,
+    Embedder,
+    Gru,
+    Lsa,
+    OwnEmbedder,
+    OwnModel,
+    Recipe,
+    Study,
+)
 from ddiv.treatment import Generator, NGram, OpenAI, OwnAugmentation, OwnGenerator, once
 from ddiv.treatment.own_augmentation import label_of
 
 LADDERS = (
     *("dropout_rates", "single_placement_rates", "coded_rates", "decays", "class_counts"),
-    "batches",
+    *("batches", "both_rates"),
 )
 
 
@@ -54,15 +65,17 @@ def checked(study: Study) -> Study:
             "`extreme_augmentations` are some of the `augmentations`, "
             f"got {', '.join(sorted(map(label_of, unlisted)))}"
         )
-    if augmentations := (*study.augmentations, *study.further_augmentations):
-        for augmentation in augmentations:
-            _require_augmentation(augmentation, texts="pixel" not in study.spaces)
+    for augmentation in (
+        *(*study.augmentations, *study.further_augmentations, *study.both_augmentations),
+        *(name for names in study.gradients for name in names),
+    ):
+        _require_augmentation(augmentation, texts="pixel" not in study.spaces)
     _ = study.arms  # makes every treatment, and a treatment refuses a dose that is not possible
     return study
 
 
 # What reads or makes texts; of a user's own a step shows it, where it is trained.
-_OF_TEXTS = (Bert, Lsa, NGram, OpenAI)
+_OF_TEXTS = (Bert, Gru, Lsa, NGram, OpenAI)
 _OF_BOTH = (OwnEmbedder, OwnGenerator, OwnModel)
 
 

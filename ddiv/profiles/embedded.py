@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from ddiv.profiles import studies
+from ddiv.profiles.computed import computed
 from ddiv.profiles.profile import Profile
 from ddiv.study import Study
 from ddiv.treatment.names import EXTREME
@@ -20,19 +21,28 @@ from ddiv.treatment.names import EXTREME
 # Too few arms for what is said of the diversity of many training sets.
 _WITHOUT_VIEWS: dict[str, Any] = {"view_size": 0, "embedders": (), "class_counts": ()}
 
+# v1's augmentations less three that are drawn as `auto` and `rand` are, from other lists.
+_OF_IMAGES = ("auto", "rand", "noise10", "noise30", "noise50", *EXTREME)
+
+# On the dear studies six seeds decide: one fewer than kinds of claims need that say several things
+# of two groups. These are decided on the digits, and everywhere in `full`.
+_FEWER_SEEDS = {"clip-world": 6, "clip-rn-world": 6, "bert-complaints": 6}
+
 
 def embedded() -> Profile:
     """Studies that run on two CPU cores in about a quarter of an hour, without a download."""
     selected = (
-        # Vision by fine-tuning: the whole of v1's augmentations, and synthetic images.
+        # Vision by fine-tuning: v1's augmentations, and synthetic images.
         _selected(
             studies.clip_world(),
             dropout_rates=(0.05, 0.15),
             single_placement_rates=(),
             decays=(1e-4, 1e-3, 1e-2),
+            augmentations=_OF_IMAGES,
             further_augmentations=(),
+            gradients=(("noise10", "noise30", "noise50"),),
             settings=("captioned",),
-            shares=(0.15, 0.25, 0.35, 0.5, 1.0),
+            shares=(0.15, 0.25, 0.35, 1.0),
             class_counts=(1, 5, 20, 60),
             embedders=(studies.clip(),),
         ),
@@ -67,11 +77,24 @@ def embedded() -> Profile:
             **_WITHOUT_VIEWS,
         ),
         _selected(studies.mini_alexnet_digits(), batches=(2, 4, 8, 16, 64, 300)),
+        # The second version's open questions, smaller: fine-tuning beside training from scratch,
+        # and one of the further architectures.
+        _selected(studies.clip_two_starts(), both_augmentations=("noise30",), both_rates=()),
+        _selected(
+            studies.policy_cartpole(),
+            dropout_rates=(0.02, 0.1),
+            decays=(1e-5, 1e-3),
+            augmentations=("noise3", "noise10"),
+        ),
         # What the mechanism of the second version says, computed.
         studies.closed_forms(),
+        # What numbers of spectra tell, small networks, and averages of weights.
+        *computed(),
+        # Neighbouring papers, small.
+        *map(_small, (studies.initialisations(), studies.feature_noise(), studies.causal_tables())),
     )
     title = "Embedded studies: generated and shipped data, small models"
-    return Profile("embedded", title, selected, seeds=3, max_seeds=7)
+    return Profile("embedded", title, selected, seeds=3, max_seeds=7, study_seeds=_FEWER_SEEDS)
 
 
 def full() -> Profile:
@@ -90,7 +113,15 @@ def full() -> Profile:
         studies.resnet18_world_as_coded(),
         studies.bert_two_complaints(),
         studies.bert_two_complaints_as_coded(),
+        studies.clip_two_starts(),
+        studies.gru_complaints(),
+        studies.mixer_world(),
+        studies.policy_cartpole(),
         studies.closed_forms(),
+        *computed(whole=True),
+        studies.initialisations(),
+        studies.feature_noise(),
+        studies.causal_tables(),
     )
     title = "Embedded studies whole: every claim on every study that it can be asked of"
     return Profile("full", title, whole, seeds=3, max_seeds=7, headline_seeds=15)
@@ -102,6 +133,12 @@ def smoke() -> Profile:
     Its verdicts mean nothing.
     """
     return Profile("smoke", "A trial of the machinery", (studies.smoke(),), seeds=3, max_seeds=7)
+
+
+def _small(study: Study) -> Study:
+    """A study of experiments with those of the small size."""
+    small = tuple(name for name in study.experiments if name.endswith(", small"))
+    return msgspec.structs.replace(study, experiments=small)
 
 
 def _selected(

@@ -14,7 +14,9 @@ class Profile(msgspec.Struct, frozen=True):
     """The studies of a run.
 
     Every claim starts with `seeds` seeds. Undecided claims get more, up to `max_seeds`, or up to
-    `headline_seeds` where they are marked as `headline` (0: as all others).
+    `headline_seeds` where they are marked as `headline` (0: as all others). On the studies of
+    `study_seeds`, by name, none gets more than the number there: these are dear, and claims
+    that need more are decided on others.
     """
 
     name: str
@@ -23,6 +25,7 @@ class Profile(msgspec.Struct, frozen=True):
     seeds: int
     max_seeds: int
     headline_seeds: int = 0
+    study_seeds: dict[str, int] = {}
 
 
 class UnknownProfile(ValueError):

@@ -17,11 +17,15 @@ from ddiv.models.shipped import SEEDS, embedded_weights
 from ddiv.study import (
     Bert,
     BertAsCoded,
+    CartPole,
     Clip,
     ComplaintsWorld,
     Digits,
+    Gru,
     Lsa,
     MiniAlexNet,
+    Mixer,
+    Policy,
     Recipe,
     ResNet18,
     Study,
@@ -29,7 +33,7 @@ from ddiv.study import (
     World,
 )
 from ddiv.treatment import Captioned, Flow, NGram, Setting
-from ddiv.treatment.names import AS_CODED, AUGMENTATIONS, EXTREME, EXTREME_CODED, FURTHER
+from ddiv.treatment.names import AS_CODED, AUGMENTATIONS, EXTREME, EXTREME_CODED, FURTHER, GRADIENTS
 
 # The augmentations of texts: Wei and Zou's (2019) four operations, and one of them drawn per text.
 # They are as strong as they can be while the model still learns.
@@ -113,6 +117,7 @@ def clip_world() -> Study:
         augmentations=AUGMENTATIONS,
         extreme_augmentations=EXTREME,
         further_augmentations=FURTHER,
+        gradients=GRADIENTS,
         generator=captioned,
         settings=(
             Setting("captioned", guidance=3),
@@ -229,9 +234,12 @@ def bert_complaints() -> Study:
 
 # The published texts have two classes. 840 test texts a domain, as elsewhere.
 TWO = TwoComplaints(train_per_class=180, test_per_class=420, version=1)
-# That of `bert_complaints`, shorter: two classes are learned sooner. At one seed that no claim uses
-# 5 epochs are no less accurate than 12 (.948, .935); `benchmarks/tune.py` has not been run on it.
-_OF_TWO = Recipe(epochs=5, batch=24, lr=2e-3, head_lr=2e-2)
+# The best of the grid up to 10 epochs (accuracy in domain .956). It goes on rising, to .963 at 20,
+# which would cost twice as much.
+_OF_TWO = Recipe(epochs=10, batch=24, lr=2e-3, head_lr=2e-2)
+# With a ReLU before the loss both outputs can die: at this rate and at half and a quarter of it one
+# of four seeds stays at chance. So the twin has the best rate of its own (.926; at 20 epochs .944).
+_OF_TWO_AS_CODED = Recipe(epochs=10, batch=24, lr=2.5e-4, head_lr=2.5e-3)
 
 
 def bert_two_complaints() -> Study:
@@ -271,6 +279,7 @@ def bert_two_complaints_as_coded() -> Study:
         title="Small BERT as the published code runs it, on two classes of complaints",
         backbone=bert_as_coded(),
         further_backbones=tuple(map(bert_as_coded, SEEDS[1:])),
+        recipe=_OF_TWO_AS_CODED,
         dropout_rates=CODED_RATES,
         augmentations=OF_TEXTS_ONCE,
         coded_rates=(),
@@ -321,12 +330,90 @@ def _as_coded(study: Study, name: str, **changes: Any) -> Study:
         "augmentations": AS_CODED,
         "extreme_augmentations": EXTREME_CODED,
         "further_augmentations": (),
+        "gradients": (),
         "piled": True,
         "dropout_where": "head",
         "single_placement_rates": (),
     }
     title = f"{study.title}, as the paper's published code has it"
     return msgspec.structs.replace(study, name=name, title=title, **(coded | changes))
+
+
+# What is asked of other architectures: the core claims again, with their control. All claims would
+# be asked without this. The recipes are such that the training set is learned, at a seed that no
+# claim uses (training accuracies of 1.0, 1.0 and .97); `benchmarks/tune.py` has not been run on
+# them, nor `benchmarks/doses.py`.
+_OF_ARCHITECTURES = ("q-architectures", "control-backbones")
+
+
+def gru_complaints() -> Study:
+    """A recurrent network from scratch on the world of complaints."""
+    return Study(
+        name="gru-complaints",
+        title="Gated recurrent units, from scratch on the embedded world of consumer complaints",
+        data=ComplaintsWorld(train_per_class=12, test_per_class=14, version=1),
+        backbone=Gru(embedded_weights("bert")),
+        recipe=Recipe(epochs=20, batch=24, lr=8e-3),
+        dropout_rates=(0.05, 0.1, 0.2),
+        decays=(1e-5, 1e-4, 1e-3),
+        augmentations=("synonym10", "deletion10", "eda10", "eda30"),
+        only=_OF_ARCHITECTURES,
+    )
+
+
+def mixer_world() -> Study:
+    """An MLP-Mixer from scratch on the image world."""
+    return Study(
+        name="mixer-world",
+        title="MLP-Mixer of width 64, from scratch on the embedded image world",
+        data=WORLD,
+        backbone=Mixer(),
+        recipe=Recipe(epochs=20, batch=40, lr=4e-3),
+        dropout_rates=(0.02, 0.05, 0.1),
+        decays=(1e-5, 1e-4, 1e-3),
+        augmentations=("auto", "augmix", "noise10", "noise30"),
+        only=_OF_ARCHITECTURES,
+    )
+
+
+def policy_cartpole() -> Study:
+    """A policy network that clones the controller of a cart with a pole.
+
+    Noise on what its sensors read is the augmentation, of 1 to 10 % of their range beside their own
+    error of .5 %.
+    """
+    return Study(
+        name="policy-cartpole",
+        title="Policy network, cloned from a controller of a cart with a pole",
+        data=CartPole(train_per_class=12, test_per_class=14, version=1),
+        backbone=Policy(),
+        recipe=Recipe(epochs=40, batch=32, lr=8e-3),
+        dropout_rates=(0.02, 0.05, 0.1),
+        decays=(1e-5, 1e-4, 1e-3),
+        augmentations=("noise1", "noise3", "noise10"),
+        only=_OF_ARCHITECTURES,
+    )
+
+
+def clip_two_starts() -> Study:
+    """The image tower of the small CLIP from its checkpoints and from random weights, followed over
+    the epochs of one recipe.
+
+    At the rate of fine-tuning random weights hardly learn in its epochs: at one seed that no claim
+    uses the training accuracy is then .1 after 8 epochs, and .85 at four times the rate after 20.
+    """
+    return Study(
+        name="clip-two-starts",
+        title="Small CLIP (ViT), fine-tuned and from random weights, on the embedded image world",
+        data=World(train_per_class=6, test_per_class=2, version=1),
+        backbone=clip(),
+        further_backbones=tuple(map(clip, SEEDS[1:])),
+        recipe=Recipe(epochs=20, batch=32, lr=5e-4, head_lr=5e-3, checkpoints=(0.5, 1, 2, 5, 10)),
+        both_augmentations=("auto", "noise10", "noise30"),
+        both_rates=(0.05, 0.15),
+        scratch_rate=4,
+        only=("q-finetune-vs-scratch", "control-open-questions"),
+    )
 
 
 def closed_forms() -> Study:
@@ -338,6 +425,47 @@ def closed_forms() -> Study:
         title="Linear models and random features on pictures of the image world and Gaussian data",
         data=World(train_per_class=12, test_per_class=1, version=1),
         experiments=("closed forms",),
+    )
+
+
+def initialisations() -> Study:
+    """Networks of three layers on digits, from several scales of their initialisation.
+
+    The small size has 300 training images, 64 units a layer and SGD's low rate at .02, with which
+    all networks fit in seconds; the whole one has 1,000 images, 128 units and a rate of .005.
+    """
+    return Study(
+        name="initialisations",
+        title="Networks of three layers on scikit-learn's digits, from several scales of their "
+        "initialisation",
+        data=Digits(train=1250, side=8),
+        experiments=("initialisation, small", "initialisation, whole"),
+    )
+
+
+def feature_noise() -> Study:
+    """Two-layer networks on data of features and noises, which the experiments draw themselves.
+
+    The small size has half the examples and half the dimensions of the whole one, and a fifth of
+    its steps.
+    """
+    return Study(
+        name="feature-noise",
+        title="Two-layer networks on patches of features and noises, with Cutout and with CutMix",
+        experiments=("feature noise, small", "feature noise, whole"),
+    )
+
+
+def causal_tables() -> Study:
+    """Tables of a treatment with a known effect, and synthetic ones of several generators.
+
+    Of the small size two synthetic rows stand for a real one, errors are means over 3 tables and
+    estimators are tried on 20; of the whole, 10, 30 and 200.
+    """
+    return Study(
+        name="causal-tables",
+        title="Real and synthetic tables of a treatment and its outcome",
+        experiments=("causal tables, small", "causal tables, whole"),
     )
 
 

@@ -22,13 +22,12 @@ EXACTLY = "exact two-sided sign test over published studies, on the effects of o
 
 def claims(
     asked: Iterable[Asked],
-    answers: Mapping[str, Answer | Unanswered],
-    reader: Reader,
+    findings: Mapping[str, Finding],
     run: runs.Run,
     curves: Mapping[str, CurvesPlot],
 ) -> Iterator[Claim]:
-    """The claims in the order in which they are asked, each with all of its findings. `curves` are
-    plots by test.
+    """The claims in the order in which they are asked, each with all of its findings. `findings`
+    and `curves`, which are plots, are by test.
     """
     groups: dict[str, list[Asked]] = defaultdict(list)
     for one in asked:
@@ -48,9 +47,7 @@ def claims(
             paper=paper_says(name),
             tables=tables_say(name) if paper_says(name) else (),
             findings=tuple(
-                msgspec.structs.replace(
-                    _finding(one, answers[one.test], reader, run), curves=curves.get(one.test)
-                )
+                msgspec.structs.replace(findings[one.test], curves=curves.get(one.test))
                 for one in group
             ),
         )
@@ -60,8 +57,9 @@ def _has_specific(asked: Iterable[Asked]) -> bool:
     return any(one.question.has_specific for one in asked)
 
 
-def _finding(asked: Asked, answered: Answer | Unanswered, reader: Reader, run: runs.Run) -> Finding:
-    finding = Finding(
+def finding(asked: Asked, answered: Answer | Unanswered, reader: Reader, run: runs.Run) -> Finding:
+    """A question with what it came to, as the page shows it."""
+    shown = Finding(
         test=asked.test,
         study=asked.study.name,
         variant=asked.variant,
@@ -71,9 +69,9 @@ def _finding(asked: Asked, answered: Answer | Unanswered, reader: Reader, run: r
         command=rerun(asked, run.options),
     )
     if isinstance(answered, Unanswered):
-        return msgspec.structs.replace(finding, verdict=answered.word, note=answered.reason)
+        return msgspec.structs.replace(shown, verdict=answered.word, note=answered.reason)
     return msgspec.structs.replace(
-        finding,
+        shown,
         verdict=answered.evidence.verdict,
         standing=standing(answered),
         caveats=answered.caveats,
@@ -84,7 +82,7 @@ def _finding(asked: Asked, answered: Answer | Unanswered, reader: Reader, run: r
         negligible=bool(answered.negligible),
         trials=answered.jobs,
         plot=plot(answered, reader),
-        explained=explained(answered, run.most(asked.claim)),
+        explained=explained(answered, run.most(asked)),
         derived=answered.derived,
     )
 

@@ -5,17 +5,17 @@ Verdicts are counted, claims grouped, and anchors and plots numbered.
 
 from __future__ import annotations
 
-import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
 from ddiv.evidence import judge
-from ddiv.report import headline, specific
+from ddiv.report import headline, places, specific
 from ddiv.report.columns import AUTHORS, is_coded
 from ddiv.report.figures.scores import score_table
 from ddiv.report.figures.strip import digits, dots, strip, values
+from ddiv.report.overview import overview
 from ddiv.report.schema import (
     Arranged,
     ArrangedAnswer,
@@ -40,13 +40,14 @@ from ddiv.report.schema import (
 )
 from ddiv.report.text import VERDICTS, count, is_number, key
 
-MANY_FINDINGS = 300  # beyond this the claims start closed
+MANY_FINDINGS = 40  # beyond this the claims start closed
 
 
 def arrange(page: Page) -> Arranged:
     """What the template shows of a `clean` page."""
     plots: list[Plot] = []
-    claims = _claims(page, plots)
+    trials: dict[str, int] = {}
+    claims = _claims(page, plots, trials)
     findings = tuple(finding for claim in claims for finding in claim.findings)
     tested = [finding for finding in findings if not finding.guards]
     titles = study_titles(page)
@@ -60,6 +61,8 @@ def arrange(page: Page) -> Arranged:
     alpha = page.alpha if is_number(page.alpha) and 1e-9 < page.alpha < 1 else None
     return Arranged(
         titles={study: titles.get(study, study) for study in columns},
+        overview=(seen := overview(families)),
+        takeaway=headline.takeaway(seen) if seen else "",
         families=families,
         findings=findings,
         tally=tally(findings),
@@ -83,6 +86,7 @@ def arrange(page: Page) -> Arranged:
         saved=page.spent.fixed - page.spent.trials if page.spent else None,
         most_findings=_most_findings(page.spent),
         plots=tuple(plots),
+        trials=tuple(trials),
     )
 
 
@@ -117,26 +121,32 @@ def _counts(words: Iterable[str]) -> Counts:
 # --- claims and findings ------------------------------------------------------------------------
 
 
-def _claims(page: Page, plots: list[Plot]) -> list[ArrangedClaim]:
-    """The claims in their order; their plots are appended to `plots`."""
+def _claims(page: Page, plots: list[Plot], trials: dict[str, int]) -> list[ArrangedClaim]:
+    """The claims in their order; their plots are appended to `plots`, and their trials numbered."""
     taken: set[str] = set()
     starred = [
         set(listed.tests if listed else ()) for listed in (page.listed, page.listed_specific)
     ]
-    return [_claim(claim, plots, taken, starred) for claim in page.claims]
+    return [_claim(claim, plots, trials, taken, starred) for claim in page.claims]
 
 
 def _claim(
-    claim: Claim, plots: list[Plot], taken: set[str], starred: Sequence[set[str]]
+    claim: Claim,
+    plots: list[Plot],
+    trials: dict[str, int],
+    taken: set[str],
+    starred: Sequence[set[str]],
 ) -> ArrangedClaim:
-    anchor = _anchor("c", claim.id, taken)
+    anchor = places.anchor("c", claim.id, taken)
     scales = _scales(claim)
     findings = []
     for finding in claim.findings:
         unit = finding.evidence.unit if finding.evidence else ""
         place = f"{anchor[2:]} {finding.study} {finding.variant}"
         most = scales.get((finding.study, unit), 0.0)
-        findings.append(_finding(finding, claim, starred, most, _anchor("f", place, taken), plots))
+        shown = _finding(finding, claim, starred, most, places.anchor("f", place, taken), plots)
+        numbers = places.ranges(trials.setdefault(key, len(trials)) for key in finding.trials)
+        findings.append(msgspec.structs.replace(shown, place=anchor, places=numbers))
     fields = msgspec.structs.asdict(claim) | {"findings": tuple(findings)}
     columns = _three_columns(claim, findings)
     return ArrangedClaim(**fields, anchor=anchor, tally=tally(findings), columns=columns)
@@ -267,8 +277,14 @@ def _families(page: Page, claims: Sequence[ArrangedClaim]) -> tuple[ArrangedFami
     for claim in claims:
         members.setdefault(claim.family or "other claims", []).append(claim)
     controls = {name: row for name, row in page.controls.items() if row.of}
+    taken: set[str] = set()
     return tuple(
-        ArrangedFamily(titles.get(name, name), tuple(group), controls.get(name))
+        ArrangedFamily(
+            places.anchor("family", name, taken),
+            titles.get(name, name),
+            tuple(group),
+            controls.get(name),
+        )
         for name, group in members.items()
         if group
     )
@@ -320,15 +336,3 @@ def _agreeing(alpha: float) -> tuple[str, float]:
     while (evidence := judge([1.0] * seeds, alpha=alpha)).verdict != "supported":
         seeds += 1
     return count(seeds, "seed"), evidence.e_for
-
-
-def _anchor(kind: str, text: str, taken: set[str]) -> str:
-    """An id for a place of the page that no other place has; it joins `taken`."""
-    words = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
-    base = anchor = f"{kind}-{words or 'x'}"
-    again = 1
-    while anchor in taken:
-        again += 1
-        anchor = f"{base}-{again}"
-    taken.add(anchor)
-    return anchor

@@ -2,10 +2,10 @@
 
 That is: cleaned data, inlined scripts and styles, and one template environment.
 
-Text reaches a page through Jinja2's autoescape, data for the plots as JSON in a script element that
-the browser does not execute. A Content-Security-Policy in the page allows the page's own two
-scripts, by their hashes, and nothing else: no request to a network, no script or event handler
-smuggled in by a string.
+Text reaches a page through Jinja2's autoescape, data for the plots as JSON in script elements that
+the browser does not execute. A Content-Security-Policy in the page allows the page's own script, by
+its hash, and nothing else: no request to a network, no script or event handler smuggled in by a
+string.
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ import msgspec
 import numpy as np
 from jinja2 import ChainableUndefined, Environment, FileSystemLoader
 from markupsafe import Markup
-from plotly.offline import get_plotlyjs
 
 from ddiv.report import text
 
@@ -32,23 +31,20 @@ ASSETS = Path(__file__).parent / "assets"
 IMAGE = re.compile(r"data:image/(png|jpeg|webp);base64,[A-Za-z0-9+/=\s]+")
 
 
-def document(
-    name: str, *, styles: tuple[str, ...], scripts: tuple[str, ...], data: Any, **shown: Any
-) -> str:
+def document(name: str, *, styles: tuple[str, ...], scripts: tuple[str, ...], **shown: Any) -> str:
     """The template NAME.html.j2 as one self-contained HTML file.
 
-    Its script is plotly's, then dom.js and the `scripts` as one; its CSS is the `styles` joined.
-    The script draws `data`, the template shows `shown`; both are `clean`.
+    Its script is dom.js, draw.js and the `scripts` as one; its CSS is the `styles` joined. The
+    template shows `shown`, which is `clean`.
     """
-    own = "".join(map(_read, ("dom.js", *scripts)))
-    written = {"plotly": get_plotlyjs(), "js": f'"use strict";\n(() => {{\n{own}}})();\n'}
+    own = "".join(map(_read, ("dom.js", "draw.js", *scripts)))
+    script = f'"use strict";\n(() => {{\n{own}}})();\n'
     template = _environment().get_template(f"{name}.html.j2")
     return template.render(
         **shown,
-        data=as_json(data),
-        css=Markup("".join(map(_read, styles))),
-        scripts={part: Markup(script) for part, script in written.items()},
-        hashes=[_hash(script) for script in written.values()],
+        css=Markup("".join(map(_read, ("draw.css", *styles)))),
+        script=Markup(script),
+        hash=_hash(script),
     )
 
 

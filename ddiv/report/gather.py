@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import platform
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -17,13 +17,13 @@ import numpy as np
 
 from ddiv.claim import NotApplicable
 from ddiv.common.digests import is_digest
-from ddiv.common.machine import PACKAGES, _version, processor_name, usable_cores
+from ddiv.common.machine import PACKAGES, processor_name, usable_cores, version_of
 from ddiv.common.outputs import write_output
 from ddiv.finding import Asked, Reader, Unanswered, require_domains, settled
 from ddiv.finding import Finding as Answer
 from ddiv.outcome import Spectral
 from ddiv.report import summary
-from ddiv.report.answers import claims
+from ddiv.report.answers import claims, finding
 from ddiv.report.columns import departures
 from ddiv.report.crosscheck import crosscheck
 from ddiv.report.document import short
@@ -78,16 +78,25 @@ def errors(shown: Page) -> str:
     )
 
 
+def counted(shown: Page) -> dict[str, int]:
+    """How many findings of a page have which verdict, or which word in place of one; negative
+    controls are not among them.
+    """
+    return dict(
+        Counter(one.verdict for claim in shown.claims if not claim.guards for one in claim.findings)
+    )
+
+
 def page(store: Store, run: runs.Run) -> Page:
     """The data of a run's page."""
     questions, reader = runs.questions(store, run.id), Reader(store)
-    asked = sorted(questions.asked, key=_family_order)
+    asked = sorted(questions.asked, key=family_order)
     lost = questions.lost and (
         f"{questions.lost}. Until then nothing is said of all findings together: there is no list "
         "(★), and no verdict over all studies"
     )
     journal_lost = damage(runs.folder(store, run.id), run.measured)
-    answers = {one.test: settled(one, reader, run.enough(one.claim)) for one in asked}
+    answers = {one.test: settled(one, reader, run.enough(one)) for one in asked}
     answered = [one for one in answers.values() if isinstance(one, Answer)]
     seen = {one.asked.test: one.asked for one in answered}
     asked = [seen.get(one.test, one) for one in asked]
@@ -99,12 +108,14 @@ def page(store: Store, run: runs.Run) -> Page:
     shown = [_carrying(study, asked, reader) for study in studies.values()]
     at_hand = [(study, _seeds(study, asked, reader)) for study in shown]
     curves, beside_curves = beside(answered, reader)
+    findings = {one.test: finding(one, answers[one.test], reader, run) for one in asked}
     # Published tables have no spectra to draw and no examples to show.
     trained = [(study, seeds) for study, seeds in at_hand if not study.fixed_sample]
     materials = [_material(study, seeds, asked, reader) for study, seeds in trained if seeds]
     return Page(
         title="ddiv: which claims hold",
-        subtitle=PAPER if any(map(_of_the_paper, asked)) else "",
+        run_id=run.id,
+        subtitle=PAPER if any(map(of_the_paper, asked)) else "",
         generated=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         profile=run.profile,
         command=run.command,
@@ -114,12 +125,12 @@ def page(store: Store, run: runs.Run) -> Page:
         spent=summary.spent(run, answered),
         **{} if questions.lost else _together(answered, lacking, run.alpha),
         controls=summary.controls(answered, run.alpha),
-        studies=tuple(_study(study, seeds, reader) for study, seeds in at_hand),
+        studies=tuple(study_card(study, seeds, reader) for study, seeds in at_hand),
         families=tuple(
             Family(name, name.capitalize())
             for name in dict.fromkeys(one.claim.family for one in asked)
         ),
-        claims=tuple(claims(asked, answers, reader, run, beside_curves)),
+        claims=tuple(claims(asked, findings, run, beside_curves)),
         curves=curves,
         materials=tuple(materials),
         pictures=pictures(materials),
@@ -129,10 +140,10 @@ def page(store: Store, run: runs.Run) -> Page:
             for study, seeds in trained
             if (sheet := sheets.of_generator(study, seeds, reader))
         ),
-        departures=departures() if any(map(_of_the_paper, asked)) else (),
+        departures=departures() if any(map(of_the_paper, asked)) else (),
         crosscheck=crosscheck(jobs, reader),
         settings=tuple(_settings(run, studies.values())),
-        versions=tuple((name, version) for name in PACKAGES if (version := _version(name))),
+        versions=tuple((name, version) for name in PACKAGES if (version := version_of(name))),
         hardware=(
             ("processor", processor_name()),
             ("cores", usable_cores()),
@@ -160,12 +171,13 @@ def _together(
     }
 
 
-def _family_order(asked: Asked) -> int:
+def family_order(asked: Asked) -> int:
+    """The place of a question's family on the page."""
     family = asked.claim.family
     return FAMILIES.index(family) if family in FAMILIES else len(FAMILIES)
 
 
-def _of_the_paper(asked: Asked) -> bool:
+def of_the_paper(asked: Asked) -> bool:
     """Whether a claim is one of the paper's; a user's may be of another."""
     return asked.claim.source.startswith(("v1", "v2"))
 
@@ -243,7 +255,8 @@ def _of_tables(study: Study, data: Tables) -> StudyCard:
     )
 
 
-def _study(study: Study, seeds: list[int], reader: Reader) -> StudyCard:
+def study_card(study: Study, seeds: list[int], reader: Reader) -> StudyCard:
+    """What a study is; `seeds` are those whose baselines it tells the accuracy of."""
     if isinstance(study.data, Tables):
         return _of_tables(study, study.data)
     fields = [

@@ -5,9 +5,34 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
-from ddiv.report.schema import ArrangedClaim, ArrangedFinding, Controls, Listed, ListedClaims, Page
+from ddiv.report.schema import (
+    ArrangedClaim,
+    ArrangedFinding,
+    Controls,
+    Listed,
+    ListedClaims,
+    Overview,
+    Page,
+)
 from ddiv.report.specific import SLOWER, counted
 from ddiv.report.text import VERDICTS, count, in_a_row, percent
+
+
+def takeaway(seen: Overview) -> str:
+    """The picture of the first screen in a sentence."""
+    every = seen.rows[0]
+    said = f"{every.claimed.holds:,} of {count(every.claimed.of, 'finding')} hold as claimed"
+    if every.specific:
+        said += (
+            f"; {every.specific.holds:,} of {every.specific.of:,} hold beyond what slower or "
+            "shorter training does"
+        )
+    if every.tables:
+        said += (
+            f"; the authors’ published tables support {every.tables.holds:,} of the "
+            f"{every.tables.of:,} variants that they can answer"
+        )
+    return f"{said}."
 
 
 def summary(

@@ -7,9 +7,22 @@ from typing import Any
 import msgspec
 
 from ddiv.report.arrange import arrange, study_titles
-from ddiv.report.document import clean, document
+from ddiv.report.document import clean, document, short
 from ddiv.report.figures.changes import NAMES
-from ddiv.report.schema import Page, Picture
+from ddiv.report.packing import Packed
+from ddiv.report.schema import ArrangedFinding, Page, Picture
+
+# What a finding can be filtered by, besides its study, its verdict and its words.
+MARKS = (
+    "differs",
+    "negligible",
+    "surprise",
+    "unexpected",
+    "divided",
+    "starred",
+    "starred_specific",
+    "failing",
+)
 
 # The parts of a study's material that the script draws; the template shows the others.
 DRAWN = ("changes", "diversity", "densities")
@@ -20,7 +33,8 @@ def render(page: Page) -> str:
     page = clean(page)
     arranged = arrange(page)
     data = {
-        "plots": arranged.plots,
+        "trials": arranged.trials,
+        "plots": short(msgspec.to_builtins(arranged.plots)),
         "curves": page.curves,
         "studies": study_titles(page),
         "names": NAMES,
@@ -34,11 +48,17 @@ def render(page: Page) -> str:
     return document(
         "page",
         styles=("page.css", "pictures.css"),
-        scripts=("esd.js", "plots.js", "pictures.js", "page.js"),
-        data=data,
+        scripts=("esd.js", "plots.js", "lines.js", "pictures.js", "page.js"),
+        packed=Packed(data=data, claims={"index": list(map(_indexed, arranged.findings))}),
         page=page,
         **msgspec.structs.asdict(arranged),
     )
+
+
+def _indexed(finding: ArrangedFinding) -> tuple[str, str, str, str, list[str]]:
+    """What the script filters findings by."""
+    marks = [mark for mark in MARKS if getattr(finding, mark)]
+    return finding.anchor, finding.place, finding.study, finding.key, marks
 
 
 def _drawn(picture: Picture) -> dict[str, Any]:

@@ -35,7 +35,7 @@ def _with_most(asked: Asked, run: runs.Run) -> Asked:
     """The question with the most seeds that it may have."""
     if asked.study.fixed_sample:
         return asked
-    return msgspec.structs.replace(asked, seeds=tuple(range(run.most(asked.claim))))
+    return msgspec.structs.replace(asked, seeds=tuple(range(run.most(asked))))
 
 
 def listed(findings: Iterable[Finding], alpha: float, specific: bool = False) -> Listed:

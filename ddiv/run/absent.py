@@ -15,7 +15,7 @@ from ddiv.common.digests import is_digest
 from ddiv.common.printed import command
 from ddiv.data import load as datasets
 from ddiv.models.shipped import shipped
-from ddiv.study import Backbone, Bert, Embedder, OpenClip, OwnEmbedder, OwnModel, Study
+from ddiv.study import Backbone, Bert, Embedder, Gru, OpenClip, OwnEmbedder, OwnModel, Study
 from ddiv.treatment import Generator, OpenAI, OwnGenerator, StableDiffusion
 from ddiv.trial import Job, Samples, requires
 from ddiv.trial.store import Store
@@ -47,8 +47,9 @@ def _is_shipped(model: Backbone | Embedder) -> bool:
     Such a model is there, and asking `ddiv.models.build` for it would cost every worker the seconds
     that torch's import takes.
     """
-    if isinstance(model, Bert):
-        return model.weights in shipped("bert")
+    if isinstance(model, Bert | Gru):
+        read = model if isinstance(model, Bert) else model.tokens
+        return read.weights in shipped("bert")
     return not isinstance(model, OpenClip | OwnModel | OwnEmbedder)
 
 
@@ -67,14 +68,20 @@ def samples(jobs: Iterable[Job], store: Store) -> str | None:
     wanted = dict.fromkeys(
         needed for job in jobs for needed in requires(job) if isinstance(needed, Samples)
     )
-    reasons = (_generator(sample.generator) for sample in wanted if sample not in store)
+    reasons = (generator(sample.generator) for sample in wanted if sample not in store)
     return next(filter(None, reasons), None)
 
 
-def _generator(generator: Generator) -> str | None:
-    match generator:
+def of_generator(study: str) -> str:
+    """What a study's generator needs is told apart by this from what its training needs."""
+    return f"the generator of {study}"
+
+
+def generator(spec: Generator) -> str | None:
+    """One line that says what a generator lacks here, and how to get it; None where nothing."""
+    match spec:
         case OwnGenerator():
-            return own.absent(generator)
+            return own.absent(spec)
         case StableDiffusion() if find_spec("diffusers") is None:
             return "Stable Diffusion needs diffusers: pip install -e '.[stable-diffusion]'"
         case StableDiffusion(model=model) if is_digest(model):

@@ -10,3 +10,7 @@ class Cost(NamedTuple):
 
     seconds: float | None
     bytes: float
+
+
+class NotCalibrated(ValueError):
+    """The cost of a job cannot be measured here; the message says why."""

@@ -65,6 +65,10 @@ class Crew:
     def __post_init__(self) -> None:
         self._patience = Patience(self.folder, self.worker)
 
+    def begin(self, plan: Sequence[Job]) -> None:
+        """Take on the run's plan: what is missing of it is measured while there is nothing else."""
+        self.plan = plan
+
     def obtain(self, wanted: Iterable[Job]) -> dict[Job, Record]:
         """The records of the wanted jobs.
 
@@ -234,7 +238,7 @@ class Crew:
         except Exception as error:
             # This may be another test's job, so its failure must not fail the present test: it is
             # noted for the tests that need the job.
-            self._note_failure(job, _words(error))
+            self._note_failure(job, words(error))
             return
         finally:
             with suppress(OSError):
@@ -289,7 +293,7 @@ class Crew:
         return own or next(filter(None, map(self._failure, trials.requires(job))), None)
 
 
-def _words(error: Exception) -> str:
+def words(error: Exception) -> str:
     """An error in one sentence; the system's own say neither where nor what helps."""
     if isinstance(error, OSError) and error.strerror:
         place = f"{error.filename}: " if error.filename else ""

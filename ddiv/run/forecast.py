@@ -31,6 +31,7 @@ from ddiv.models.shipped import Shipped, embedded_weights, shipped
 from ddiv.run.absent import lines as absent_lines
 from ddiv.run.cost import Cost
 from ddiv.run.crew import kind_of
+from ddiv.run.limits import at_most
 from ddiv.run.run import Run
 from ddiv.study import Backbone, Bert, Clip
 from ddiv.study.replicates import undrawn
@@ -45,6 +46,7 @@ from ddiv.treatment import (
     OwnPart,
     Part,
     Piled,
+    Traced,
     Treatment,
 )
 from ddiv.trial import DataView, Experiment, GeneratorFit, Job, Samples, Trial
@@ -69,16 +71,19 @@ def alike(job: Job) -> Job:
     common = {"data": job.data and undrawn(job.data), "seed": 0, "study": ""}
     match job:
         case Trial():
-            treatment = _costly(job.treatment, Added, Augmentation, BatchSize, Length, Piled)
+            treatment = _costly(
+                job.treatment, Added, Augmentation, BatchSize, Length, Piled, Traced
+            )
             backbone = first_checkpoint(job.backbone)
             return msgspec.structs.replace(job, treatment=treatment, backbone=backbone, **common)
         case DataView():
             treatment = _costly(job.treatment, Augmentation, Classes, Piled)
             return msgspec.structs.replace(job, treatment=treatment, **common)
         case GeneratorFit():
-            return msgspec.structs.replace(job, setting=None, round=1, **common)
+            first = {"setting": None, "round": 1, "anchored": False}
+            return msgspec.structs.replace(job, **first, **common)
         case Samples():
-            return msgspec.structs.replace(job, round=1, **common)
+            return msgspec.structs.replace(job, round=1, anchored=False, **common)
         case Experiment():
             return msgspec.structs.replace(job, **common)
 
@@ -95,8 +100,8 @@ def first_checkpoint(backbone: Backbone) -> Backbone:
 def _costly(treatment: Treatment, *kinds: type[Part]) -> Treatment:
     """A treatment with only the parts of these kinds, and with those of a user's own.
 
-    The no-op stands for all others. The baseline stays the baseline: it alone has a trajectory, and
-    so costs more.
+    The no-op stands for all others. The baseline stays the baseline: where others have no
+    trajectory it has one, and so costs more.
     """
     if treatment.is_baseline:
         return BASELINE
@@ -171,16 +176,6 @@ class Row:
         )
 
 
-def at_most(asked: Asked, most: int) -> Asked:
-    """The question with all the seeds that it may get (`ddiv.finding.seeds.undecided`)."""
-    if asked.study.fixed_sample:
-        return asked
-    first = asked.seeds[0]
-    count = max(most, CONTROL_SEEDS) if asked.claim.control else most
-    seeds = tuple(range(first, first + max(count, len(asked.seeds))))
-    return msgspec.structs.replace(asked, seeds=seeds)
-
-
 @dataclass(frozen=True)
 class Forecast:
     """The numbers that `lines` puts in words.
@@ -237,7 +232,7 @@ def forecast(
     fewest, most = f"{len(run.seeds)}", f"up to {run.max_seeds}"
     needs = {
         fewest: _by_study(questions),
-        most: _by_study(at_most(each, run.most(each.claim)) for each in questions),
+        most: _by_study(at_most(each, run.most(each)) for each in questions),
     }
     needed = trials.with_requirements(chain.from_iterable(needs[most].values()))
     missing = Counter(alike(job) for job in needed if job not in store)

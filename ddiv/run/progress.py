@@ -11,15 +11,18 @@ import os
 import sys
 import threading
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 from pathlib import Path
 from statistics import mean
 from typing import TYPE_CHECKING, TextIO
 
+from ddiv.common.files import write_atomically
 from ddiv.common.printed import one_line
 from ddiv.common.units import duration
-from ddiv.run.files import Unreadable, read
+from ddiv.run.cluster import machines
+from ddiv.run.files import Unreadable, read, sealed
+from ddiv.run.limits import Further
 from ddiv.run.notes import Finished, journal, working
 from ddiv.run.run import PlannedJobs
 from ddiv.run.waiting import told
@@ -31,15 +34,30 @@ if TYPE_CHECKING:
 # Seconds between looks until there is something to tell: small studies train in a blink.
 FIRST = 0.25
 
+# A forecast of less is not told: it would be wrong before it is read.
+LEAST_SECONDS = 5.0
+
+
+def _none() -> Collection[str]:
+    return ()
+
 
 class ProgressLine:
     """Prints how many trials are done, running and left.
 
-    It looks every `period` seconds and prints a line if the numbers changed.
+    It looks every `period` seconds and prints a line if the numbers changed. `answered` gives the
+    tests whose questions have an answer.
     """
 
-    def __init__(self, folder: Path, slots: int, period: float = 10.0) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        slots: int,
+        period: float = 10.0,
+        answered: Callable[[], Collection[str]] = _none,
+    ) -> None:
         self.folder, self.slots, self.period = folder, slots, period
+        self.answered = answered
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -64,7 +82,7 @@ class ProgressLine:
         last, column = None, 0
         with suppress(OSError), out:  # nobody reads it any more: nobody to tell
             while not self._stop.wait(FIRST if last is None else self.period):
-                text = describe(self.folder, self.slots)
+                text = describe(self.folder, self.slots, self.answered())
                 if text and text != last:
                     # pytest may have written more dots on its line since the last time. Then a new
                     # line is begun.
@@ -81,15 +99,22 @@ def _column(reporter: pytest.TerminalReporter) -> int:
     return column
 
 
-def describe(folder: Path, slots: int) -> str | None:
-    """One line on a run's trials, and on what they wait for.
+def save_further(folder: Path, more: Further) -> None:
+    """Write down what undecided claims may ask for, for the line of progress."""
+    with suppress(OSError):
+        write_atomically(folder / "further.json", sealed(more), durable=False)
+
+
+def describe(folder: Path, slots: int, answered: Collection[str] = ()) -> str | None:
+    """One line on a run's trials, and on what they wait for; `answered` are the tests that ask for
+    no more.
 
     None before the plan is there, and when nothing is left to measure or to wait for.
     """
-    return " · ".join(filter(None, [_trials(folder, slots), *told(folder)])) or None
+    return " · ".join(filter(None, [_trials(folder, slots, answered), *told(folder)])) or None
 
 
-def _trials(folder: Path, slots: int) -> str | None:
+def _trials(folder: Path, slots: int, answered: Collection[str]) -> str | None:
     try:
         plan = read(folder / "plan.json", PlannedJobs)
     except Unreadable:
@@ -97,27 +122,48 @@ def _trials(folder: Path, slots: int) -> str | None:
     done, now = {line.key: line for line in journal(folder)}, working(folder)
     # Seeds that undecided claims asked for later are not in the plan.
     known = {*plan.missing, *done, *(state.key for state in now)}
-    total, more = len(known), len(known) - len(plan.missing)
+    cluster = machines.told(folder)
+    running = cluster.running if cluster else len(now)
+    total = max(len(known), len(done) + running)
+    more = total - len(plan.missing)
     if len(done) == total:
         return None
     parts = [
         f"trials: {len(done)} of {total} done"
         + (f" ({more} for undecided claims)" if more else ""),
-        f"{len(now)} running",
-        f"{total - len(done) - len(now)} waiting",
+        f"{running} running" + (f" {cluster}" if cluster else ""),
+        f"{total - len(done) - running} waiting",
     ]
+    most = len(_further(folder, answered) - known)
     if done:
         each = mean(line.seconds for line in done.values())
         kinds = [plan.missing.get(key, "") for key in known - done.keys()]
         left = _work(kinds, done.values()) - each * sum(state.share for state in now)
-        parts += [
-            f"{each:.1f} s each",
-            f"about {duration(max(0.0, left) / max(1, len(now) or slots))} left",
-        ]
+        parts.append(f"{each:.1f} s each")
+        if (seconds := left / max(1, running or slots)) >= LEAST_SECONDS:
+            parts.append(f"about {duration(seconds)} {'for these' if most else 'left'}")
+        elif not most:
+            parts.append("a few seconds left")
+    if most:
+        parts.append(f"then at most {most} more, for claims that stay undecided")
     if now:
         newest = max(now, key=lambda state: state.since)
         parts.append(f"now {newest.label} ({newest.share:.0%})")
     return " · ".join(parts)
+
+
+def _further(folder: Path, answered: Collection[str]) -> set[str]:
+    """The keys of the jobs that questions without an answer may ask for."""
+    try:
+        more = read(folder / "further.json", Further)
+    except Unreadable:
+        return set()
+    return {
+        more.keys[place]
+        for test, places in more.tests.items()
+        if test not in answered
+        for place in places
+    }
 
 
 def _work(kinds: Iterable[str], done: Collection[Finished]) -> float:

@@ -3,6 +3,7 @@
     STORE/runs/RUN/run.json        how the run was started, and how long it took
                    plan.json       the number of jobs that the selected tests need, and which of
                                    them were missing at the start
+                   further.json    the jobs that they may ask for if they stay undecided
                    asked/*.json    one question per test
                    journal.jsonl, working/, failed/   see `ddiv.run.crew`
 
@@ -24,9 +25,9 @@ from typing import NamedTuple
 import msgspec
 
 from ddiv import trial as trials
-from ddiv.claim import Claim
 from ddiv.common.drafts import sweep
 from ddiv.common.files import write_atomically
+from ddiv.common.machine import PACKAGES, version_of
 from ddiv.evidence import MOST_SEEDS
 from ddiv.finding import Asked
 from ddiv.run import files
@@ -42,14 +43,16 @@ class Run(msgspec.Struct, frozen=True):
     """How a run was started, and how long it took.
 
     Every claim starts with `seeds`. Undecided claims get more seeds, up to `max_seeds` in all
-    (where that is more: headline claims up to `headline_seeds`, surprises up to `surprise_seeds`),
+    (where that is more: headline claims up to `headline_seeds`, surprises up to `surprise_seeds`;
+    on the studies of `study_seeds`, by name, at most the number there, surprises apart),
     as long as `budget` seconds (None: no limit) have not passed. `options` are those of pytest
     without which a test would ask something else, paths as seen from the folder where the run was
     started. At most `slots` jobs are measured at once. `started` is in seconds since the epoch.
     `seconds` is None while the run lasts, and where it was killed. `after` is later than the start
     of every run that the store held then, whatever the clock said. `asked` and `measured` are how
     many questions it asked and jobs it measured, None until it has ended: what is missing later is
-    lost.
+    lost. `counts` are its verdicts, and the words of questions without one, as its page told them
+    at its end; `versions` are those of the packages that it ran with.
     """
 
     id: str
@@ -71,16 +74,20 @@ class Run(msgspec.Struct, frozen=True):
     measured: int | None = None
     headline_seeds: int = 0
     surprise_seeds: int = 0
+    study_seeds: dict[str, int] = {}
+    counts: dict[str, int] = {}
+    versions: dict[str, str] = {}
 
-    def most(self, claim: Claim) -> int:
+    def most(self, asked: Asked) -> int:
         """The most seeds that a claim gets while it is undecided; more only as a surprise."""
-        return max(self.max_seeds, self.headline_seeds) if claim.headline else self.max_seeds
+        most = max(self.max_seeds, self.headline_seeds if asked.claim.headline else 0)
+        return min(most, self.study_seeds.get(asked.study.name, most))
 
-    def enough(self, claim: Claim) -> int:
+    def enough(self, asked: Asked) -> int:
         """The most seeds that the page looks at; none beside those asked after a budget, which ends
         questions that more seeds would decide.
         """
-        return 0 if self.budget is not None else self.most(claim)
+        return 0 if self.budget is not None else self.most(asked)
 
     @property
     def place(self) -> float:
@@ -177,8 +184,15 @@ def save_ended(store: Store, run: Run, seconds: float, unsaved: int = 0) -> None
     `unsaved` is the number of questions that could not be written. Raises StoreError.
     """
     place = folder(store, run.id)
-    asked, measured = len(_asked(store, run.id)) + unsaved, len(journal(place))
+    asked, measured = len(names_asked(store, run.id)) + unsaved, len(journal(place))
     save(store, msgspec.structs.replace(run, seconds=seconds, asked=asked, measured=measured))
+
+
+def save_counts(store: Store, run_id: str, counts: dict[str, int]) -> None:
+    """Note in run.json what a run that has ended came to. Raises StoreError."""
+    versions = {name: version for name in PACKAGES if (version := version_of(name))}
+    run = load(store, run_id)
+    save(store, msgspec.structs.replace(run, counts=counts, versions=versions))
 
 
 def _write(store: Store, path: Path, value: msgspec.Struct, durable: bool = True) -> None:
@@ -219,10 +233,11 @@ def latest(store: Store, asked: bool = True) -> Run | None:
 
 def has_asked(store: Store, run_id: str) -> bool:
     """Whether a run asked a question. Raises Unreadable where that cannot be seen."""
-    return bool(_asked(store, run_id))
+    return bool(names_asked(store, run_id))
 
 
-def _asked(store: Store, run_id: str) -> list[str]:
+def names_asked(store: Store, run_id: str) -> list[str]:
+    """The names of the files of a run's questions. Raises Unreadable."""
     return files.names(folder(store, run_id) / "asked", ".json")
 
 
@@ -238,7 +253,7 @@ def load(store: Store, run_id: str) -> Run:
         return run
     except Unreadable as error:
         missing = isinstance(error.__cause__, FileNotFoundError | NotADirectoryError)
-        if missing and not (folder(store, run_id).is_dir() and _asked(store, run_id)):
+        if missing and not (folder(store, run_id).is_dir() and names_asked(store, run_id)):
             raise FileNotFoundError(run_id) from None
         raise Unreadable(
             f"the run {run_id} cannot be shown: {error}. All records are untouched: run the same "
@@ -246,15 +261,17 @@ def load(store: Store, run_id: str) -> Run:
         ) from error
 
 
-def save_plan(store: Store, run_id: str, jobs: list[Job]) -> None:
+def save_plan(store: Store, run_id: str, jobs: list[Job]) -> bool:
     """Write plan.json unless it is there: the first of the workers writes the plan of all.
 
-    Raises StoreError where the store cannot be written.
+    Returns whether it was not there. Raises StoreError where the store cannot be written.
     """
     path = folder(store, run_id) / "plan.json"
-    if not path.exists():
-        missing = {trials.key(job): kind_of(job) for job in jobs if job not in store}
-        _write(store, path, PlannedJobs(len(jobs), missing))
+    if path.exists():
+        return False
+    missing = {trials.key(job): kind_of(job) for job in jobs if job not in store}
+    _write(store, path, PlannedJobs(len(jobs), missing))
+    return True
 
 
 def save_asked(store: Store, run_id: str, asked: Asked) -> None:
@@ -262,11 +279,12 @@ def save_asked(store: Store, run_id: str, asked: Asked) -> None:
 
     Raises StoreError where the store cannot be written.
     """
-    _write(store, folder(store, run_id) / "asked" / _name(asked), asked, durable=False)
+    _write(store, folder(store, run_id) / "asked" / name_of(asked.test), asked, durable=False)
 
 
-def _name(asked: Asked) -> str:
-    return f"{hashlib.sha256(asked.test.encode()).hexdigest()[:16]}.json"
+def name_of(test: str) -> str:
+    """The name of the file of a test's question."""
+    return f"{hashlib.sha256(test.encode()).hexdigest()[:16]}.json"
 
 
 class Questions(NamedTuple):
@@ -279,10 +297,10 @@ class Questions(NamedTuple):
 def questions(store: Store, run_id: str) -> Questions:
     """Every question of a run. Raises Unreadable where their folder cannot be listed."""
     there, damaged = [], []
-    for name in _asked(store, run_id):
+    for name in names_asked(store, run_id):
         try:
             asked = files.read(path := folder(store, run_id) / "asked" / name, Asked)
-            if name != _name(asked):
+            if name != name_of(asked.test):
                 raise Unreadable(f"{path} is damaged: it holds the question of another file")
             there.append(asked)
         except Unreadable as error:

@@ -24,7 +24,8 @@ from ddiv.data.load import load
 from ddiv.models.build import build
 from ddiv.models.embedders import scored_on, spaces_of, vectors
 from ddiv.models.shipped import embedded_weights
-from ddiv.run.cost import Cost
+from ddiv.run.cost import Cost, NotCalibrated
+from ddiv.run.trying import tried
 from ddiv.study import Backbone, Bert, Clip, Data, Embedder, Recipe, Space
 from ddiv.treatment import (
     Added,
@@ -68,10 +69,6 @@ TABLE_SECONDS, TABLE_BYTES = 0.02, 50_000  # to read two tables of a hundred lay
 TEXT_BYTES = 10_000  # the facts of a record: layers, losses, provenance
 
 
-class NotCalibrated(ValueError):
-    """The cost of a job cannot be measured here; the message says why."""
-
-
 def cost(job: Job, device: torch.device) -> Cost:
     """The cost of a job on a machine where nothing else runs.
 
@@ -90,7 +87,7 @@ def cost(job: Job, device: torch.device) -> Cost:
         case Samples():
             return _samples(job, device)
         case Experiment():
-            raise NotCalibrated(f"of {job.call.name}, until the first one is done")
+            return Cost(tried(job, device), TEXT_BYTES)
 
 
 def _now(device: torch.device) -> float:

@@ -83,6 +83,64 @@ class BertAsCoded(Bert, frozen=True, tag="bert-as-coded"):
     """
 
 
+class Gru(Value, frozen=True, tag="gru"):
+    """A recurrent classifier of texts from scratch: gated recurrent units (Cho et al. 2014).
+
+    `tokenizer` is whose word pieces it reads (`Bert.weights`); their vectors, of length `size`, are
+    random at first. `layers` recurrent layers of `width` units each follow, and the last one's
+    state after the last word piece is classified. Texts are cut after `max_tokens` word pieces.
+    """
+
+    tokenizer: str
+    size: int = 64
+    width: int = 96
+    layers: int = 2
+    max_tokens: int = 64
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.at_least(1, "size", "width", "layers")
+        self.at_least(3, "max_tokens")
+
+    @property
+    def tokens(self) -> Bert:
+        """The BERT that cuts its texts into word pieces."""
+        return Bert(self.tokenizer, self.max_tokens)
+
+
+class Mixer(Value, frozen=True, tag="mixer"):
+    """An MLP-Mixer from scratch (Tolstikhin et al. 2021), for images of 32 x 32 pixels.
+
+    `blocks` of two multi-layer perceptrons, across the 64 patches with `across` hidden units and
+    across the `width` channels with four times as many. Patches lie 4 pixels apart and are 6 wide,
+    so that all matrices have at least 64 eigenvalues at a width of 64: of 4 x 4 pixels they would
+    have 48.
+    """
+
+    width: int = 64
+    blocks: int = 2
+    across: int = 64
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.at_least(1, "width", "blocks", "across")
+
+
+class Policy(Value, frozen=True, tag="policy"):
+    """A policy network from scratch: a multi-layer perceptron from readings to levels of force.
+
+    It has two hidden layers of `width` units and a hyperbolic tangent, as those of Schulman et al.
+    (2017), and reads the first channel of `CartPole`'s readings, `history` rows of four.
+    """
+
+    width: int = 96
+    history: int = 16
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.at_least(1, "width", "history")
+
+
 class OpenClip(Value, frozen=True, tag="open-clip"):
     """A CLIP of open_clip by name ("ViT-B-32", "RN50"), its text tower frozen.
 
@@ -139,6 +197,9 @@ Backbone = (
     | BertAsCoded
     | OpenClip
     | TorchvisionModel
+    | Gru
+    | Mixer
+    | Policy
     | OwnModel
     | AsPublished
 )

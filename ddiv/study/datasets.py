@@ -82,6 +82,30 @@ class TwoComplaints(ComplaintsWorld, frozen=True, tag="two-complaints"):
     """
 
 
+class CartPole(Value, frozen=True, tag="cart-pole"):
+    """What a controller of a cart with a pole does (`ddiv.data.worlds.cart_pole`).
+
+    An example is what sensors read at the last `history` moments, and its class the level of the
+    controller's force, of 64. The cart differs between the domains, the controller does not.
+    """
+
+    train_per_class: int
+    test_per_class: int
+    version: int
+    history: int = 16
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.at_least(1, "train_per_class", "test_per_class", "version", "history")
+        self.at_least(0, "seed")
+
+    @property
+    def test_domains(self) -> tuple[str, ...]:
+        """The names of the test sets in `Study.domains`."""
+        return ("as designed", "long pole", "heavy pole", "rough track")
+
+
 class Complaints(Value, frozen=True, tag="complaints"):
     """Consumer complaints from a CSV file of the CFPB's database (`ddiv.data.complaints`).
 
@@ -330,6 +354,7 @@ Data = (
     | Digits
     | ComplaintsWorld
     | TwoComplaints
+    | CartPole
     | Complaints
     | Tweets
     | Images

@@ -14,6 +14,7 @@ from ddiv.study.backbones import Backbone, Bert, Clip, OpenClip
 from ddiv.study.datasets import (
     DIGITS,
     Arrays,
+    CartPole,
     Complaints,
     ComplaintsWorld,
     Data,
@@ -41,7 +42,7 @@ def drawn_data(data: Data, study: str, seed: int) -> Data:
     match data:
         case Tables():  # what is only told of a set names no record
             return msgspec.structs.replace(data.sets[seed], group="", note="")
-        case World() | ComplaintsWorld() | Own(seed=int()):
+        case World() | ComplaintsWorld() | CartPole() | Own(seed=int()):
             return msgspec.structs.replace(data, seed=_mixed(data.seed or 0, study, seed))
         case Digits() | Images() | Complaints() | DomainNet():
             return msgspec.structs.replace(data, split_seed=_mixed(data.split_seed, study, seed))
@@ -57,7 +58,7 @@ def _mixed(own: int, study: str, seed: int) -> int:
 def undrawn(data: Data) -> Data:
     """The data as a study file may have them: one value for all replicates of any study."""
     match data:
-        case World() | ComplaintsWorld() | Own(seed=int()):
+        case World() | ComplaintsWorld() | CartPole() | Own(seed=int()):
             return msgspec.structs.replace(data, seed=0)
         case Own() | Tables() | TableSet():
             return data

@@ -24,6 +24,8 @@ from ddiv.study.tables import Tables
 from ddiv.treatment import (
     BASELINE,
     Added,
+    Again,
+    Anchored,
     Augmentation,
     BatchSize,
     Blurred,
@@ -33,18 +35,21 @@ from ddiv.treatment import (
     EvaluationDropout,
     Filtered,
     Flow,
+    FromScratch,
     Generator,
     Ladder,
     NoOp,
     Normalised,
     OtherSeed,
     OwnAugmentation,
+    Part,
     Piled,
     Placement,
     Rectified,
     Setting,
     ShuffledLabels,
     Synthetic,
+    Traced,
     Treatment,
     Unswitched,
     Unused,
@@ -106,7 +111,8 @@ class Recipe(Value, frozen=True):
     `head_lr` is the learning rate of the classification layer where it is not `lr`: a random layer
     on a small pre-trained encoder needs a larger one, or the encoder forgets before the layer has
     learned. `checkpoints` are the epochs (fractions allowed) at which the baseline is measured
-    besides: its trajectory, which no claim reads yet and which costs an evaluation each.
+    besides, and every arm that is traced (`ddiv.treatment.Traced`): its trajectory, which costs an
+    evaluation each.
     """
 
     epochs: int
@@ -145,6 +151,9 @@ MIXED_SHARES = (0.5, 1.0)
 # All that the published code does with a BERT beside what the paper describes.
 _AS_CODED = Treatment.of(Rectified(), Unswitched())
 
+# How the repeats of the baseline are numbered that are followed from two starts.
+REPEATS = (1, 2)
+
 # Generators whose images have fewer pixels than a study's, and are enlarged.
 SMALL = (Flow, Captioned)
 
@@ -180,7 +189,12 @@ class Study(Value, frozen=True):
     - `embedders`: they make the vectors that diversity is read off; claims rest on the first;
     - `outcomes`: those of your own that are computed of every trained network
       (`ddiv.outcome.of_network`), so that all claims that ask for them share their trials;
-    - `experiments`: the groups of experiments (`ddiv.study.experiments`) that claims may ask here.
+    - `experiments`: the groups of experiments (`ddiv.study.experiments`) that claims may ask here;
+    - `gradients`: augmentations of one kind, each kind from its weakest to its strongest;
+    - `both_augmentations`, `both_rates`: augmentations and dropout rates whose arms are trained
+      from the checkpoint and from random weights, there at `scratch_rate` times the encoder's
+      learning rate, and followed at the recipe's checkpoints;
+    - `only`: the ids of the claims that are put to it (empty: all that apply).
     """
 
     name: str
@@ -214,6 +228,11 @@ class Study(Value, frozen=True):
     coded_rates: tuple[float, ...] = ()
     kept: float = 0.0
     experiments: tuple[str, ...] = ()
+    gradients: tuple[tuple[AnAugmentation, ...], ...] = ()
+    both_augmentations: tuple[AnAugmentation, ...] = ()
+    both_rates: tuple[float, ...] = ()
+    scratch_rate: float = 1.0
+    only: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -228,6 +247,11 @@ class Study(Value, frozen=True):
             raise ValueError(f"a dropout rate lies in [0, 1), got {self.very_large_dropout}")
         if not 0 <= self.kept <= 1:
             raise ValueError(f"a filter keeps a share in (0, 1] of a pool, got {self.kept}")
+        if self.both and not (self.recipe and self.recipe.checkpoints):
+            raise ValueError(
+                "arms that are followed from two starts need `checkpoints` in the recipe: the "
+                "epochs at which they are measured"
+            )
         self._settle_domains()
         united(self.outcomes)  # refuses two functions of one name
         names = tuple(setting.name for setting in self.settings)
@@ -344,6 +368,8 @@ class Study(Value, frozen=True):
             *self.embedders,
             *self.augmentations,
             *self.further_augmentations,
+            *(name for names in self.gradients for name in names),
+            *self.both_augmentations,
             *self.outcomes,
         )
         return tuple(part for part in parts if isinstance(part, OwnValue | Own | NetworkOutcome))
@@ -397,6 +423,27 @@ class Study(Value, frozen=True):
         heads = [Treatment.of(Dropout(rate, "head")) for rate in self.coded_rates]
         return tuple((arm + Unswitched("head"), arm) for arm in heads)
 
+    @property
+    def both(self) -> tuple[tuple[Treatment, Treatment], ...]:
+        """Pairs of one arm from the checkpoint and from random weights, both followed."""
+        augmented = [Augmentation(name) for name in self.both_augmentations]
+        parts: list[Part] = [*augmented, *map(Dropout, self.both_rates)]
+        return tuple(self._from_both(part) for part in parts)
+
+    @property
+    def both_bases(self) -> tuple[Treatment, Treatment]:
+        """The baseline, and the baseline from random weights, which is followed as that is."""
+        return BASELINE, Treatment.of(Traced(), FromScratch(self.scratch_rate))
+
+    def both_repeats(self, number: int) -> tuple[Treatment, Treatment]:
+        """The baseline once more from either start: with its batches in another order."""
+        return self._from_both(Again(number))
+
+    def _from_both(self, part: Part) -> tuple[Treatment, Treatment]:
+        return Treatment.of(part, Traced()), Treatment.of(
+            part, Traced(), FromScratch(self.scratch_rate)
+        )
+
     def coded_decay(self) -> Ladder:
         """`decay` with what the published code does beside; it begins with that alone."""
         return tuple((decay, arm + _AS_CODED) for decay, arm in self.decay())
@@ -426,6 +473,10 @@ class Study(Value, frozen=True):
         They replace real ones. Raises ValueError where the study has no generator.
         """
         return Treatment.of(Synthetic(share, *self.drawn_by(setting), round))
+
+    def anchored(self, share: float, setting: str = "", round: int = 2) -> Treatment:
+        """As `synthetic`, from a generator that was retrained with the real examples kept."""
+        return Treatment.of(Anchored(share, *self.drawn_by(setting), round))
 
     def added(self, share: float, setting: str = "") -> Treatment:
         """As `synthetic`, but the examples are added to all real ones."""
@@ -565,6 +616,13 @@ class Study(Value, frozen=True):
         return [way(*each) for each in mixed for way in ways]
 
     @property
+    def _from_two_starts(self) -> list[Treatment]:
+        if not self.both:
+            return []
+        repeats = map(self.both_repeats, REPEATS)
+        return [arm for pair in (self.both_bases, *repeats, *self.both) for arm in pair]
+
+    @property
     def controls(self) -> tuple[Treatment, ...]:
         if self.fixed_sample:
             return ()
@@ -603,5 +661,7 @@ class Study(Value, frozen=True):
             *self._beside,
             *self._other_ways,
             *(arm for _, arm in self.by_batch()),
+            *(self.augmentation(name) for names in self.gradients for name in names),
+            *self._from_two_starts,
         )
         return tuple(dict.fromkeys((BASELINE, *self.controls, *treated)))

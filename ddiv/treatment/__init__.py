@@ -38,7 +38,8 @@ from ddiv.treatment.parts import (
     WeightDecay,
     is_built_in,
 )
-from ddiv.treatment.synthetic import Added, Blurred, Filtered, Synthetic
+from ddiv.treatment.regimes import Again, FromScratch, Traced
+from ddiv.treatment.synthetic import Added, Anchored, Blurred, Filtered, Synthetic
 from ddiv.treatment.treatment import BASELINE, Ladder, PartT, Treatment, ladder
 
 __all__ = [
@@ -47,6 +48,8 @@ __all__ = [
     "HOOKS",
     "OTHER_SEEDS_BEGIN",
     "Added",
+    "Again",
+    "Anchored",
     "Augmentation",
     "BatchSize",
     "Blurred",
@@ -56,6 +59,7 @@ __all__ = [
     "EvaluationDropout",
     "Filtered",
     "Flow",
+    "FromScratch",
     "Generator",
     "Ladder",
     "Length",
@@ -78,6 +82,7 @@ __all__ = [
     "ShuffledLabels",
     "StableDiffusion",
     "Synthetic",
+    "Traced",
     "Treatment",
     "Unswitched",
     "Unused",

@@ -112,11 +112,14 @@ def _coin(shape: tuple[int, ...], generator: Generator) -> Tensor:
     return torch.randint(2, shape, generator=generator, device=generator.device)
 
 
-def draw(name: str, n: int, height: int, width: int, generator: Generator) -> Draw:
+def draw(
+    name: str, n: int, height: int, width: int, generator: Generator, magnitude: int | None = None
+) -> Draw:
     """Draw the moves of `n` images for "auto", "rand", "trivial" or "augmix".
 
     `chosen` is (n, steps), for "augmix" (n, chains, steps). The distribution is that of the
-    torchvision class of that name called once per image.
+    torchvision class of that name called once per image. `magnitude` is that of "rand", by default
+    torchvision's.
     """
     if name == "auto":
         return _draw_auto(n, height, width, generator)
@@ -125,7 +128,8 @@ def draw(name: str, n: int, height: int, width: int, generator: Generator) -> Dr
     shape: tuple[int, ...]
     if name == "rand":
         bins, shape = transform.num_magnitude_bins, (n, transform.num_ops)
-        low, high = transform.magnitude, transform.magnitude + 1
+        low = transform.magnitude if magnitude is None else magnitude
+        high = low + 1
     elif name == "trivial":
         bins, shape = transform.num_magnitude_bins, (n, 1)
         low, high = 0, bins
@@ -177,9 +181,11 @@ def apply_moves(name: str, images: Tensor, moves: Moves, chosen: Tensor) -> Tens
     return out
 
 
-def _automatic(name: str, images: Tensor, generator: Generator) -> Tensor:
+def _automatic(
+    name: str, images: Tensor, generator: Generator, magnitude: int | None = None
+) -> Tensor:
     n, _, height, width = images.shape
-    moves, chosen = draw(name, n, height, width, generator)
+    moves, chosen = draw(name, n, height, width, generator, magnitude)
     for step in chosen.unbind(1):
         images = apply_moves(name, images, moves, step)
     return images
@@ -376,6 +382,9 @@ AUGMENTATIONS: Mapping[str, Augmentation] = MappingProxyType(
         "auto-v3-coded": _chain(
             _auto, partial(_flips_by_chance, 0.5, 0.0), _coded_elastic, _noise5
         ),
+        "noise20": partial(_noise, 0.2),
+        "noise40": partial(_noise, 0.4),
+        **{f"rand{m}": partial(_automatic, "rand", magnitude=m) for m in (3, 15, 21, 27)},
     }
 )
 
@@ -401,7 +410,9 @@ def augment(name: str, images: Tensor, generator: Generator) -> Tensor:
     - as the paper's published code has it: "noise1", "noise3", "noise5" of standard deviation .01,
       .03, .05; "auto-v1-coded": AutoAugment, then noise .05; "auto-v2-coded": AutoAugment, a
       horizontal flip (.5), a vertical flip (.3), then noise .05; "auto-v3-coded": AutoAugment, a
-      horizontal flip (.5), ElasticTransform (alpha 40, sigma 6, bicubic), then noise .05.
+      horizontal flip (.5), ElasticTransform (alpha 40, sigma 6, bicubic), then noise .05;
+    - further strengths: "noise20", "noise40"; "rand3", "rand15", "rand21", "rand27", which are
+      RandAugment with a magnitude of 3, 15, 21, 27 (of 30; "rand" has 9).
 
     `images` is uint8 (n, 3, h, w) with h and w at least 2 and is left unchanged; the result has the
     same shape, dtype and device. Draws come from `generator` alone, on the generator's device, so

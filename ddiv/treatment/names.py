@@ -38,4 +38,14 @@ AS_CODED = (*AUGMENTATIONS[:4], *CODED)
 DESCRIBED = dict(zip(AS_CODED, AUGMENTATIONS))
 EXTREME_CODED = ("auto-v2-coded", "auto-v3-coded")
 
-KNOWN = (*AUGMENTATIONS, *FURTHER, *CODED)
+# Further strengths of two of the ten, which have noise of .1, .3 and .5 and RandAugment's default
+# magnitude of 9 (of 30).
+GRADED = ("noise20", "noise40", "rand3", "rand15", "rand21", "rand27")
+
+# Each from its weakest to its strongest.
+GRADIENTS = (
+    ("noise10", "noise20", "noise30", "noise40", "noise50"),
+    ("rand3", "rand", "rand15", "rand21", "rand27"),
+)
+
+KNOWN = (*AUGMENTATIONS, *FURTHER, *CODED, *GRADED)

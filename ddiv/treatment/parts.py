@@ -14,7 +14,8 @@ from ddiv.treatment.as_coded import Normalised, Piled, Unused
 from ddiv.treatment.as_coded_texts import Once, Rectified, Unswitched
 from ddiv.treatment.own_augmentation import OwnAugmentation, label_of
 from ddiv.treatment.part import CONTROL, OwnPart, Part, Placement
-from ddiv.treatment.synthetic import Added, Blurred, Filtered, Synthetic
+from ddiv.treatment.regimes import Again, FromScratch, Traced
+from ddiv.treatment.synthetic import Added, Anchored, Blurred, Filtered, Synthetic
 
 if TYPE_CHECKING:
     import numpy as np
@@ -319,6 +320,7 @@ BuiltIn = (
     | WeightDecay
     | Augmentation
     | Synthetic
+    | Anchored
     | Added
     | Filtered
     | Blurred
@@ -328,6 +330,9 @@ BuiltIn = (
     | Rate
     | Length
     | NoOp
+    | Again
+    | Traced
+    | FromScratch
     | OtherSeed
     | EvaluationDropout
     | Unswitched

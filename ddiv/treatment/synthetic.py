@@ -44,6 +44,26 @@ class Synthetic(Part, frozen=True, tag="synthetic"):
         return self.share == 0
 
 
+class Anchored(Synthetic, frozen=True, tag="anchored"):
+    """As `Synthetic` of a later `round`, but from a generator that was retrained on the real
+    examples and its own samples, as many of each, round after round: the real ones stay in the loop
+    (Alemohammad et al. 2023).
+    """
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.round < 2:
+            raise ValueError(
+                "in its first round a generator has seen real examples only, so there is nothing "
+                f"to keep them beside: rounds count from 2 here, got {self.round}"
+            )
+
+    @property
+    def label(self) -> str:
+        later = f"{self.setting.name}, round {self.round}, real data kept"
+        return f"synthetic {self.share:.0%} ({later})"
+
+
 class Added(Part, frozen=True, tag="added"):
     """Synthetic examples in addition to all real ones, the same share of each class.
 
@@ -107,7 +127,7 @@ class Filtered(Part, frozen=True, tag="filtered"):
         return self.share == 0
 
 
-# A treatment mixes synthetic examples in one of these ways.
+# A treatment mixes synthetic examples in one of these ways (`Anchored` is a `Synthetic`).
 MIXES = (Synthetic, Added, Filtered)
 
 

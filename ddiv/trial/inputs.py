@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ddiv.common.texts import are_texts
 from ddiv.data.dataset import Shown
-from ddiv.study import Backbone, Bert
+from ddiv.study import Backbone, Bert, Gru
 from ddiv.treatment.augment import as_tensor
 from ddiv.treatment.mixing import Mixed
 from ddiv.trial.hooks import Shows, batch_shown
@@ -28,16 +28,16 @@ PORTION_BYTES = 1 << 27
 
 def tensor(inputs: np.ndarray, backbone: Backbone) -> Tensor:
     """What a network takes: images uint8 (n, 3, h, w), or the tokens of texts int64 (n, length)."""
-    if isinstance(backbone, Bert) != are_texts(inputs):
+    if isinstance(backbone, Bert | Gru) != are_texts(inputs):
         kind = "texts" if are_texts(inputs) else "images"
         raise ValueError(
             f"the backbone {type(backbone).__name__} does not read {kind}: give its study data "
             "that it reads"
         )
-    if isinstance(backbone, Bert):
+    if isinstance(backbone, Bert | Gru):
         from ddiv.models.bert import tokenise
 
-        return tokenise(backbone, inputs)
+        return tokenise(backbone.tokens if isinstance(backbone, Gru) else backbone, inputs)
     return as_tensor(inputs)
 
 

@@ -22,6 +22,7 @@ from ddiv.common.values import Value
 from ddiv.study import Backbone, Data, Embedder, NetworkOutcome, OwnExperiment, Recipe, Study
 from ddiv.study.measures import united
 from ddiv.treatment import (
+    Anchored,
     Flow,
     Generator,
     NGram,
@@ -132,7 +133,8 @@ class DataView(Value, frozen=True, tag="view", omit_defaults=True):
 
 
 class GeneratorFit(Value, frozen=True, tag="generator", omit_defaults=True):
-    """Train a generator: in round 1 on real data, later on samples of the round before.
+    """Train a generator: in round 1 on real data, later on samples of the round before, `anchored`
+    on both.
 
     `study` as in `Trial`.
     """
@@ -143,6 +145,7 @@ class GeneratorFit(Value, frozen=True, tag="generator", omit_defaults=True):
     round: int = 1
     seed: int = 0
     study: str = ""
+    anchored: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -151,7 +154,8 @@ class GeneratorFit(Value, frozen=True, tag="generator", omit_defaults=True):
 
     @property
     def label(self) -> str:
-        return f"generator ({self.generator.label}), round {self.round}, seed {self.seed}"
+        kept = ", real data kept" * self.anchored
+        return f"generator ({self.generator.label}), round {self.round}{kept}, seed {self.seed}"
 
     @property
     def draws(self) -> int:
@@ -162,7 +166,7 @@ class GeneratorFit(Value, frozen=True, tag="generator", omit_defaults=True):
 class Samples(Value, frozen=True, tag="samples", omit_defaults=True):
     """Examples drawn from a generator with this seed, as many per class as the training set has.
 
-    `study` as in `Trial`.
+    `study` as in `Trial`, `anchored` as in `GeneratorFit`.
     """
 
     data: Data
@@ -171,6 +175,7 @@ class Samples(Value, frozen=True, tag="samples", omit_defaults=True):
     round: int
     seed: int
     study: str = ""
+    anchored: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -179,7 +184,8 @@ class Samples(Value, frozen=True, tag="samples", omit_defaults=True):
 
     @property
     def label(self) -> str:
-        return f"samples ({self.setting.name}), round {self.round}, seed {self.seed}"
+        kept = ", real data kept" * self.anchored
+        return f"samples ({self.setting.name}), round {self.round}{kept}, seed {self.seed}"
 
     @property
     def draws(self) -> int:
@@ -229,14 +235,20 @@ def requires(job: Job) -> tuple[Job, ...]:
         case Trial() | DataView():
             if (part := job.treatment.mixes) is not None:
                 number = part.round if isinstance(part, Synthetic) else 1
-                seed = replicate(job.treatment, job.seed)
-                return (Samples(job.data, part.generator, part.setting, number, seed, job.study),)
+                seed, kept = replicate(job.treatment, job.seed), isinstance(part, Anchored)
+                drawn = (part.generator, part.setting, number, seed, job.study, kept)
+                return (Samples(job.data, *drawn),)
         case Samples(generator=Flow() | NGram() as generator):
             # Each replicate trains its own: it has other images. The settings of a study share it.
             setting = job.setting if job.round > 1 else None
-            return (GeneratorFit(job.data, generator, setting, job.round, job.seed, job.study),)
+            of = (generator, setting, job.round, job.seed, job.study, job.anchored)
+            return (GeneratorFit(job.data, *of),)
         case GeneratorFit(setting=Setting() as setting) if job.round > 1:
-            return (Samples(job.data, job.generator, setting, job.round - 1, job.seed, job.study),)
+            before = job.round - 1
+            # Of the first round there is one: real data are all that it has seen.
+            kept = job.anchored and before > 1
+            drawn = (job.generator, setting, before, job.seed, job.study, kept)
+            return (Samples(job.data, *drawn),)
     return ()
 
 

@@ -30,7 +30,8 @@ from ddiv.trial.train import Progress
 def fit(
     job: GeneratorFit, device: torch.device, progress: Progress, records: Mapping[Job, Record]
 ) -> Record:
-    """Train a generator on the real data, from round 2 on on samples of the round before.
+    """Train a generator on the real data, from round 2 on on samples of the round before, or on
+    both.
 
     Arrays: the weights. Facts: the loss curve. Raises BadSamples where a class has no example,
     TrialFailed as `flow.fit` does.
@@ -40,6 +41,9 @@ def fit(
     inputs, labels = data.inputs, data.labels
     for samples in requires(job):
         inputs, labels = samples_of(records[samples])
+    if job.anchored:
+        inputs = np.concatenate([data.inputs, inputs])
+        labels = np.concatenate([data.labels, labels])
     require_every_class(labels, data.classes)
     number = stream(job.draws, f"fit/{job.round}/{job.generator.seed}")
     spec = msgspec.structs.replace(job.generator, seed=number)

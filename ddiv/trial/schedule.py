@@ -6,6 +6,7 @@ from functools import partial
 from typing import NamedTuple
 
 from ddiv.common.errors import TrialFailed
+from ddiv.treatment import Traced
 from ddiv.treatment.calls import called, called_twice, named, wrong
 from ddiv.trial.job import Trial
 
@@ -31,10 +32,9 @@ def schedule(trial: Trial, examples: int) -> Schedule:
     recipe = trial.trained_by
     batches = -(-examples // recipe.batch)
     planned = recipe.epochs * batches
-    # Only the baseline has a trajectory.
-    checkpoints = frozenset(
-        round(epoch * batches) for epoch in recipe.checkpoints if trial.treatment.is_baseline
-    )
+    # Only the baseline has a trajectory, and arms that are traced.
+    traced = trial.treatment.is_baseline or trial.treatment.part(Traced)
+    checkpoints = frozenset(round(epoch * batches) for epoch in recipe.checkpoints if traced)
     steps = Schedule(batches, planned, planned, checkpoints)
     for part in trial.treatment.with_hook("schedule"):
         steps = called_twice(part, "schedule", partial(called, part, "schedule", steps))

@@ -89,6 +89,11 @@ class Record:
         return trials.key(self.job)
 
     @property
+    def was_read(self) -> bool:
+        """Whether it comes from a store, so that its `digest` is known."""
+        return bool(self._digest)
+
+    @property
     def digest(self) -> str:
         """A name for the contents: what is derived from a record goes by it."""
         if self._digest:
@@ -252,22 +257,25 @@ class Store:
 
         Raises StoreError (full disk, no permission).
         """
+        self.place(record.key, record_files.written(record.job, record.facts, record.arrays))
+
+    def place(self, key: str, files: Mapping[str, bytes]) -> None:
+        """Write the files of a record, the mark among them, as `save` does."""
         # Of two records with one key either will do, so the first writer wins and the second record
         # is dropped.
-        target = self.path(record.key)
-        files = record_files.written(record.job, record.facts, record.arrays)
-        draft = draft_of(self.root / "drafts" / record.key)
+        target = self.path(key)
+        draft = draft_of(self.root / "drafts" / key)
         try:
             draft.mkdir(parents=True)
             make_folder(target.parent)
             for name, text in files.items():
                 write_durably(draft / name, text)
-            if target.exists() and not self._has(record.key):
+            if target.exists() and not self._has(key):
                 shutil.rmtree(target)
             rename_durably(draft, target)
         except OSError as error:
             shutil.rmtree(draft, ignore_errors=True)
-            if error.errno in (errno.EEXIST, errno.ENOTEMPTY) and self._has(record.key):
+            if error.errno in (errno.EEXIST, errno.ENOTEMPTY) and self._has(key):
                 return
             raise self.unwritable(error) from error
 

@@ -5,20 +5,25 @@ import pytest
 from ddiv.claim import (
     All,
     Bench,
+    Claim,
     Compared,
+    Condition,
     Contrast,
     Everywhere,
     Graded,
     Measured,
     NotApplicable,
+    Panel,
     claim,
     jobs,
 )
 from ddiv.claim.returned import BadQuestion, checked
 from ddiv.evidence import FALLS, RISES
+from ddiv.finding import Asked, answer
 from ddiv.outcome import Spectral
 from ddiv.study import Digits, Recipe, ResNet18, Study, experiment
 from ddiv.trial import performance
+from tests.support.planted import PlantedReader
 from tests.support.smoke import STUDY
 
 BENCH = Study(name="bench", title="A bench", experiments=("mine",))
@@ -75,6 +80,58 @@ def test_a_study_of_experiments_alone_is_asked_nothing_else():
 
     assert [test.applies(BENCH) for test in (test_a, test_b)] == [False, True]
     assert [test.applies(STUDY) for test in (test_a, test_b)] == [True, False]
+
+
+# --- conditions and panels ------------------------------------------------------------------------
+
+NORM, ERROR = made("norm"), made("error")
+
+
+def found(errors):
+    """The finding on "the norm is above 0, where the error is at most 1", which it is at norm 1."""
+    question = Measured(NORM, RISES, provided=(Condition(ERROR, FALLS, 1.0),))
+    asked = Asked(
+        claim=Claim("c", "It is so.", "x", "f"),
+        study=BENCH,
+        variant="",
+        question=checked(question),
+        seeds=tuple(range(len(errors))),
+        alpha=0.05,
+        test="claims/test_x.py::test_c",
+    )
+    numbers = {
+        performance(BENCH, NORM.experiment, seed): {"norm": 1.0, "error": error}
+        for seed, error in enumerate(errors)
+    }
+    return answer(asked, PlantedReader(BENCH, {}, numbers))
+
+
+@pytest.mark.parametrize(
+    "errors, verdict, effects, caveats",
+    [
+        ([1.0] * 8, "supported", [1.0] * 8, ()),
+        ([2.0, *[0.5] * 15], "supported", [0.0, *[1.0] * 15], ("at most 1, and 1 of 16", "ties")),
+        ([2.0] * 3 + [0.5] * 8, "inconclusive", [0.0] * 3 + [1.0] * 8, ("3 of 11", "nothing")),
+        ([2.0] * 8, "inconclusive", [0.0] * 8, ("8 of 8 seeds", "decides nothing here")),
+    ],
+)
+def test_what_lacks_its_condition_decides_nothing(errors, verdict, effects, caveats):
+    answered = found(errors)
+    assert answered.evidence.verdict == verdict
+    assert [effect for (effect,) in answered.effects] == effects
+    assert answered.withheld == ("nothing" in "".join(answered.caveats))
+    assert all(caveat in "".join(answered.caveats) for caveat in caveats)
+    assert bool(answered.caveats) == bool(caveats)
+
+
+def test_conditions_and_panels_ask_for_their_numbers():
+    panel = Panel("dose", (0.1, 0.4), (("made", (DOSES[1][1], DOSES[2][1])),))
+    question = Measured(NORM, RISES, provided=(Condition(ERROR, FALLS, 1.0),), shown=panel)
+    assert [*question.numbers()] == [NORM, ERROR, DOSES[1][1], DOSES[2][1]]
+    assert len(jobs(question, BENCH, (0,))) == 3
+    assert checked(question) == question
+    with pytest.raises(ValueError, match="has 3 numbers, one a place"):
+        Panel("dose", (0.0, 0.1, 0.4), panel.curves)
 
 
 @pytest.mark.parametrize(

@@ -56,6 +56,24 @@ def test_the_four_run_together_as_they_are_written(folder, capsys):
         assert len(path.read_text("utf-8").splitlines()) <= 40
 
 
+@pytest.mark.slow
+@pytest.mark.skipif(not INSTALLED, reason="pytest does not know of ddiv's plugin")
+def test_an_experiment_runs_as_it_is_written(folder, capsys):
+    lines = new(capsys, "experiment", "mean_error")
+    assert lines[1].split() == ["pytest", "mean_error.py", "--study", "mean_error.py"]
+    done = run(folder, *shlex.split(lines[1])[1:], "-q")
+    assert done.returncode == 0 and "1 supported" in done.stdout, done.stdout + done.stderr
+    assert "warning" not in done.stdout.casefold(), done.stdout
+    assert len((folder / "mean_error.py").read_text("utf-8").splitlines()) <= 40
+
+
+def test_a_study_and_a_claim_are_not_referred_to_an_experiment(folder, capsys):
+    new(capsys, "experiment", "a_mean")
+    lines = new(capsys, "study", "my_study")
+    assert lines[1].split() == ["ddiv", "new", "claim", "my_claim"]
+    assert shlex.split(new(capsys, "claim", "mine")[1])[-1] == "my_study.py"
+
+
 def test_a_study_of_photographs_has_their_domains(folder, capsys, monkeypatch):
     photographs(folder / "data" / "flat birds", "jay", "robin")
     photographs(folder / "data" / "sorts", *(f"{d}/{c}" for d in ("oil", "ink") for c in "ab"))
@@ -108,6 +126,8 @@ def test_a_name_may_have_a_folder_before_it_and_next_is_what_is_there(folder, ca
         ("study", "ddiv", "'ddiv' is the name of a module that others import"),
         ("study", "smoke", "'smoke' is a profile of ddiv's own"),
         ("outcome", "accuracy", "ddiv has an outcome called 'accuracy'"),
+        ("experiment", "draws", "the file uses the name 'draws' for something else"),
+        ("experiment", "Study", "the file uses the name 'Study' for something else"),
         ("outcome", "Trend", "the file uses the name 'Trend' for something else"),
         ("treatment", "part", "the file uses the name 'Part' for something else"),
         ("claim", "a-b", "'a-b' is no name in Python: try a_b"),
@@ -135,7 +155,7 @@ def test_photographs_that_are_not_there_are_told_before_anything_is_written(fold
     assert "a claim is put to any" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("kind", ["study", "claim", "treatment", "outcome"])
+@pytest.mark.parametrize("kind", ["study", "claim", "treatment", "outcome", "experiment"])
 @pytest.mark.parametrize("name", ["mine", "été_2", "A_b", "_x", "test_y", "data", "name", "words"])
 def test_any_name_makes_python(folder, capsys, kind, name):
     new(capsys, kind, name)

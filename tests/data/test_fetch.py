@@ -338,6 +338,32 @@ def test_a_file_is_on_the_disk_under_its_name(tmp_path, monkeypatch):
     assert flushed[-2:] == [tmp_path / "deep" / "a.zip", tmp_path / "deep"]
 
 
+@pytest.mark.parametrize("name", ["cifar10", "imagenette", "flowers102", "domainnet"])
+def test_a_server_that_is_not_there_is_told_in_seconds(root, monkeypatch, capsys, name):
+    """Neither name nor address is asked for twice, and a resolver that never answers is left."""
+    monkeypatch.setattr(downloads, "CONNECT_SECONDS", 0.2)
+    monkeypatch.setattr(downloads, "getproxies", dict)
+    asked = []
+
+    def silent(address, timeout):
+        asked.append(address)
+        time.sleep(1.0 if name == "cifar10" else 0)
+        raise socket.gaierror(-3, "Temporary failure in name resolution")
+
+    monkeypatch.setattr(socket, "create_connection", silent)
+    began = time.monotonic()
+    assert cli.main(["fetch", name]) == 1
+    said = capsys.readouterr().err
+    assert time.monotonic() - began < 3 and len(asked) == 1
+    assert asked[0][0] in said and "cannot be reached" in said and "has no network" in said
+    assert ("no answer in 0 s" if name == "cifar10" else "Temporary failure") in said
+
+
+def test_behind_a_proxy_the_server_itself_is_not_asked(monkeypatch):
+    monkeypatch.setattr(downloads, "getproxies", lambda: {"https": "http://proxy:3128"})
+    downloads.require_server("https://nowhere.invalid/file")
+
+
 def test_torchvision_waits_for_a_silent_server_no_longer_than_others(root, monkeypatch, capsys):
     monkeypatch.setattr(fetching, "SILENCE_SECONDS", 0.2)
     usual = socket.getdefaulttimeout()

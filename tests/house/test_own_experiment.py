@@ -61,10 +61,10 @@ def test_claims_about_experiments_come_to_verdicts_over_shared_records(answered)
     assert len(Store(folder / "kept").keys()) == 6  # the seeds at which a verdict falls
 
 
-def test_a_plan_counts_experiments_and_does_not_know_their_time(answered):
+def test_a_plan_counts_experiments_and_tries_one_of_each_function(answered):
     _, plan, _ = answered
     assert "experiments" in plan.stdout and "0/3" in plan.stdout, plan.stdout + plan.stderr
-    assert "experiments: of mean_of, until the first one is done" in plan.stdout
+    assert "1 by a calibration" in plan.stdout and "Not known" not in plan.stdout
 
 
 def test_a_process_without_the_function_writes_the_page_again(answered):

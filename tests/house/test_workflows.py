@@ -115,6 +115,10 @@ def test_each_command_names_files_and_options_that_there_are(known_to_pytest):
                 } <= known_to_pytest
             case [".venv/bin/python", "-m", "pip", "install", "-e", target]:
                 assert set(re.search(r"\[(.*)\]", target)[1].split(",")) <= set(extras)
+            case [".venv/bin/uv", "pip", "install", *_, "-e", target]:
+                assert "lowest-direct" in words and target == ".[test]"
+            case [".venv/bin/python", "-m", "pip", "install", "uv"]:
+                pass
             case ["python3", "-m", "venv", ".venv"] | ["echo", _] | ["for", *_]:
                 pass
             case _:

@@ -9,8 +9,11 @@ import shlex
 import msgspec
 import pytest
 
-from ddiv.claim import Claim
+from ddiv.claim import Claim, Contrast
+from ddiv.evidence import FALLS
+from ddiv.finding import Asked
 from ddiv.finding.wording import rerun
+from ddiv.outcome import Spectral
 from ddiv.plugin import options
 from ddiv.plugin.options import Options
 from ddiv.plugin.start import asking, chosen, set_data_root, slots, started
@@ -141,23 +144,29 @@ def test_what_is_wrong_before_the_first_test_is_one_line(tmp_path, arguments, me
 @pytest.mark.parametrize(
     "given, headline, limits",
     [
-        ({}, 0, (7, 7, 16)),
-        ({}, 15, (7, 15, 16)),
-        ({}, 20, (7, 20, 20)),
-        ({"max_seeds": 9}, 15, (9, 9, 9)),
-        ({"max_seeds": 30}, 15, (30, 30, 30)),
-        ({"seeds": 20}, 0, (20, 20, 20)),
+        ({}, 0, (7, 7, 6, 16)),
+        ({}, 15, (7, 15, 6, 16)),
+        ({}, 20, (7, 20, 6, 20)),
+        ({"max_seeds": 9}, 15, (9, 9, 9, 9)),
+        ({"max_seeds": 30}, 15, (30, 30, 30, 30)),
+        ({"seeds": 20}, 0, (20, 20, 20, 20)),
     ],
 )
-def test_headlines_and_surprises_may_get_more_seeds_unless_a_limit_is_given(
+def test_headlines_and_surprises_may_get_more_seeds_and_dear_studies_fewer_unless_told(
     tmp_path, given, headline, limits
 ):
-    studies = Profile("p", "", profile("smoke").studies, seeds=3, max_seeds=7)
-    studies = msgspec.structs.replace(studies, headline_seeds=headline)
+    (study,) = profile("smoke").studies
+    studies = Profile("p", "", (study,), 3, 7, headline, study_seeds={"dear": 6})
     run = started(Options(**given), studies, tmp_path, "pytest claims", strict=False)
     main = Claim("a", "b", "c", "d", headline=True)
     plain = msgspec.structs.replace(main, headline=False)
-    assert (run.most(plain), run.most(main), run.surprise_seeds) == limits
+    dear = msgspec.structs.replace(study, name="dear")
+    question = Contrast(Spectral("frobenius_norm", "classifier"), (study.no_op,), FALLS)
+    most = [
+        run.most(Asked(claim, on, "", question, (0, 1, 2), 0.05, ""))
+        for claim, on in ((plain, study), (main, study), (main, dear))
+    ]
+    assert (*most, run.surprise_seeds) == limits
 
 
 def test_a_data_root_that_is_not_there_is_refused(tmp_path):

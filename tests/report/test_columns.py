@@ -6,11 +6,10 @@ import re
 import pytest
 
 from ddiv.claim.declare import ClaimTest
-from ddiv.report import render
 from ddiv.report.arrange import arrange
 from ddiv.report.columns import departures, is_coded, paper_says, tables_say
 from ddiv.report.schema import Claim, Departure, Evidence, Finding, Page, PaperSays, TableAnswer
-from tests.support.parsed_page import HOSTILE, parse
+from tests.support.parsed_page import HOSTILE, parse, whole
 from tests.support.paths import ROOT
 
 
@@ -53,7 +52,7 @@ def page(*tables, paper=None, studies=("world", "world-as-coded", "authors"), **
 
 
 def test_a_claim_shows_the_paper_the_tables_and_retraining():
-    html = render(page(answer(), answer(variant="encoder", verdict="contradicted", agree=0)))
+    html = whole(page(answer(), answer(variant="encoder", verdict="contradicted", agree=0)))
     parse(page(answer()))
     three = re.search(
         r'<table class="three">.*?</tbody></table>\s*</td>.*?</table>', html, re.DOTALL
@@ -74,22 +73,22 @@ def test_a_claim_shows_the_paper_the_tables_and_retraining():
 
 
 def test_the_matrix_has_the_columns():
-    html = render(page(answer(), answer(variant="encoder", verdict="contradicted", agree=0)))
+    html = whole(page(answer(), answer(variant="encoder", verdict="contradicted", agree=0)))
     head = re.search(r'<table class="matrix".*?</thead>', html, re.DOTALL)[0]
     assert re.search(r"the paper</th>.*their tables</th>.*>world</th>", head)
     row = re.search(r'<tr data-claim="c-c-1">.*?</tr>', html, re.DOTALL)[0]
     assert "the norm falls" in row and "1 supported" in row and "1 contradicted" in row
     plain = Page(claims=(Claim(id="c", family="x", statement="S", findings=(finding("world"),)),))
-    assert "their tables</th>" not in render(plain)
+    assert "their tables</th>" not in whole(plain)
 
 
 def test_what_the_tables_cannot_say_is_told():
-    html = render(
+    html = whole(
         page(answer(verdict="not applicable", of=0, agree=0, p=None, note="no eigenvalues"))
     )
     assert "no eigenvalues" in html
-    assert "cannot be asked of them" in render(page())
-    without = render(page(answer(), studies=("authors",)))
+    assert "cannot be asked of them" in whole(page())
+    without = whole(page(answer(), studies=("authors",)))
     assert without.count("not asked here") == 2
 
 
@@ -107,11 +106,11 @@ def test_departures_link_to_the_claims_of_the_run():
     departure = Departure(
         text="t", code="c", known="inferred", touched=("c-1", "elsewhere"), asked=("c-2",)
     )
-    html = render(page(answer(), departures=(departure,)))
+    html = whole(page(answer(), departures=(departure,)))
     table = re.search(r'<details class="departures".*?</details>', html, re.DOTALL)[0]
     assert '<a href="#c-c-1">c-1</a>' in table and '<a href="#c-c-2">c-2</a>' in table
     assert "elsewhere" in table and "inferred" in table
-    assert "departures" not in re.search(r"<nav.*?</nav>", render(page(answer())), re.DOTALL)[0]
+    assert "departures" not in re.search(r"<nav.*?</nav>", whole(page(answer())), re.DOTALL)[0]
 
 
 def test_every_claim_of_the_paper_has_its_words():

@@ -10,7 +10,6 @@ import re
 import msgspec
 import pytest
 
-from ddiv.report import render
 from ddiv.report.schema import (
     Claim,
     Controls,
@@ -26,7 +25,7 @@ from ddiv.report.schema import (
 )
 from ddiv.report.text import POWER
 from tests.support.made_pages import marks, of, one
-from tests.support.parsed_page import parse
+from tests.support.parsed_page import parse, whole
 from tests.support.paths import ROOT
 
 
@@ -36,7 +35,7 @@ from tests.support.paths import ROOT
 def test_the_evidence_shown_is_that_of_the_verdict(verdict, shown):
     page = parse(of(one(verdict)))
     (cell,) = page.all("span", class_="e")
-    assert re.search(rf'<span class="num e"[^>]*>{shown}</span>', render(of(one(verdict))))
+    assert re.search(rf'<span class="num e"[^>]*>{shown}</span>', whole(of(one(verdict))))
     assert (
         cell["title"]
         == {
@@ -286,9 +285,9 @@ def test_studies_together_have_a_column_and_a_line():
         one("inconclusive", variant="w"),
         over_studies=rows,
     )
-    html, parsed = render(page), parse(page)
+    html, parsed = whole(page), parse(page)
     assert len(parsed.all("td", class_="over")) == 1
-    assert re.search(r'<td class="over ">.*1&nbsp;.*supported.*1&nbsp;.*inconclusive', html)
+    assert re.search(r'<td class="over "[^>]*>.*1&nbsp;.*supported.*1&nbsp;.*inconclusive', html)
     titles = [a["title"] for a in parsed.all("span") if "for every study" in a.get("title", "")]
     assert titles == [
         "s: supported; r: supported; evidence 20.5 for every study, 0.030 against",

@@ -19,7 +19,7 @@ from ddiv.finding.wording import explained
 from ddiv.outcome import Score, Spectral
 from ddiv.report.figures import sheets
 from ddiv.report.figures.plots import plot
-from ddiv.report.schema import DosePlot, PairedPlot, RelationPlot
+from ddiv.report.schema import DosePlot, LinesPlot, PairedPlot, RelationPlot
 from ddiv.treatment import BASELINE, Flow, Setting
 from ddiv.trial import sampling, trial
 from ddiv.trial.store import Record, Store
@@ -42,9 +42,10 @@ def test_every_kind_of_question_has_a_plot(case: Case):
         assert len(drawn.points) == len(case.question.treatments)
         assert np.isfinite([[point.x, point.y] for point in drawn.points]).all()
         return
-    assert [row.seed for row in drawn.series] == list(SEEDS)
+    curves = drawn.series if isinstance(drawn, LinesPlot) else (drawn.series,)
+    assert all([row.seed for row in curve] == list(SEEDS) for curve in curves)
     places = drawn.arms if isinstance(drawn, PairedPlot) else drawn.x
-    for row in drawn.series:
+    for row in (row for curve in curves for row in curve):
         assert len(row.y) == len(places) and np.isfinite(row.y).all()
 
 
@@ -135,7 +136,7 @@ def test_a_contradicted_finding_has_the_ledgers_reason_or_its_count():
             3,
             "1 of 3 seeds agrees with the claim, 1 goes against it, 1 shows no effect: evidence",
         ),
-        ([0.1, -0.1, 0.0], 3, "The limit of 3 seeds is reached."),
+        ([0.1, -0.1, 0.0], 3, "The limit of 3 seeds is reached (--max-seeds allows more)."),
         ([0.1, 0.1, 0.1], 7, "More seeds, up to 7, may decide it; this run did not get to them."),
         (
             [0.1, -0.1, 0.1, -0.1],
@@ -162,8 +163,8 @@ def test_a_withheld_finding_names_its_fits():
 # --- samples --------------------------------------------------------------------------------------
 
 
-def pixels(png: str) -> np.ndarray:
-    return np.asarray(Image.open(io.BytesIO(base64.b64decode(png.partition(",")[2]))))
+def pixels(image: str) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(image.partition(",")[2]))))
 
 
 def test_samples_stand_beside_real_images_of_their_classes(tmp_path):
@@ -206,7 +207,7 @@ def test_samples_stand_beside_real_images_of_their_classes(tmp_path):
         "share nearer to one than 99 % of real ones are: copies (pixel)": 0.25,
         "new thing": 7,
     }
-    real, first, *_ = (pixels(row.png) for row in sheet.rows)
+    real, first, *_ = (pixels(row.image) for row in sheet.rows)
     side = study.data.side
     assert first.shape == real.shape == (2 * side, 10 * side, 3)
     assert (first[:, 3 * side : 4 * side] == 200).all() and (first[:, : 3 * side] == 10).all()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import copy
 import json
 import re
+import xml.etree.ElementTree as ET
 
 import msgspec
 import pytest
@@ -34,12 +36,13 @@ from ddiv.report.schema import (
     ScoreCell,
     ScoreRow,
     Scores,
+    Series,
     Spent,
     StudyCard,
 )
 from ddiv.report.text import duration, interval, number, share
 from tests.support.browser import chromium, open_in_browser
-from tests.support.parsed_page import HOSTILE, parse
+from tests.support.parsed_page import HOSTILE, packed, parse, whole
 from tests.support.sample_page import sample_page
 
 needs_browser = pytest.mark.skipif(
@@ -58,7 +61,7 @@ def drawn(finding: Finding) -> int:
     return (finding.plot is not None) + (finding.curves is not None)
 
 
-KINDS = ("verdict", "kind", "group", "png", "view", "views", "metrics", "pairs", "by", "groups")
+KINDS = ("verdict", "kind", "group", "image", "view", "views", "metrics", "pairs", "by", "groups")
 
 
 def poison(value):
@@ -136,7 +139,7 @@ def test_table_puts_the_baseline_first_and_the_best_in_bold():
         ),
     )
     materials = (Material("s", scores=scores),)
-    html = render(Page(materials=materials, pictures=pictures(materials)))
+    html = whole(Page(materials=materials, pictures=pictures(materials)))
     table = html[
         html.index('class="results"') : html.index("</table>", html.index('class="results"'))
     ]
@@ -147,11 +150,15 @@ def test_table_puts_the_baseline_first_and_the_best_in_bold():
     assert printed == ("0.850", "−.020")
 
 
-def test_one_plotly_and_no_address_to_load_from():
+def test_one_script_and_no_address_to_load_from():
     page = sample_page(2)
-    parsed = parse(page)
-    assert len(parsed.all("script")) == 3 and not any("src" in a for a in parsed.all("script"))
-    assert render(page).count("plotly.js v") == 1
+    parsed, html = parse(page), render(page)
+    assert not any("src" in a for a in parsed.all("script"))
+    scripts = re.findall(r"<script([^>]*)>", html)
+    assert sorted(scripts) == sorted(
+        ["", *(f' type="text/plain" id="packed-{name}"' for name in packed(html))]
+    )
+    assert set(packed(html)) == {"data", "claims", "catalogue", "pictures", "images"}
     for _, attributes in parsed.elements:
         for name in ("src", "href", "action", "poster", "srcset"):
             assert (attributes.get(name) or "#").startswith(("#", "data:image/png;base64,"))
@@ -257,7 +264,7 @@ def test_an_end_that_the_seeds_are_too_few_for_is_open(ends, text):
 def test_infinite_ends_of_an_interval_reach_the_page_as_open():
     evidence = Evidence(effect=1.0, interval=(0.5, float("inf")), effects=(0.75, 1.0), level=0.95)
     finding = Finding(verdict="inconclusive", evidence=evidence)
-    html = render(Page(claims=(Claim(findings=(finding,)),)))
+    html = whole(Page(claims=(Claim(findings=(finding,)),)))
     # row, its table, and that of all findings; a line to the strip's edge
     assert html.count("[+0.50, ∞)") == 3 and 'd="M87.5 6H120"' in html
 
@@ -288,12 +295,13 @@ def test_signs_and_durations():
 
 def test_hostile_strings_are_text():
     render(poison(sample_page(1))).encode("utf-8")  # a lone surrogate would not go
-    parsed = parse(poison(sample_page(6)))
-    parsed.scripts["data"].encode("ascii")
-    assert not re.search(r"[<>&]", parsed.scripts["data"])
+    poisoned = poison(sample_page(6))
+    parsed = parse(poisoned)
+    for block in re.findall(r'id="packed-\w+">([^<]*)<', render(poisoned)):
+        assert re.fullmatch(r"[A-Za-z0-9+/=]+", block)
     plots = json.loads(parsed.scripts["data"])["plots"]
     assert HOSTILE.replace("\ud800", "?") in plots[0]["xlabel"]
-    assert len(parsed.all("script")) == 3
+    assert len(parsed.all("script")) == len(packed(render(poisoned))) + 2  # and the opened data
     assert not any(name.startswith("on") for _, a in parsed.elements for name in a)
     assert all(a["href"].startswith("#") for a in parsed.all("a"))
     assert "<img src=x onerror" in parsed.text and "{{7*7}}" in parsed.text
@@ -311,7 +319,7 @@ def test_hostile_strings_are_text():
     ],
 )
 def test_only_embedded_bitmaps_are_shown(png):
-    assert not parse(Page(contact_sheets=(ContactSheet(caption="c", png=png),))).all("img")
+    assert not parse(Page(contact_sheets=(ContactSheet(caption="c", image=png),))).all("img")
 
 
 # --- in a browser ---------------------------------------------------------------------------------
@@ -346,7 +354,9 @@ def test_all_plots_are_drawn_without_a_word_or_a_request(opened, suffix):
 @needs_browser
 def test_nothing_is_drawn_before_it_is_looked_at(opened):
     seen = opened(sample_page(14))
-    assert seen.data("data-plots-drawn") == "0" and int(seen.data("data-plots-total")) > 50
+    assert seen.data("data-plots-drawn") == seen.data("data-plots-total") == "0"
+    dom = re.sub(r"<script.*?</script>", "", seen.dom, flags=re.DOTALL)
+    assert 'class="finding"' not in dom and 'class="claim"' in dom  # packed still
     assert seen.console == []
 
 
@@ -386,10 +396,13 @@ def test_hostile_strings_do_nothing_in_a_browser(opened):
     assert "<title>pwned" not in seen.dom and seen.requests == [] and seen.console == []
     hover = """setTimeout(() => { const out = [];
       for (const slot of document.querySelectorAll(".plot[data-drawn]"))
-        for (let t = 0; t < slot.data.length; t++) {
-          try { Plotly.Fx.hover(slot, [{curveNumber: t, pointNumber: 1}]); }
-          catch (error) { continue; }
-          out.push(slot.querySelectorAll(".hovertext").length);
+        for (const mark of slot.querySelectorAll("path[transform]")) {
+          const [x, y] = mark.getAttribute("transform").match(/[\\d.]+/g);
+          const box = slot.getBoundingClientRect();
+          const at = {clientX: box.left + +x, clientY: box.top + +y};
+          slot.dispatchEvent(new PointerEvent("pointermove", at));
+          const tip = document.querySelector(".tip");
+          out.push(+(!tip.hidden && tip.textContent.includes("onerror") && !tip.children.length));
         }
       const bad = "[onerror], svg a, img:not([src^='data:'])";
       document.documentElement.dataset.hovered = out.reduce((a, b) => a + b, 0);
@@ -407,13 +420,14 @@ def test_filters_links_and_buttons(opened):
     script = """const root = document.documentElement;
       const say = (k, v) => { root.dataset[k] = v; };
       const $ = (s) => document.querySelector(s);
-      const shown = () => document.querySelectorAll(".finding:not([hidden])").length;
+      const shown = () => document.querySelectorAll("#catalogue tbody tr:not([hidden])").length;
       const wait = (ms) => new Promise((r) => setTimeout(r, ms));
       const change = (node) => {
         node.dispatchEvent(new Event("input", {bubbles: true}));
         return wait(300);
       };
       (async () => {
+        $("#catalogue").open = true; await wait(500);
         $("[name=verdict][value=con]").checked = true; await change($("[name=verdict]"));
         say("con", shown());
         $("#study").value = "digits"; await change($("#study")); say("conDigits", shown());
@@ -424,7 +438,6 @@ def test_filters_links_and_buttons(opened):
         $("[value=divided]").checked = true; await change($("[value=divided]"));
         say("divided", shown());
         $("[type=reset]").click(); await wait(300);
-        $("#catalogue").open = true;
         const cells = () => [...document.querySelectorAll("#catalogue tbody td:nth-child(5)")];
         const column = () => cells().map((cell) => parseFloat(cell.dataset.v));
         const ordered = (xs, sign) => {
@@ -442,7 +455,7 @@ def test_filters_links_and_buttons(opened):
         say("jumped", shown() + " " + $("#c-decay-0").open);
         $(".matrix a[href='#c-decay-0'][data-study=digits]").click(); await wait(300);
         say("marked", document.querySelectorAll(".finding.marked").length);
-        $(".finding[open]") || ($("#c-dropout-0 .finding summary").click()); await wait(1500);
+        $("#c-decay-0 .finding summary").click(); await wait(1500);
         say("one", root.dataset.plotsDrawn);
         $("#open-all").click(); await wait(60000);
         say("all", root.dataset.plotsDrawn === root.dataset.plotsTotal);
@@ -488,6 +501,48 @@ def test_filters_links_and_buttons(opened):
     )
     assert seen.data("data-panels") == "2" and seen.data("data-narrowed") == "1 entropy_raw"
     assert seen.console == [] and seen.requests == []
+
+
+ODD = "Größe/多样性 100 % #1 “α”"
+
+
+@needs_browser
+def test_links_figures_and_old_browsers(opened):
+    """Anchors of any characters are reached, a figure is saved as SVG, and a browser that cannot
+    inflate says so.
+    """
+    plot = PairedPlot(ylabel="<b>alpha</b>", arms=("a", "b"), series=(Series(0, (1.0, 2.0)),))
+    odd = Finding(study="s", variant=ODD, evidence=ENDLESS, plot=plot)
+    claims = (
+        Claim(id=ODD, findings=(odd,)),
+        *(Claim(id=f"c{i}", findings=(Finding(study="s"),) * 9) for i in range(5)),
+    )
+    script = """const root = document.documentElement, $ = (s) => document.querySelector(s);
+      const wait = (ms) => new Promise((r) => setTimeout(r, ms));
+      const say = (k, v) => { root.dataset[k] = v; };
+      URL.createObjectURL = (blob) => { blob.text().then((text) => say("saved", btoa(unescape(
+        encodeURIComponent(text))))); return "#"; };
+      (async () => {
+        location.hash = "#%"; await wait(300); say("closed", document.querySelectorAll(
+          ".claim[open]").length);
+        const claim = $(".claim"); location.hash = "#" + encodeURIComponent(claim.id);
+        await wait(1000); say("claim", claim.open); const finding = claim.querySelector(".finding");
+        claim.open = false; await wait(300); location.hash = "#" + finding.id; await wait(1500);
+        say("finding", finding.open && claim.open); say("id", finding.id);
+        finding.querySelector(".take button").click(); await wait(1500);
+        delete window.DecompressionStream; $("#catalogue").open = true; await wait(500);
+        say("old", $("#catalogue").textContent);
+      })();"""
+    seen = opened(Page(claims=claims), "", script)
+    assert seen.data("data-closed") == "0" and seen.data("data-id") == (
+        "f-größe-多样性-100-1-α-s-größe-多样性-100-1-α"
+    )
+    assert seen.data("data-claim") == seen.data("data-finding") == "true"
+    saved = base64.b64decode(seen.data("data-saved")).decode()
+    assert saved.startswith("<svg") and "&lt;b&gt;alpha&lt;/b&gt;" in saved  # its title
+    assert ET.fromstring(saved).get("width") and "var(" not in saved
+    assert "too old to open this part" in seen.data("data-old")
+    assert seen.console == []
 
 
 @needs_browser

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 
-from ddiv.report import render
 from ddiv.report.schema import Claim, Controls, Family, Finding, Listed, Page
 from ddiv.report.specific import SLOWER
 from ddiv.report.text import NEGLIGIBLE, SPECIFIC
 from ddiv.study.optimisation import LENGTHS, RATES
 from tests.support.made_pages import marks, of, one, specific
-from tests.support.parsed_page import parse
+from tests.support.parsed_page import parse, whole
 from tests.support.paths import ROOT
 
 
@@ -50,7 +49,7 @@ def test_findings_on_the_list_of_what_is_specific_have_a_star_of_their_own():
 
 def test_both_verdicts_stand_in_a_cell_a_row_and_the_table():
     page = of(one("supported", specific=specific("inconclusive")), one("supported", study="r"))
-    html, parsed = render(page), parse(page)
+    html, parsed = whole(page), parse(page)
     assert marks(page) == [{"data-differs"}, set()]
     matrix = html[html.index('<table class="matrix"') : html.index('<p class="key">')]
     assert re.search(r"supported</span><span class=\"specific\">.*inconclusive", matrix)
@@ -89,9 +88,12 @@ def test_a_slower_optimiser_has_a_table_of_outcomes_by_study():
         Finding(study="r", variant="norm", verdict="not applicable"),
     )
     page = Page(alpha=0.05, claims=(headline, Claim(id="c", findings=(one("inconclusive"),))))
-    html = render(page)
-    table = html[html.index('class="slower matrix"') : html.index("</table>")]
-    assert html.index('id="specific"') < html.index('id="findings"')  # on the first page
+    html = whole(page)
+    start = html.index('class="slower matrix"')
+    table = html[start : html.index("</table>", start)]
+    # The first screen tells how much of it is specific, then comes the matrix.
+    places = [html.index(f'id="{name}"') for name in ("overview", "findings", "specific")]
+    assert places == sorted(places)
     rows = [
         (name, re.findall(r"(supported|contradicted|inconclusive|—|·)</?(?:span|td)", cells))
         for name, cells in re.findall(r'<th scope="row">([^<]*)</th>(.*)</tr>', table)
@@ -118,7 +120,7 @@ def test_what_is_specific_is_counted_by_family_without_controls_and_slower_train
         ),
         families=(Family("f", "Family F"),),
     )
-    html, text = render(page), parse(page).text
+    html, text = whole(page), parse(page).text
     assert (
         "Of the 4 other findings supported as claimed, 2 are specific too; "
         "1 has no specific verdict." in text

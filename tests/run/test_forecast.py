@@ -131,6 +131,9 @@ def test_views_fits_and_samples_are_alike_over_seeds_rounds_and_shares():
     assert alike(GeneratorFit(STUDY.data, flow)) == alike(
         GeneratorFit(STUDY.data, flow, Setting("a"), 3, 5)
     )
+    assert alike(GeneratorFit(STUDY.data, flow, Setting("a"), 3, anchored=True)) == alike(
+        GeneratorFit(STUDY.data, flow)
+    )
     samples = [
         Samples(STUDY.data, flow, Setting(name), round, seed)
         for name, round, seed in (("a", 1, 0), ("a", 2, 7), ("b", 1, 0))

@@ -40,6 +40,9 @@ EVERYTHING = msgspec.structs.replace(
     batches=(4, 8, 16, 32, 128, 720),
     coded_rates=(0.1, 0.5),
     kept=0.8,
+    recipe=msgspec.structs.replace(WORLD.recipe, checkpoints=(1, 2)),
+    both_augmentations=("auto", "noise30"),
+    both_rates=(0.1,),
 )
 BACKBONES = (
     *(Clip(WORLD.backbone.weights, tower="resnet"), ResNet18()),
@@ -52,6 +55,7 @@ ANYTHING = (
         for backbone in BACKBONES
     ),
     studies.clip_world_as_coded(),
+    studies.initialisations(),
 )
 
 

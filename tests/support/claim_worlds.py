@@ -36,10 +36,12 @@ from ddiv.claim import (
     Resemblance,
     RiseThenFall,
     Separated,
+    Slope,
     SomewhereOpposed,
     Threshold,
     TracksBetter,
     Trend,
+    TwoStarts,
     data_view,
 )
 from ddiv.finding import Finding, answer
@@ -164,6 +166,30 @@ def turns(question: Asking, study: Study, side: int, way: int) -> Turns:
         case Exhibited():
             phases = zip((arm for _, arm in question.ladder), OF_PHASES)
             return {(arm, "order"): by for arm, by in phases} if side > 0 else {}
+        case Slope():
+            (along, up), (knob, sign) = (
+                lever(outcome, study) for outcome in (question.along, question.outcome)
+            )
+            way = side * question.direction
+            return {
+                (arm, turned): 0.2 * by * i
+                for i, arm in enumerate(question.gradient, 1)
+                for turned, by in ((along, up), (knob, sign * way))
+            }
+        case TwoStarts(compared_in="size"):
+            sizes = ((question.fine, 1.5), (question.scratch, 2.0 if side > 0 else 1.0))
+            return {
+                (arm, knob): by
+                for arms, by in sizes
+                for arm in arms
+                for knob in ("scale", "exponent")
+            }
+        case TwoStarts():
+            return {
+                (arm, "exponent"): by
+                for arms, by in ((question.fine, way), (question.scratch, side * way))
+                for arm in arms
+            }
         case TracksBetter():
             levers = [lever(outcome, study) for outcome in question.outcomes()]
             # The weighted score is the plain one times alignment, so this has to move more.
@@ -268,27 +294,34 @@ def numbers_of(question: Asking, side: int, size: float) -> dict[Number, float]:
         case All():
             bounds: dict[Number, list[float]] = defaultdict(list)
             for part in question.questions:
-                bounds[part.number].append(part.bound)
-            if all(len(ends) == 2 for ends in bounds.values()):  # between two bounds
+                if isinstance(part, Measured):
+                    bounds[part.number].append(part.bound)
+            if bounds and all(len(ends) == 2 for ends in bounds.values()):  # between two bounds
                 return {
                     number: sum(ends) / 2 if side > 0 else max(ends) + size
                     for number, ends in bounds.items()
                 }
-            return {
-                number: by
-                for part in question.questions
-                for number, by in numbers_of(part, side, size).items()
-            }
+            found: dict[Number, float] = {}
+            for part in question.questions:
+                own = numbers_of(part, side, size)
+                if isinstance(part, Compared):  # beyond what another part compared with a third
+                    base = found.get(part.reference, 0.0)
+                    own = {number: base + by for number, by in own.items()}
+                found |= own
+            return found
     raise TypeError(f"nothing planted for {question!r}")
 
 
 def performed(question: Question, study: Study, world: str) -> dict[Job, dict[str, float]]:
     """The numbers of the experiments that a question reads, in a world."""
     found: dict[Job, dict[str, float]] = defaultdict(dict)
-    if any(True for _ in question.numbers()):
-        for seed, side in zip(SEEDS, WORLDS[world]):
-            for number, by in numbers_of(question, side, SIZES[seed]).items():
-                found[performance(study, number.experiment, seed)][number.name] = by
+    conditions = [each for part in question.parts() for each in getattr(part, "provided", ())]
+    met = {each.number: each.bound for each in conditions}
+    for seed, side in zip(SEEDS, WORLDS[world]):
+        beside = {number: met.get(number, 0.0) for number in question.numbers()}
+        told = numbers_of(question, side, SIZES[seed]) if beside else {}
+        for number, by in (beside | told).items():
+            found[performance(study, number.experiment, seed)][number.name] = by
     return found
 
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import re
+from html import unescape
 from html.parser import HTMLParser
 
 from ddiv.report import render
+from ddiv.report.packing import unpack
 from ddiv.report.schema import Page
 
 # What a string from outside might hold.
@@ -55,7 +59,45 @@ class Parsed(HTMLParser):
         ]
 
 
+def packed(html: str) -> dict:
+    """The blocks of a page, by name."""
+    found = re.findall(r'<script type="text/plain" id="packed-(\w+)">([^<]*)</script>', html)
+    return {name: unpack(text) for name, text in found}
+
+
+# A closed part of a page, and where its content is packed.
+CLOSED = (
+    r'(<details[^>]*? id="([^"]+)"(?: data-picture="[^"]*")? data-in="(\w+)"[^>]*>'
+    r"(?:(?!<details).)*?)</details>"
+)
+
+
+def opened(html: str) -> str:
+    """A page with all of its parts opened, as the page's script does it."""
+    blocks, used = packed(html), set()
+
+    def fill(match: re.Match) -> str:
+        anchor, block = unescape(match[2]), match[3]
+        used.add((block, anchor))
+        return f"{match[1]}{blocks[block][anchor]}</details>"
+
+    shown = re.sub(CLOSED, fill, html, flags=re.DOTALL)
+    findings = CLOSED.replace("<details[^>]", '<details class="finding"[^>]', 1)
+    shown = re.sub(findings, fill, shown, flags=re.DOTALL)
+    parts = [(name, place) for name, block in blocks.items() if name != "data" for place in block]
+    assert used == {*parts} - {("claims", "index")}  # nothing is packed that nothing opens
+    data = json.dumps(blocks["data"])
+    for char in "<>&":
+        data = data.replace(char, f"\\u{ord(char):04x}")
+    return shown.replace("</body>", f'<script id="data">{data}</script></body>')
+
+
+def whole(page: Page) -> str:
+    """The HTML of a page with all of its parts opened."""
+    return opened(render(page))
+
+
 def parse(page: Page) -> Parsed:
-    parsed = Parsed(render(page))
+    parsed = Parsed(whole(page))
     assert not parsed.open
     return parsed

@@ -17,7 +17,7 @@ from ddiv.diversity.weighted import DEFINITIONS
 from ddiv.finding import Calibration, Reader
 from ddiv.outcome import Coverage, Outcome, Outside, Rho, Trained, Vendi, Weighted
 from ddiv.study import Study
-from ddiv.treatment import BASELINE
+from ddiv.treatment import BASELINE, Traced, Treatment
 from ddiv.trial import DataView, Experiment, Job, Trial, trial, truncation
 from ddiv.trial.facts import HELD, NEIGHBOURS, ROW_ORDERS
 from ddiv.trial.store import Record
@@ -112,14 +112,15 @@ def record(job: Job, study: Study, levels: Levels) -> Record:
     outputs, labels = predictions(levels.confidence, levels.accuracy)
     for domain in study.domains:
         arrays |= {f"labels/{domain}": labels, f"log_probabilities/{domain}": outputs}
-    if job.treatment.is_baseline:
+    if followed(job.treatment):
         # It ends at every arm's clean loss, so at equal fit each arm is compared with the
         # baseline's last state.
         facts["trajectory"] = [
             {"epoch": 0.0, "loss": 2.0, "accuracy": 0.1},
             {"epoch": 1.0, **facts["clean"]},
         ]
-        facts["truncated"] = truncated(levels.truncation)
+        if job.treatment.is_baseline:
+            facts["truncated"] = truncated(levels.truncation)
         arrays["trajectory/eigenvalues"] = np.stack(
             [arrays["eigenvalues/before"], arrays["eigenvalues/after"]]
         )
@@ -133,7 +134,7 @@ def own_outcomes(job: Trial, levels: Levels) -> dict:
     before, after = (
         {outcome.key: 1 + 0.1 * at for outcome in job.outcomes} for at in (0, levels.own)
     )
-    trajectory = [before, after] if job.treatment.is_baseline else []
+    trajectory = [before, after] if followed(job.treatment) else []
     return {"before": before, "after": after, "trajectory": trajectory}
 
 
@@ -235,10 +236,15 @@ def truncated(by: float) -> dict:
     }
 
 
+def followed(arm: Treatment) -> bool:
+    """Whether an arm's record has a trajectory."""
+    return arm.is_baseline or arm.part(Traced) is not None
+
+
 @cache
 def trained(study: Study, baseline: bool, levels: Levels) -> Trained:
     """A trained record of these levels, read: the treatment makes no difference but for the
-    baseline's trajectory.
+    baseline's trajectory, which arms that are traced have too.
     """
     arm = BASELINE if baseline else study.other_seed
     return outcomes.read(record(trial(study, arm, 0), study, levels))
@@ -280,7 +286,7 @@ class PlantedReader(Reader):
         return EXACT, ""
 
     def trained(self, job: Job) -> Trained:
-        return trained(self.study, job.treatment.is_baseline, self.levels[job])
+        return trained(self.study, followed(job.treatment), self.levels[job])
 
 
 @cache

@@ -166,7 +166,7 @@ def sample_page(n_claims: int = 14, seed: int = 0) -> Page:
             ContactSheet(
                 study="clip-world",
                 caption="Made-up images; a row for each augmentation.",
-                png=_png(draw),
+                image=_png(draw),
             ),
             ContactSheet(study="digits", caption="A sheet whose image is missing."),
         ),
@@ -506,11 +506,11 @@ def _study(id, title):
 
 def _generator(draw):
     rows = (
-        SampleRow(name="real training images", png=_png(draw)),
+        SampleRow(name="real training images", image=_png(draw)),
         SampleRow(
             name="good: guidance 2, temperature 1",
             seed=0,
-            png=_png(draw),
+            image=_png(draw),
             quality={"probe accuracy": 0.71, "share of copies": 0.0},
         ),
     )

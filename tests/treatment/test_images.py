@@ -58,11 +58,25 @@ def test_every_name_has_an_implementation_in_the_order_of_the_names():
         *names.AUGMENTATIONS,
         *names.FURTHER[:1],
         *names.CODED,
+        *names.GRADED,
         *names.MIXING,
     )
     assert {*NAMES, *names.MIXING} == {*names.KNOWN} and len(names.KNOWN) == len({*names.KNOWN})
     assert {*names.EXTREME, *names.EXTREME_CODED, *names.AS_CODED} <= set(NAMES)
     assert names.DESCRIBED["auto"] == "auto" and names.DESCRIBED["noise5"] == "noise50"
+    assert {name for gradient in names.GRADIENTS for name in gradient} <= set(NAMES)
+
+
+@pytest.mark.parametrize("gradient", names.GRADIENTS, ids=lambda gradient: gradient[-1])
+def test_a_gradient_changes_images_more_from_name_to_name(gradient):
+    rng = torch.Generator().manual_seed(0)
+    images = torch.randint(0, 256, (400, 3, 32, 32), dtype=torch.uint8, generator=rng)
+    smooth = torch.nn.functional.avg_pool2d(images.float(), 9, 1, 4).to(torch.uint8)
+    changes = [
+        (augment(name, smooth, torch.Generator().manual_seed(1)).float() - smooth).abs().mean()
+        for name in gradient
+    ]
+    assert changes == sorted(changes) and changes[-1] > 1.5 * changes[0]
     assert tuple(names.DESCRIBED.values()) == names.AUGMENTATIONS
 
 
@@ -73,7 +87,8 @@ def test_identical_images_become_varied(name):
     # the automatic ones can draw the same moves twice, or moves that change nothing; noise never
     # repeats. Of 32 x 32 places for cutout's square 120 draws leave 113.3 distinct on average, with
     # a deviation of 2.4
-    least = {"auto": 30, "rand": 70, "trivial": 60, "augmix": 110, "cutout": 100}.get(name, 120)
+    kind = "rand" if name in names.GRADIENTS[1] else name
+    least = {"auto": 30, "rand": 70, "trivial": 60, "augmix": 110, "cutout": 100}.get(kind, 120)
     assert distinct(out) >= least
     assert torch.equal(images, smooth_picture().repeat(120, 1, 1, 1)), "the input was changed"
 

@@ -14,9 +14,9 @@ from ddiv.generate.check import BadSamples
 from ddiv.generate.stable_diffusion import Drawn
 from ddiv.models.shipped import embedded_weights
 from ddiv.run.crew import Crew, JobFailed
-from ddiv.study import Digits, World
-from ddiv.treatment import Captioned, Flow, Setting, StableDiffusion
-from ddiv.trial import GeneratorFit, Samples, requires
+from ddiv.study import Digits, Lsa, World
+from ddiv.treatment import Anchored, Captioned, Flow, Setting, StableDiffusion, Treatment
+from ddiv.trial import DataView, GeneratorFit, Samples, canonical, requires
 from ddiv.trial import samples as jobs
 from ddiv.trial.measure import measure
 from ddiv.trial.store import Store
@@ -99,6 +99,40 @@ def test_a_later_round_learns_from_samples_and_not_from_real_images(rounds):
     )
     images = flow.sample(again.arrays, 10, SPEC, SETTING, data.labels, 16, 0, torch.device("cpu"))
     assert images.mean() < 10 < records[asked[1]].arrays["images"].mean()
+
+
+def test_with_the_real_data_kept_a_round_learns_from_both(rounds, monkeypatch):
+    records, (first, _), _ = rounds
+    seen = []
+
+    def fit(images, labels, *_):
+        seen.append((images, labels))
+        return flow.Fitted({}, [])
+
+    monkeypatch.setattr(flow, "fit", fit)
+    job = GeneratorFit(DATA, SPEC, SETTING, 2, 1000, anchored=True)
+    assert requires(job) == (first,)  # the first round has seen nothing else
+    jobs.fit(job, torch.device("cpu"), lambda share: None, {first: records[first]})
+    ((learned, labels),) = seen
+    data, drawn = load(DATA), records[first].arrays
+    assert np.array_equal(learned, np.concatenate([data.inputs, drawn["images"]]))
+    assert np.array_equal(labels, np.concatenate([data.labels, drawn["labels"]]))
+
+
+def test_anchored_rounds_read_anchored_rounds_and_plain_ones_have_the_keys_they_had():
+    third = Treatment.of(Anchored(1.0, SPEC, SETTING, 3))
+    (samples,) = requires(DataView(DATA, third, Lsa(8), 10, 5, "study"))
+    assert samples == Samples(DATA, SPEC, SETTING, 3, 5, "study", anchored=True)
+    (fit,) = requires(samples)
+    assert fit == GeneratorFit(DATA, SPEC, SETTING, 3, 5, "study", anchored=True)
+    (before,) = requires(fit)
+    assert before == Samples(DATA, SPEC, SETTING, 2, 5, "study", anchored=True)
+    assert b"anchored" in canonical(fit)
+    assert b"anchored" not in canonical(GeneratorFit(DATA, SPEC, SETTING, 3, 5, "study"))
+    assert b"anchored" not in canonical(Samples(DATA, SPEC, SETTING, 3, 5, "study"))
+    with pytest.raises(ValueError, match="rounds count from 2 here, got 1"):
+        Anchored(1.0, SPEC, SETTING)
+    assert third.label == "synthetic 100% (plain, round 3, real data kept)"
 
 
 def test_a_fit_is_repeated_exactly_and_each_round_and_seed_has_its_own(rounds):

@@ -7,12 +7,6 @@ const make = (tag, attributes = {}, ...children) => {
   node.append(...children);
   return node;
 };
-// Plotly reads a little HTML in its texts; ours are plain.
-const plain = (text) => String(text ?? "").replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
+const plain = (text) => String(text ?? "");
 const show = (x, sign = false, digits = 3) => typeof x !== "number" || !Number.isFinite(x) ? String(x ?? "—")
   : (sign && x > 0 ? "+" : "") + String(Number(x.toPrecision(digits))).replace("-", "−");
-// The 4.8 MB of plotly.js are text until the first plot is drawn.
-const plotly = () => {
-  if (!window.Plotly) document.head.append(make("script", { textContent: one("#plotly").textContent }));
-  return window.Plotly;
-};

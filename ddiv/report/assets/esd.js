@@ -1,17 +1,13 @@
-// Spectral densities, on both pages: curves in (report/spectra.py, `figure`), plotly traces and layout out.
+// Spectral densities, on both pages: curves in (report/spectra.py, `figure`), traces and layout for draw.js out.
 const esd = (() => {
 const DATA = "#3a80c1", FIT = "#d3742a", RANDOM = "#8a939b";  // readable on white and on near-black
 
 function axes(x, y, more = {}) {
   const axis = (text, extra) => ({
-    title: { text, standoff: 6, font: { size: 12 } }, zeroline: false, showline: true, ticks: "outside", ticklen: 4, automargin: true,
-    nticks: 6, exponentformat: "power", ...extra,
+    title: { text }, nticks: 6, ...extra,
   });
   return {
-    margin: { l: 48, r: 8, t: 8, b: 40 }, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", bargap: 0, barmode: "overlay",
-    font: { family: getComputedStyle(document.body).fontFamily, size: 12 }, hovermode: "closest", hoverlabel: { align: "left", namelength: 0 },
-    dragmode: matchMedia("(pointer: fine)").matches ? "zoom" : false, shapes: more.shapes,
-    showlegend: false, legend: { orientation: "h", x: 0, y: 1.01, yanchor: "bottom", font: { size: 11 } },
+    shapes: more.shapes, showlegend: false,
     xaxis: axis(x, { showgrid: false, ...more.x }), yaxis: axis(y, more.y),
   };
 }

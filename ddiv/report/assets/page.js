@@ -1,5 +1,43 @@
-let parsed;
-const data = () => parsed ??= JSON.parse(one("#data").textContent);
+// --- parts of the page that are packed: inflated when something of them is looked at (see packing.py) ------------
+
+const TOO_OLD = "This browser is too old to open this part: Chrome or Edge 80, Firefox 113, Safari 16.4 or later can.";
+const blocks = {};
+async function inflate(name) {
+  if (!window.DecompressionStream) throw new Error(TOO_OLD);
+  const bytes = Uint8Array.from(atob(one(`#packed-${name}`).textContent), (c) => c.charCodeAt(0));
+  const stream = new DecompressionStream("deflate"), writer = stream.writable.getWriter();
+  writer.write(bytes);
+  writer.close();
+  return JSON.parse(await new Response(stream.readable).text());
+}
+const unpack = (name) => blocks[name] ??= one(`#packed-${name}`) ? inflate(name) : Promise.resolve({});
+let known;
+const data = () => known;  // what plots are drawn from; after `ready`
+const ready = async () => { known ??= await unpack("data"); };
+
+// Put what belongs into a closed part where it is missing. Its text was escaped when the page was written.
+async function fill(node) {
+  if (!node.dataset.in || node.filled) return node.filled;
+  return node.filled = (async () => {
+    try {
+      if (node.matches("[data-picture], .finding")) await ready();
+      const html = (await unpack(node.dataset.in))[node.id] ?? "";
+      node.insertAdjacentHTML("beforeend", html);
+      for (const code of all("[data-trials]", node)) code.textContent = keys(code.dataset.trials);
+      if (node.dataset.picture) pictured(node);
+      for (const slot of all(".plot", node)) seen.observe(slot);
+      if (filtered) show_only(filtered);
+    } catch (error) {
+      node.append(make("p", { className: "alarm", textContent: error.message }));
+      if (error.message !== TOO_OLD) console.error(node.id, error);
+    }
+    count();
+  })();
+}
+const keys = (places) => places.split(" ").filter(Boolean).flatMap((part) => {
+  const [from, to] = part.split("-").map(Number);
+  return data().trials.slice(from, (to ?? from) + 1);
+}).join(" ");
 
 // --- drawing, when a slot comes into view ----------------------------------------------------------------
 
@@ -15,8 +53,7 @@ function draw(slot) {
     const plot = slot.figure ?? data().plots[slot.dataset.plot];
     const figure = KINDS[plot.kind](plot);
     if (figure.height) slot.style.height = `${figure.height}px`;
-    plotly().newPlot(slot, figure.traces, figure.layout, { displayModeBar: false, displaylogo: false, responsive: true });
-    slot.on("plotly_click", ({ points: [point] }) => { if (typeof point?.customdata === "string") location.hash = point.customdata; });
+    drawer.into(slot, figure);
     slot.dataset.drawn = "1";
   } catch (error) {
     slot.dataset.failed = "1";
@@ -35,16 +72,24 @@ function drawAll() {  // a few at a time, so that the page stays usable
   count();
   if (left.length && drawingAll) setTimeout(drawAll, 0);
 }
-document.addEventListener("toggle", (event) => {
-  if (!event.target.open || !event.target.matches(".finding") || drawingAll) return;
-  for (const slot of all(".plot", event.target)) draw(slot);
+document.addEventListener("toggle", async ({ target }) => {
+  if (!target.open || !target.dataset.in) return;
+  await fill(target);
+  if (!target.matches(".finding") || drawingAll) return;
+  for (const slot of all(".plot", target)) draw(slot);
   count();
 }, true);
 
 const button = one("#open-all");
-function openAll(open) {
+async function openAll(open) {
   drawingAll = open;
-  for (const node of all("details.claim, details.finding")) node.open = open;
+  if (open) {
+    button && (button.disabled = true);
+    await ready();
+    for (const kind of [".claim, .picture, #catalogue", ".finding"]) await Promise.all(all(kind).map(fill));
+    button && (button.disabled = false);
+  }
+  for (const node of all("details.claim, details.finding, details.picture")) node.open = open;
   if (open) drawAll();
   if (button) button.textContent = open ? "close all" : "open all";
 }
@@ -53,41 +98,49 @@ button?.addEventListener("click", () => openAll(button.textContent === "open all
 // --- filters ------------------------------------------------------------------------------------------------
 
 const form = one("form.filters[role=search]");
-let index;
-function texts() {
-  return index ??= all(".finding").map((node) => {
-    const claim = node.closest(".claim");
-    const said = one("summary", claim).textContent + one(".about", claim).textContent;
-    return { node, claim, text: (said + node.textContent).toLowerCase() };
+const entities = { amp: "&", lt: "<", gt: ">", "#34": '"', "#39": "'" };
+const words_of = (html) => html.replace(/<[^>]*>/g, " ").replace(/&(amp|lt|gt|#34|#39);/g, (_, name) => entities[name]);
+let index, filtered = null;
+async function findings() {  // [anchor, claim's anchor, study, verdict, marks], and all words of it
+  if (index) return index;
+  const packed = await unpack("claims"), claims = new Map();
+  for (const node of all(".claim")) {
+    const html = packed[node.id] ?? "", rows = html.split('<details class="finding"');
+    claims.set(node.id, { said: one("summary", node).textContent + words_of(rows[0]), rows: rows.slice(1), next: 0 });
+  }
+  return index = packed.index.map(([anchor, of, study, verdict, marks]) => {
+    const claim = claims.get(of), row = claim.rows[claim.next++];
+    return { anchor, of, study, verdict, marks, text: () => (claim.said + words_of(`<a${row}`) + words_of(packed[anchor] ?? "")).toLowerCase() };
   });
 }
-function filter() {
+async function filter() {
   const words = one("#q").value.toLowerCase().split(/\s+/).filter(Boolean), study = one("#study").value;
   const ticked = (name) => all(`[name=${name}]:checked`, form).map((box) => box.value);
   const verdicts = ticked("verdict"), only = ticked("only");
   const on = words.length + verdicts.length + only.length > 0 || study !== "";
-  const visible = new Map(), hidden = new Set();
-  let shown = 0;
-  for (const { node, claim, text } of texts()) {
-    const keep = (!study || node.dataset.study === study) && (!verdicts.length || verdicts.includes(node.dataset.verdict))
-      && only.every((flag) => flag in node.dataset) && words.every((word) => text.includes(word));
-    node.hidden = !keep;
-    if (!keep) hidden.add(node.id);
-    shown += keep;
-    if (keep) visible.set(claim, (visible.get(claim) ?? new Set()).add(node.dataset.study));
-  }
-  for (const claim of all(".claim")) claim.hidden = on && !visible.has(claim);
+  if (!on && !filtered) return;
+  const chosen = (await findings()).filter((f) => (!study || f.study === study) && (!verdicts.length || verdicts.includes(f.verdict))
+    && only.every((mark) => f.marks.includes(mark)) && (!words.length || ((text) => words.every((word) => text.includes(word)))(f.words ??= f.text())));
+  const claims = new Map();
+  for (const f of chosen) claims.set(f.of, (claims.get(f.of) ?? new Set()).add(f.study));
+  filtered = { on, shown: new Set(chosen.map((f) => f.anchor)), claims };
+  show_only(filtered);
+  one("#shown").textContent = on ? `${chosen.length} of ${index.length} findings` : `${index.length} finding${index.length === 1 ? "" : "s"}`;
+  one("#nothing").hidden = chosen.length > 0;
+  one("[type=reset]", form).hidden = !on;
+  if (!on) filtered = null;
+}
+function show_only({ on, shown, claims }) {
+  for (const node of all(".finding")) node.hidden = on && !shown.has(node.id);
+  for (const claim of all(".claim")) claim.hidden = on && !claims.has(claim.id);
   for (const family of all("section.family")) family.hidden = !one(".claim:not([hidden])", family);
   for (const row of all("#findings .matrix [data-claim]")) {
-    const studies = visible.get(document.getElementById(row.dataset.claim));
+    const studies = claims.get(row.dataset.claim);
     row.hidden = on && !studies;
     for (const cell of all("td[data-study]", row)) cell.classList.toggle("off", on && !studies?.has(cell.dataset.study));
   }
-  for (const row of all("#catalogue tbody tr")) row.hidden = hidden.has(row.dataset.of);
+  for (const row of all("#catalogue tbody tr")) row.hidden = on && !shown.has(row.dataset.of);
   for (const body of all("#findings .matrix tbody")) body.hidden = !one("[data-claim]:not([hidden])", body);
-  one("#shown").textContent = on ? `${shown} of ${index.length} findings` : `${index.length} finding${index.length === 1 ? "" : "s"}`;
-  one("#nothing").hidden = shown > 0;
-  one("[type=reset]", form).hidden = !on;
 }
 if (form) {
   let timer;
@@ -105,17 +158,27 @@ if (form) {
 // --- links: a target inside closed details is opened, the rows of a matrix cell's study are marked -----------
 
 let study = null;
-function arrive() {
+function place() {  // the anchor that the address names; one that is no encoded text stands for itself
+  const hash = location.hash.slice(1);
+  try { return decodeURIComponent(hash); } catch { return hash; }
+}
+async function target_of(name) {
+  if (!name || document.getElementById(name)) return document.getElementById(name);
+  const found = name.startsWith("f-") && (await unpack("claims")).index?.find(([anchor]) => anchor === name);
+  if (found) await fill(document.getElementById(found[1]));
+  return document.getElementById(name);
+}
+async function arrive() {
   if (["#all", "?all"].includes(location.hash) || location.search === "?all") return openAll(true);
-  const target = location.hash.length > 1 && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  const marked = study, target = await target_of(place());
+  study = null;
   if (!target) return;
   if (target.closest("[hidden]")) form?.reset();
-  for (let node = target; node; node = node.parentElement?.closest("details")) if (node.tagName === "DETAILS") node.open = true;
+  for (let node = target; node; node = node.parentElement?.closest("details")) if (node.tagName === "DETAILS") { await fill(node); node.open = true; }
   setTimeout(() => target.scrollIntoView());
   for (const row of all(".finding.marked")) row.classList.remove("marked");
-  for (const row of all(".finding", target)) row.classList.toggle("marked", row.dataset.study === study);
+  for (const row of all(".finding", target)) row.classList.toggle("marked", row.dataset.study === marked);
   one("summary", target)?.focus({ preventScroll: true });
-  study = null;
 }
 document.addEventListener("click", (event) => {
   const link = event.target.closest("a[href^='#']");
@@ -154,8 +217,11 @@ document.addEventListener("click", (event) => {
   body.append(...rows.map(([, row]) => row));
 });
 
-pictures();
-for (const slot of slots()) seen.observe(slot);
+// A page of a run in progress is loaded again while nobody reads further than its first screen.
+const banner = one("#progress");
+if (banner) setTimeout(() => { if (scrollY < 300 && !one("details[open]") && !filtered) location.reload(); }, 1000 * banner.dataset.again);
+
+for (const node of all("details[data-in][open]")) fill(node);
 count();
 arrive();
 root.dataset.readyMs = Math.round(performance.now());

@@ -12,7 +12,7 @@ function placed({ arms, seeds, values }, view, x, y, groups) {
   const at = (table, i) => i === base ? median(table[i])
     : median(table[base]) + median(table[i].map((v, k) => isNumber(v) && isNumber(table[base][k]) ? v - table[base][k] : null));
   return arms.flatMap((arm, i) => (i === base || !groups || groups.includes(arm.group)) && [xs[i], ys[i]].every((row) => row.some(isNumber))
-    ? [{ ...arm, x: at(xs, i), y: at(ys, i), each: seeds.flatMap((seed, k) => isNumber(xs[i][k]) ? [`<i>seed ${plain(seed)}:</i> ${show(xs[i][k])}, ${show(ys[i][k])}`] : []) }] : []);
+    ? [{ ...arm, x: at(xs, i), y: at(ys, i), each: seeds.flatMap((seed, k) => isNumber(xs[i][k]) ? [`seed ${plain(seed)}: ${show(xs[i][k])}, ${show(ys[i][k])}`] : []) }] : []);
 }
 
 Object.assign(KINDS, {
@@ -26,8 +26,8 @@ Object.assign(KINDS, {
       return [{ type: "scatter", mode: "lines", x: trail.map((q) => q.x), y: trail.map((q) => q.y), line: { color: s.color, width: 1 }, opacity: .45, hoverinfo: "skip" },
         { type: "scatter", mode: "markers+text", x: mine.map((q) => q.x), y: mine.map((q) => q.y), hoverinfo: "text", cliponaxis: false,
           text: mine.map((q, i) => worded(q, i) ? plain(q.label) : ""), textposition: "top center", textfont: { size: labels ? 10 : 9 },
-          hovertext: mine.map((q) => [`<b>${plain(q.label)}</b>`, `Δ ${plain(called(x))}: ${show(q.x)}`, `Δ ${plain(called(y))}: ${show(q.y)}`,
-            ...(isNumber(q.diversity) ? [`embedding Vendi Score: ${show(q.diversity)}`] : []), ...q.each].join("<br>")),
+          hovertext: mine.map((q) => [`${plain(q.label)}`, `Δ ${plain(called(x))}: ${show(q.x)}`, `Δ ${plain(called(y))}: ${show(q.y)}`,
+            ...(isNumber(q.diversity) ? [`embedding Vendi Score: ${show(q.diversity)}`] : []), ...q.each].join("\n")),
           marker: { symbol: s.symbol, opacity: .95, size: mine.map((q) => s.size ?? 7 + 11 * (q.dose ?? .3)),
             color: mine.map((q) => group === "augmentation" && isNumber(q.diversity) ? ramp((q.diversity - low) / span) : s.color),
             line: { width: /thin/.test(s.symbol) ? 2.5 : 1.2, color: s.color } } }];
@@ -41,7 +41,7 @@ Object.assign(KINDS, {
     const traces = [], left = classes.length ? .4 : 0;
     if (classes.length) {
       traces.push({ type: "scatter", mode: "lines+markers", x: classes.map((c) => c.count), y: classes.map((c) => mean(c[space])), name: "by number of classes",
-        line: { color: red, width: 2.5 }, marker: { color: red, size: 7 }, hoverinfo: "text", text: classes.map((c) => `${c.count} classes, ${c.n} examples<br>${show(mean(c[space]))}`) });
+        line: { color: red, width: 2.5 }, marker: { color: red, size: 7 }, hoverinfo: "text", text: classes.map((c) => `${c.count} classes, ${c.n} examples\n${show(mean(c[space]))}`) });
       traces.push({ type: "scatter", mode: "markers", hoverinfo: "skip", marker: { color: red, size: 4, opacity: .45 },
         x: classes.flatMap((c) => c[space].map(() => c.count)), y: classes.flatMap((c) => c[space]) });
     }
@@ -49,7 +49,7 @@ Object.assign(KINDS, {
       const s = style(group), mine = sorted.map((arm, i) => [arm, i]).filter(([arm]) => arm.group === group), flat = (f) => mine.flatMap(([arm, i]) => arm[space].map((v) => f(v, i)));
       traces.push({ type: "scatter", mode: "markers", xaxis: "x2", x: flat((_, i) => i), y: flat((v) => v), hoverinfo: "skip", marker: { color: s.color, size: 4, opacity: .45 } });
       traces.push({ type: "scatter", mode: "markers", xaxis: "x2", x: mine.map(([, i]) => i), y: mine.map(([arm]) => mean(arm[space])), hoverinfo: "text",
-        text: mine.map(([arm]) => `<b>${plain(arm.label)}</b><br>${show(mean(arm[space]))}`), marker: { color: s.color, symbol: s.symbol, size: s.size ?? 10, line: { width: /thin/.test(s.symbol) ? 2.5 : 0, color: s.color } } });
+        text: mine.map(([arm]) => `${plain(arm.label)}\n${show(mean(arm[space]))}`), marker: { color: s.color, symbol: s.symbol, size: s.size ?? 10, line: { width: /thin/.test(s.symbol) ? 2.5 : 0, color: s.color } } });
     }
     const figure = layout("classes", "Vendi Score", { showlegend: false, shapes: [{ type: "line", xref: "x2 domain", x0: 0, x1: 1, y0: plainScore, y1: plainScore, line: dashed, layer: "below" }] });
     figure.xaxis = { ...figure.xaxis, domain: [0, left - .03], visible: classes.length > 0 };
@@ -65,7 +65,7 @@ Object.assign(KINDS, {
     const { names, kinds, values } = data().materials[study].changes.layers, shown = names.map((_, i) => i).filter((i) => !only || kinds[i] === only);
     const label = (i) => plain(names[i].replace(/^encoder\.(visual\.)?(transformer\.resblocks\.)?/, "").replace(/\.pooled$/, ""));
     const traces = Object.entries(values[metric] ?? {}).map(([group, ys]) => ({ type: "scatter", mode: "lines+markers", name: group === "augmentation" ? "augmentation (mean)" : group === "baseline" ? group : `largest ${group}`,
-      x: shown.map((_, k) => k), y: shown.map((i) => ys[i]), connectgaps: false, hoverinfo: "text", text: shown.map((i) => `<b>${label(i)}</b> (${plain(kinds[i])})<br>${plain(group)}: ${show(ys[i], true)}`),
+      x: shown.map((_, k) => k), y: shown.map((i) => ys[i]), connectgaps: false, hoverinfo: "text", text: shown.map((i) => `${label(i)} (${plain(kinds[i])})\n${plain(group)}: ${show(ys[i], true)}`),
       line: { color: style(group).color, width: 1.5 }, marker: { color: style(group).color, size: 7, symbol: group === "baseline" ? "circle" : style(group).symbol } }));
     return { traces, layout: layout("", `Δ ${called(metric)}`, { shapes: [zero], xaxis: { ...named(shown.map(label)), tickangle: -50, tickfont: { size: 10 }, showgrid: true } }), height: 430 };
   },
@@ -131,7 +131,6 @@ function picture(node, p) {
   });
   const redraw = () => {
     const plots = PICTURES[p.kind](p, chosen());
-    for (const old of all(".plot[data-drawn]", panels)) window.Plotly?.purge(old);
     panels.replaceChildren(...plots.map(({ title: says, ...figure }) => {
       const slot = make("div", { className: "plot", figure });
       slot.setAttribute("role", "img");
@@ -165,9 +164,7 @@ function legend(p, chosen) {
     return make("span", {}, sign, ` ${group ?? "—"}`, ...(more.length ? [" (", ...more, " less to more diverse)"] : []));
   });
 }
-function pictures() {
-  for (const node of all(".picture[data-picture]")) {
-    const p = data().pictures.find(({ id }) => id === node.dataset.picture);
-    if (p && FORMS[p.kind] && p.studies.length) picture(node, p);
-  }
+function pictured(node) {
+  const p = data().pictures.find(({ id }) => id === node.dataset.picture);
+  if (p && FORMS[p.kind] && p.studies.length) picture(node, p);
 }

@@ -1,4 +1,4 @@
-// What the page's data look like as plots: dict in, plotly traces and layout out.
+// What the page's data look like as plots: dict in, traces and layout for draw.js out.
 const isNumber = (x) => typeof x === "number" && Number.isFinite(x);
 const mean = (xs) => { const ys = xs.filter(isNumber); return ys.length ? ys.reduce((a, b) => a + b) / ys.length : null; };
 const median = (xs) => { const ys = xs.filter(isNumber).sort((a, b) => a - b), n = ys.length; return n ? (ys[(n - 1) >> 1] + ys[n >> 1]) / 2 : null; };
@@ -30,14 +30,9 @@ const ramp = (t) => {  // pale to deep green
 // The name of the y axis stands above the plot, in the page.
 function layout(xlabel, ylabel, more = {}) {
   const axis = (label, extra) => ({
-    title: { text: plain(label), standoff: 8, font: { size: 12 } }, zeroline: false, showline: true, ticks: "outside", ticklen: 4,
-    automargin: true, nticks: 6, ...extra,
+    title: { text: plain(label) }, nticks: 6, ...extra,
   });
   return {
-    margin: { l: 54, r: 10, t: 26, b: 42 }, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
-    font: { family: getComputedStyle(document.body).fontFamily, size: 12 }, hovermode: "closest",
-    hoverlabel: { align: "left", namelength: 0 }, dragmode: matchMedia("(pointer: fine)").matches ? "zoom" : false,
-    legend: { orientation: "h", x: 0, y: 1.01, yanchor: "bottom", font: { size: 11 } },
     shapes: more.shapes, showlegend: more.showlegend ?? true,
     xaxis: axis(xlabel, { showgrid: false, ...more.xaxis }), yaxis: axis(ylabel, more.yaxis),
   };
@@ -54,10 +49,10 @@ function lines(p, names, at, hasZero, xaxis) {
       x: at, y, type: "scatter", mode: "lines", hoverinfo: "text", legendgroup: key, connectgaps: true,
       text: y.map((v, i) => `${text}${plain(names[i])}: ${show(v, hasZero)}`), ...extra,
     });
-    for (const s of sets) curve(s[key].slice(0, width), `${label}, seed ${plain(s.seed)}<br>`, {
+    for (const s of sets) curve(s[key].slice(0, width), `${label}, seed ${plain(s.seed)}\n`, {
       mode: "lines+markers", opacity: .42, showlegend: false, line: { color, width: 1, dash }, marker: { color, size: 3.5 },
     });
-    curve(names.map((_, i) => mean(sets.map((s) => s[key][i]))), `${label}, mean of ${sets.length}<br>`, {
+    curve(names.map((_, i) => mean(sets.map((s) => s[key][i]))), `${label}, mean of ${sets.length}\n`, {
       mode: "lines+markers", name: `${label} (mean, ${sets.length} seed${sets.length > 1 ? "s" : ""})`,
       line: { color, width: 2.5, dash }, marker: { color, size: 7, symbol },
     });
@@ -86,10 +81,10 @@ const KINDS = {
     const place = (across, up) => lying ? { x: up, y: across } : { x: across, y: up };
     const means = names.map((_, i) => mean(rows.map((s) => s.y?.[i])));
     const traces = [{ type: "bar", ...place(at, means), orientation: lying ? "h" : "v", width: .62, opacity: .45, marker: { color: CLAIMED },
-      hoverinfo: "text", name: "mean", textposition: "none", text: means.map((v, i) => `${plain(names[i])}<br>mean: ${show(v, true)}`) }];
+      hoverinfo: "text", name: "mean", textposition: "none", text: means.map((v, i) => `${plain(names[i])}\nmean: ${show(v, true)}`) }];
     rows.forEach((s, k) => traces.push({ type: "scatter", mode: "markers", ...place(at.map((i) => i + .36 * ((k + .5) / rows.length - .5)), s.y ?? []),
       hoverinfo: "text", marker: { color: CLAIMED, size: 5 }, name: "one seed", legendgroup: "seed", showlegend: k === 0,
-      text: names.map((n, i) => `${plain(n)}<br>seed ${plain(s.seed)}: ${show(s.y?.[i], true)}`) }));
+      text: names.map((n, i) => `${plain(n)}\nseed ${plain(s.seed)}: ${show(s.y?.[i], true)}`) }));
     const list = { ...named(names), showgrid: false, ...(lying && { autorange: "reversed" }) };
     const figure = layout("", "", lying ? { yaxis: list, xaxis: { showgrid: true }, shapes: [{ ...zero, xref: "x", yref: "paper", x1: 0, y1: 1 }] }
       : { xaxis: list, shapes: [zero] });
@@ -101,10 +96,20 @@ const KINDS = {
       const mine = points.filter((q) => q.group === group), s = style(group);
       return { type: "scatter", mode: "markers+text", name: plain(group ?? "—"), hoverinfo: "text", x: mine.map((q) => q.x), y: mine.map((q) => q.y),
         text: mine.map((q) => group === "synthetic" ? "" : plain(q.label)), textposition: "top center", textfont: { size: 10 },
-        hovertext: mine.map((q) => `<b>${plain(q.label)}</b><br>${plain(p.xlabel)}: ${show(q.x)}<br>${plain(p.ylabel)}: ${show(q.y)}`),
+        hovertext: mine.map((q) => `${plain(q.label)}\n${plain(p.xlabel)}: ${show(q.x)}\n${plain(p.ylabel)}: ${show(q.y)}`),
         marker: { color: s.color, symbol: s.symbol, size: s.size ?? 9, line: { width: /thin/.test(s.symbol) ? 2.5 : 0, color: s.color } } };
     });
     return { traces, layout: layout(p.xlabel, p.quiet ? p.ylabel : "", { showlegend: !p.quiet, xaxis: { showgrid: true, ...roomy(points.map((q) => q.x)) } }) };
+  },
+  estimates(p) {  // lines over layers or epochs, with the ends of their intervals
+    const names = p.x ?? [], colors = [CLAIMED, SPECIFIC, RATE, LENGTH], rows = p.lines ?? [];
+    const traces = rows.map((l, k) => ({ type: "scatter", mode: "lines+markers", name: plain(l.label), x: names.map((_, i) => i + .16 * (k - (rows.length - 1) / 2)), y: l.y, hoverinfo: "text",
+      text: names.map((n, i) => `${plain(l.label)}\n${plain(n)}: ${show(l.y?.[i], !p.ratio)} [${show(l.low?.[i], !p.ratio)}, ${show(l.high?.[i], !p.ratio)}]`),
+      line: { color: colors[k % 4], width: 1.5, dash: k ? "dash" : "solid" }, marker: { color: colors[k % 4], size: 7, symbol: k ? "diamond" : "circle" },
+      error_y: { type: "data", symmetric: false, thickness: 1.2, width: 3, color: colors[k % 4],
+        array: names.map((_, i) => isNumber(l.high?.[i]) ? l.high[i] - l.y[i] : null), arrayminus: names.map((_, i) => isNumber(l.low?.[i]) ? l.y[i] - l.low[i] : null) } }));
+    const level = p.ratio ? { ...zero, y0: 1, y1: 1 } : zero;
+    return { traces, layout: layout(p.xlabel, "", { shapes: [level], xaxis: { ...named(names), tickangle: names.join("").length > 70 ? -60 : 0 }, yaxis: p.ratio ? { type: "log" } : {} }) };
   },
   curves(p) {  // an outcome's change over the log of the clean loss, both against the baseline: the optimiser's two curves, the arms
     const c = data().curves?.[p.curves] ?? {}, own = new Set(p.seeds ?? []), rows = (c.seeds ?? []).map((_, k) => k).filter((k) => own.has(c.seeds[k]));
@@ -112,7 +117,7 @@ const KINDS = {
     const curve = (places, label, color, symbol) => {
       const names = places.map((m) => c.members[m]);
       const add = (xy, text, extra) => traces.push({ type: "scatter", x: xy.map(([x]) => x), y: xy.map(([, y]) => y), hoverinfo: "text", legendgroup: label,
-        text: xy.map(([x, y], i) => `${plain(names[i])}, ${text}<br>loss \u00d7 ${show(Math.exp(x))}: ${show(y, true)}`), ...extra });
+        text: xy.map(([x, y], i) => `${plain(names[i])}, ${text}\nloss \u00d7 ${show(Math.exp(x))}: ${show(y, true)}`), ...extra });
       const at = (k) => places.map((m) => whole(c.x[k][m], c.y[k][m]) ? [c.x[k][m], c.y[k][m]] : [null, null]);
       for (const k of rows) add(at(k), `seed ${plain(c.seeds[k])}`, { mode: "lines", opacity: .28, showlegend: false, line: { color, width: 1 } });
       const means = places.map((m) => { const good = rows.filter((k) => whole(c.x[k][m], c.y[k][m])); return [mean(good.map((k) => c.x[k][m])), mean(good.map((k) => c.y[k][m]))]; });
@@ -121,7 +126,7 @@ const KINDS = {
     };
     if (rows.length) curve(c.rates, "learning rate", RATE, "circle"), curve(c.lengths, "length", LENGTH, "diamond");
     if (isNumber(c.best)) { const good = rows.filter((k) => whole(c.x[k][c.best], c.y[k][c.best])), x = mean(good.map((k) => c.x[k][c.best])), y = mean(good.map((k) => c.y[k][c.best]));
-      traces.push({ type: "scatter", mode: "markers", x: [x], y: [y], name: "best of both in domain", hoverinfo: "text", text: [`<b>${plain(c.members[c.best])}</b>, the most accurate in domain: ${show(y, true)}`], marker: { color: "#7b858e", size: 13, symbol: "star-open", line: { width: 1.5 } } }); }
+      traces.push({ type: "scatter", mode: "markers", x: [x], y: [y], name: "best of both in domain", hoverinfo: "text", text: [`${plain(c.members[c.best])}, the most accurate in domain: ${show(y, true)}`], marker: { color: "#7b858e", size: 13, symbol: "star-open", line: { width: 1.5 } } }); }
     const ends = (label) => segments.filter((s) => s[2] === label).flatMap(([a, b]) => [a[0], b[0]]), sides = [ends("learning rate"), ends("length")];
     const lo = Math.max(...sides.map((xs) => Math.min(...xs))), hi = Math.min(...sides.map((xs) => Math.max(...xs))), up = [], down = [];
     if (sides.every((xs) => xs.length) && lo < hi) for (let i = 0; i <= 40; i++) {  // between and about both curves: not specific
@@ -132,7 +137,7 @@ const KINDS = {
     const band = [...up, ...down];
     if (band.length) traces.unshift({ type: "scatter", mode: "lines", x: band.map(([x]) => x), y: band.map(([, y]) => y), fill: "toself", fillcolor: "rgba(138,147,155,.18)",
       line: { width: 0 }, hoverinfo: "skip", name: "not specific" });
-    const points = (p.points ?? []).filter((q) => whole(q.x, q.y)), told = (q, x, y, of) => `<b>${plain(q.label)}</b>${of}<br>loss \u00d7 ${show(Math.exp(x))}: ${show(y, true)}`;
+    const points = (p.points ?? []).filter((q) => whole(q.x, q.y)), told = (q, x, y, of) => `${plain(q.label)}${of}\nloss \u00d7 ${show(Math.exp(x))}: ${show(y, true)}`;
     for (const q of points) if (q.by_seed) { const dots = q.by_seed.map((d, k) => [...d, p.seeds[k]]).filter(([x, y]) => whole(x, y));
       traces.push({ type: "scatter", mode: "markers", x: dots.map(([x]) => x), y: dots.map(([, y]) => y), hoverinfo: "text", showlegend: false, legendgroup: "arm",
         text: dots.map(([x, y, seed]) => told(q, x, y, `, seed ${plain(seed)}`)), marker: { color: ARM, size: 5, opacity: .5 } }); }

@@ -6,8 +6,8 @@ const rows = layers.map((_, i) => one(`#layer-${i}`)), body = rows[0].parentElem
 const KINDS = ["#3a80c1", "#d3742a", "#1f8a70", "#a268b4", "#b8a02a", "#c2557a", "#5a9bb5", "#7b858e", "#8c6d46", "#6a7fd0"];
 const { panels: PANELS, legend, axes: layout } = esd;
 let drawn = 0;
-function draw(slot, [traces, figure]) {
-  plotly().newPlot(slot, traces, figure, { displayModeBar: false, displaylogo: false, responsive: true });
+function draw(slot, [traces, layout], chosen) {
+  drawer.into(slot, { traces, layout }, chosen);
   root.dataset.plotsDrawn = ++drawn;
 }
 
@@ -16,7 +16,6 @@ function draw(slot, [traces, figure]) {
 let open = null;
 function close() {
   if (!open) return;
-  all(".plot", open.detail).forEach((slot) => window.Plotly?.purge(slot));
   open.detail.remove();
   delete open.row.dataset.open;
   one("button", open.row).ariaExpanded = "false";
@@ -101,13 +100,11 @@ function along() {
     const color = KINDS[k % KINDS.length];
     return { type: "scatter", mode: "markers", name: plain(kind), legendgroup: `${k}`, showlegend: !open, hoverinfo: "text", customdata: mine,
       x: mine.length ? mine : [null], y: mine.length ? mine.map((i) => layers[i][key]) : [null],
-      text: mine.map((i) => `<b>${plain(layers[i].name)}</b><br>${plain(head)} ${show(layers[i][key], false, 4)}${layers[i].told.map((why) => `<br>† ${plain(why)}`).join("")}`),
+      text: mine.map((i) => `${plain(layers[i].name)}\n${plain(head)} ${show(layers[i][key], false, 4)}${layers[i].told.map((why) => `\n† ${plain(why)}`).join("")}`),
       marker: { size: 8, color, symbol: open ? "circle-open" : "circle", line: { width: open ? 1.6 : 0, color } } };
   }));
   const values = layers.map((layer) => layer[key]).filter((v) => v > 0), wide = values.length && Math.max(...values) > 100 * Math.min(...values);
-  window.Plotly?.purge(overview);
-  draw(overview, [traces, { ...layout("layer, in the order of the parameters", plain(head), { y: { type: wide ? "log" : "linear" } }), showlegend: true, margin: { l: 48, r: 8, t: 30, b: 40 } }]);
-  overview.on("plotly_click", ({ points }) => toggle(points[0].customdata, true));
+  draw(overview, [traces, { ...layout("layer, in the order of the parameters", plain(head), { y: { type: wide ? "log" : "linear" } }), showlegend: true }], (i) => toggle(i, true));
 }
 pick.addEventListener("change", along);
 one("#pick").addEventListener("submit", (event) => event.preventDefault());

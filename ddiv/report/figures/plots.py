@@ -28,6 +28,8 @@ from ddiv.claim import (
 from ddiv.finding import Finding, Reader, SeedBench
 from ddiv.finding.specific import benches
 from ddiv.outcome import Outcome
+from ddiv.report.figures.estimates import estimates_plot
+from ddiv.report.figures.panels import lines, panel_of
 from ddiv.report.schema import (
     BarsPlot,
     DosePlot,
@@ -50,11 +52,16 @@ DOSES: dict[type, str] = {
 
 
 def plot(finding: Finding, reader: Reader) -> FindingPlot:
-    """A curve over a ladder, pairs of two arms, an arm a marker for a correlation; else the effects
-    of each seed as dots.
+    """What is told in detail, or the panel that a question of experiments brings; or a curve over a
+    ladder, pairs of two arms, an arm a marker for a correlation; else the effects of each seed as
+    dots.
     """
+    if finding.estimates:
+        return estimates_plot(finding)
     asked, question = finding.asked, finding.asked.question
     seats = [SeedBench(reader, asked.study, seed, question.carried) for seed in asked.seeds]
+    if panel := panel_of(question):
+        return lines(panel, seats)
     match question:
         case Trend() | Mixing() if any(arm.is_baseline for _, arm in question.ladder):
             return _dose(finding, question, seats)

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ddiv.common.arrays import Array
-from ddiv.report.document import clean, document, short
+from ddiv.report.document import as_json, clean, document, short
 from ddiv.report.schema import Curves
 from ddiv.spectra import mp
 from ddiv.spectra.analysis import Analysis, Layer, columns
@@ -91,7 +91,7 @@ def render(
         "spectra",
         styles=("page.css", "spectra.css"),
         scripts=("esd.js", "spectra.js"),
-        data={"layers": layers, "numbers": [[head, key] for head, key, *_ in numbers]},
+        data=as_json({"layers": layers, "numbers": [[head, key] for head, key, *_ in numbers]}),
         title=clean(title),
         source=clean(source),
         note=clean(note),

@@ -44,6 +44,8 @@ class ArrangedFinding(Finding, frozen=True, kw_only=True):
     """A finding with its marks, and its place on the page."""
 
     anchor: str
+    place: str = ""  # anchor of the claim
+    places: str = ""  # its trials, as numbers of the page's and ranges of these
     key: str  # CSS class of the verdict
     of: str  # id of the claim
     guards: str  # that of the claim
@@ -103,8 +105,9 @@ class ArrangedClaim(Claim, frozen=True, kw_only=True):
 
 
 class ArrangedFamily(Struct, frozen=True):
-    """A family with its claims."""
+    """A family with its claims, and its place on the page."""
 
+    anchor: str
     title: str
     claims: tuple[ArrangedClaim, ...]
     controls: Controls | None
@@ -213,10 +216,38 @@ class SpecificSection(Struct, frozen=True, kw_only=True):
     controls: Controls | None  # members held out of the family, which must not be specific
 
 
+class Share(Struct, frozen=True, kw_only=True):
+    """How many of the answered questions hold."""
+
+    counts: Counts  # of the answers
+    holds: int
+    of: int
+
+
+class OverviewRow(Struct, frozen=True, kw_only=True):
+    """All claims, or those of a family, as the first screen shows them."""
+
+    title: str
+    anchor: str  # "" of the row of all
+    claimed: Share  # findings, as claimed
+    specific: Share | None  # those with a specific verdict
+    tables: Share | None  # variants that the authors' tables answer
+    waiting: int  # findings that the run has not come to
+
+
+class Overview(Struct, frozen=True, kw_only=True):
+    """The picture of the first screen."""
+
+    rows: tuple[OverviewRow, ...]
+    has_specific: bool
+    has_tables: bool
+
+
 class Arranged(Struct, frozen=True, kw_only=True):
     """The names that the template knows, beside the page itself."""
 
     titles: dict[str, str]  # of the studies that have findings, in the order of columns
+    overview: Overview | None  # None where nothing is answered
     families: tuple[ArrangedFamily, ...]
     findings: tuple[ArrangedFinding, ...]
     plots: tuple[Plot, ...]
@@ -226,6 +257,7 @@ class Arranged(Struct, frozen=True, kw_only=True):
     alarming: bool  # whether a family's controls failed
     over_studies: bool  # whether a claim has a verdict over studies
     summary: str
+    takeaway: str  # what the first screen shows, in a sentence
     alarms: tuple[str, ...]
     notes: tuple[str, ...]  # what is told and alarms nobody
     open_claims: bool  # whether claims start open
@@ -236,5 +268,6 @@ class Arranged(Struct, frozen=True, kw_only=True):
     specific: SpecificSection | None
     three_columns: bool  # whether a claim has them
     departures: tuple[ArrangedDeparture, ...]
+    trials: tuple[str, ...]  # keys, each once
     saved: int | None  # trials, by adding seeds only where they can decide
     most_findings: int  # length of the longest bar of seeds

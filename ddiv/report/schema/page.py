@@ -80,10 +80,23 @@ class CrossCheck(Struct, frozen=True):
     note: str = ""
 
 
+class Progress(Struct, frozen=True, kw_only=True):
+    """How far a run is that goes on while its page is written."""
+
+    done: int  # trials measured
+    of: int  # trials that it needs, as far as is known
+    answered: int  # questions
+    asked: int
+    seconds: float  # since its start
+    again: float = 60.0  # seconds until the page is written again
+
+
 class Page(Struct, frozen=True, kw_only=True):
     """All that a page shows."""
 
     title: str = ""
+    run_id: str = ""
+    progress: Progress | None = None  # None of a run that has ended
     subtitle: str = ""
     generated: str = ""  # ISO time, in UTC
     profile: str = ""

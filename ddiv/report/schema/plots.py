@@ -42,6 +42,16 @@ class BarsPlot(Struct, frozen=True, tag="bars", tag_field="kind", kw_only=True):
     series: tuple[Series, ...]
 
 
+class LinesPlot(Struct, frozen=True, tag="lines", tag_field="kind", kw_only=True):
+    """Several named curves over the same places, each with a line a seed and their mean."""
+
+    xlabel: str
+    ylabel: str
+    x: tuple[float | str, ...]  # numbers in their order, or names
+    names: tuple[str, ...]
+    series: tuple[tuple[Series, ...], ...]  # a row a name
+
+
 class RelationPoint(Struct, frozen=True):
     """One arm.
 
@@ -61,6 +71,25 @@ class RelationPlot(Struct, frozen=True, tag="relation", tag_field="kind", kw_onl
     xlabel: str
     ylabel: str
     points: tuple[RelationPoint, ...]
+
+
+class EstimatesLine(Struct, frozen=True, kw_only=True):
+    """Estimates at the places of a plot, with the ends of their 95 % intervals."""
+
+    label: str
+    y: tuple[float | None, ...]
+    low: tuple[float | None, ...]
+    high: tuple[float | None, ...]
+
+
+class EstimatesPlot(Struct, frozen=True, tag="estimates", tag_field="kind", kw_only=True):
+    """Lines of estimates over places such as layers or epochs; with `ratio` on a log axis."""
+
+    xlabel: str
+    ylabel: str
+    x: tuple[str, ...]  # names
+    lines: tuple[EstimatesLine, ...]
+    ratio: bool = False
 
 
 class FamilyCurves(Struct, frozen=True, kw_only=True):
@@ -103,6 +132,6 @@ class CurvesPlot(Struct, frozen=True, tag="curves", tag_field="kind", kw_only=Tr
     points: tuple[ArmPoint, ...]
 
 
-FindingPlot = DosePlot | PairedPlot | BarsPlot | RelationPlot
+FindingPlot = DosePlot | PairedPlot | BarsPlot | LinesPlot | RelationPlot | EstimatesPlot
 
 Plot = FindingPlot | CurvesPlot

@@ -12,7 +12,7 @@ class ContactSheet(Struct, frozen=True, kw_only=True):
 
     study: str = ""
     caption: str = ""
-    png: str | None = None  # data URL
+    image: str | None = None  # data URL
     texts: dict[str, tuple[Quote, ...]] | None = None  # by domain
 
 
@@ -21,7 +21,7 @@ class SampleRow(Struct, frozen=True, kw_only=True):
 
     name: str
     seed: int | None = None
-    png: str | None = None  # data URL: one strip of images
+    image: str | None = None  # data URL: one strip of images
     texts: tuple[Quote, ...] | None = None
     quality: dict[str, float] = field(default_factory=dict)  # by measure
 

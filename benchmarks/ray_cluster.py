@@ -1,0 +1,292 @@
+"""A cluster of three nodes on this machine: the same findings as xdist's, faults, overhead.
+
+    python benchmarks/ray_cluster.py same [--profile smoke] [-k EXPRESSION]
+    python benchmarks/ray_cluster.py faults [--moments 20] [--minutes M]
+    python benchmarks/ray_cluster.py overhead [--pairs 5]
+
+"same" runs a slice by `-n 2` and on the cluster, each from an empty store, and compares all records
+bit for bit (but for when, where and how long) and what every question came to. "faults" kills a
+node (a new one joins), a worker or the driver at random moments of runs of the slice; then it runs
+the slice to its end and sees that no record that was there is lost or changed, that no job is in
+the journals of two runs, and that no run hangs. "overhead" times both by turns.
+
+It needs Ray: pip install -e '.[ray]'.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from ddiv.common.machine import processor_name, usable_cores
+from ddiv.finding import Reader, settled
+from ddiv.run import run as runs
+from ddiv.run.notes import journal
+from ddiv.trial.store import Record, Store
+
+ROOT = Path(__file__).resolve().parent.parent
+RESULTS = Path(__file__).parent / "results" / "ray-cluster.json"
+SLICE = "drop-frobenius and not specific"
+HANGS = 1800.0  # seconds after which a run of the slice counts as hanging
+
+
+class Nodes:
+    """Ray on this machine, as a head and two further nodes of one core each."""
+
+    def __init__(self) -> None:
+        os.environ |= {"RAY_worker_niceness": "0", "RAY_USAGE_STATS_ENABLED": "0"}
+        from ray.cluster_utils import Cluster
+
+        small = {"num_cpus": 1, "object_store_memory": 200 << 20}
+        self._more = small
+        self.cluster = Cluster(
+            initialize_head=True, head_node_args={**small, "include_dashboard": False}
+        )
+        self.others = [self.cluster.add_node(**small) for _ in range(2)]
+
+    @property
+    def address(self) -> str:
+        return str(self.cluster.address)
+
+    def kill_one(self, rng: random.Random) -> str:
+        """Kill a node that is not the head; another joins."""
+        node = self.others.pop(rng.randrange(len(self.others)))
+        self.cluster.remove_node(node, allow_graceful=False)
+        self.others.append(self.cluster.add_node(**self._more))
+        return "node"
+
+    def stop(self) -> None:
+        self.cluster.shutdown()
+
+
+def command(folder: Path, args: argparse.Namespace, *more: str) -> list[str]:
+    return [
+        *(sys.executable, "-m", "pytest", "claims", "-q", "-p", "no:cacheprovider"),
+        *("--profile", args.profile, "-k", args.k),
+        *("--store", str(folder / "store"), "--report", str(folder / "page.html"), *more),
+    ]
+
+
+def run(folder: Path, args: argparse.Namespace, *more: str) -> float:
+    """Seconds of a run to its end. Raises where it ended badly or hangs."""
+    begun = time.monotonic()
+    done = subprocess.run(
+        command(folder, args, *more),
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=HANGS,
+        check=False,
+    )
+    if done.returncode not in (0, 1):  # a claim may be contradicted
+        raise RuntimeError(done.stdout[-3000:] + done.stderr[-2000:])
+    return time.monotonic() - begun
+
+
+def contents(record: Record) -> tuple[bytes, dict[str, bytes]]:
+    """A record without when, where and how long."""
+    facts = {name: value for name, value in record.facts.items() if name != "provenance"}
+    arrays = {
+        name: str(array.dtype).encode() + repr(array.shape).encode() + array.tobytes()
+        for name, array in record.arrays.items()
+    }
+    return msgspec.json.encode(facts, order="sorted"), arrays
+
+
+def findings(store: Store) -> dict[str, Any]:
+    """What each question of the newest run came to: seeds, effects, verdict."""
+    newest, reader = runs.latest(store), Reader(store)
+    assert newest is not None
+    found = {}
+    for asked in runs.load_asked(store, newest.id):
+        it = settled(asked, reader, newest.enough(asked.claim))
+        found[asked.test] = (
+            repr(it)
+            if not hasattr(it, "judged")
+            else (
+                list(it.asked.seeds),
+                np.asarray(it.judged_effects, float).tobytes(),
+                it.judged.verdict,
+            )
+        )
+    return found
+
+
+def same(args: argparse.Namespace, work: Path) -> dict[str, Any]:
+    plain, ray = work / "plain", work / "ray"
+    by_xdist = run(plain, args, "-n", "2")
+    nodes = Nodes()
+    try:
+        by_ray = run(ray, args, "--ray", nodes.address)
+    finally:
+        nodes.stop()
+    ours, theirs = Store(plain / "store"), Store(ray / "store")
+    both = sorted(set(ours.keys()) & set(theirs.keys()))
+    unlike = [key for key in both if contents(ours.read(key)) != contents(theirs.read(key))]
+    left, right = findings(ours), findings(theirs)
+    newest = runs.latest(theirs)
+    assert newest is not None
+    nodes_of = Counter(line.worker for line in journal(runs.folder(theirs, newest.id)))
+    return {
+        "records_by_xdist": len(ours.keys()),
+        "records_by_ray": len(theirs.keys()),
+        "records_of_both": len(both),
+        "records_unlike": len(unlike),
+        "questions": len(left),
+        "findings_unlike": sorted(test for test in left if left[test] != right.get(test)),
+        "by_node": dict(nodes_of),
+        "seconds_by_xdist": round(by_xdist, 1),
+        "seconds_by_ray": round(by_ray, 1),
+    }
+
+
+def workers_at_it() -> list[int]:
+    """The processes of Ray that are measuring a job."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*"):
+        try:
+            if path.joinpath("cmdline").read_bytes().startswith(b"ray::measure"):
+                found.append(int(path.name))
+        except OSError:
+            continue
+    return found
+
+
+def faults(args: argparse.Namespace, work: Path) -> dict[str, Any]:
+    rng, until = random.Random(args.seed), time.monotonic() + 60 * args.minutes
+    counts: Counter[str] = Counter()
+    kinds = [kind for kind in ("worker", "node", "driver") for _ in range(args.moments)]
+    rng.shuffle(kinds)
+    nodes, folder, resumed = Nodes(), work / "faults", 0
+    there: dict[str, bytes] = {}
+    try:
+        while kinds and time.monotonic() < until:
+            process = subprocess.Popen(
+                command(folder, args, "--ray", nodes.address),
+                cwd=ROOT,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+            begun = time.monotonic()
+            while process.poll() is None:
+                if time.monotonic() - begun > HANGS:
+                    process.kill()
+                    raise RuntimeError("a run hangs")
+                time.sleep(rng.uniform(*args.between))
+                if not kinds or time.monotonic() > until or not workers_at_it():
+                    continue
+                match kinds.pop():
+                    case "driver":
+                        process.send_signal(signal.SIGKILL)
+                        process.wait()
+                        counts["driver"] += 1
+                    case "node":
+                        counts[nodes.kill_one(rng)] += 1
+                    case "worker":
+                        pid = rng.choice(workers_at_it() or [0])
+                        if pid:
+                            os.kill(pid, signal.SIGKILL)
+                            counts["worker"] += 1
+            counts["runs_killed" if process.returncode == -signal.SIGKILL else "runs_ended"] += 1
+            resumed += 1
+            there = unchanged(Store(folder / "store"), there)
+            if process.returncode != -signal.SIGKILL and kinds:
+                counts |= checked(folder, counts)
+                shutil.rmtree(folder)
+                there = {}
+        run(folder, args, "--ray", nodes.address)  # to the end, untroubled
+        unchanged(Store(folder / "store"), there)
+        counts = checked(folder, counts)
+    finally:
+        nodes.stop()
+    return dict(counts)
+
+
+def unchanged(store: Store, there: dict[str, bytes]) -> dict[str, bytes]:
+    """The marks of all records; raises where one that was there is gone, changed or damaged."""
+    for key, mark in there.items():
+        assert (store.path(key) / "done").read_bytes() == mark, f"{key} is not what it was"
+    for record in store.records():
+        assert record.key
+    return {key: (store.path(key) / "done").read_bytes() for key in [*store.keys()]}
+
+
+def checked(folder: Path, counts: Counter[str]) -> Counter[str]:
+    """The counts with what the runs of this store measured; raises where a job was trained twice,
+    or a question has no answer.
+    """
+    store = Store(folder / "store")
+    lines = Counter(
+        line.key for run in runs.stored(store).runs for line in journal(runs.folder(store, run.id))
+    )
+    twice = [key for key, times in lines.items() if times > 1]
+    newest = runs.latest(store)
+    assert newest is not None
+    failed = [asked.error for asked in runs.load_asked(store, newest.id) if asked.error]
+    assert not twice and not failed, (twice, failed)
+    counts["records"] += len(store.keys())
+    counts["trained_twice"] += len(twice)
+    counts["questions_answered"] += len(runs.load_asked(store, newest.id))
+    return counts
+
+
+def overhead(args: argparse.Namespace, work: Path) -> dict[str, Any]:
+    pairs = []
+    for i in range(args.pairs):
+        pair = {}
+        for name, more in (("xdist", ("-n", "2")), ("ray", ("--ray", "local"))):
+            folder = work / f"{name}{i}"
+            pair[name] = run(folder, args, *more)
+            shutil.rmtree(folder)
+        pairs.append(pair)
+        print(pair, flush=True)
+    return {
+        "pairs": pairs,
+        "ratio_of_medians": round(
+            median(pair["ray"] for pair in pairs) / median(pair["xdist"] for pair in pairs), 4
+        ),
+        "median_ratio": round(median(pair["ray"] / pair["xdist"] for pair in pairs), 4),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("what", choices=("same", "faults", "overhead"))
+    parser.add_argument("--profile", default="smoke")
+    parser.add_argument("-k", default=SLICE)
+    parser.add_argument("--moments", type=int, default=20, help="of each of the three faults")
+    parser.add_argument("--minutes", type=float, default=60.0)
+    parser.add_argument("--between", type=float, nargs=2, default=(0.5, 6.0), help="seconds")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--pairs", type=int, default=5)
+    parser.add_argument("--out", type=Path, default=RESULTS)
+    args = parser.parse_args()
+    work = Path(tempfile.mkdtemp(prefix="ddiv-ray-cluster-"))
+    try:
+        found = {"same": same, "faults": faults, "overhead": overhead}[args.what](args, work)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    found |= {"slice": args.k, "profile": args.profile, "load_after": os.getloadavg()[0]}
+    print(json.dumps(found, indent=1))
+    kept = json.loads(args.out.read_text()) if args.out.exists() else {}
+    kept |= {"processor": processor_name(), "cores": usable_cores(), args.what: found}
+    args.out.write_text(json.dumps(kept, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

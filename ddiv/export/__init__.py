@@ -1,0 +1,1 @@
+"""Results that travel: findings, records and measurements as rows and files, and citations."""

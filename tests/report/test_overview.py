@@ -1,0 +1,107 @@
+"""The first screen: what holds as claimed, what is specific, what the published tables say."""
+
+import re
+
+import msgspec
+
+from ddiv.report import render
+from ddiv.report.packing import pack, unpack
+from ddiv.report.places import anchor, ranges
+from ddiv.report.schema import Claim, Evidence, Family, Finding, Page
+from tests.support.made_pages import of, one
+from tests.support.parsed_page import HOSTILE, Parsed, parse
+from tests.support.sample_page import sample_page
+
+
+def specific(verdict: str) -> Evidence:
+    return Evidence(verdict=verdict, e_for=1.0, e_against=1.0, n=6)
+
+
+def rows(page: Page) -> list[list[str]]:
+    """Each line of the picture: its head, then "holds of all" by column."""
+    picture = re.search(r'<figure class="overview".*?</figure>', render(page), re.DOTALL)[0]
+    lines = re.findall(r'<div class="line[^"]*"><span class="what">(.*?)</div>', picture, re.DOTALL)
+    heads = [re.sub(r"<[^>]*>", "", line.partition("</span>")[0]).strip() for line in lines]
+    shares = [re.findall(r"<b>(\d+)</b> of (\d+)|share none", line) for line in lines]
+    return [[head, *share] for head, share in zip(heads, shares)]
+
+
+def test_the_picture_counts_what_holds_and_what_is_specific():
+    claims = (
+        Claim(
+            id="a",
+            family="dropout",
+            findings=(
+                one("supported", specific=specific("supported")),
+                one("supported", specific=specific("inconclusive")),
+                one("contradicted"),
+                Finding(verdict="not applicable"),
+                Finding(verdict="not run"),
+            ),
+        ),
+        Claim(id="b", family="decay", findings=(one("inconclusive"),)),
+        Claim(id="c", family="decay", guards="decay", findings=(one("inconclusive"),)),
+    )
+    families = (Family("dropout", "Dropout"), Family("decay", "Weight decay"))
+    page = Page(alpha=0.05, claims=claims, families=families)
+    assert rows(page) == [
+        ["All claims 1 not run", ("2", "4"), ("1", "2")],
+        ["Dropout 1 not run", ("2", "3"), ("1", "2")],
+        ["Weight decay", ("0", "1"), ("", "")],
+    ]
+    text = parse(page).text
+    assert "2 of 4 findings hold as claimed; 1 of 2 hold beyond what slower" in text
+    assert "published tables support" not in text
+
+
+def test_the_sample_adds_up():
+    every, *each = rows(sample_page(14))
+    for column in range(1, len(every)):
+        for place in (0, 1):
+            parts = [int(row[column][place] or 0) for row in each]
+            assert sum(parts) == int(every[column][place])
+
+
+def test_nothing_answered_is_no_picture():
+    assert "overview" not in [a.get("id") for _, a in parse(of(Finding(verdict="error"))).elements]
+
+
+# --- what is packed, and where it is found --------------------------------------------------------
+
+
+def test_what_is_packed_comes_back():
+    value = {"a": ["—", HOSTILE, 0.1, None], "b": Family("f", "F")}
+    assert unpack(pack(value)) == {"a": ["—", HOSTILE, 0.1, None], "b": {"id": "f", "title": "F"}}
+
+
+def test_ranges_name_what_is_listed_once():
+    assert ranges([3, 7, 8, 9, 2]) == "3 7-9 2" and ranges([]) == ""
+
+
+def test_anchors_keep_the_letters_of_every_script():
+    taken: set[str] = set()
+    names = ["Größe 100 %", "多样性", "diversité/α", "a_b", "a b", "?!"]
+    assert [anchor("c", name, taken) for name in names] == [
+        "c-größe-100",
+        "c-多样性",
+        "c-diversité-α",
+        "c-a-b",
+        "c-a-b-2",
+        "c-x",
+    ]
+
+
+def test_a_large_page_is_small_before_it_is_opened():
+    """The sample repeated to 2,000 findings; what is packed is not parsed by a browser."""
+    page = sample_page(14)
+    findings = sum(len(claim.findings) for claim in page.claims)
+    times = -(-2000 // findings)
+    claims = tuple(
+        msgspec.structs.replace(claim, id=f"{claim.id} {i}")
+        for i in range(times)
+        for claim in page.claims
+    )
+    html = render(msgspec.structs.replace(page, claims=claims))
+    shown = re.sub(r'(id="packed-\w+">)[^<]*', r"\1", html)
+    assert len(shown.encode()) < 1_000_000
+    assert len(Parsed(shown).all("details", class_="claim")) == len(claims)
