@@ -33,6 +33,7 @@ DOCS = [page for page in PAGES if page.is_relative_to(ROOT / "docs")]
 REASONS = ("installs", "a GPU", "the paper's profile", "needs ", "downloads", "takes ", "changes ")
 SMALL = ("--seeds", "1", "--max-seeds", "1")
 # In place of all claims, where a page asks them all.
+FILES = ("claims/test_dropout.py", "claims/test_augmentation.py")
 FEW = ("-k", "drop-frobenius and classifier or aug-frobenius and classifier")
 
 EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"][
@@ -61,25 +62,26 @@ def birds(folder: Path) -> None:
             Image.fromarray(pixels).save(folder / species / f"{number}.png")
 
 
-def small(words: list[str], store: Path) -> list[str]:
+def small(words: list[str]) -> list[str]:
     """A command of pytest or ddiv as the tests run it."""
     if words[0] != "pytest":
-        kept = words[0] == "ddiv" and words[1] in ("report", "ledger", "trials")
-        return [*words, f"--store={store}"] if kept else words
+        return words
     while "-n" in words:
         del words[(at := words.index("-n")) : at + 2]
     if len(words) == 1 or words[1].startswith("-"):
         words.insert(1, "claims")  # as in the project's folder
     everything = words[1] == "claims" and "-k" not in words
-    added = ["-p", "no:cacheprovider", "-p", "ddiv.plugin", f"--store={store}"]
+    added = ["-p", "no:cacheprovider", "-p", "ddiv.plugin", "--store=.ddiv"]
     added += ["-p", "no:hypothesispytest"]  # it takes seconds to begin
     added += FEW if everything and "--plan" not in words else ()
+    if everything:
+        words[1:2] = FILES
     added += SMALL if "--seeds" not in words else ()
     added += ["--report=reports/page.html"] if "--report" not in words else ()
-    return [str(ROOT / word) if word == "claims" else word for word in words] + added
+    return [str(ROOT / word) if word in ("claims", *FILES) else word for word in words] + added
 
 
-def ran(block: Block, folder: Path, store: Path, started: Shell) -> Iterator[Done]:
+def ran(block: Block, folder: Path, started: Shell) -> Iterator[Done]:
     """What became of each command of a block."""
     if block.language == "python":
         (folder / "snippet.py").write_text(block.text, "utf-8")
@@ -88,22 +90,24 @@ def ran(block: Block, folder: Path, store: Path, started: Shell) -> Iterator[Don
     for words in documented.commands(block.text):
         assert words[0] in ("pytest", "ddiv"), f"{block.place}: say why {words[0]} is not run"
         at_home = [re.sub("^~", str(folder), word) for word in words]
-        yield started.run(folder, *small(at_home, store))
+        yield started.run(folder, *small(at_home))
 
 
 def test_the_snippets_of_the_pages_run(tmp_path):
     """Each page in a folder of its own, with photographs in ~/data; trials are shared."""
     failed = []
+    (tmp_path / "store").mkdir()
     with shell() as started:
         for page in filter(run_blocks, PAGES):
             folder = tmp_path / name_of(page).replace("/", "-")
             birds(folder / "data" / "birds")
+            (folder / ".ddiv").symlink_to(tmp_path / "store", target_is_directory=True)
             for name, text in documented.files(page).items():
                 (folder / name).write_text(text, "utf-8")
             for block in run_blocks(page):
                 failed += [
                     f"{block.place}: {done.code}\n{done.output[-3000:]}"
-                    for done in ran(block, folder, tmp_path / "store", started)
+                    for done in ran(block, folder, started)
                     if done.code
                 ]
     assert not failed, "\n\n".join(failed)
@@ -172,7 +176,9 @@ def known(words: list[str], options: set[str], ids: list[str], place: str) -> bo
             assert (ROOT / file).is_file(), f"{place}: {words}"
         case [".ci/run" | ".ci/lint" as file]:
             assert (ROOT / file).is_file()
-        case ["." | "cd" | "cp" | "git" | "mkdir" | "pre-commit" | "sbatch" | "zensical", *_]:
+        case ["." | "cd" | "cp" | "git" | "mkdir" | "pre-commit" | "zensical", *_]:
+            pass
+        case ["kubectl" | "ray" | "sbatch", *_]:  # a cluster's
             pass
         case _:
             pytest.fail(f"{place}: a command that this test does not know: {words}")
