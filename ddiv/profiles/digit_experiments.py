@@ -32,7 +32,7 @@ def digits_shapes_resnet() -> Study:
 def few_digits() -> Study:
     """A few digits, which a generator that knows more of them expands and edits."""
     return Study(
-        name="few-digits",
+        name="digits-generated",
         title="150 digits, expanded and edited by a small generator: perceptrons",
         data=Digits(train=150, side=8),
         experiments=("guided expansion", "filtered edits"),
@@ -42,7 +42,7 @@ def few_digits() -> Study:
 def few_digits_resnet() -> Study:
     """The same with ResNets in place of perceptrons."""
     return Study(
-        name="few-digits-resnet",
+        name="digits-generated-resnet",
         title="150 digits, expanded and edited by a small generator: narrow ResNet-18s",
         data=Digits(train=150, side=16),
         experiments=("guided expansion", "filtered edits", "resnet"),
