@@ -19,7 +19,7 @@ def findings(store: Store, run: runs.Run) -> Iterator[FindingRow]:
     """
     reader = Reader(store)
     for asked in runs.questions(store, run.id).asked:
-        yield row(run, asked, settled(asked, reader, run.enough(asked.claim), definitions=False))
+        yield row(run, asked, settled(asked, reader, run.enough(asked), definitions=False))
 
 
 def row(run: runs.Run, asked: Asked, answer: Finding | Unanswered) -> FindingRow:
