@@ -2,7 +2,11 @@
 
     python benchmarks/ray_cluster.py same [--profile smoke] [-k EXPRESSION]
     python benchmarks/ray_cluster.py faults [--moments 20] [--minutes M]
+    python benchmarks/ray_cluster.py machinery [--moments 20] [--jobs 300]
     python benchmarks/ray_cluster.py overhead [--pairs 5]
+
+"machinery" is "faults" of the driver, the store and Ray alone: jobs only wait a second and train
+nothing, so that many moments are seen in minutes.
 
 "same" runs a slice by `-n 2` and on the cluster, each from an empty store, and compares all records
 bit for bit (but for when, where and how long) and what every question came to. "faults" kills a
@@ -26,9 +30,11 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 from typing import Any
+from uuid import uuid4
 
 import msgspec
 import numpy as np
@@ -36,6 +42,10 @@ import numpy as np
 from ddiv.common.machine import processor_name, usable_cores
 from ddiv.finding import Reader, settled
 from ddiv.run import run as runs
+from ddiv.run.cluster import joined
+from ddiv.run.cluster.driver import Driver, Keeper
+from ddiv.run.cluster.joined import Joined
+from ddiv.run.cluster.orders import Orders, versions
 from ddiv.run.notes import journal
 from ddiv.trial.store import Record, Store
 
@@ -156,15 +166,20 @@ def same(args: argparse.Namespace, work: Path) -> dict[str, Any]:
 
 
 def workers_at_it() -> list[int]:
-    """The processes of Ray that are measuring a job."""
+    """The processes of this cluster that are at a job: children of the nodes' raylets."""
     found = []
     for path in Path("/proc").glob("[0-9]*"):
         try:
-            if path.joinpath("cmdline").read_bytes().startswith(b"ray::measure"):
+            is_at_it = path.joinpath("cmdline").read_bytes().startswith(b"ray::measure")
+            if is_at_it and _parent(_parent(int(path.name))) == os.getpid():
                 found.append(int(path.name))
         except OSError:
             continue
     return found
+
+
+def _parent(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[1])
 
 
 def faults(args: argparse.Namespace, work: Path) -> dict[str, Any]:
@@ -217,6 +232,101 @@ def faults(args: argparse.Namespace, work: Path) -> dict[str, Any]:
     return dict(counts)
 
 
+def waits() -> Callable[..., Any]:
+    """A task that waits about a second; sent to nodes as it is written here."""
+
+    def measure(told: Any, job: bytes, *records: Any) -> Any:
+        import random
+        import time
+
+        import numpy
+        import ray
+
+        from ddiv.run.cluster.orders import Made
+
+        seconds = random.uniform(0.5, 1.5)
+        time.sleep(seconds)
+        made = Made({"job": len(job)}, {"x": numpy.zeros(25_000)}, seconds, "")
+        return ray.get_runtime_context().get_node_id(), made
+
+    return measure
+
+
+def drive(args: argparse.Namespace) -> None:
+    """Drain the plan of "machinery", in a process of its own."""
+    from ray_scale import jobs
+
+    ray = joined.join(args.address)
+    cluster = Joined(ray, Orders(uuid4().hex, versions(), ()), "cpu", None)
+    cluster._task = ray.remote(max_calls=0)(waits())
+    args.folder.mkdir(parents=True)
+    store, plan = Store(args.folder.parent / "store"), list(jobs(args.jobs))
+    driver = Driver(Keeper(store, args.folder, _never, worker="driver"), cluster)
+    driver.start()
+    driver.ask(plan)
+    while any(job not in store for job in plan) and not driver.broken:
+        time.sleep(0.2)
+    driver.stop()
+    assert not driver.broken, driver.broken
+    assert not list(args.folder.glob("failed/*"))
+    print("lost and sent again:", driver.lost)
+
+
+def _never(*_: object) -> Record:
+    raise AssertionError("nothing is measured here")
+
+
+def machinery(args: argparse.Namespace, work: Path) -> dict[str, Any]:
+    rng, until = random.Random(args.seed), time.monotonic() + 60 * args.minutes
+    kinds = [kind for kind in ("worker", "node", "driver") for _ in range(args.moments)]
+    rng.shuffle(kinds)
+    counts: Counter[str] = Counter()
+    nodes, number = Nodes(), 0
+    there: dict[str, bytes] = {}
+    lines: Counter[str] = Counter()
+    try:
+        while kinds and time.monotonic() < until:
+            plan = work / f"plan{number}"  # a new one when one is drained
+            number, drained, there = number + 1, False, {}
+            while not drained:
+                folder = plan / uuid4().hex
+                words = ("drive", "--address", nodes.address, "--folder", str(folder))
+                process = subprocess.Popen(
+                    [sys.executable, __file__, *words, "--jobs", str(args.jobs)],
+                    cwd=ROOT,
+                    stdout=subprocess.DEVNULL,
+                )
+                begun = time.monotonic()
+                while process.poll() is None:
+                    if time.monotonic() - begun > HANGS:
+                        process.kill()
+                        raise RuntimeError("a driver hangs")
+                    time.sleep(rng.uniform(*args.between))
+                    if kinds and time.monotonic() < until and (at_it := workers_at_it()):
+                        kind = kinds.pop()
+                        counts[kind] += 1
+                        if kind == "driver":
+                            process.kill()
+                            process.wait()
+                        elif kind == "node":
+                            nodes.kill_one(rng)
+                        else:
+                            os.kill(rng.choice(at_it), signal.SIGKILL)
+                drained = process.returncode == 0
+                assert process.returncode in (0, -signal.SIGKILL), process.returncode
+                counts["drivers_started"] += 1
+                there = unchanged(Store(plan / "store"), there)
+                lines.update(line.key + plan.name for line in journal(folder))
+            counts["records"] += len(there)
+            assert len(there) == args.jobs
+    finally:
+        nodes.stop()
+    twice = [key for key, times in lines.items() if times > 1]
+    assert not twice
+    # A record that is lost, and a driver that hangs, have raised an error.
+    return dict(counts) | {"trained_twice": len(twice), "records_lost": 0, "hangs": 0}
+
+
 def unchanged(store: Store, there: dict[str, bytes]) -> dict[str, bytes]:
     """The marks of all records; raises where one that was there is gone, changed or damaged."""
     for key, mark in there.items():
@@ -266,26 +376,35 @@ def overhead(args: argparse.Namespace, work: Path) -> dict[str, Any]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=("same", "faults", "overhead"))
+    parser.add_argument("what", choices=("same", "faults", "machinery", "overhead", "drive"))
     parser.add_argument("--profile", default="smoke")
     parser.add_argument("-k", default=SLICE)
     parser.add_argument("--moments", type=int, default=20, help="of each of the three faults")
     parser.add_argument("--minutes", type=float, default=60.0)
     parser.add_argument("--between", type=float, nargs=2, default=(0.5, 6.0), help="seconds")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--jobs", type=int, default=300)
+    parser.add_argument("--address", help="of a cluster, for drive")
+    parser.add_argument("--folder", type=Path, help="of a run, for drive")
     parser.add_argument("--pairs", type=int, default=5)
     parser.add_argument("--out", type=Path, default=RESULTS)
     args = parser.parse_args()
+    if args.what == "drive":
+        return drive(args)
     work = Path(tempfile.mkdtemp(prefix="ddiv-ray-cluster-"))
+    shown = {"same": same, "faults": faults, "machinery": machinery, "overhead": overhead}
     try:
-        found = {"same": same, "faults": faults, "overhead": overhead}[args.what](args, work)
+        found = shown[args.what](args, work)
     finally:
         shutil.rmtree(work, ignore_errors=True)
-    found |= {"slice": args.k, "profile": args.profile, "load_after": os.getloadavg()[0]}
+    if args.what != "machinery":
+        found |= {"slice": args.k, "profile": args.profile}
+    found |= {"load_after": os.getloadavg()[0]}
     print(json.dumps(found, indent=1))
     kept = json.loads(args.out.read_text()) if args.out.exists() else {}
     kept |= {"processor": processor_name(), "cores": usable_cores(), args.what: found}
     args.out.write_text(json.dumps(kept, indent=1) + "\n")
+    return None
 
 
 if __name__ == "__main__":

@@ -123,10 +123,10 @@ def test_from_scratch_beside_fine_tuning(
     study: Study,
     arms: str,
     compared: Literal["size", "layers", "direction"],
-    metric: str,
+    metric: Metric | Literal["all"],
     layers: Layers,
 ) -> Question:
-    metrics = METRICS if compared == "direction" else (metric,)
+    metrics = METRICS if metric == "all" else (metric,)
     return two_starts(study, compared, metrics, layers, of_kind(study, arms))
 
 
@@ -143,9 +143,9 @@ def test_from_scratch_beside_fine_tuning(
     [("size", "frobenius_norm"), ("layers", "entropy_normalised"), ("direction", "all")],
 )
 def test_a_repeat_does_nothing_beyond_a_repeat(
-    study: Study, compared: Literal["size", "layers", "direction"], metric: str
+    study: Study, compared: Literal["size", "layers", "direction"], metric: Metric | Literal["all"]
 ) -> Question:
-    metrics = METRICS if compared == "direction" else (metric,)
+    metrics = METRICS if metric == "all" else (metric,)
     return two_starts(study, compared, metrics, "encoder", (study.both_repeats(2),))
 
 

@@ -25,7 +25,7 @@ from ddiv.claim.bench import Bench, Claim, Effects, NotApplicable, OfData, Unmat
 from ddiv.claim.by_layer import Slope
 from ddiv.claim.curves import Exhibited, Largest, Mixing, RiseThenFall
 from ddiv.claim.declare import claim, each, each_layers, each_space, id_and_ood
-from ddiv.claim.experiments import Compared, Condition, Everywhere, Graded, Measured, Panel
+from ddiv.claim.experiments import Compared, Condition, Everywhere, Graded, Measured, Panel, Place
 from ddiv.claim.groups import (
     Agreement,
     Alike,
@@ -75,6 +75,7 @@ __all__ = [
     "OneEffect",
     "Opposite",
     "Panel",
+    "Place",
     "Question",
     "Resemblance",
     "RiseThenFall",

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import chain
 
+import msgspec
+
 from ddiv import evidence
 from ddiv.claim.bench import Bench, Effects, TooFewArms
 from ddiv.claim.question import OneEffect
@@ -70,15 +72,30 @@ class OfExperiments(OneEffect, frozen=True, kw_only=True):
         return chain(self.read(), (each.number for each in self.provided), drawn)
 
 
+class Place(msgspec.Struct, frozen=True):
+    """A point of a plane: what it is called, the path that it is on, and its coordinates."""
+
+    label: str
+    path: str
+    x: Number
+    y: Number
+
+
 class Measured(OfExperiments, frozen=True, tag="measured"):
-    """A number lies above (below) a bound."""
+    """A number lies above (below) a bound.
+
+    `plane` are places that its plot shows in place of it, those of one path joined in their order.
+    """
 
     number: Number
     direction: int
     bound: float = 0.0
+    plane: tuple[Place, ...] = ()
 
     def read(self) -> Iterator[Number]:
         yield self.number
+        for place in self.plane:
+            yield from (place.x, place.y)
 
     def answer(self, bench: Bench) -> Effects:
         return (bench.of_experiment(self.number) - self.bound,)
@@ -95,16 +112,20 @@ class Measured(OfExperiments, frozen=True, tag="measured"):
 class Compared(OfExperiments, frozen=True, tag="compared"):
     """A number is larger (smaller) than the `reference`, of the same seed, or with a `margin` above
     0 not smaller (not larger) by more than that.
+
+    `beside` are further numbers that its plot shows.
     """
 
     number: Number
     reference: Number
     direction: int
     margin: float = 0.0
+    beside: tuple[Number, ...] = ()
 
     def read(self) -> Iterator[Number]:
         yield self.reference
         yield self.number
+        yield from self.beside
 
     def answer(self, bench: Bench) -> Effects:
         number, reference = map(bench.of_experiment, (self.number, self.reference))

@@ -118,7 +118,8 @@ class TwoStarts(OneEffect, frozen=True, tag="two-starts"):
                 [logs[arm][moment] - logs[base][moment] for arm, base in zip(pair, self.bases)]
                 for pair in pairs
             ]
-            return np.mean(both, axis=0)
+            mean: Array = np.mean(both, axis=0)
+            return mean
 
         found = []
         for moment in range(moments):

@@ -42,7 +42,7 @@ def run(
     store: Store, options: argparse.Namespace, chosen: Callable[[Store, str | None], Run | None]
 ) -> int:
     """Write the figures; `chosen` finds the run. Raises StoreError and NotWritten."""
-    from ddiv.report.figures.files import drawing, figures
+    from ddiv.report.figure_files import drawing, figures
     from ddiv.report.gather import page
 
     if (one := chosen(store, options.run_id)) is None:

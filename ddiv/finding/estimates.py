@@ -56,7 +56,7 @@ def _over_seeds(told: Sequence[tuple[Curve, ...]]) -> Iterator[Estimated]:
         first = same[0]
         if any(curve.at != first.at for curve in same):
             continue
-        values, low, high = evidence.student([curve.values for curve in same])
-        rows = (np.exp(row) if first.ratio else row for row in (values, low, high))
-        columns = [tuple(row.tolist()) for row in rows]
-        yield Estimated(first.name, first.at, *columns, seeds=len(same), ratio=first.ratio)
+        found = evidence.student([curve.values for curve in same])
+        rows = (np.exp(row) if first.ratio else row for row in found)
+        values, low, high = (tuple(row.tolist()) for row in rows)
+        yield Estimated(first.name, first.at, values, low, high, len(same), first.ratio)

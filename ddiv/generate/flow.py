@@ -1,7 +1,7 @@
 """A class-conditional generator of images by flow matching (`ddiv.generate.path`).
 
-It is trained on a study's own images. This file also turns images to the vectors that networks of
-flow matching draw, and back.
+It is trained on a study's own images, and draws images of a class, from noise or from given images.
+This file also turns images to the vectors that networks of flow matching draw, and back.
 """
 
 from __future__ import annotations
@@ -65,6 +65,54 @@ def sample(
 
     Raises BadSamples on NaN.
     """
+    return _drawn(weights, classes, spec, setting, labels, side, seed, device, progress, None)
+
+
+def edit(
+    weights: Mapping[str, np.ndarray],
+    classes: int,
+    spec: Flow,
+    setting: Setting,
+    images: np.ndarray,
+    labels: np.ndarray,
+    level: float,
+    seed: int,
+    device: torch.device,
+    progress: Progress = lambda share: None,
+) -> np.ndarray:
+    """Images uint8 (m, 3, h, h) drawn anew as ones of `labels` (m,), from a noise level in (0, 1].
+
+    Each is given as much noise as the path has at this level, and the path is followed from there
+    (Meng et al. 2022): near 0 it stays as it is, and at 1 nothing is left of it, so that `sample`
+    would draw the same. A label that equals `classes` asks for no class. Raises ValueError on
+    another level, BadSamples on NaN and on coloured images where the model has learned grey ones.
+    """
+    if not 0 < level <= 1:
+        raise ValueError(f"images are edited from a noise level in (0, 1], got {level}")
+    vectors = encode(torch.from_numpy(np.ascontiguousarray(images)), spec.side)
+    learned = weights["outputs.bias"].shape[0]
+    if vectors.shape[1] > learned:
+        raise BadSamples(
+            "the generator has learned grey images, and these have colours: edit grey ones, or "
+            "train it on images with colours"
+        )
+    start = path.Start(vectors.repeat(1, learned // vectors.shape[1]), level)
+    side = images.shape[-1]
+    return _drawn(weights, classes, spec, setting, labels, side, seed, device, progress, start)
+
+
+def _drawn(
+    weights: Mapping[str, np.ndarray],
+    classes: int,
+    spec: Flow,
+    setting: Setting,
+    labels: np.ndarray,
+    side: int,
+    seed: int,
+    device: torch.device,
+    progress: Progress,
+    start: path.Start | None,
+) -> np.ndarray:
     model = Denoiser(weights["outputs.bias"].shape[0], spec.width, classes)
     truth = torch.from_numpy(np.asarray(labels)).long()
     vectors = path.follow(
@@ -74,6 +122,7 @@ def sample(
         setting,
         generator(seed, "samples"),
         progress,
+        start,
     )
     return checked(decode(vectors, spec.side, side).cpu().numpy(), len(truth), side)
 

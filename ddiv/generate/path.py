@@ -33,6 +33,16 @@ NEAREST = 0.05
 Progress = Callable[[float], None]
 
 
+class Start(NamedTuple):
+    """Where a path begins that does not begin from noise alone.
+
+    That is at vectors (n, d) with as much noise as the path has at this level, in (0, 1].
+    """
+
+    vectors: Tensor
+    level: float
+
+
 class Fitted(NamedTuple):
     """A trained model: weights as float16 by name, and the loss of each hundredth of training."""
 
@@ -125,17 +135,26 @@ def follow(
     setting: Setting,
     draws: torch.Generator,
     progress: Progress,
+    start: Start | None = None,
 ) -> Tensor:
-    """Vectors (n, d), one for each of the conditions (n, ...), from noise of `draws`."""
+    """Vectors (n, d), one for each of the conditions (n, ...), from noise of `draws`.
+
+    With a `start` the path is followed from there, in as large a share of the steps as is left of
+    it, at least one.
+    """
     device = model.outputs.weight.device
     conditions, none = conditions.to(device), absent.to(device).expand_as(conditions)
     noise = torch.randn((len(conditions), model.outputs.out_features), generator=draws)
-    state = (noise * setting.temperature).to(device)
-    levels = torch.linspace(1, 0, setting.steps + 1).tolist()
+    state, first = (noise * setting.temperature).to(device), 1.0
+    if start is not None:
+        first = start.level
+        state = torch.lerp(start.vectors.to(device), state, first)
+    steps = max(1, round(first * setting.steps))
+    levels = torch.linspace(first, 0, steps + 1).tolist()
     for step, (level, following) in enumerate(pairwise(levels)):
         image = _guided(model, state, level, conditions, none, setting.guidance)
         state = state + (following - level) * (state - image) / max(level, NEAREST)
-        progress((step + 1) / setting.steps)
+        progress((step + 1) / steps)
     return state
 
 

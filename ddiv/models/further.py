@@ -37,7 +37,7 @@ class GruEncoder(nn.Module):
         self.layers = nn.ModuleList(nn.GRU(size, spec.width, batch_first=True) for size in sizes)
         # What goes into each layer: dropout needs modules that return one tensor.
         self.inputs = nn.ModuleList(nn.Identity() for _ in sizes)
-        self.dropout_sites = tuple(self.inputs)
+        self.dropout_sites: tuple[nn.Module, ...] = tuple(self.inputs)
 
     def forward(self, ids: Tensor) -> Tensor:
         lengths = (ids != 0).sum(1)
@@ -45,7 +45,8 @@ class GruEncoder(nn.Module):
         for layer, site in zip(self.layers, self.inputs):
             states, _ = layer(site(states))
         # The padding comes after the last word piece, whose state does not know of it.
-        return states[torch.arange(len(ids), device=ids.device), lengths - 1]
+        last: Tensor = states[torch.arange(len(ids), device=ids.device), lengths - 1]
+        return last
 
 
 class MixerEncoder(nn.Module):
@@ -63,8 +64,8 @@ class MixerEncoder(nn.Module):
             MixerBlock(patches, spec.width, spec.across) for _ in range(spec.blocks)
         )
         self.norm = nn.LayerNorm(spec.width)
-        self.dropout_sites = tuple(
-            part for block in self.blocks for part in (block.across, block.along)
+        self.dropout_sites: tuple[nn.Module, ...] = tuple(
+            block.get_submodule(part) for block in self.blocks for part in ("across", "along")
         )
 
     def forward(self, images: Tensor) -> Tensor:
@@ -78,9 +79,6 @@ class MixerEncoder(nn.Module):
 
 class MixerBlock(nn.Module):
     """Patches are mixed, channel by channel, then channels, patch by patch; both with a bypass."""
-
-    across: nn.Module
-    along: nn.Module
 
     def __init__(self, patches: int, width: int, across: int) -> None:
         super().__init__()
@@ -110,7 +108,7 @@ class PolicyEncoder(nn.Module):
         self.first = nn.Linear(4 * spec.history, spec.width)
         self.hidden = nn.Tanh()
         self.second = nn.Linear(spec.width, spec.width)
-        self.dropout_sites = (self.hidden,)
+        self.dropout_sites: tuple[nn.Module, ...] = (self.hidden,)
 
     def forward(self, images: Tensor) -> Tensor:
         hidden = self.hidden(self.first(images[:, 0].flatten(1)))

@@ -12,6 +12,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Generator, Iterable, Sequence
+from typing import TypeGuard
 
 import pytest
 
@@ -57,7 +58,7 @@ def unmatched(typed: str, families: Sequence[str], claims: Iterable[Claim]) -> s
     )
 
 
-def _is_claim(item: pytest.Item) -> bool:
+def _is_claim(item: pytest.Item) -> TypeGuard[pytest.Function]:
     return isinstance(item, pytest.Function) and is_claim(item.obj)
 
 
@@ -88,7 +89,7 @@ def _of_families(typed: str, families: Sequence[str]) -> str:
 def _add_keywords(item: pytest.Item, families: Iterable[str]) -> None:
     """A claim has its families'; any other test those whose names pytest would find in its own."""
     if _is_claim(item):
-        own = _families(item.obj.claim)  # type: ignore[attr-defined]
+        own = _families(item.obj.claim)
     else:
         names = [*item.listnames(), *item.listextrakeywords()]
         names += [mark.name for mark in item.iter_markers()]

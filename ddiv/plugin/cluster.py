@@ -10,14 +10,16 @@ from uuid import uuid4
 
 import msgspec
 
+from ddiv.common.drafts import draft_of
 from ddiv.common.files import write_atomically
 from ddiv.plugin.options import Options
 from ddiv.profiles.profile import Profile
-from ddiv.run.cluster import asking, code, joined, node
+from ddiv.run.cluster import asking, code, joined
 from ddiv.run.cluster.asking import Asker, Desk
 from ddiv.run.cluster.driver import Driver, Keeper
 from ddiv.run.cluster.joined import Joined
 from ddiv.run.cluster.orders import Orders, versions
+from ddiv.run.crew import POLL_SECONDS
 from ddiv.trial import Job
 from ddiv.trial.store import Record, Store
 
@@ -39,18 +41,16 @@ def join(address: str, given: Options, studies: Profile, store: Store) -> Joined
             f"--device {given.device} with --ray: give cpu or cuda, and Ray chooses the card"
         )
     ray = joined.join(address)
-    token, root = uuid4().hex, ""
-    if given.data_root:
-        root = str(Path(given.data_root).resolve())
+    probe = draft_of(store.root / "drafts" / "ray")
     if given.ray_store:
-        # A driver that only asks for what is there writes nothing else before the nodes look.
-        write_atomically(store.root / node.PROBE, token.encode())
+        write_atomically(probe, b"", durable=False)
     orders = Orders(
-        token,
+        uuid4().hex,
         versions(),
         studies.studies,
-        data_root=root,
+        data_root=str(Path(given.data_root).resolve()) if given.data_root else "",
         store=given.ray_store or "",
+        probe=f"drafts/{probe.name}",
         code=code.packed(),
     )
     return Joined(ray, orders, given.device, given.slots)
@@ -64,7 +64,7 @@ class Drive:
         self.absent = cluster.absent()
         listen = self.desk.jobs if with_xdist else lambda driver: ()
         keeper = Keeper(store, folder, _measures_nothing, worker="driver")
-        tick = asking.POLL_SECONDS if with_xdist else Driver.tick
+        tick = POLL_SECONDS if with_xdist else Driver.tick
         self.driver = Driver(keeper, cluster, listen, self.desk.close, tick)
         self.desk.open()
         self.driver.start()
@@ -112,7 +112,7 @@ class Drive:
         self.driver.stop()
         self.desk.clear()
         with suppress(OSError):
-            (self.driver.keeper.store.root / node.PROBE).unlink(missing_ok=True)
+            Path(self.driver.keeper.store.root, self.cluster.orders.probe).unlink(missing_ok=True)
 
 
 def _measures_nothing(*_: object) -> Record:

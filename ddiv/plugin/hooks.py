@@ -355,8 +355,9 @@ def _tell_too_few(config: pytest.Config) -> None:
 def start_line(config: pytest.Config) -> None:
     """Tell what the cluster is, and begin the line of progress, where this process has them."""
     session, terminal = config.stash[SESSION], config.pluginmanager.get_plugin("terminalreporter")
-    for text in session.drive.lines() if session.drive and terminal else ():
-        terminal.write_line(one_line(text))
+    if session.drive is not None and terminal is not None:
+        for text in session.drive.lines():
+            terminal.write_line(one_line(text))
     if session.line is not None:
         session.line.start(terminal)
     if session.live is not None and not config.getoption("collectonly"):
@@ -393,8 +394,12 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
 
 def _finish(session: Session) -> None:
     """Stop the line of progress and write the report of a run that asked something."""
-    for one in filter(None, (session.line, session.live, session.drive)):
-        one.stop()
+    if session.line is not None:
+        session.line.stop()
+    if session.live is not None:
+        session.live.stop()
+    if session.drive is not None:
+        session.drive.stop()
     session.save_rest()
     from ddiv.report.gather import counted, errors, write
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from ddiv.profiles import studies
+from ddiv.profiles import digit_experiments, studies
 from ddiv.profiles.computed import computed
 from ddiv.profiles.profile import Profile
 from ddiv.study import Study
@@ -26,7 +26,13 @@ _OF_IMAGES = ("auto", "rand", "noise10", "noise30", "noise50", *EXTREME)
 
 # On the dear studies six seeds decide: one fewer than kinds of claims need that say several things
 # of two groups. These are decided on the digits, and everywhere in `full`.
-_FEWER_SEEDS = {"clip-world": 6, "clip-rn-world": 6, "bert-complaints": 6}
+_FEWER_SEEDS = dict.fromkeys(
+    (
+        *("clip-world", "clip-rn-world", "bert-complaints"),
+        *("initialisations", "feature-noise", "causal-tables"),
+    ),
+    6,
+)
 
 
 def embedded() -> Profile:
@@ -79,12 +85,12 @@ def embedded() -> Profile:
         _selected(studies.mini_alexnet_digits(), batches=(2, 4, 8, 16, 64, 300)),
         # The second version's open questions, smaller: fine-tuning beside training from scratch,
         # and one of the further architectures.
-        _selected(studies.clip_two_starts(), both_augmentations=("noise30",), both_rates=()),
+        _selected(studies.clip_two_starts(), both_augmentations=("noise10",), both_rates=()),
         _selected(
             studies.policy_cartpole(),
             dropout_rates=(0.02, 0.1),
             decays=(1e-5, 1e-3),
-            augmentations=("noise3", "noise10"),
+            augmentations=("noise1", "noise3"),
         ),
         # What the mechanism of the second version says, computed.
         studies.closed_forms(),
@@ -92,6 +98,9 @@ def embedded() -> Profile:
         *computed(),
         # Neighbouring papers, small.
         *map(_small, (studies.initialisations(), studies.feature_noise(), studies.causal_tables())),
+        # What neighbouring papers say of representations and of generated images.
+        digit_experiments.digits_shapes(),
+        digit_experiments.few_digits(),
     )
     title = "Embedded studies: generated and shipped data, small models"
     return Profile("embedded", title, selected, seeds=3, max_seeds=7, study_seeds=_FEWER_SEEDS)
@@ -122,6 +131,10 @@ def full() -> Profile:
         studies.initialisations(),
         studies.feature_noise(),
         studies.causal_tables(),
+        digit_experiments.digits_shapes(),
+        digit_experiments.digits_shapes_resnet(),
+        digit_experiments.few_digits(),
+        digit_experiments.few_digits_resnet(),
     )
     title = "Embedded studies whole: every claim on every study that it can be asked of"
     return Profile("full", title, whole, seeds=3, max_seeds=7, headline_seeds=15)

@@ -379,7 +379,7 @@ def mixer_world() -> Study:
 def policy_cartpole() -> Study:
     """A policy network that clones the controller of a cart with a pole.
 
-    Noise on what its sensors read is the augmentation, of 1 to 10 % of their range beside their own
+    Noise on what its sensors read is the augmentation, of 1 to 5 % of their range beside their own
     error of .5 %.
     """
     return Study(
@@ -390,7 +390,7 @@ def policy_cartpole() -> Study:
         recipe=Recipe(epochs=40, batch=32, lr=8e-3),
         dropout_rates=(0.02, 0.05, 0.1),
         decays=(1e-5, 1e-4, 1e-3),
-        augmentations=("noise1", "noise3", "noise10"),
+        augmentations=("noise1", "noise3", "noise5"),
         only=_OF_ARCHITECTURES,
     )
 

@@ -91,7 +91,7 @@ class Live:
         kept, before = self._findings.get(asked.test), self._answers.get(asked.test)
         if not self._there(asked, present):
             return kept or self._new(asked, Unanswered("not run", WAITS), reader)
-        most = self.run.enough(asked.claim)
+        most = self.run.enough(asked)
         asked = with_stored(asked, lambda more: self._there(more, present), most)
         if kept and ((before and before.asked.seeds == asked.seeds) or not goes_on()):
             return kept
@@ -120,11 +120,10 @@ class Live:
         """How many trials the run has measured, and how many it needs as far as is known."""
         folder = runs.folder(self.store, self.run.id)
         done = {line.key for line in journal(folder)}
-        try:
-            missing = read(folder / "plan.json", runs.PlannedJobs).missing.keys()
-        except Unreadable:
-            missing = set[str]()
-        return len(done), len(done | set(missing))
+        needed = set(done)
+        with suppress(Unreadable):
+            needed.update(read(folder / "plan.json", runs.PlannedJobs).missing)
+        return len(done), len(needed)
 
 
 def _families(asked: Iterable[Asked]) -> Iterable[str]:

@@ -26,9 +26,9 @@ def overview(families: Sequence[ArrangedFamily]) -> Overview | None:
     Negative controls are counted apart from it, as everywhere on the page.
     """
     rows = [row for family in families if (row := _row(family.title, family.anchor, family.claims))]
-    if not rows:
-        return None
     everything = _row("All claims", "", [claim for one in families for claim in one.claims])
+    if everything is None:
+        return None
     return Overview(
         rows=(everything, *(rows if len(rows) > 1 else ())),
         has_specific=any(row.specific for row in rows),

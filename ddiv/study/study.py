@@ -247,6 +247,7 @@ class Study(Value, frozen=True):
             raise ValueError(f"a dropout rate lies in [0, 1), got {self.very_large_dropout}")
         if not 0 <= self.kept <= 1:
             raise ValueError(f"a filter keeps a share in (0, 1] of a pool, got {self.kept}")
+        FromScratch(self.scratch_rate)  # refuses a rate that is not possible
         if self.both and not (self.recipe and self.recipe.checkpoints):
             raise ValueError(
                 "arms that are followed from two starts need `checkpoints` in the recipe: the "

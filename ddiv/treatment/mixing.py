@@ -10,7 +10,6 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional as F
 
-from ddiv.treatment.images import augment
 from ddiv.treatment.names import MIXING
 from ddiv.treatment.own_augmentation import OwnAugmentation, augmented_images
 
@@ -65,6 +64,9 @@ def augmented(
     if not isinstance(name, str):
         return augmented_images(name, images, generator), None
     if name not in MIXING:
+        # Not at the top: torchvision takes a second, and a run of stored records never needs it.
+        from ddiv.treatment.images import augment
+
         return augment(name, images, generator), None
     n, _, height, width = images.shape
     partner = torch.randperm(n, generator=generator, device=generator.device).to(images.device)

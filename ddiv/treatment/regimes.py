@@ -17,6 +17,10 @@ class Again(Part, frozen=True, tag="again"):
 
     number: int
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.at_least(0, "number")
+
     @property
     def label(self) -> str:
         return f"repeat {self.number}"

@@ -54,7 +54,7 @@ def test_phi_is_smooth_and_its_slope_its_derivative():
 
 def test_steps_in_inner_products_are_steps_of_weights(monkeypatch):
     rng = np.random.default_rng(0)
-    data = ours.examples(rng, SIZE, 0.25)
+    data = ours.examples(rng, SIZE, 1.0)
     start = 0.1 * rng.normal(size=(SIZE.d, 2))
     weights = torch.from_numpy(start.astype(np.float32))
     X, y = torch.from_numpy(data.X), torch.from_numpy(data.y).float()
@@ -64,7 +64,7 @@ def test_steps_in_inner_products_are_steps_of_weights(monkeypatch):
         weights = (weights - weights.grad).detach()
     seen = []
     monkeypatch.setattr(ours, "seen", lambda _, weights, *rest: seen.append(weights))
-    ours.learn("cutout", data, SIZE, start, 0.25, rng)
+    ours.learn("cutout", data, SIZE, start, 1.0, rng)
     assert torch.allclose(seen[-1], weights, atol=1e-5)
 
 
@@ -72,11 +72,11 @@ def test_tests_are_those_of_patches_with_noise():
     rng = np.random.default_rng(0)
     size = ours.Size(6000, 30, 1)
     w = torch.from_numpy(rng.normal(size=(30, 2))) * 0.7
-    data = ours.examples(rng, size, 0.5)
+    data = ours.examples(rng, size, 2.0)
     assert np.bincount(data.kind) / 6000 == pytest.approx(ours.FREQUENCIES, abs=0.02)
     inner = torch.from_numpy(data.X).double() @ w
     right = (ours.contributions(inner).sum(dim=1).numpy() * data.y) > 0
-    found = ours.seen(data, w, inner.flatten(0, 1), 0.5, rng).accuracies
+    found = ours.seen(data, w, inner.flatten(0, 1), 2.0, rng).accuracies
     for kind, name in enumerate(ours.KINDS[:3]):
         halves = [right[(data.kind == kind) & (data.y == y)].mean() for y in (1, -1)]
         assert found[name] == pytest.approx(np.mean(halves), abs=0.08)
@@ -84,9 +84,9 @@ def test_tests_are_those_of_patches_with_noise():
 
 def test_a_network_that_sees_features_alone_learns_unevenly():
     rng = np.random.default_rng(0)
-    data = ours.examples(rng, SIZE, 0.25)
+    data = ours.examples(rng, SIZE, 1.0)
     w = torch.zeros(SIZE.d, 2, dtype=torch.float64)
     w[:3, 0] = w[3:6, 1] = 2.0
-    found = ours.seen(data, w, torch.from_numpy(data.X).double().flatten(0, 1) @ w, 0.25, rng)
+    found = ours.seen(data, w, torch.from_numpy(data.X).double().flatten(0, 1) @ w, 1.0, rng)
     assert found.accuracies == pytest.approx(dict.fromkeys(ours.KINDS, 1.0))
     assert abs(found.evenness) < 0.02

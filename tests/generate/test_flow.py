@@ -105,6 +105,46 @@ def test_guidance_of_one_is_none_and_more_exaggerates_the_class(fitted):
     )
 
 
+def edited(fitted, level, labels, seed=0, images=None):
+    images = toy(60)[0] if images is None else images
+    return flow.edit(fitted.weights, CLASSES, SPEC, PLAIN, images, labels, level, seed, CPU)
+
+
+def test_an_edit_of_nothing_but_noise_is_a_sample(fitted):
+    found, labels = drawn(fitted)
+    assert np.array_equal(edited(fitted, 1.0, labels), found)
+
+
+def test_edits_leave_the_less_of_an_image_the_more_noise_they_begin_from(fitted):
+    images, labels = toy(60)
+    kept = flow.through(images, SPEC.side).astype(int)
+    changes = [abs(edited(fitted, level, labels) - kept).mean() for level in (0.02, 0.4, 1.0)]
+    assert changes[0] < 6 and changes[0] < changes[1] < changes[2]
+
+
+def test_edits_show_the_class_that_is_asked_for(fitted):
+    labels = toy(60)[1]
+    assert np.mean(sides(edited(fitted, 0.9, 1 - labels)) == 1 - labels) > 0.9
+    assert np.mean(sides(edited(fitted, 0.05, 1 - labels)) == labels) > 0.9
+    # Without a class, the image decides.
+    assert np.mean(sides(edited(fitted, 0.4, np.full(60, CLASSES))) == labels) > 0.9
+
+
+def test_edits_take_grey_images_where_the_model_knows_colours_but_not_the_other_way(fitted):
+    images, labels = toy(60)
+    grey = np.repeat(images[:, :1], 3, axis=1)
+    assert edited(fitted, 0.4, labels, images=grey).shape == images.shape
+    one_channel = {"outputs.bias": np.zeros(64, np.float16)}
+    with pytest.raises(BadSamples, match="learned grey images"):
+        flow.edit(one_channel, CLASSES, SPEC, PLAIN, images, labels, 0.4, 0, CPU)
+
+
+@pytest.mark.parametrize("level", [0, -0.1, 1.1, float("nan")])
+def test_a_level_of_an_edit_lies_on_the_path(fitted, level):
+    with pytest.raises(ValueError, match=r"noise level in \(0, 1\], got"):
+        edited(fitted, level, toy(60)[1])
+
+
 @pytest.mark.parametrize("side,to", [(8, 16), (16, 16), (12, 32)])
 def test_images_of_the_models_side_survive_the_way_there_and_back(side, to):
     small = torch.rand(5, 3 * side * side, generator=torch.Generator().manual_seed(0)) * 2 - 1

@@ -78,9 +78,9 @@ def test_claims_run_from_the_wheel_without_a_checkout(wheel, tmp_path):
     code = "import ddiv.claims, ddiv.fixtures.arms as f; print(ddiv.claims.__file__, f.__file__)"
     assert finished(python, "-c", code, cwd=place).count(str(site)) == 2
     claims = (python, "-m", "pytest", "--pyargs", "ddiv.claims", "-p", "no:cacheprovider")
-    words = ("--profile", "smoke", "-k", "drop-frobenius and classifier", "-n", "1")
+    words = ("--profile", "smoke", "-k", "drop-frobenius and classifier", "-n", "0")
     said = finished(*claims, *words, "--max-seeds", "1", "--seeds", "1", cwd=place)
-    assert (place / "reports" / "smoke.html").exists() and "claims" in said
-    assert [path.name for path in place.iterdir()] in ([".ddiv", "reports"], ["reports", ".ddiv"])
+    assert (place / "reports" / "smoke.html").exists() and "1 inconclusive" in said
+    assert (place / ".ddiv" / "trials").is_dir() and not (place / "claims").exists()
     ledger = finished(site.parents[2] / "bin" / "ddiv", "ledger", cwd=place)
     assert "0 of 0" not in ledger and str(site) in ledger.splitlines()[-1]

@@ -6,6 +6,8 @@ from importlib.resources import files
 
 import pytest
 
+from ddiv.report.figures import drawn
+from ddiv.report.schema import LinesPlot, Series
 from tests.support.browser import chromium, open_in_browser
 
 PAGE = """<!doctype html><meta charset="utf-8"><body><script>
@@ -33,3 +35,15 @@ def test_each_name_has_a_line_a_seed_and_their_mean(tmp_path):
     # Doses of several orders of magnitude and names stand side by side.
     assert far["ticks"] == ["1", "2", "300"] and far["traces"][0]["x"] == [0, 1, 2]
     assert named["ticks"] == ["OR", "IPW", "TMLE"]
+
+
+def test_a_file_has_the_same_lines():
+    rows = (Series(0, (0.0, 1.0)), Series(1, (2.0, 4.0)))
+    plot = LinesPlot(
+        xlabel="step", ylabel="y", x=(1, 2), names=("one", "other"), series=(rows,) * 2
+    )
+    with drawn.page() as (_, axes):
+        drawn.onto(axes, plot)
+    assert [list(line.get_ydata()) for line in axes.lines[:3]] == [[0, 1], [2, 4], [1, 2.5]]
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["one", "other"]
+    assert axes.get_xlabel() == "step" and list(axes.lines[0].get_xdata()) == [1, 2]

@@ -19,7 +19,7 @@ from ddiv.finding.wording import explained
 from ddiv.outcome import Score, Spectral
 from ddiv.report.figures import sheets
 from ddiv.report.figures.plots import plot
-from ddiv.report.schema import DosePlot, LinesPlot, PairedPlot, RelationPlot
+from ddiv.report.schema import DosePlot, EstimatesPlot, LinesPlot, PairedPlot, RelationPlot
 from ddiv.treatment import BASELINE, Flow, Setting
 from ddiv.trial import sampling, trial
 from ddiv.trial.store import Record, Store
@@ -42,11 +42,27 @@ def test_every_kind_of_question_has_a_plot(case: Case):
         assert len(drawn.points) == len(case.question.treatments)
         assert np.isfinite([[point.x, point.y] for point in drawn.points]).all()
         return
+    if isinstance(drawn, EstimatesPlot):
+        assert drawn.x and drawn.lines
+        return
     curves = drawn.series if isinstance(drawn, LinesPlot) else (drawn.series,)
     assert all([row.seed for row in curve] == list(SEEDS) for curve in curves)
     places = drawn.arms if isinstance(drawn, PairedPlot) else drawn.x
     for row in (row for curve in curves for row in curve):
         assert len(row.y) == len(places) and np.isfinite(row.y).all()
+
+
+def test_places_in_a_plane_are_means_over_seeds_joined_path_by_path():
+    wanted = "aug-trajectories", "straight, rotation"
+    case = next(case for case in APPLICABLE if (case.claim.id, case.variant) == wanted)
+    reader = planted(case.question, case.study, "supported")
+    drawn = plot(answer(case.asked(SEEDS), reader), reader)
+    assert isinstance(drawn, RelationPlot) and drawn.joined
+    paths = [point.group for point in drawn.points]
+    assert list(dict.fromkeys(paths)) == ["noise", "rotation", "cutout"]
+    assert [point.label for point in drawn.points][:3] == ["", "noise 1", "noise 2"]
+    # Planted is the size of each seed's effect, 1, 1.05 and 1.1.
+    assert np.allclose([[point.x, point.y] for point in drawn.points], 1.05)
 
 
 def test_groups_are_called_what_their_arms_are():

@@ -21,6 +21,8 @@ from ddiv.report.schema import (
     Controls,
     CurvesPlot,
     DosePlot,
+    EstimatesLine,
+    EstimatesPlot,
     Evidence,
     Family,
     FamilyCurves,
@@ -360,6 +362,12 @@ def test_nothing_is_drawn_before_it_is_looked_at(opened):
     assert seen.console == []
 
 
+# One seed has no interval, and where an arm did nothing there is no ratio.
+ESTIMATES = (
+    EstimatesLine(label="arms", y=(1.5, 2.0), low=(1.0, None), high=(2.2, None)),
+    EstimatesLine(label="repeats", y=(None, 0.5), low=(None, 0.1), high=(None, 0.9)),
+)
+
 EMPTY_PLOTS = Page(
     claims=(
         Claim(
@@ -370,6 +378,13 @@ EMPTY_PLOTS = Page(
                     PairedPlot(ylabel="", arms=(), series=()),
                     BarsPlot(ylabel="", x=(), series=()),
                     RelationPlot(xlabel="", ylabel="", points=()),
+                    EstimatesPlot(xlabel="", ylabel="", x=(), lines=()),
+                    *(
+                        EstimatesPlot(
+                            xlabel="layer", ylabel="", x=("a", "b"), lines=ESTIMATES, ratio=ratio
+                        )
+                        for ratio in (True, False)
+                    ),
                 )
             )
         ),

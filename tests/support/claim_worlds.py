@@ -283,10 +283,12 @@ def numbers_of(question: Asking, side: int, size: float) -> dict[Number, float]:
     way = side * size * getattr(question, "direction", 1)
     match question:
         case Measured():
-            return {question.number: question.bound + way}
+            shown = (number for place in question.plane for number in (place.x, place.y))
+            return dict.fromkeys(shown, size) | {question.number: question.bound + way}
         case Compared():
             shifted = way - question.direction * question.margin
-            return {question.reference: 0.0, question.number: shifted}
+            planted = {question.reference: 0.0, question.number: shifted}
+            return dict.fromkeys(question.beside, size) | planted
         case Graded():
             return {number: way * rung for rung, (_, number) in enumerate(question.doses)}
         case Everywhere():

@@ -75,6 +75,7 @@ function draw({ traces, layout }, W, H, label = "") {
     const x = values[t.xaxis ?? "x"], lying = t.orientation === "h";
     for (const [mine, to, along] of [[t.x, x, !lying], [t.y, values.y, lying]]) {
       to.push(...mine ?? []);
+      if (to === values.y && t.error_y) mine.forEach((v, i) => { if (t.error_y.array[i] !== null) to.push(v + t.error_y.array[i], v - t.error_y.arrayminus[i]); });
       if (t.type === "bar" && along) for (const v of mine) to.push(v - t.width / 2, v + t.width / 2);
       if (t.type === "bar" && !along) to.push(0);
     }
@@ -179,6 +180,10 @@ function draw({ traces, layout }, W, H, label = "") {
       if (d) group.append(svg("path", t.fill === "toself" ? { d: `${d}Z`, fill: t.fillcolor } : { d, ...stroke(t.line) }));
     }
     const marks = svg("g", { opacity: t.opacity });
+    for (const [i, spot] of t.error_y ? spots.entries() : []) {
+      const ends = spot ? [ys[i] + t.error_y.array[i], ys[i] - t.error_y.arrayminus[i]].map(place.y) : [], [x] = spot ?? [], w = t.error_y.width ?? 0;
+      if (ends.length && t.error_y.array[i] !== null && ends.every(finite)) group.append(svg("path", { d: `M${px(x - w)} ${px(ends[0])}h${2 * w}M${px(x)} ${px(ends[0])}V${px(ends[1])}M${px(x - w)} ${px(ends[1])}h${2 * w}`, ...stroke({ color: t.error_y.color, width: t.error_y.thickness }) }));
+    }
     spots.forEach((spot, i) => {
       if (!spot) return;
       const [x, y] = spot, inside = x > left - 2 && x < left + room + 2 && y > top - 2 && y < foot + 2;

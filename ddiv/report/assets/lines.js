@@ -1,7 +1,7 @@
 // Several named curves over the same places, as a question of experiments brings them.
 KINDS.lines = (p) => {
   const x = p.x ?? [], names = x.map((v) => isNumber(v) ? show(v) : v ?? "\u2014"), positive = x.filter((v) => isNumber(v) && v > 0);
-  const even = !x.every(isNumber) || Math.max(...positive) > 12 * Math.min(...positive);
+  const even = !x.every(isNumber) || Math.max(...positive) > 20 * Math.min(...positive);
   const at = even ? x.map((_, i) => i) : x, palette = [CLAIMED, SPECIFIC, ARM, RATE, LENGTH, "#c2557a", "#7b858e"];
   const traces = (p.names ?? []).flatMap((name, k) => {
     const rows = p.series?.[k] ?? [], color = palette[k % palette.length], symbol = ["circle", "diamond", "square", "triangle-up"][k % 4];

@@ -94,7 +94,7 @@ const KINDS = {
     const points = (p.points ?? []).filter((q) => isNumber(q.x) && isNumber(q.y)), groups = [...new Set(points.map((q) => q.group))];
     const traces = groups.map((group) => {
       const mine = points.filter((q) => q.group === group), s = style(group);
-      return { type: "scatter", mode: "markers+text", name: plain(group ?? "—"), hoverinfo: "text", x: mine.map((q) => q.x), y: mine.map((q) => q.y),
+      return { type: "scatter", mode: p.joined ? "lines+markers+text" : "markers+text", name: plain(group ?? "—"), hoverinfo: "text", x: mine.map((q) => q.x), y: mine.map((q) => q.y),
         text: mine.map((q) => group === "synthetic" ? "" : plain(q.label)), textposition: "top center", textfont: { size: 10 },
         hovertext: mine.map((q) => `${plain(q.label)}\n${plain(p.xlabel)}: ${show(q.x)}\n${plain(p.ylabel)}: ${show(q.y)}`),
         marker: { color: s.color, symbol: s.symbol, size: s.size ?? 9, line: { width: /thin/.test(s.symbol) ? 2.5 : 0, color: s.color } } };

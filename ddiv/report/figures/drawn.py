@@ -15,7 +15,9 @@ from ddiv.report.schema import (
     BarsPlot,
     CurvesPlot,
     DosePlot,
+    EstimatesPlot,
     FamilyCurves,
+    LinesPlot,
     PairedPlot,
     Plot,
     RelationPlot,
@@ -64,7 +66,8 @@ def page(width: float = SIZE[0], height: float = SIZE[1]) -> Iterator[tuple[Figu
     import matplotlib
     from matplotlib.figure import Figure
 
-    with matplotlib.rc_context(dict(SETTINGS)):
+    settings: Any = dict(SETTINGS)
+    with matplotlib.rc_context(settings):
         figure = Figure(figsize=(width, height), layout="constrained")
         yield figure, figure.subplots()
 
@@ -86,8 +89,12 @@ def onto(axes: Axes, plot: Plot, curves: Sequence[FamilyCurves] = ()) -> None:
             axes.set_xlabel(plot.xlabel or "")
         case BarsPlot():
             _bars(axes, plot)
+        case LinesPlot():
+            _panel(axes, plot)
         case RelationPlot():
             _relation(axes, plot)
+        case EstimatesPlot():
+            _estimates(axes, plot)
         case CurvesPlot():
             if plot.curves < len(curves):
                 _curves(axes, plot, curves[plot.curves])
@@ -141,8 +148,8 @@ def _lines(
         axes.axhline(0, color=GREY, lw=0.8)
     kinds = (("as claimed", CLAIMED, "-", "o"), ("specific", SPECIFIC, "--", "D"))
     for label, color, dash, symbol in kinds:
-        rows = [row.y if label == "as claimed" else row.specific for row in series]
-        rows = [row[:width] for row in rows if row and any(v is not None for v in row)]
+        found = [row.y if label == "as claimed" else row.specific or () for row in series]
+        rows = [row[:width] for row in found if any(value is not None for value in row)]
         for row in rows:
             axes.plot(places, list(map(number, row)), dash, color=color, lw=0.7, alpha=0.42)
         if rows:
@@ -185,10 +192,39 @@ def _relation(axes: Axes, plot: RelationPlot) -> None:
             word(axes, point.label, number(point.x), number(point.y))
 
 
+def _panel(axes: Axes, plot: LinesPlot) -> None:
+    """Named curves: a thin line a seed, and a thick one of their mean."""
+    numbers = [x for x in plot.x if not isinstance(x, str)]
+    whole = len(numbers) == len(plot.x)
+    places = _places(axes, numbers)[0] if whole else _named(axes, list(map(str, plot.x)))[0]
+    axes.set_xlabel(plot.xlabel)
+    colors = (CLAIMED, SPECIFIC, ARM, RATE, LENGTH, "#c2557a", "#7b858e")
+    for k, (name, rows) in enumerate(zip(plot.names, plot.series)):
+        color = colors[k % len(colors)]
+        for row in rows:
+            axes.plot(places, list(map(number, row.y)), color=color, lw=0.7, alpha=0.35)
+        means = [mean([row.y[i] for row in rows]) for i in range(len(places))]
+        axes.plot(places, means, marker="oDs^"[k % 4], ms=4, color=color, lw=1.8, label=name)
+
+
+def _estimates(axes: Axes, plot: EstimatesPlot) -> None:
+    """Lines over named places, with the ends of their intervals."""
+    if plot.ratio:
+        axes.set_yscale("log")
+    axes.axhline(1 if plot.ratio else 0, color=GREY, lw=0.8)
+    axes.set_xlabel(plot.xlabel)
+    places, _ = _named(axes, plot.x)
+    for k, line in enumerate(plot.lines):
+        at = [place + 0.16 * (k - (len(plot.lines) - 1) / 2) for place in places]
+        color = (CLAIMED, SPECIFIC, RATE, LENGTH)[k % 4]
+        axes.plot(at, list(map(number, line.y)), "-o", ms=3.5, color=color, lw=1, label=line.label)
+        axes.vlines(at, list(map(number, line.low)), list(map(number, line.high)), color, lw=1)
+
+
 def word(axes: Axes, text: str, x: float, y: float) -> None:
     """Write a text above a mark."""
-    place = {"xytext": (0, 4), "textcoords": "offset points", "ha": "center", "fontsize": 6}
-    axes.annotate(text, (x, y), **place)
+    above = (0, 4)  # points
+    axes.annotate(text, (x, y), xytext=above, textcoords="offset points", ha="center", fontsize=6)
 
 
 def _curves(axes: Axes, plot: CurvesPlot, of: FamilyCurves) -> None:

@@ -70,8 +70,9 @@ def _shapes(picture: Picture, changes: Changes) -> Iterator[Named]:
     view = next(
         (v for v in (picture.view, "classifier", *changes.views) if v in changes.views), None
     )
-    pairs = picture.pairs if picture.by == "pair" else picture.pairs[:1]
-    for x, y in pairs if view else ():
+    if view is None:
+        return
+    for x, y in picture.pairs if picture.by == "pair" else picture.pairs[:1]:
         if {x, y} <= changes.values[view].keys():
             yield f"{x} {y}", _shape(changes, view, x, y, picture.groups)
 

@@ -17,6 +17,7 @@ from ddiv.claim import (
     Graded,
     Ladder,
     Largest,
+    Measured,
     Mixing,
     NoWorse,
     Opposite,
@@ -28,6 +29,7 @@ from ddiv.claim import (
 from ddiv.finding import Finding, Reader, SeedBench
 from ddiv.finding.specific import benches
 from ddiv.outcome import Outcome
+from ddiv.report.figures import plane
 from ddiv.report.figures.estimates import estimates_plot
 from ddiv.report.figures.panels import lines, panel_of
 from ddiv.report.schema import (
@@ -76,12 +78,14 @@ def plot(finding: Finding, reader: Reader) -> FindingPlot:
             return _correlation(question, seats)
         case Graded() | Everywhere():
             return _graded(question, seats)
+        case Measured() if question.plane:
+            return plane.plot(question.plane, [seat.bench() for seat in seats])
         case Compared():
-            pair = question.reference, question.number
+            shown = question.reference, question.number, *question.beside
             return PairedPlot(
-                ylabel=pair[1].meaning,
-                arms=tuple(number.label for number in pair),
-                series=_each(seats, lambda bench: map(bench.of_experiment, pair)),
+                ylabel=question.number.meaning,
+                arms=tuple(number.label for number in shown),
+                series=_each(seats, lambda bench: map(bench.of_experiment, shown)),
             )
     return _bars(finding, seats)
 

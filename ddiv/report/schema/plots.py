@@ -65,12 +65,15 @@ class RelationPoint(Struct, frozen=True):
     y: float | None
 
 
-class RelationPlot(Struct, frozen=True, tag="relation", tag_field="kind", kw_only=True):
-    """Two numbers of each arm."""
+class RelationPlot(
+    Struct, frozen=True, tag="relation", tag_field="kind", kw_only=True, omit_defaults=True
+):
+    """Two numbers of each arm; the points of a group are `joined` in their order, or not."""
 
     xlabel: str
     ylabel: str
     points: tuple[RelationPoint, ...]
+    joined: bool = False
 
 
 class EstimatesLine(Struct, frozen=True, kw_only=True):

@@ -43,6 +43,8 @@ WRITERS = 8  # threads that write records
 # Records that wait to be written; nothing is sent while there are more.
 MOST_UNWRITTEN = 64
 
+PORTION = 500  # jobs of a plan that are looked at before those that can be are sent
+
 LOOK_SECONDS = 1.0  # between looks at what other runs have done, and lines for the progress
 
 STOP_SECONDS = 60.0  # for the thread to end: a cluster that is gone may not answer
@@ -205,7 +207,9 @@ class Driver:
                 event = self._events.get_nowait()
 
     def _add(self, jobs: Iterable[Job]) -> None:
-        for job in trials.with_requirements(jobs):
+        for number, job in enumerate(trials.with_requirements(jobs), 1):
+            if number % PORTION == 0:
+                self._dispatch()  # a long plan takes seconds to look at
             key = trials.key(job)
             if key in self._jobs or key in self._over:
                 continue

@@ -24,9 +24,6 @@ from ddiv.run.crew import words
 from ddiv.trial import Job, requires
 from ddiv.trial.store import Record, Store
 
-# The file by which a node sees that a folder is the driver's store, with its token in it.
-PROBE = "ray-probe"
-
 # The token of orders, the driver's versions, and the orders as bytes, which only an equal ddiv
 # reads.
 Told = tuple[str, Mapping[str, str], bytes]
@@ -74,23 +71,17 @@ def _look(orders: Orders, id: str) -> Node:
         code.unpack(orders.code)
     except Exception as error:  # what the user's files import
         differs = one_line(f"the code of this run cannot be loaded there ({words(error)})")
-    if not differs and orders.store and not _sees(orders):
+    if not differs and orders.store and not Path(orders.store, orders.probe).is_file():
         differs = f"--ray-store {orders.store} is not the store of this run there"
     lacks = {} if differs else dict(_lacks(orders))
     return Node(id, name, processor, free_on_card(), differs, lacks)
-
-
-def _sees(orders: Orders) -> bool:
-    with suppress(OSError):
-        return Path(orders.store, PROBE).read_text() == orders.token
-    return False
 
 
 def _lacks(orders: Orders) -> Iterator[tuple[str, str]]:
     for study in orders.studies:
         if reason := absent.data_or_weights(study):
             yield study.name, one_line(reason)
-        generators = dict.fromkeys(filter(None, (study.generator, *study.generators)))
+        generators = [each for each in (study.generator, *study.generators) if each is not None]
         if reason := next(filter(None, map(absent.generator, generators)), None):
             yield absent.of_generator(study.name), one_line(reason)
 

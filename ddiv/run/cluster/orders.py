@@ -27,8 +27,8 @@ class Orders:
 
     `token` names these orders among those of other runs. `versions` are those of the process that
     drives, `studies` those of the run. `device` is cpu or cuda. `data_root` and `store` are folders
-    as nodes see them: that of the data, and a store that they share ("": none). `code` holds the
-    functions of a user's own (`ddiv.run.cluster.code`).
+    as nodes see them: that of the data, and a store that they share ("": none), in which there is
+    the file `probe`. `code` holds the functions of a user's own (`ddiv.run.cluster.code`).
     """
 
     token: str
@@ -37,6 +37,7 @@ class Orders:
     device: str = "cpu"
     data_root: str = ""
     store: str = ""
+    probe: str = ""
     code: bytes = field(default=b"", repr=False)
 
 

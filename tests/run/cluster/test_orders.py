@@ -2,6 +2,7 @@
 
 import sys
 from dataclasses import replace
+from types import SimpleNamespace
 
 import msgspec
 import pytest
@@ -48,14 +49,12 @@ def test_samples_need_the_generator_and_trials_on_them_do_not():
 
 
 def test_a_node_measures_a_job_or_says_why_not(monkeypatch):
-    from ddiv.trial import measure
-
     def measured(job, records, device, progress):
         if job.seed:
             raise ValueError("the loss is NaN")
         return Record(job, {"device": device}, {})
 
-    monkeypatch.setattr(measure, "measure", measured)
+    monkeypatch.setitem(sys.modules, "ddiv.trial.measure", SimpleNamespace(measure=measured))
     told = orders("t2")
     made, failed = node.measure(told, "id", job(0)), node.measure(told, "id", job(1))
     assert isinstance(made, Made) and made.facts == {"device": "cpu"} and not made.kept
@@ -63,13 +62,13 @@ def test_a_node_measures_a_job_or_says_why_not(monkeypatch):
 
 
 def test_with_a_store_that_nodes_share_nothing_travels(tmp_path, monkeypatch):
-    from ddiv.trial import measure
-
-    monkeypatch.setattr(measure, "measure", lambda job, *_: Record(job, {"n": 1}, {}))
-    (tmp_path / node.PROBE).write_text("t3")
-    assert node.measure(orders("t3", store=str(tmp_path)), "id", job(0)).kept
+    measured = SimpleNamespace(measure=lambda job, *_: Record(job, {"n": 1}, {}))
+    monkeypatch.setitem(sys.modules, "ddiv.trial.measure", measured)
+    (tmp_path / "probe").touch()
+    shared = orders("t3", store=str(tmp_path), probe="probe")
+    assert node.measure(shared, "id", job(0)).kept
     assert Store(tmp_path).load(job(0)).facts == {"n": 1}
-    other = node.measure(orders("t4", store=str(tmp_path)), "id", job(1))
+    other = node.measure(replace(shared, token="t4", probe="another"), "id", job(1))
     assert isinstance(other, Unfit) and "is not the store of this run" in other.node.differs
 
 

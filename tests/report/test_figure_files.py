@@ -6,8 +6,8 @@ import xml.etree.ElementTree as ET
 import msgspec
 import pytest
 
+from ddiv.report.figure_files import drawing, figures
 from ddiv.report.figures import drawn
-from ddiv.report.figures.files import drawing, figures
 from ddiv.report.schema import (
     BarsPlot,
     CurvesPlot,
