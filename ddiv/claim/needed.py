@@ -56,11 +56,14 @@ Question = (
 )
 
 
-def jobs(question: Question, study: Study, seeds: tuple[int, ...]) -> list[Job]:
+def jobs(
+    question: Question, study: Study, seeds: tuple[int, ...], matched: bool = True
+) -> list[Job]:
     """The jobs that answer a question: trials, and views where it asks for the diversity of data;
     experiments where it reads their numbers.
 
-    A question with a specific verdict needs the study's optimisation controls too.
+    A question with a specific verdict needs the study's optimisation controls too, unless it is not
+    to be `matched`.
 
     Raises NotApplicable where the study lacks something that the question asks for.
     """
@@ -79,14 +82,16 @@ def jobs(question: Question, study: Study, seeds: tuple[int, ...]) -> list[Job]:
             )
     if study.fixed_sample:
         replicates(question, study)
-    return list(dict.fromkeys(chain.from_iterable(_at(question, study, seed) for seed in seeds)))
+    by_seed = (_at(question, study, seed, matched) for seed in seeds)
+    return list(dict.fromkeys(chain.from_iterable(by_seed)))
 
 
 # Every look at a question, in its test and for the page, asks for them once more.
 @lru_cache(maxsize=1 << 16)
-def _at(question: Question, study: Study, seed: int) -> tuple[Job, ...]:
+def _at(question: Question, study: Study, seed: int, matched: bool) -> tuple[Job, ...]:
     """The jobs of one seed; some may come more than once."""
-    optimisation = MEMBERS if question.has_specific and not study.fixed_sample else ()
+    specific = matched and question.has_specific and not study.fixed_sample
+    optimisation = MEMBERS if specific else ()
     return (
         *chain.from_iterable(
             _of_seed(part, study, seed, question.carried) for part in question.parts()

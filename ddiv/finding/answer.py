@@ -42,6 +42,8 @@ NO_FAMILY = (
     "published tables have no slower or shorter training of the baseline, so nothing can be said "
     "of what is specific"
 )
+# Why a question that a calibration would serve by now has no specific verdict.
+UNMATCHED = "the run had no calibration of the study: ask the claims once more"
 # Parts of arms that are not to fit the clean training set, or are measured there with dropout on.
 _UNFIT = (ShuffledLabels, EvaluationDropout, Unswitched)
 
@@ -75,7 +77,9 @@ def answer(asked: Asked, reader: Reader, definitions: bool = True) -> Finding:
         calibration, beyond = None, Specific(None, note=NO_FAMILY * question.has_specific or None)
     elif question.has_specific:
         beyond = Specific(None, note=note)
-        if calibration:
+        if calibration and not asked.matched:
+            beyond = Specific(None, note=lacking(question, calibration) or UNMATCHED)
+        elif calibration:
             beyond = _specific(question, seats, calibration, asked.alpha, len(effects[0]))
     if unreliable(shares) and beyond.evidence:
         beyond = beyond._replace(evidence=withheld(beyond.evidence))

@@ -28,7 +28,9 @@ class Asked(msgspec.Struct, frozen=True):
     `seeds` are those spent on it, `order` is the test's place in the run, `expected` is the
     ledger's entry on it, `error` why the run came to no answer. `among` is the number of questions
     of the run, and `ledger` says whether a ledger has entries of the run's profile: from them
-    follows whether a verdict fails the run (`ddiv.finding.surprise`).
+    follows whether a verdict fails the run (`ddiv.finding.surprise`). A question that no
+    calibration serves is not `matched`: optimisation controls would be trained for a verdict that
+    it cannot have.
     """
 
     claim: Claim
@@ -44,6 +46,7 @@ class Asked(msgspec.Struct, frozen=True):
     error: str | None = None
     among: int = 1
     ledger: bool = False
+    matched: bool = True
 
     @property
     def level(self) -> float:
@@ -68,4 +71,4 @@ class Asked(msgspec.Struct, frozen=True):
 
     def jobs(self) -> list[Job]:
         """Every trial or view that the answer rests on."""
-        return jobs(self.question, self.study, self.seeds)
+        return jobs(self.question, self.study, self.seeds, self.matched)

@@ -141,6 +141,7 @@ def _asked(item: pytest.Function, test: ClaimTest, study: Study) -> Asked:
         ledger.entry(session.profile.name, claim.id, study.name, named, path) for path in ledgers
     )
     known = next(filter(None, found), None)
+    told = not (question.has_specific and untold(question, study, session.reader))
     return Asked(
         claim=claim,
         study=study,
@@ -151,6 +152,7 @@ def _asked(item: pytest.Function, test: ClaimTest, study: Study) -> Asked:
         alpha=session.run.alpha / (CONTROL_SHARE if claim.control else 1),
         expected=known,
         ledger=any(ledger.speaks_of(session.profile.name, path) for path in ledgers),
+        matched=told,
     )
 
 

@@ -13,6 +13,7 @@ from ddiv.finding import Reader, SeedBench, answer
 from ddiv.finding.calibration import name_of
 from ddiv.finding.specific import LOSS_FLOOR, benches, nearest, shrunk
 from ddiv.outcome import Score, Spectral, effect, value
+from ddiv.study.optimisation import MEMBERS
 from ddiv.treatment import (
     BASELINE,
     Augmentation,
@@ -291,6 +292,27 @@ def test_without_a_calibration_or_a_margin_there_is_none_and_that_is_told():
     lacking = found(SHRINKS, {STRONG: (0.01, -1.0)}, margins(alpha=1.0))
     assert lacking.specific is None and lacking.calibration is not None
     assert lacking.specific_note == "the calibration has no margin for frobenius norm (encoder)"
+
+
+@pytest.mark.parametrize(
+    "calibration, told",
+    [
+        (None, "it says how to get one"),
+        (margins(alpha=1.0), "the calibration has no margin for frobenius norm (encoder)"),
+        (EXACT, "ask the claims once more"),
+    ],
+)
+def test_where_no_calibration_serves_no_member_of_the_family_is_needed(calibration, told):
+    asked = msgspec.structs.replace(ask(SHRINKS, seeds=SEEDS), matched=False)
+    alone = {job.treatment for job in asked.jobs()}
+    assert alone == {BASELINE, STRONG}
+    with_family = {job.treatment for job in ask(SHRINKS, seeds=SEEDS).jobs()}
+    assert with_family == alone | {*MEMBERS}
+    records = {
+        trial(STUDY, arm, seed): of(arm, seed, 0.01, -1.0) for arm in alone for seed in SEEDS
+    }
+    finding = answer(asked, Planted(records, calibration))
+    assert finding.specific is None and told in finding.specific_note
 
 
 def test_what_is_not_asked_against_the_baseline_has_none():
