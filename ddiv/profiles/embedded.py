@@ -82,7 +82,7 @@ def embedded() -> Profile:
             augmentations=(),
             **_WITHOUT_VIEWS,
         ),
-        _selected(studies.mini_alexnet_digits(), batches=(4, 8, 16, 64, 300)),
+        _selected(studies.mini_alexnet_digits(), batches=(2, 4, 8, 16, 64, 300)),
         # The second version's open questions, smaller: fine-tuning beside training from scratch,
         # and one of the further architectures.
         _selected(studies.clip_two_starts(), both_augmentations=("noise10",), both_rates=()),
