@@ -100,6 +100,7 @@ def run(folder: Path, args: argparse.Namespace, *more: str) -> float:
         cwd=ROOT,
         capture_output=True,
         text=True,
+        encoding="utf-8",
         timeout=HANGS,
         check=False,
     )
@@ -401,9 +402,9 @@ def main() -> None:
         found |= {"slice": args.k, "profile": args.profile}
     found |= {"load_after": os.getloadavg()[0]}
     print(json.dumps(found, indent=1))
-    kept = json.loads(args.out.read_text()) if args.out.exists() else {}
+    kept = json.loads(args.out.read_text("utf-8")) if args.out.exists() else {}
     kept |= {"processor": processor_name(), "cores": usable_cores(), args.what: found}
-    args.out.write_text(json.dumps(kept, indent=1) + "\n")
+    args.out.write_text(json.dumps(kept, indent=1) + "\n", "utf-8")
     return None
 
 

@@ -103,7 +103,7 @@ class Waiting:
 
 def grid() -> dict[str, float]:
     """Seconds of a trial of the paper's grid, by study."""
-    text = json.loads((ROOT / "results" / "gpu.json").read_text())
+    text = json.loads((ROOT / "results" / "gpu.json").read_text("utf-8"))
     found = text["second call"]["steps"]["grid"]
     trials = found["arms"] * found["seeds"]
     return {STUDIES[name]: 3600 * hours / trials for name, hours in found["hours"].items()}
@@ -161,7 +161,7 @@ def drained(plan: list[Trial], cluster: Waiting, folder: Path, minutes: float) -
 
 def memory() -> int:
     """Bytes of main memory that this process holds."""
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    pages = int(Path("/proc/self/statm").read_text("utf-8").split()[1])
     return pages * resource.getpagesize()
 
 
@@ -187,7 +187,7 @@ def main() -> None:
         "workers": args.workers,
     }
     if args.out.exists():
-        found = json.loads(args.out.read_text()) | found
+        found = json.loads(args.out.read_text("utf-8")) | found
     seconds = {study: each / args.speed for study, each in grid().items()}
     for name, count in (("mix", args.jobs), ("idle", args.idle)):
         if not count:
@@ -210,7 +210,7 @@ def main() -> None:
             }
         found[name] = result
         print(name, msgspec.json.encode(result).decode(), flush=True)
-        args.out.write_text(json.dumps(found, indent=1) + "\n")
+        args.out.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
 
 
 if __name__ == "__main__":

@@ -11,6 +11,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.support.parsed_page import opened
+
 VERDICTS = ("supported", "contradicted", "inconclusive")
 
 # Sure to be on the disk: `done` was seen this long before the fault, so its writer had gone on.
@@ -64,11 +66,11 @@ def page(path: Path) -> Page | None:
         text = path.read_text(encoding="utf-8", errors="replace")
     except OSError:
         return None
-    rows = {}
+    text, rows = opened(text), {}
     for name, row in re.findall(r'<tr data-of="([^"]*)">(.*?)</tr>', text, re.DOTALL):
         exact = re.findall(r'data-v="([^"]*)"', row)
         cells = [re.sub(r"<[^>]*>", "", cell) for cell in re.split(r"</t[hd]>", row)]
         rows[name] = html.unescape(" | ".join(map(str.strip, [*cells, *exact])))
-    data = re.search(r'<script type="application/json" id="data">(.*?)</script>', text, re.DOTALL)
+    data = re.search(r'<script id="data">(.*?)</script>', text, re.DOTALL)
     plots = json.loads(data[1]).get("plots") if data else None
     return Page(rows, json.dumps(plots, sort_keys=True))

@@ -36,6 +36,7 @@ from ddiv.evidence import FALLS, RISES
 from ddiv.outcome import Score, Snapshot, Spectral, Vendi, Weighted
 from ddiv.profiles import studies
 from ddiv.treatment import BASELINE, Augmentation, Classes, Dropout, Treatment, WeightDecay
+from ddiv.treatment.names import AUGMENTATIONS
 from ddiv.trial import DataView, Trial, trial
 from tests.support.claim_cases import DIGITS, EVERYTHING, WORLD
 
@@ -98,7 +99,7 @@ def test_a_trend_needs_every_dose():
 
 
 def test_in_a_mean_a_quarter_of_the_arms_may_lack_an_effect_and_count_as_0():
-    arms = tuple(map(WORLD.augmentation, WORLD.augmentations[:8]))
+    arms = tuple(map(WORLD.augmentation, AUGMENTATIONS[:8]))
     states = dict.fromkeys(arms, state(alpha=4))
     question = Contrast(ALPHA, arms, RISES)
     assert question.answer(missing(states, *arms[:2])) == pytest.approx((6 / 8,))

@@ -7,6 +7,7 @@ import pytest
 
 from ddiv.trial.store import Store
 from tests.support.outside import started
+from tests.support.parsed_page import opened
 
 STUDY = """
 from ddiv.study import Study
@@ -71,7 +72,7 @@ def test_a_process_without_the_function_writes_the_page_again(answered):
     folder, _, _ = answered
     done = started(folder, "ddiv", "report", "--store", "kept", "--out", "again.html")
     assert done.returncode == 0, done.stdout + done.stderr
-    page = (folder / "again.html").read_text()
+    page = opened((folder / "again.html").read_text("utf-8"))
     assert "distance of the mean of n draws" in page and "Means of Gaussians" in page
 
 

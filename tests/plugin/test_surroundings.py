@@ -75,6 +75,7 @@ def test_a_home_folder_is_filled_in_wherever_a_path_is_named(tmp_path, monkeypat
         report=f"{tmp_path}/d",
     )
     monkeypatch.setenv("DDIV_STORE", "~/records")
+    (tmp_path / "records" / "trials").mkdir(parents=True)
     for arguments in (["trials"], ["trials", "--store=~/records"]):
         assert main(arguments) == 0
         assert capsys.readouterr().out == f"0 of 0 records in {tmp_path}/records\n"

@@ -5,7 +5,7 @@ import pytest
 from ddiv.finding import Reader
 from ddiv.profiles.choose import PROFILES, profile
 from ddiv.profiles.study_file import BadStudyFile, of_file
-from ddiv.report.gather import _study
+from ddiv.report.gather import study_card
 from ddiv.study import Digits, Recipe, ResNet18, Study
 from ddiv.trial.store import Store
 from tests.support.claims_run import claims
@@ -80,7 +80,7 @@ def test_a_file_that_defines_none_is_an_error_that_says_why(tmp_path, text, said
 
 def test_a_study_of_real_complaints_can_be_described_without_its_file(tmp_path):
     (study,) = of_file(ROOT / "benchmarks" / "complaints_study.py").studies
-    facts = dict(_study(study, [], Reader(Store(tmp_path))).facts)
+    facts = dict(study_card(study, [], Reader(Store(tmp_path))).facts)
     assert (
         facts["label"] == "product"
         and facts["epochs"] == "4"

@@ -95,7 +95,9 @@ def free_on_card() -> int:
         return 0
     asked = ("nvidia-smi", "--query-gpu=memory.free", "--format=csv,noheader,nounits")
     with suppress(OSError, ValueError, subprocess.SubprocessError):
-        done = subprocess.run(asked, capture_output=True, text=True, timeout=30, check=True)
+        done = subprocess.run(
+            asked, capture_output=True, text=True, encoding="utf-8", timeout=30, check=True
+        )
         return min(int(line) for line in done.stdout.splitlines()) << 20
     return 0
 
