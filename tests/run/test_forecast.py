@@ -358,7 +358,8 @@ def test_a_study_without_its_data_is_skipped_with_one_line_and_left_out_of_the_p
         "--data-root",
         str(tmp_path / "data"),
         "-k",
-        "(drop-frobenius or wd-frobenius) and classifier and not (scratch or resnet18 or architectures)",
+        "(drop-frobenius or wd-frobenius) and classifier "
+        "and not (scratch or resnet18 or architectures)",
     )
     line = f"there is no folder {tmp_path}/data/not/there: put the images there"
     done = claims(tmp_path, *chosen, "-n", "2")
