@@ -28,7 +28,7 @@ _OF_IMAGES = ("auto", "rand", "noise10", "noise30", "noise50", "auto-v3")
 # of two groups. These are decided on the digits, and everywhere in `full`. Fine-tuning beside
 # training from scratch has too few seeds here to be decided at all.
 _FEWER_SEEDS = {
-    **dict.fromkeys(("clip-world", "bert-complaints", "policy-cartpole"), 6),
+    **dict.fromkeys(("clip-world", "clip-rn-world", "bert-complaints", "policy-cartpole"), 6),
     **dict.fromkeys(("initialisations", "feature-noise", "causal-tables"), 6),
     "clip-two-starts": 3,
 }
@@ -75,11 +75,11 @@ def embedded() -> Profile:
         # v1's second backbone, with what it alone is asked.
         _selected(
             studies.clip_rn_world(),
-            only=("drop-very-large",),
+            only=("drop-very-large", "backbone-rn50"),
             dropout_rates=(0.1, 0.2),
             decays=(1e-3, 3e-2),
             combinations=((0.2, 3e-2),),
-            augmentations=(),
+            augmentations=("auto",),
             **_WITHOUT_VIEWS,
         ),
         _selected(studies.mini_alexnet_digits(), batches=(2, 4, 8, 16, 64, 300)),
