@@ -13,13 +13,13 @@ column and a Gaussian copula, all of whole rows, on tables whose law and effect 
 (`fixtures.causal_tables`). A replicate draws real tables, test tables and synthetic ones anew.
 """
 
-from collections.abc import Callable
+from functools import partial
 
 from ddiv.claim import Compared, Measured, Panel, Question
-from ddiv.claim.declare import ClaimTest, claim, each
+from ddiv.claim.declare import claim, each
 from ddiv.evidence import FALLS, RISES
 from ddiv.study import Study
-from fixtures.arms import STRONG, called, sizes
+from fixtures.arms import STRONG, called, having, sizes
 from fixtures.causal_tables import ESTIMATORS, FAIR, JOINT, WEAK, kept, ranked
 
 GROUP = "causal tables"
@@ -33,18 +33,8 @@ each_overlap = each(overlap=(FAIR, WEAK))
 each_joint = each(how=JOINT)
 
 
-def causal(
-    id: str, statement: str, source: str = "causal inference, abstract", guards: str = ""
-) -> Callable[[Callable[..., Question]], ClaimTest]:
-    """`claim` for a study with tables of a treatment."""
-    return claim(
-        id,
-        statement,
-        source=source,
-        needs="experiments",
-        on=lambda study: bool(sizes(study, GROUP)),
-        guards=guards,
-    )
+# Of studies with tables of a treatment.
+causal = partial(claim, source="causal inference, abstract", needs="experiments", on=having(GROUP))
 
 
 def by_generator(what: str, size: str) -> Panel:
@@ -145,7 +135,7 @@ def test_estimators_rank_alike(study: Study, called: str, size: str) -> Question
 @causal(
     "causal-synth",
     "A generator that draws every column by itself loses the effect.",
-    "ours: it shows that a lost effect is seen",
+    source="ours: it shows that a lost effect is seen",
 )
 @each_size
 @called("shuffled")
@@ -159,7 +149,7 @@ def test_shuffled_columns_lose_the_effect(study: Study, called: str, size: str) 
 @causal(
     "control-causal",
     "Another draw of a generator is further from the true effect than the first.",
-    "ours: a negative control",
+    source="ours: a negative control",
     guards="causal",
 )
 @each_size
@@ -175,7 +165,7 @@ def test_another_draw_is_no_worse(study: Study, called: str, size: str) -> Quest
     "control-causal",
     "A hybrid whose outcomes do not know of the treatment keeps the effect as the real table does, "
     f"within {FAITHFUL:g}.",
-    "ours: a negative control",
+    source="ours: a negative control",
     guards="causal",
 )
 @each_size

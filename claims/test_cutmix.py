@@ -12,13 +12,13 @@ says what is theirs and what our choice). CutMix, the slowest, comes to rest wit
 whole size; within those of the small one its accuracy on the rarest features still rises.
 """
 
-from collections.abc import Callable
+from functools import partial
 
 from ddiv.claim import All, Compared, Measured, Panel, Question
-from ddiv.claim.declare import ClaimTest, claim, each
+from ddiv.claim.declare import claim, each
 from ddiv.evidence import FALLS, RISES
 from ddiv.study import Number, Study
-from fixtures.arms import called, sizes
+from fixtures.arms import called, having, sizes
 from fixtures.feature_noise import METHODS, POINTS, SIZES, learned
 
 GROUP = "feature noise"
@@ -32,18 +32,10 @@ FAINT = 0.2
 each_size = each(size=lambda study: sizes(study, GROUP))
 
 
-def feature_noise(
-    id: str, statement: str, source: str = "Cutout and CutMix, abstract", guards: str = ""
-) -> Callable[[Callable[..., Question]], ClaimTest]:
-    """`claim` for a study with feature-noise data."""
-    return claim(
-        id,
-        statement,
-        source=source,
-        needs="experiments",
-        on=lambda study: bool(sizes(study, GROUP)),
-        guards=guards,
-    )
+# Of studies with feature-noise data.
+feature_noise = partial(
+    claim, source="Cutout and CutMix, abstract", needs="experiments", on=having(GROUP)
+)
 
 
 def of(method: str, size: str, number: str) -> Number:
@@ -133,7 +125,7 @@ def test_cutmix_learns_evenly(study: Study, called: str, size: str) -> Question:
 @feature_noise(
     "cutmix-order",
     "Under faint noise the rarest features are learned without augmentation.",
-    "ours: it shows that there are enough examples of them",
+    source="ours: it shows that there are enough examples of them",
 )
 @each_size
 @called("faint noise")
@@ -145,7 +137,7 @@ def test_faint_noise_hides_nothing(study: Study, called: str, size: str) -> Ques
 @feature_noise(
     "control-cutmix",
     "Other initial weights learn rare features that the first do not.",
-    "ours: a negative control",
+    source="ours: a negative control",
     guards="cutmix",
 )
 @each_size

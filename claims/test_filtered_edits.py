@@ -8,13 +8,13 @@ What the filter does is told against a random one that keeps as many of each cla
 (`fixtures.edits`).
 """
 
-from collections.abc import Callable
+from functools import partial
 
 from ddiv.claim import Compared, Question, id_and_ood
-from ddiv.claim.declare import ClaimTest, claim, each
+from ddiv.claim.declare import claim, each
 from ddiv.evidence import RISES
 from ddiv.study import Number, Study
-from fixtures.arms import called
+from fixtures.arms import called, having, network_of
 from fixtures.edits import LEVELS, edits
 
 PAPER = "Diversify your vision datasets with automatic diffusion-based augmentation, abstract"
@@ -23,21 +23,13 @@ PAPER = "Diversify your vision datasets with automatic diffusion-based augmentat
 AT = {f"t = {level:g}": pool for pool, level in LEVELS.items()} | {"all levels": "all"}
 
 
-def edited(study: Study) -> bool:
-    return "filtered edits" in study.experiments
-
-
 def accuracy(study: Study, arm: str) -> Number:
     """The accuracy of an arm of the study's networks: ResNets or perceptrons."""
-    network = "resnet" if "resnet" in study.experiments else "perceptron"
-    return edits(arm, network=network)
+    return edits(arm, network=network_of(study))
 
 
-def editing(
-    id: str, statement: str, source: str = PAPER, guards: str = ""
-) -> Callable[[Callable[..., Question]], ClaimTest]:
-    """`claim` for a study in which images are edited."""
-    return claim(id, statement, source=source, needs="experiments", on=edited, guards=guards)
+# Of studies in which images are edited.
+editing = partial(claim, source=PAPER, needs="experiments", on=having("filtered edits"))
 
 
 def more(study: Study, where: str, arm: str, than: str, *beside: str) -> Compared:
@@ -61,7 +53,7 @@ def test_the_filter_beats_a_random_one(study: Study, where: str, level: str) -> 
     "filtered-edits",
     "Edits of all levels that are neither minimal nor confidently of another class train a more "
     "accurate classifier than as many of each level at random.",
-    "ours: what the filter does besides choosing levels",
+    source="ours: what the filter does besides choosing levels",
 )
 @id_and_ood
 @each(form="as many of each level")
@@ -89,7 +81,7 @@ def test_filtered_edits_beat_no_edits(study: Study, where: str, form: str) -> Qu
     "filtered-edits",
     "Where as many images of other classes are among the edits, the filter is more accurate than "
     "a random one.",
-    "ours: it shows that a filter that helps is not missed",
+    source="ours: it shows that a filter that helps is not missed",
 )
 @each(where=("id",))
 @each(form="planted")
@@ -100,7 +92,7 @@ def test_planted_images_are_found(study: Study, where: str, form: str) -> Questi
 @editing(
     "control-edits",
     "One random filter is more accurate than another.",
-    "ours: a negative control",
+    source="ours: a negative control",
     guards="filtered edits",
 )
 @id_and_ood

@@ -8,33 +8,25 @@ on natural image datasets than unguided expansion with SD".
 Here 150 digits are expanded sixfold by a small generator (`fixtures.expansion`).
 """
 
-from collections.abc import Callable
+from functools import partial
 
 from ddiv.claim import Compared, Question
-from ddiv.claim.declare import ClaimTest, claim, each
+from ddiv.claim.declare import claim, each
 from ddiv.evidence import RISES
 from ddiv.study import Number, Study
-from fixtures.arms import called
+from fixtures.arms import called, having, network_of
 from fixtures.expansion import CRITERIA, expansion
 
 PAPER = "Expanding small-scale datasets with guided imagination, abstract"
 
 
-def expanded(study: Study) -> bool:
-    return "guided expansion" in study.experiments
-
-
 def accuracy(study: Study, arm: str) -> Number:
     """The accuracy of an arm of the study's networks: ResNets or perceptrons."""
-    network = "resnet" if "resnet" in study.experiments else "perceptron"
-    return expansion(arm, network=network)
+    return expansion(arm, network=network_of(study))
 
 
-def expanding(
-    id: str, statement: str, source: str = PAPER, guards: str = ""
-) -> Callable[[Callable[..., Question]], ClaimTest]:
-    """`claim` for a study in which a small data set is expanded."""
-    return claim(id, statement, source=source, needs="experiments", on=expanded, guards=guards)
+# Of studies in which a small data set is expanded.
+expanding = partial(claim, source=PAPER, needs="experiments", on=having("guided expansion"))
 
 
 def more(study: Study, arm: str, than: str, *beside: str) -> Compared:
@@ -66,7 +58,7 @@ def test_guided_expansion_beats_none(study: Study, called: str) -> Question:
 @expanding(
     "guided-expansion",
     "Expansion at random is more accurate than no expansion.",
-    "ours: what guidance is compared with",
+    source="ours: what guidance is compared with",
 )
 @called("unguided")
 def test_unguided_expansion_beats_none(study: Study, called: str) -> Question:
@@ -77,7 +69,7 @@ def test_unguided_expansion_beats_none(study: Study, called: str) -> Question:
     "guided-expansion",
     "Where half of the candidates show another class, choosing consistent ones is more accurate "
     "than choosing at random.",
-    "ours: it shows that a guide that helps is not missed",
+    source="ours: it shows that a guide that helps is not missed",
 )
 @called("planted")
 def test_planted_candidates_are_found(study: Study, called: str) -> Question:
@@ -87,7 +79,7 @@ def test_planted_candidates_are_found(study: Study, called: str) -> Question:
 @expanding(
     "control-expansion",
     "Expansion by the guide's scores in random order is more accurate than at random.",
-    "ours: a negative control",
+    source="ours: a negative control",
     guards="guided expansion",
 )
 @called("scores permuted")

@@ -16,12 +16,13 @@ five seeds at scale 1 is taken from it.
 """
 
 from collections.abc import Callable
+from functools import partial
 
 from ddiv.claim import All, Compared, Condition, Measured, Panel, Question
-from ddiv.claim.declare import ClaimTest, claim, each
+from ddiv.claim.declare import claim, each
 from ddiv.evidence import FALLS, RISES
 from ddiv.study import Number, Study
-from fixtures.arms import called, sizes
+from fixtures.arms import called, having, sizes
 from fixtures.initialisations import AT, SCALES, prolonged, remembered
 
 GROUP = "initialisation"
@@ -43,15 +44,10 @@ def has(size: str) -> Callable[[Study], bool]:
     return lambda study: size in sizes(study, GROUP)
 
 
-def memory(
-    id: str,
-    statement: str,
-    source: str = "initialisation memory, abstract",
-    guards: str = "",
-    on: Callable[[Study], bool] = lambda study: bool(sizes(study, GROUP)),
-) -> Callable[[Callable[..., Question]], ClaimTest]:
-    """`claim` for a study in which networks begin at several scales."""
-    return claim(id, statement, source=source, needs="experiments", on=on, guards=guards)
+# Of studies in which networks begin at several scales.
+memory = partial(
+    claim, source="initialisation memory, abstract", needs="experiments", on=having(GROUP)
+)
 
 
 def fitting(*regimes: str, size: str) -> tuple[Condition, ...]:
@@ -129,7 +125,7 @@ def test_longer_training_changes_nothing(study: Study, called: str) -> Question:
     "init-memory",
     "Where the initial function is added to what Adam has trained, the range over scales is larger "
     "than without.",
-    "ours: it shows that memory is not missed",
+    source="ours: it shows that memory is not missed",
 )
 @each_size
 @called("planted")
@@ -140,7 +136,7 @@ def test_planted_memory_is_found(study: Study, called: str, size: str) -> Questi
 @memory(
     "control-initialisation",
     "Test accuracy varies more over draws of one scale than over other draws of the same.",
-    "ours: a negative control",
+    source="ours: a negative control",
     guards="initialisation",
 )
 @each_size

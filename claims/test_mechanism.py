@@ -20,15 +20,15 @@ summary, and its symbols are read as the docstrings of the experiments say. The 
 fixed before the claims' seeds were looked at.
 """
 
-from collections.abc import Callable
+from functools import partial
 
 import pytest
 
 from ddiv.claim import All, Everywhere, Graded, Measured, Question
-from ddiv.claim.declare import ClaimTest, claim, each
+from ddiv.claim.declare import claim, each
 from ddiv.evidence import FALLS, RISES
 from ddiv.study import Number, Study
-from fixtures.arms import called
+from fixtures.arms import called, having
 from fixtures.linear_models import (
     COUNTS,
     INFLATING,
@@ -52,15 +52,8 @@ PREDICTED, SURROGATE = 0.05, 0.03
 each_space = each(space=("pixels", "features"))
 
 
-def closed(study: Study) -> bool:
-    return "closed forms" in study.experiments
-
-
-def mechanism(
-    id: str, statement: str, source: str = "v2, mechanism 1", guards: str = ""
-) -> Callable[[Callable[..., Question]], ClaimTest]:
-    """`claim` for a study in which closed forms are computed."""
-    return claim(id, statement, source=source, needs="experiments", on=closed, guards=guards)
+# Of studies in which closed forms are computed.
+mechanism = partial(claim, source="v2, mechanism 1", needs="experiments", on=having("closed forms"))
 
 
 def near_zero(number: Number, margin: float) -> All:
@@ -104,7 +97,7 @@ def test_augmentation_inflates_the_mean_eigenvalue_of_the_moment(
 @mechanism(
     "cov-inflates",
     f"Noise that nothing clips adds its variance to the eigenvalues (mean log within {EQUAL:g}).",
-    "ours",
+    source="ours",
 )
 @called("noise adds its variance")
 def test_noise_adds_its_variance(study: Study, called: str) -> Question:
@@ -145,7 +138,7 @@ SECOND = "v2, mechanism 2"
     "ridge-form",
     "A linear head trained under weight decay is (X'X + n wd I)^-1 X'y: n times the decay stands "
     "beside the eigenvalues of X'X, as half the mean squared residual is trained.",
-    SECOND,
+    source=SECOND,
 )
 @each(solver=("gd", "sgd", "adam"))
 @called("algebra")
@@ -157,7 +150,7 @@ def test_weight_decay_is_ridge(study: Study, called: str, solver: str) -> Questi
     "ridge-form",
     "A linear head trained under weight decay is (X'X + wd I)^-1 X'y: the decay itself stands "
     "beside the eigenvalues of X'X, as the formula reads where alpha is the optimiser's decay.",
-    SECOND,
+    source=SECOND,
 )
 @each(solver=("gd", "sgd", "adam"))
 @called("as written")
@@ -168,7 +161,7 @@ def test_weight_decay_is_ridge_as_written(study: Study, called: str, solver: str
 @mechanism(
     "dropout-form",
     "A linear head trained under inverted dropout at rate q is (X'X + q/(1-q) diag X'X)^-1 X'y.",
-    SECOND,
+    source=SECOND,
 )
 @each(rate=(0.1, 0.5), columns=("as they are", "unit"))
 @each(form="algebra")
@@ -179,7 +172,7 @@ def test_dropout_is_a_penalty(study: Study, form: str, rate: float, columns: str
 @mechanism(
     "dropout-form",
     "A linear head trained under inverted dropout at rate q = 1 - p is V (Λ + (1-p) Γ²)^-1 V'X'y.",
-    SECOND,
+    source=SECOND,
 )
 @each(rate=(0.1, 0.5), columns=("as they are", "unit"))
 @each(form="as written")
@@ -193,7 +186,7 @@ def test_dropout_is_a_penalty_as_written(
     "dropout-form",
     "The same with (1-p)/p in place of (1-p): what is left is that Γ² stands beside the "
     "eigenvalues and not in the inputs' own basis.",
-    "ours",
+    source="ours",
 )
 @each(rate=(0.1, 0.5), columns=("as they are", "unit"))
 @each(form="scaled")
@@ -235,7 +228,7 @@ def test_projections_of_the_solution(
 @mechanism(
     "projection-uncorrelated",
     "Targets in random order have projections that are uncorrelated with the eigenvalues.",
-    "ours: it shows that the margin can be kept",
+    source="ours: it shows that the margin can be kept",
 )
 @each_space
 @called("permuted")
@@ -246,7 +239,7 @@ def test_permuted_targets_are_uncorrelated(study: Study, called: str, space: str
 @mechanism(
     "projection-uncorrelated",
     "A planted correlation of the solution's projections with the eigenvalues is found.",
-    "ours: it shows that a correlation is not missed",
+    source="ours: it shows that a correlation is not missed",
 )
 @each_space
 @called("planted")
@@ -259,7 +252,7 @@ def test_planted_correlations_are_found(study: Study, called: str, space: str) -
     "projection-uncorrelated",
     "The more the solution's projections go with (against) the eigenvalues, the less noise shrinks "
     "least squares.",
-    "v2, mechanism 1, break condition",
+    source="v2, mechanism 1, break condition",
 )
 @pytest.mark.parametrize("called", ["the more they rise", "the more they fall"])
 def test_correlated_projections_weaken_the_shrinkage(study: Study, called: str) -> Question:
@@ -277,7 +270,7 @@ RANDOM_FEATURES = "random-feature regression with arbitrary data augmentation"
     "rff-noise-is-ridge",
     "Gaussian noise of deviation s on random features is the ridge n s^2: the test errors are "
     f"equal within {EQUAL:.0%}.",
-    RANDOM_FEATURES,
+    source=RANDOM_FEATURES,
 )
 @each(p=FEATURES)
 @each(form="ridge")
@@ -289,7 +282,7 @@ def test_noise_is_ridge(study: Study, form: str, p: int) -> Question:
     "rff-noise-is-ridge",
     f"The test error under noise on features follows its formula within {PREDICTED:.0%}, away from "
     "the interpolation peak.",
-    RANDOM_FEATURES,
+    source=RANDOM_FEATURES,
 )
 @each(p=FEATURES)
 @each(form="formula")
@@ -301,7 +294,7 @@ def test_error_follows_the_characterisation(study: Study, form: str, p: int) -> 
     "rff-noise-is-ridge",
     "Noise on inputs has the test error of Gaussian features with the same mean and covariance "
     f"given the input, within {SURROGATE:.0%}.",
-    RANDOM_FEATURES,
+    source=RANDOM_FEATURES,
 )
 @each(p=(50, 100))
 @each(form="surrogate")
@@ -315,7 +308,7 @@ def test_only_mean_and_covariance_count(study: Study, form: str, p: int) -> Ques
 @mechanism(
     "control-mechanism",
     "Exact duplicates shrink the least-squares solution.",
-    "ours: a negative control",
+    source="ours: a negative control",
     guards="mechanism",
 )
 @called("duplicates")
@@ -327,7 +320,7 @@ def test_duplicates_shrink_nothing(study: Study, called: str) -> Question:
 @mechanism(
     "control-mechanism",
     "AdamW's decay, which is no penalty, is the ridge solution.",
-    "ours: a negative control",
+    source="ours: a negative control",
     guards="mechanism",
 )
 @called("adamw")
@@ -338,7 +331,7 @@ def test_decoupled_decay_is_not_ridge(study: Study, called: str) -> Question:
 @mechanism(
     "control-mechanism",
     "Images as they are have larger eigenvalues than the same images.",
-    "ours: a negative control",
+    source="ours: a negative control",
     guards="mechanism",
 )
 @each_space

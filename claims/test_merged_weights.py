@@ -9,27 +9,17 @@ The small CLIP is fine-tuned in three ways from one start, and the weights are a
 Wortsman et al. ask, beside the best of it on validation images.
 """
 
-from collections.abc import Callable
+from functools import partial
 
 from ddiv.claim import Measured, Question
-from ddiv.claim.declare import ClaimTest, claim, each, id_and_ood
+from ddiv.claim.declare import claim, each, id_and_ood
 from ddiv.evidence import RISES
 from ddiv.study import Study
+from fixtures.arms import having
 from fixtures.merged_weights import merged
 
-
-def averaged(
-    id: str, statement: str, source: str = "v1 4", guards: str = ""
-) -> Callable[[Callable[..., Question]], ClaimTest]:
-    """`claim` for a study in which fine-tuned weights are averaged."""
-    return claim(
-        id,
-        statement,
-        source=source,
-        needs="experiments",
-        on=lambda study: "merged weights" in study.experiments,
-        guards=guards,
-    )
+# Of studies in which fine-tuned weights are averaged.
+averaged = partial(claim, source="v1 4", needs="experiments", on=having("merged weights"))
 
 
 @averaged(
@@ -47,7 +37,7 @@ def test_merged_weights_are_more_accurate(study: Study, beside: str, where: str)
     "control-merged-weights",
     "Averaged weights are more accurate than what is averaged, where all but one of the networks "
     "have their hidden units in another order, which changes nothing of what they do.",
-    "ours: a negative control, as units do not correspond",
+    source="ours: a negative control, as units do not correspond",
     guards="merged weights",
 )
 @id_and_ood

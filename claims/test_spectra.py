@@ -20,15 +20,15 @@ where the eigenvalues below the spikes follow the Marchenko-Pastur (MP) law. The
 fixed before the claims' seeds were looked at.
 """
 
-from collections.abc import Callable
+from functools import partial
 
 from ddiv.claim import Everywhere, Graded, Measured, Question, Threshold, Trend
-from ddiv.claim.declare import ClaimTest, claim, each
+from ddiv.claim.declare import claim, each
 from ddiv.evidence import FALLS, RISES
 from ddiv.outcome import Spectral
 from ddiv.study import Number, Study
 from ddiv.treatment import BASELINE
-from fixtures.arms import FC1, called, fine_tuned, from_scratch
+from fixtures.arms import FC1, called, fine_tuned, from_scratch, having
 from fixtures.planted_spectra import FAMILIES, PLANTED, counted, phases_of_planted, shapes
 from fixtures.small_nets import walked
 
@@ -42,15 +42,8 @@ FIVE = 5.5
 each_number = each(number=("alpha", "entropy", "entropy_raw"))
 
 
-def computed(
-    group: str, id: str, statement: str, source: str, guards: str = ""
-) -> Callable[[Callable[..., Question]], ClaimTest]:
-    """`claim` for a study of this group of experiments."""
-
-    def has_them(study: Study) -> bool:
-        return group in study.experiments
-
-    return claim(id, statement, source=source, needs="experiments", on=has_them, guards=guards)
+of_planted = partial(claim, needs="experiments", on=having("planted spectra"))
+of_small_nets = partial(claim, needs="experiments", on=having("small nets"))
 
 
 def along(number: str) -> tuple[tuple[float, Number], ...]:
@@ -61,47 +54,43 @@ def along(number: str) -> tuple[tuple[float, Number], ...]:
 # --- num_pl_spikes ------------------------------------------------------------------------------
 
 
-@computed(
-    "planted spectra",
+@of_planted(
     "table1-spikes",
     "The more directions stand out of noise, the larger num_pl_spikes.",
-    "v1 table 1",
+    source="v1 table 1",
 )
 @called("more directions")
 def test_spikes_rise_with_planted_directions(study: Study, called: str) -> Question:
     return Graded(along("spikes"), RISES, along="planted directions")
 
 
-@computed(
-    "planted spectra",
+@of_planted(
     "table1-spikes",
     "num_pl_spikes counts the eigenvalues that stand out of noise: it is the number of planted "
     f"directions, within {RIGHT:.0%} of all eigenvalues, whatever their number.",
-    "v1 table 1",
+    source="v1 table 1",
 )
 @called("count")
 def test_spikes_count_planted_directions(study: Study, called: str) -> Question:
     return Everywhere(along("spikes_off"), FALLS, RIGHT, along="planted directions")
 
 
-@computed(
-    "planted spectra",
+@of_planted(
     "table1-spikes",
     "The number of eigenvalues beyond the edge of the MP law is that of planted directions, within "
     f"{RIGHT:.0%} of all eigenvalues, whatever their number.",
-    "ours: it shows that they can be counted",
+    source="ours: it shows that they can be counted",
 )
 @called("beyond the edge")
 def test_the_edge_counts_planted_directions(study: Study, called: str) -> Question:
     return Everywhere(along("edge_off"), FALLS, RIGHT, along="planted directions")
 
 
-@computed(
-    "small nets",
+@of_small_nets(
     "table1-spikes",
     "Over batch sizes num_pl_spikes of a trained layer goes with the number of eigenvalues beyond "
     "the edge of the MP law.",
-    "v1 table 1",
+    source="v1 table 1",
 )
 @called("trained")
 def test_spikes_of_trained_layers_go_with_the_edge(study: Study, called: str) -> Question:
@@ -111,12 +100,11 @@ def test_spikes_of_trained_layers_go_with_the_edge(study: Study, called: str) ->
 # --- alpha and entropy --------------------------------------------------------------------------
 
 
-@computed(
-    "planted spectra",
+@of_planted(
     "table1-shape",
     "The larger alpha (the entropy), the less concentrated a spectrum, over spectra that differ in "
     "one thing.",
-    "v1 table 1",
+    source="v1 table 1",
 )
 @each_number
 @each(family=FAMILIES)
@@ -124,12 +112,11 @@ def test_shape_tells_concentration(study: Study, number: str, family: str) -> Qu
     return Measured(shapes(number, family=family), FALLS)
 
 
-@computed(
-    "small nets",
+@of_small_nets(
     "table1-shape",
     "The larger alpha (the entropy) of a trained layer, the less concentrated its spectrum, over "
     "batch sizes.",
-    "v1 table 1",
+    source="v1 table 1",
 )
 @each_number
 @called("trained")
@@ -142,12 +129,11 @@ def test_shape_of_trained_layers_tells_concentration(
 # --- phases and scale ---------------------------------------------------------------------------
 
 
-@computed(
-    "small nets",
+@of_small_nets(
     "phases-all",
     "Batch size alone takes a small network's layer through all 5+1 phases: each is seen at some "
     "size from one example to the whole training set.",
-    "MM",
+    source="MM",
 )
 @called("trained")
 def test_batch_size_alone_shows_all_phases(study: Study, called: str) -> Question:
@@ -155,22 +141,20 @@ def test_batch_size_alone_shows_all_phases(study: Study, called: str) -> Questio
     return Measured(walked("seen"), RISES, FIVE)
 
 
-@computed(
-    "small nets",
+@of_small_nets(
     "phases-all",
     "The smaller the batch, the further a small network's layer is on its way through the phases.",
-    "MM",
+    source="MM",
 )
 @called("in order")
 def test_phases_come_in_order(study: Study, called: str) -> Question:
     return Measured(walked("order"), FALLS)
 
 
-@computed(
-    "planted spectra",
+@of_planted(
     "phases-all",
     "Of matrices built to be in the 5+1 phases all six phases are named.",
-    "ours: it shows that they can be seen",
+    source="ours: it shows that they can be seen",
 )
 @called("planted")
 def test_all_phases_of_planted_matrices_are_named(study: Study, called: str) -> Question:
@@ -215,19 +199,18 @@ def test_the_scale_goes_as_the_batch_shrinks(study: Study, called: str) -> Quest
     return Trend(Spectral("mp_bulk_ks", FC1), study.by_batch(), FALLS)
 
 
-@computed(
-    "small nets",
+@of_small_nets(
     "size-scale",
     "Trained in one batch a small network's layer has a scale: below its spikes the eigenvalues "
     "follow the MP law.",
-    "MM",
+    source="MM",
 )
 @called("one batch")
 def test_the_scale_of_a_small_network(study: Study, called: str) -> Question:
     return Measured(walked("first"), FALLS, 1.0)
 
 
-@computed("small nets", "size-scale", "Trained on one example a step it has none.", "MM")
+@of_small_nets("size-scale", "Trained on one example a step it has none.", source="MM")
 @called("one example")
 def test_no_scale_at_one_example_a_step(study: Study, called: str) -> Question:
     return Measured(walked("last"), RISES, 1.0)
@@ -236,12 +219,11 @@ def test_no_scale_at_one_example_a_step(study: Study, called: str) -> Question:
 # --- control ------------------------------------------------------------------------------------
 
 
-@computed(
-    "planted spectra",
+@of_planted(
     "control-spectra",
     "Where no direction is planted, num_pl_spikes says so: it is none, within "
     f"{RIGHT:.0%} of all eigenvalues.",
-    "ours: a negative control, as every power-law fit has a tail",
+    source="ours: a negative control, as every power-law fit has a tail",
     guards="spectra",
 )
 @called("noise")

@@ -11,33 +11,25 @@ of two kinds are farther apart than two of one kind, both from two initialisatio
 predicts where it goes with an ensemble's gain, given what its members' accuracies tell.
 """
 
-from collections.abc import Callable
+from functools import partial
 
 from ddiv.claim import Compared, Graded, Measured, Place, Question
-from ddiv.claim.declare import ClaimTest, claim, each
+from ddiv.claim.declare import claim, each
 from ddiv.evidence import RISES
 from ddiv.study import Number, Study
-from fixtures.arms import called
+from fixtures.arms import called, having, network_of
 from fixtures.trajectories import KINDS, PATHS, PLACES, PLAIN, STRENGTHS, trajectories
 
 PAPER = "How data augmentation shapes neural representations, abstract"
 
 
-def moved(study: Study) -> bool:
-    return "trajectories" in study.experiments
-
-
 def number(study: Study, name: str) -> Number:
     """A number of the study's networks: ResNets or perceptrons."""
-    network = "resnet" if "resnet" in study.experiments else "perceptron"
-    return trajectories(name, network=network)
+    return trajectories(name, network=network_of(study))
 
 
-def trajectory(
-    id: str, statement: str, source: str = PAPER, guards: str = ""
-) -> Callable[[Callable[..., Question]], ClaimTest]:
-    """`claim` for a study in which trajectories are computed."""
-    return claim(id, statement, source=source, needs="experiments", on=moved, guards=guards)
+# Of studies in which trajectories are computed.
+trajectory = partial(claim, source=PAPER, needs="experiments", on=having("trajectories"))
 
 
 def plane(study: Study) -> tuple[Place, ...]:
@@ -114,7 +106,7 @@ def test_distance_predicts_the_gain_of_ensembles(study: Study, called: str) -> Q
     "aug-trajectories",
     "Training itself moves representations along a straighter path than its epochs in another "
     "order.",
-    "ours: it shows that a straight path is not missed",
+    source="ours: it shows that a straight path is not missed",
 )
 @called("training")
 def test_training_makes_a_straight_path(study: Study, called: str) -> Question:
@@ -125,7 +117,7 @@ def test_training_makes_a_straight_path(study: Study, called: str) -> Question:
     "aug-trajectories",
     "The more often two networks disagree, the more their ensemble gains, given its members' "
     "accuracies.",
-    "ours: it shows that what predicts gains is not missed",
+    source="ours: it shows that what predicts gains is not missed",
 )
 @called("disagreement")
 def test_disagreement_predicts_the_gain_of_ensembles(study: Study, called: str) -> Question:
@@ -138,7 +130,7 @@ def test_disagreement_predicts_the_gain_of_ensembles(study: Study, called: str) 
 @trajectory(
     "control-trajectories",
     "Strengths in a random order make a straighter path than in the others.",
-    "ours: a negative control",
+    source="ours: a negative control",
     guards="trajectories",
 )
 @each(kind=KINDS)
@@ -149,7 +141,7 @@ def test_a_random_order_is_not_straight(study: Study, kind: str) -> Question:
 @trajectory(
     "control-trajectories",
     "Directions of kinds that differ by permuted names are farther apart than those of equal ones.",
-    "ours: a negative control",
+    source="ours: a negative control",
     guards="trajectories",
 )
 @called("names permuted")
@@ -161,7 +153,7 @@ def test_permuted_names_steer_no_ways(study: Study, called: str) -> Question:
 @trajectory(
     "control-trajectories",
     "The distance of two other networks predicts the gain of an ensemble.",
-    "ours: a negative control",
+    source="ours: a negative control",
     guards="trajectories",
 )
 @called("distances permuted")
