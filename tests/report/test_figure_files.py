@@ -103,3 +103,11 @@ def test_empty_and_hostile_plots_are_drawn(plot):
 def test_nothing_to_draw_is_no_figure():
     bare = msgspec.structs.replace(PAGE, claims=(), pictures=())
     assert not dict(figures(bare))
+
+
+@pytest.mark.parametrize("joined, style", [(True, "-"), (False, "None")])
+def test_the_points_of_a_path_are_joined_and_those_of_arms_are_not(joined, style):
+    points = tuple(RelationPoint(f"{k}", "noise", float(k), float(k)) for k in range(3))
+    with drawn.page() as (_, axes):
+        drawn.onto(axes, RelationPlot(xlabel="x", ylabel="y", points=points, joined=joined))
+        assert [line.get_linestyle() for line in axes.lines] == [style]

@@ -94,7 +94,7 @@ const KINDS = {
     const points = (p.points ?? []).filter((q) => isNumber(q.x) && isNumber(q.y)), groups = [...new Set(points.map((q) => q.group))];
     const traces = groups.map((group) => {
       const mine = points.filter((q) => q.group === group), s = style(group);
-      return { type: "scatter", mode: p.joined ? "lines+markers+text" : "markers+text", name: plain(group ?? "—"), hoverinfo: "text", x: mine.map((q) => q.x), y: mine.map((q) => q.y),
+      return { type: "scatter", mode: p.joined ? "lines+markers+text" : "markers+text", line: { color: s.color, width: 1.2 }, name: plain(group ?? "—"), hoverinfo: "text", x: mine.map((q) => q.x), y: mine.map((q) => q.y),
         text: mine.map((q) => group === "synthetic" ? "" : plain(q.label)), textposition: "top center", textfont: { size: 10 },
         hovertext: mine.map((q) => `${plain(q.label)}\n${plain(p.xlabel)}: ${show(q.x)}\n${plain(p.ylabel)}: ${show(q.y)}`),
         marker: { color: s.color, symbol: s.symbol, size: s.size ?? 9, line: { width: /thin/.test(s.symbol) ? 2.5 : 0, color: s.color } } };
@@ -102,14 +102,15 @@ const KINDS = {
     return { traces, layout: layout(p.xlabel, p.quiet ? p.ylabel : "", { showlegend: !p.quiet, xaxis: { showgrid: true, ...roomy(points.map((q) => q.x)) } }) };
   },
   estimates(p) {  // lines over layers or epochs, with the ends of their intervals
-    const names = p.x ?? [], colors = [CLAIMED, SPECIFIC, RATE, LENGTH], rows = p.lines ?? [];
+    const names = p.x ?? [], colors = [CLAIMED, SPECIFIC, RATE, LENGTH], rows = p.lines ?? [], long = names.join("").length > 70;
+    const short = names.map((n) => n.length > 22 ? `…${n.slice(-21)}` : n);  // of a layer's path the end tells most
     const traces = rows.map((l, k) => ({ type: "scatter", mode: "lines+markers", name: plain(l.label), x: names.map((_, i) => i + .16 * (k - (rows.length - 1) / 2)), y: l.y, hoverinfo: "text",
       text: names.map((n, i) => `${plain(l.label)}\n${plain(n)}: ${show(l.y?.[i], !p.ratio)} [${show(l.low?.[i], !p.ratio)}, ${show(l.high?.[i], !p.ratio)}]`),
       line: { color: colors[k % 4], width: 1.5, dash: k ? "dash" : "solid" }, marker: { color: colors[k % 4], size: 7, symbol: k ? "diamond" : "circle" },
       error_y: { type: "data", symmetric: false, thickness: 1.2, width: 3, color: colors[k % 4],
         array: names.map((_, i) => isNumber(l.high?.[i]) ? l.high[i] - l.y[i] : null), arrayminus: names.map((_, i) => isNumber(l.low?.[i]) ? l.y[i] - l.low[i] : null) } }));
     const level = p.ratio ? { ...zero, y0: 1, y1: 1 } : zero;
-    return { traces, layout: layout(p.xlabel, "", { shapes: [level], xaxis: { ...named(names), tickangle: names.join("").length > 70 ? -60 : 0 }, yaxis: p.ratio ? { type: "log" } : {} }) };
+    return { traces, layout: layout(p.xlabel, "", { shapes: [level], xaxis: { ...named(short), tickangle: long ? -60 : 0 }, yaxis: p.ratio ? { type: "log" } : {} }), height: long ? 400 : null };
   },
   curves(p) {  // an outcome's change over the log of the clean loss, both against the baseline: the optimiser's two curves, the arms
     const c = data().curves?.[p.curves] ?? {}, own = new Set(p.seeds ?? []), rows = (c.seeds ?? []).map((_, k) => k).filter((k) => own.has(c.seeds[k]));

@@ -187,7 +187,8 @@ def _relation(axes: Axes, plot: RelationPlot) -> None:
         symbol, color = style(group)
         mine = [p for p in points if p.group == group]
         xs, ys = ([number(getattr(p, axis)) for p in mine] for axis in "xy")
-        axes.plot(xs, ys, symbol, color=color, ms=5, label=group)
+        path = {"ls": "-", "lw": 1.0} if plot.joined else {"ls": "none"}
+        axes.plot(xs, ys, marker=symbol, color=color, ms=5, label=group, **path)
         for point in mine if group != "synthetic" else ():
             word(axes, point.label, number(point.x), number(point.y))
 
@@ -213,7 +214,9 @@ def _estimates(axes: Axes, plot: EstimatesPlot) -> None:
         axes.set_yscale("log")
     axes.axhline(1 if plot.ratio else 0, color=GREY, lw=0.8)
     axes.set_xlabel(plot.xlabel)
-    places, _ = _named(axes, plot.x)
+    # Of a layer's path the end tells most.
+    ends = [name if len(name) <= 22 else f"…{name[-21:]}" for name in plot.x]
+    places, _ = _named(axes, ends)
     for k, line in enumerate(plot.lines):
         at = [place + 0.16 * (k - (len(plot.lines) - 1) / 2) for place in places]
         color = (CLAIMED, SPECIFIC, RATE, LENGTH)[k % 4]
