@@ -4,7 +4,8 @@ pytest looks for the words of `-k` in all names of a test. Claims on augmentatio
 they compare the two, so `-k dropout` would train both families. So a word that is the name of a
 family (`dropout`, `weight_decay`; the claims of `test_weight_decay.py`) chooses the claims of that
 family, with the controls that guard it. Other words, and tests that are no claims, are left to
-pytest.
+pytest; so is a word with a hyphen that stands in the name of a test: `as-coded` is part of names of
+studies, `as_coded` a family.
 """
 
 from __future__ import annotations
@@ -35,7 +36,8 @@ def pytest_collection_modifyitems(
     claims = [item.obj.claim for item in items if _is_claim(item)]
     families = list(dict.fromkeys(word for claim in claims for word in _families(claim)))
     if typed and claims:
-        config.option.keyword = _of_families(typed, families)
+        names = [item.name.lower() for item in items]
+        config.option.keyword = _of_families(typed, families, names)
         for item in items:
             _add_keywords(item, families)
     try:
@@ -76,12 +78,13 @@ def _keyword(family: str) -> str:
     return f"ddiv:{family}:"
 
 
-def _of_families(typed: str, families: Sequence[str]) -> str:
+def _of_families(typed: str, families: Sequence[str], names: Sequence[str]) -> str:
     """The expression with each word that names a family replaced by the family's keyword."""
 
     def replaced(match: re.Match[str]) -> str:
-        word = _word(match[0])
-        return _keyword(word) if word in families else match[0]
+        word, written = _word(match[0]), match[0].lower()
+        of_a_test = "-" in written and any(written in name for name in names)
+        return _keyword(word) if word in families and not of_a_test else match[0]
 
     return _WORD.sub(replaced, typed)
 

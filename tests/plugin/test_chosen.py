@@ -17,10 +17,12 @@ FAMILIES = ("dropout", "weight_decay", "as_coded", "as_coded_texts")
         ("(dropout or drop-alpha) and bert", "(ddiv:dropout: or drop-alpha) and bert"),
         ("drop", "drop"),
         ("test_dropout.py", "test_dropout.py"),
+        ("not as-coded", "not as-coded"),  # of a study
     ],
 )
 def test_a_word_that_names_a_family_means_the_family(typed, read):
-    assert _of_families(typed, FAMILIES) == read
+    names = ["test_dropout_alpha[drop-alpha-clip-world-as-coded-classifier]"]
+    assert _of_families(typed, FAMILIES, names) == read
 
 
 def test_an_expression_without_a_match_is_told_what_there_is():
