@@ -38,10 +38,13 @@ from ddiv.study.datasets import (
     TwoComplaints,
     World,
 )
+from ddiv.study.domain_names import require_domain_names
 from ddiv.study.experiments import Number, OwnExperiment, experiment
 from ddiv.study.measures import NetworkOutcome
 from ddiv.study.of_tables import study_of_tables
-from ddiv.study.study import MIXED_SHARES, TABLE_SHARES, Recipe, Space, Study, require_domain_names
+from ddiv.study.population import Space
+from ddiv.study.recipe import Recipe
+from ddiv.study.study import MIXED_SHARES, TABLE_SHARES, Study
 from ddiv.study.tables import TableArm, Tables, TableSet
 
 __all__ = [

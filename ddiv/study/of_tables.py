@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from ddiv.study.backbones import AsPublished
-from ddiv.study.study import Recipe, Study
+from ddiv.study.recipe import Recipe
+from ddiv.study.study import Study
 from ddiv.study.tables import Tables, TableSet
 from ddiv.treatment import Augmentation, Dropout, Treatment, WeightDecay
 

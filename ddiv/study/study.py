@@ -1,26 +1,16 @@
-"""Studies: which dataset, backbone and hyper-parameters a claim is tested on.
+"""Studies: which dataset, backbone and hyper-parameters a claim is tested on, and in which arms.
 
 Everything here is frozen data without torch. Datasets are in `ddiv.study.datasets`, backbones in
-`ddiv.study.backbones`.
+`ddiv.study.backbones`, the fields in `ddiv.study.population`.
 """
 
 from __future__ import annotations
 
-import unicodedata
-from collections.abc import Sequence
 from functools import partial
 from typing import Literal, get_args
 
-import msgspec
-
-from ddiv.common.own import OwnValue
-from ddiv.common.values import Value, require_name
-from ddiv.study.backbones import Backbone, Embedder
-from ddiv.study.datasets import Complaints, ComplaintsWorld, Data, DomainNet, Images, Own
-from ddiv.study.measures import NetworkOutcome, united
 from ddiv.study.optimisation import HELD_OUT, LENGTH_CURVE, MEMBERS, RATE_CURVE, Curve
-from ddiv.study.replicates import drawn_backbone, drawn_data, finite_pool
-from ddiv.study.tables import Tables
+from ddiv.study.population import AnAugmentation, Population
 from ddiv.treatment import (
     BASELINE,
     Added,
@@ -41,7 +31,6 @@ from ddiv.treatment import (
     NoOp,
     Normalised,
     OtherSeed,
-    OwnAugmentation,
     Part,
     Piled,
     Placement,
@@ -58,89 +47,12 @@ from ddiv.treatment import (
     once,
 )
 from ddiv.treatment.names import DESCRIBED
-from ddiv.treatment.own_augmentation import label_of
-
-Space = Literal["pixel", "embedding"]
-
-# An augmentation of ddiv's by name, or one of a user's own.
-AnAugmentation = str | OwnAugmentation
 
 # How an augmentation is by itself where a study has piles.
 Alone = Literal["once", "anew", "described", "normalised"]
 
 # How many A/A arms a study with piles has.
 A_A_ARMS = 3
-
-# What outcomes and tables call the training set, the first domain, and the others together.
-TAKEN_DOMAINS = ("train", "id", "ood", "training set", "in domain", "mean out of domain")
-
-
-def require_domain_names(domains: Sequence[str]) -> None:
-    """Raise ValueError on names of domains that could not be told apart, or told from others.
-
-    An outcome in the domain "id" would be read as that in the first domain.
-    """
-    for domain in domains:
-        require_name("the name of a domain", domain)
-        if domain in TAKEN_DOMAINS:
-            raise ValueError(
-                f"a domain cannot be called {domain!r}, which means something else in ddiv (so do "
-                f"{', '.join(name for name in TAKEN_DOMAINS if name != domain)}): rename it, or "
-                "the folder that it is named after"
-            )
-    if not domains or len({unicodedata.normalize("NFC", name) for name in domains}) < len(domains):
-        raise ValueError(f"a study has one or more domains of different names, got {domains}")
-
-
-def _naming(data: Data, domains: tuple[str, ...]) -> Data:
-    """The data with the domains that its study names, where it names none itself."""
-    match data:
-        case Images(domains=()) if domains not in ((), data.test_domains):
-            return msgspec.structs.replace(data, domains=domains)
-        case Complaints(domains=()) if domains and data.domain:
-            return msgspec.structs.replace(data, domains=domains)
-        case DomainNet() if domains and data.domains == DomainNet().domains:
-            return msgspec.structs.replace(data, domains=domains)
-    return data
-
-
-class Recipe(Value, frozen=True):
-    """How a trial is trained: cross-entropy, Adam (SGD where `momentum` is given), and a learning
-    rate that falls to 0 as a cosine.
-
-    `head_lr` is the learning rate of the classification layer where it is not `lr`: a random layer
-    on a small pre-trained encoder needs a larger one, or the encoder forgets before the layer has
-    learned. `checkpoints` are the epochs (fractions allowed) at which the baseline is measured
-    besides, and every arm that is traced (`ddiv.treatment.Traced`): its trajectory, which costs an
-    evaluation each.
-    """
-
-    epochs: int
-    batch: int
-    lr: float
-    checkpoints: tuple[float, ...] = ()
-    head_lr: float | None = None
-    momentum: float | None = None
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.epochs < 1 or self.batch < 1:
-            raise ValueError(
-                "a recipe has 1 epoch or more, of batches of 1 or more, got "
-                f"{self.epochs} and {self.batch}"
-            )
-        head_lr = self.lr if self.head_lr is None else self.head_lr
-        if not (self.lr > 0 and head_lr > 0):
-            raise ValueError(
-                f"a learning rate is above 0, got lr={self.lr}, head_lr={self.head_lr}"
-            )
-        if self.momentum is not None and not 0 <= self.momentum < 1:
-            raise ValueError(f"a momentum lies in [0, 1), or is None for Adam, got {self.momentum}")
-        if outside := [epoch for epoch in self.checkpoints if not 0 <= epoch <= self.epochs]:
-            raise ValueError(
-                f"checkpoints lie between 0 and the {self.epochs} epochs, got {outside[0]:g}"
-            )
-
 
 # The synthetic shares of v1's table 2.
 TABLE_SHARES = (0.15, 0.25, 0.35)
@@ -158,7 +70,7 @@ REPEATS = (1, 2)
 SMALL = (Flow, Captioned)
 
 
-class Study(Value, frozen=True):
+class Study(Population, frozen=True):
     """The population of a claim, and the doses and augmentations that its arms use.
 
     An empty field means that the study has no such arms. One without `backbone` and `recipe` trains
@@ -196,193 +108,6 @@ class Study(Value, frozen=True):
       learning rate, and followed at the recipe's checkpoints;
     - `only`: the ids of the claims that are put to it (empty: all that apply).
     """
-
-    name: str
-    title: str
-    data: Data | None = None
-    backbone: Backbone | None = None
-    recipe: Recipe | None = None
-    domains: tuple[str, ...] = ()
-    view_size: int = 0
-    dropout_rates: tuple[float, ...] = ()
-    single_placement_rates: tuple[float, ...] = ()
-    decays: tuple[float, ...] = ()
-    very_large_dropout: float = 0.0
-    combinations: tuple[tuple[float, float], ...] = ()
-    augmentations: tuple[AnAugmentation, ...] = ()
-    extreme_augmentations: tuple[AnAugmentation, ...] = ()
-    further_augmentations: tuple[AnAugmentation, ...] = ()
-    generator: Generator | None = None
-    generators: tuple[Generator, ...] = ()
-    settings: tuple[Setting, ...] = ()
-    shares: tuple[tuple[float, ...], ...] = ()
-    rounds: int = 0
-    class_counts: tuple[int, ...] = ()
-    class_view_size: int = 0
-    batches: tuple[int, ...] = ()
-    embedders: tuple[Embedder, ...] = ()
-    outcomes: tuple[NetworkOutcome, ...] = ()
-    further_backbones: tuple[Backbone, ...] = ()
-    piled: bool = False
-    dropout_where: Placement = "all"
-    coded_rates: tuple[float, ...] = ()
-    kept: float = 0.0
-    experiments: tuple[str, ...] = ()
-    gradients: tuple[tuple[AnAugmentation, ...], ...] = ()
-    both_augmentations: tuple[AnAugmentation, ...] = ()
-    both_rates: tuple[float, ...] = ()
-    scratch_rate: float = 1.0
-    only: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.at_least(0, "view_size", "rounds", "class_view_size")
-        self._require_what_is_trained()
-        if len({*self.backbones}) < len(self.backbones) or len({*map(type, self.backbones)}) > 1:
-            raise ValueError(
-                "`further_backbones` are other checkpoints than `backbone` and of its kind, all "
-                f"different, got {self.further_backbones}"
-            )
-        if not 0 <= self.very_large_dropout < 1:
-            raise ValueError(f"a dropout rate lies in [0, 1), got {self.very_large_dropout}")
-        if not 0 <= self.kept <= 1:
-            raise ValueError(f"a filter keeps a share in (0, 1] of a pool, got {self.kept}")
-        FromScratch(self.scratch_rate)  # refuses a rate that is not possible
-        if self.both and not (self.recipe and self.recipe.checkpoints):
-            raise ValueError(
-                "arms that are followed from two starts need `checkpoints` in the recipe: the "
-                "epochs at which they are measured"
-            )
-        self._settle_domains()
-        united(self.outcomes)  # refuses two functions of one name
-        names = tuple(setting.name for setting in self.settings)
-        augmentations = tuple(map(label_of, (*self.augmentations, *self.further_augmentations)))
-        for what, given in (("`settings`", names), ("augmentations", augmentations)):
-            if len({*given}) < len(given):
-                raise ValueError(f"the {what} of a study have different names, got {given}")
-        if self.generators and (self.generators[0], len(self.generators)) != (
-            self.generator,
-            len(self.settings),
-        ):
-            raise ValueError(
-                "`generators` holds one for each of the `settings`, `generator` first, got "
-                f"{len(self.generators)} for {len(self.settings)} settings"
-            )
-        if len(self.shares) != len(self.settings):
-            raise ValueError(
-                "`shares` holds a ladder for each of the generator's `settings`, "
-                f"got {len(self.shares)} for {len(self.settings)}"
-            )
-
-    def _require_what_is_trained(self) -> None:
-        lacking = [name for name in ("data", "backbone", "recipe") if getattr(self, name) is None]
-        alone = lacking[-2:] == ["backbone", "recipe"] and self.experiments
-        if not lacking or alone:
-            return
-        raise ValueError(
-            f"the study {self.name} lacks `{lacking[0]}`: a study has `data`, a `backbone` and a "
-            "`recipe`; one of experiments alone names these in `experiments` and needs no more"
-        )
-
-    @property
-    def trains(self) -> bool:
-        """Whether networks are trained in it; else only experiments are asked."""
-        return self.recipe is not None
-
-    def _settle_domains(self) -> None:
-        """Let the domains that the study or its data name hold for both.
-
-        Those of a function's data are known when it has made them: a profile fills them in.
-        """
-        if self.data is None:
-            return
-        if self.domains:
-            require_domain_names(self.domains)
-        data = _naming(self.data, self.domains)
-        of_data = self.domains if isinstance(data, Own) else data.test_domains
-        if isinstance(data, Complaints) and data.domain and not data.domains:
-            raise ValueError(
-                f"`domains` of the study {self.name} is missing: name the values of the column "
-                f"{data.domain!r} that are used, the one to train on first"
-            )
-        if self.domains and self.domains != of_data:
-            raise ValueError(
-                f"the domains of the study {self.name} are its data's, {of_data}, got "
-                f"{self.domains}: leave `domains` out of the study"
-            )
-        if of_data and not self.domains:
-            require_domain_names(of_data)
-        if data is not self.data:
-            msgspec.structs.force_setattr(self, "data", data)
-        if of_data != self.domains:
-            msgspec.structs.force_setattr(self, "domains", of_data)
-
-    @property
-    def backbones(self) -> tuple[Backbone, ...]:
-        """All checkpoints that replicates begin with."""
-        return tuple(each for each in (self.backbone, *self.further_backbones) if each is not None)
-
-    def data_of(self, seed: int) -> Data:
-        """The data of the replicate `seed`, generated or split anew where some of it is drawn.
-
-        Raises ValueError where the study has none.
-        """
-        if self.data is None:
-            raise ValueError(f"the study {self.name} has no `data`")
-        return drawn_data(self.data, self.name, seed)
-
-    def backbone_of(self, seed: int) -> Backbone:
-        """The backbone of the replicate `seed`: one of its checkpoints, in turns."""
-        return drawn_backbone(self.backbones, seed)
-
-    @property
-    def finite_pool(self) -> str:
-        """What all replicates have in common, in words that go on from "verdicts are conditional
-        on"; "" where each replicate is new.
-        """
-        return finite_pool(self.data, self.backbones) if self.data else ""
-
-    @property
-    def fixed_sample(self) -> bool:
-        """Whether the replicates are all that there is, as those of published tables are.
-
-        An exact test over them decides then, without betting and without further seeds.
-        """
-        return isinstance(self.data, Tables)
-
-    @property
-    def spaces(self) -> tuple[Space, ...]:
-        """The spaces in which the study's data has vectors: texts have no pixels."""
-        match self.data:
-            case ComplaintsWorld() | Complaints() | Own(texts=True):
-                return ("embedding",)
-        return ("pixel", "embedding")
-
-    @property
-    def own(self) -> tuple[OwnValue | Own | NetworkOutcome, ...]:
-        """What functions and classes of the user's stand behind: data, model, augmentations, ..."""
-        parts = (
-            self.data,
-            *self.backbones,
-            self.generator,
-            *self.generators,
-            *self.embedders,
-            *self.augmentations,
-            *self.further_augmentations,
-            *(name for names in self.gradients for name in names),
-            *self.both_augmentations,
-            *self.outcomes,
-        )
-        return tuple(part for part in parts if isinstance(part, OwnValue | Own | NetworkOutcome))
-
-    @property
-    def moderate_augmentations(self) -> tuple[AnAugmentation, ...]:
-        return tuple(name for name in self.augmentations if name not in self.extreme_augmentations)
-
-    @property
-    def ood_domains(self) -> tuple[str, ...]:
-        """All domains but the first, which is the training domain."""
-        return self.domains[1:]
 
     def dropout(self, where: Placement | None = None) -> Ladder:
         """The ladder of (rate, treatment) from 0 (the baseline) to the largest rate.
