@@ -6,8 +6,9 @@ from typing import Any
 
 import msgspec
 
+from ddiv.report import thinned
 from ddiv.report.arrange import arrange, study_titles
-from ddiv.report.document import clean, document, short
+from ddiv.report.document import clean, document
 from ddiv.report.figures.changes import NAMES
 from ddiv.report.packing import Packed
 from ddiv.report.schema import ArrangedFinding, Page, Picture
@@ -24,9 +25,6 @@ MARKS = (
     "failing",
 )
 
-# The parts of a study's material that the script draws; the template shows the others.
-DRAWN = ("changes", "diversity", "densities")
-
 
 def render(page: Page) -> str:
     """The report as one HTML file."""
@@ -34,14 +32,12 @@ def render(page: Page) -> str:
     arranged = arrange(page)
     data = {
         "trials": arranged.trials,
-        "plots": short(msgspec.to_builtins(arranged.plots)),
+        "plots": thinned.plots(arranged.plots),
         "curves": page.curves,
         "studies": study_titles(page),
         "names": NAMES,
         "materials": {
-            one.study: {part: getattr(one, part) for part in DRAWN}
-            for one in page.materials
-            if one.study
+            one.study: thinned.drawn(one) for one in page.materials if one.study
         },
         "pictures": list(map(_drawn, page.pictures)),
     }
@@ -49,7 +45,7 @@ def render(page: Page) -> str:
         "page",
         styles=("page.css", "pictures.css"),
         scripts=("esd.js", "plots.js", "lines.js", "pictures.js", "page.js"),
-        packed=Packed(data=data, claims={"index": list(map(_indexed, arranged.findings))}),
+        packed=Packed(data=data, index={"index": list(map(_indexed, arranged.findings))}),
         page=page,
         **msgspec.structs.asdict(arranged),
     )

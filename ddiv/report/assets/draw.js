@@ -236,7 +236,7 @@ function file(slot) {  // the figure alone, in the colours of paper
   return new XMLSerializer().serializeToString(copy);
 }
 function save(slot) {
-  const name = (slot.getAttribute("aria-label") ?? "figure").replace(/[^\p{L}\p{N}]+/gu, "-").replace(/^-|-$/g, "").slice(0, 80);
+  const name = `${slot.closest(".finding")?.id.slice(2) ?? ""} ${slot.getAttribute("aria-label") ?? "figure"}`.replace(/[^\p{L}\p{N}]+/gu, "-").replace(/^-|-$/g, "").slice(0, 80);
   const link = make("a", { download: `${name || "figure"}.svg`, href: URL.createObjectURL(new Blob([file(slot)], { type: "image/svg+xml" })) });
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 1e4);

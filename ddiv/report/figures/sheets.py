@@ -32,6 +32,10 @@ EACH = 2  # images of a class in a sheet of samples
 
 TEXTS = 4  # texts in a row of samples, each of another class
 
+FINE, COARSE = 90, 60  # qualities of WebP
+
+SMALL = 16  # pixels of a side up to which images are kept exactly
+
 # The measures of `ddiv.generate.quality` in words; a number that is not named here is shown under
 # its own name.
 MEASURES = {
@@ -201,14 +205,18 @@ def _strip(images: Array, labels: Array, shown: Array) -> str:
 def image(rows: Sequence[Sequence[Array]], exact: bool = True) -> str:
     """A grid of images, each uint8 (3, h, w), as a data URL.
 
-    Where it is not to be exact, it takes a quarter of the space. A Pillow that was built without
+    Samples are to be judged, so theirs is `exact`: of images of a few pixels without any loss, of
+    larger ones with one that is not seen at four times the size. A sheet of data only shows what
+    the data are, in half the space. A Pillow that was built without
     WebP writes PNG.
     """
     from PIL import Image, features
+
+    side = rows[0][0].shape[1]
 
     grid = np.concatenate([np.concatenate(row, axis=2) for row in rows], axis=1).transpose(1, 2, 0)
     buffer = io.BytesIO()
     kind = "webp" if features.check("webp") else "png"
     drawn = Image.fromarray(np.ascontiguousarray(grid))
-    drawn.save(buffer, format=kind.upper(), lossless=exact, quality=90)
+    drawn.save(buffer, format=kind.upper(), quality=FINE if exact else COARSE, lossless=exact and side <= SMALL)
     return f"data:image/{kind};base64," + base64.b64encode(buffer.getvalue()).decode()
