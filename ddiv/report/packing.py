@@ -36,7 +36,9 @@ OWN = (
 )
 TEXT = re.compile(
     "("
-    + "|".join([r"(?<=[>\s])[^<>\s](?:[^<>]*[^<>\s])?(?=\s*<)", *(f'(?<={own})[^"]*' for own in OWN)])
+    + "|".join(
+        [r"(?<=[>\s])[^<>\s](?:[^<>]*[^<>\s])?(?=\s*<)", *(f'(?<={own})[^"]*' for own in OWN)]
+    )
     + ")"
 )
 
@@ -62,18 +64,17 @@ class Packed:
         values = self._blocks | {name: split(parts) for name, parts in self._parts.items()}
         return Markup("\n").join(
             Markup('<script type="text/plain" id="packed-{}">{}</script>').format(
-                name,
-                Markup(pack(value)),  # noqa: S704 -- of LETTERS
+                name, Markup(pack(value))
             )
             for name, value in values.items()
         )
 
 
 def split(parts: Mapping[str, Sequence[str]]) -> dict[str, Any]:
-    """Parts of HTML, one or more a place, in the order in which alike ones are near each other, as a block.
+    """Parts of HTML, one or more a place, as a block; alike ones are best near each other.
 
-    markup: lists of markup, between whose pieces the texts stand; texts: those that recur; places:
-    of each part, "" for that of the part before; parts: each the number of its markup, then its
+    markup: lists of markup, between whose pieces the texts stand; texts: those that recur;
+    places: of each part, "" for that of the part before; parts: each the number of its markup, then its
     texts or their numbers among the texts.
     """
     places = [name for place, html in parts.items() for name in (place, *[""] * (len(html) - 1))]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -36,25 +37,28 @@ def render(page: Page) -> str:
         "curves": page.curves,
         "studies": study_titles(page),
         "names": NAMES,
-        "materials": {
-            one.study: thinned.drawn(one) for one in page.materials if one.study
-        },
+        "materials": {one.study: thinned.drawn(one) for one in page.materials if one.study},
         "pictures": list(map(_drawn, page.pictures)),
     }
     return document(
         "page",
         styles=("page.css", "pictures.css"),
         scripts=("esd.js", "plots.js", "lines.js", "pictures.js", "page.js"),
-        packed=Packed(data=data, index={"index": list(map(_indexed, arranged.findings))}),
+        packed=Packed(data=data, index={"index": _index(arranged.findings)}),
         page=page,
         **msgspec.structs.asdict(arranged),
     )
 
 
-def _indexed(finding: ArrangedFinding) -> tuple[str, str, str, str, list[str]]:
-    """What the script filters findings by."""
-    marks = [mark for mark in MARKS if getattr(finding, mark)]
-    return finding.anchor, finding.place, finding.study, finding.key, marks
+def _index(findings: Sequence[ArrangedFinding]) -> dict[str, list[Any]]:
+    """What the script filters findings by, in columns."""
+    return {
+        "anchor": [one.anchor for one in findings],
+        "of": [one.place for one in findings],
+        "study": [one.study for one in findings],
+        "verdict": [one.key for one in findings],
+        "marks": [" ".join(mark for mark in MARKS if getattr(one, mark)) for one in findings],
+    }
 
 
 def _drawn(picture: Picture) -> dict[str, Any]:

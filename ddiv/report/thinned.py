@@ -96,10 +96,7 @@ def stepped(rows: Rows) -> dict[str, Any]:
     step = float(f"{span / STEPS:.1g}")
     whole = np.round(values / step)
     whole[1:] -= np.nan_to_num(whole[0])
-    return {
-        "step": step,
-        "rows": [[None if np.isnan(v) else int(v) for v in row] for row in whole],
-    }
+    return {"step": step, "rows": [[None if np.isnan(v) else int(v) for v in row] for row in whole]}
 
 
 def densities(of: Densities) -> dict[str, Any]:

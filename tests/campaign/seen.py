@@ -73,7 +73,7 @@ def page(path: Path) -> Page | None:
         re.DOTALL,
     )
     for name, row, evidence in found:
-        cells = [re.sub(r"<[^>]*>", "", cell) for cell in re.split(r'</span><span(?=[ >])', row)]
+        cells = [re.sub(r"<[^>]*>", "", cell) for cell in re.split(r"</span><span(?=[ >])", row)]
         numbers = re.sub(r"<[^>]*>", " ", evidence)
         rows[name] = html.unescape(" | ".join(map(str.strip, [*cells, numbers])))
     data = re.search(r'<script id="data">(.*?)</script>', text, re.DOTALL)

@@ -82,9 +82,12 @@ def test_bytes_come_back_from_letters():
 
 
 def test_parts_come_back_from_what_they_share():
-    alike = [f'<p class="v x" title="{i}"> a  b\n<b>{i % 2}</b> <i>twelve letters</i></p>' for i in range(9)]
+    alike = [
+        f'<p class="v x" title="{i}"> a  b\n<b>{i % 2}</b> <i>twelve letters</i></p>'
+        for i in range(9)
+    ]
     parts = {f"f-{i}": (html, html * 2) for i, html in enumerate(alike)} | {
-        "hostile": (HOSTILE, "", "no markup", '<a href="#">" = \'</a>'),
+        "hostile": (HOSTILE, "", "no markup", '<a href="#">" = \'</a>')
     }
     cut = split(parts)
     assert joined(cut) == {place: [*html] for place, html in parts.items()}

@@ -36,6 +36,7 @@ from ddiv.report.schema import (
     PairedPlot,
     Picture,
     RelationPlot,
+    RelationPoint,
     ScoreCell,
     ScoreRow,
     Scores,
@@ -401,6 +402,25 @@ def test_a_minimal_page_is_quiet(opened, page):
     seen = opened(page, "#all")
     assert seen.console == [] and seen.requests == []
     assert seen.data("data-plots-total") == seen.data("data-plots-drawn")
+
+
+@needs_browser
+def test_words_of_a_plane_do_not_cover_each_other(opened):
+    points = tuple(RelationPoint(f"path {i}", "g", i / 1000, i / 900) for i in range(7))
+    far = (RelationPoint("far", "g", 5.0, 5.0),)
+    plot = RelationPlot(xlabel="x", ylabel="y", joined=True, points=points + far)
+    finding = Finding(study="s", evidence=ENDLESS, plot=plot)
+    script = """setTimeout(() => {
+      const words = [...document.querySelectorAll(".plot text")];
+      const named = words.filter((node) => /^path/.test(node.textContent));
+      const boxes = named.map((node) => node.getBoundingClientRect());
+      const meet = (a, b) => a.left < b.right && b.left < a.right
+        && a.top + 2 < b.bottom && b.top + 2 < a.bottom;
+      const pairs = boxes.flatMap((a, i) => boxes.slice(i + 1).filter((b) => meet(a, b)));
+      Object.assign(document.documentElement.dataset, { words: boxes.length, meet: pairs.length });
+    }, 3000)"""
+    seen = opened(Page(claims=(Claim(id="c", findings=(finding,)),)), "#all", script)
+    assert (seen.data("data-words"), seen.data("data-meet")) == ("7", "0") and not seen.console
 
 
 @needs_browser

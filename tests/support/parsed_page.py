@@ -76,7 +76,7 @@ def opened(html: str) -> str:
     """A page with all of its parts opened, as the page's script does it."""
     blocks = packed(html)
     parts = {name: joined(block) for name, block in blocks.items() if "markup" in block}
-    findings = {anchor: claim for anchor, claim, *_ in blocks["index"]["index"]}
+    findings = dict(zip(*(blocks["index"]["index"][name] for name in ("anchor", "of"))))
     used = set()
 
     def inside(block: str, anchor: str) -> str:

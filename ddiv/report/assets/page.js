@@ -22,6 +22,10 @@ async function inflate(name) {
   return JSON.parse(await new Response(stream.readable).text());
 }
 const unpack = (name) => blocks[name] ??= one(`#packed-${name}`) ? inflate(name) : Promise.resolve({});
+const rows_of = async () => {  // of each finding: anchor, claim's anchor, study, verdict, marks
+  const { anchor = [], of, study, verdict, marks } = (await unpack("index")).index ?? {};
+  return anchor.map((name, i) => [name, of[i], study[i], verdict[i], marks[i].split(" ")]);
+};
 let known;
 const data = () => known;  // what plots are drawn from; after `ready`
 const ready = async () => { known ??= whole_numbers(await unpack("data")); };
@@ -38,10 +42,11 @@ async function fill(node) {
   return node.filled = (async () => {
     try {
       if (node.matches("[data-picture], .finding")) await ready();
-      const block = await unpack(node.dataset.in), { index } = await unpack("index"), part = (place, which) => html_of(block, place, which);
+      const block = await unpack(node.dataset.in), index = await rows_of(), part = (place, which) => html_of(block, place, which);
       const rows = node.matches(".claim") ? index.filter(([, of]) => of === node.id).map(([anchor]) => part(anchor)) : [];
       node.insertAdjacentHTML("beforeend", part(node.id, node.matches(".finding") ? 1 : 0) + rows.join(""));
       if (node.id === "catalogue") one("tbody", node).append(...index.map(([anchor, of]) => entry(anchor, of, part)));
+      for (const cell of all(".evidence td", node)) all(".seed", cell).forEach((of, seed) => { of.title ||= `seed ${seed}`; });
       for (const code of all("[data-trials]", node)) code.textContent = keys(code.dataset.trials);
       if (node.dataset.picture) pictured(node);
       for (const slot of all(".plot", node)) seen.observe(slot);
@@ -140,7 +145,7 @@ async function findings() {  // [anchor, claim's anchor, study, verdict, marks],
   if (index) return index;
   const block = await unpack("parts"), words = (place, which) => words_of(html_of(block, place, which));
   const said = new Map(all(".claim").map((node) => [node.id, one("summary", node).textContent + words(node.id)]));
-  return index = (await unpack("index")).index.map(([anchor, of, study, verdict, marks]) => (
+  return index = (await rows_of()).map(([anchor, of, study, verdict, marks]) => (
     { anchor, of, study, verdict, marks, text: () => (said.get(of) + words(anchor) + words(anchor, 1)).toLowerCase() }));
 }
 async function filter() {
@@ -194,7 +199,7 @@ function place() {  // the anchor that the address names; one that is no encoded
 }
 async function target_of(name) {
   if (!name || document.getElementById(name)) return document.getElementById(name);
-  const found = name.startsWith("f-") && (await unpack("index")).index?.find(([anchor]) => anchor === name);
+  const found = name.startsWith("f-") && (await rows_of()).find(([anchor]) => anchor === name);
   if (found) await fill(document.getElementById(found[1]));
   return document.getElementById(name);
 }

@@ -6,10 +6,11 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import product
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from ddiv.common.arrays import Array
@@ -63,6 +64,22 @@ MEASURES = {
     "copied samples": "share of which more than half stands in one training text, word for word",
     "copied real": "… of held-out real ones",
 }
+
+
+def of_studies(studies: Iterable[Study]) -> tuple[ContactSheet, ...]:
+    """The sheets of studies; of data alike but for their draws, such as one world's, the first."""
+    alike: dict[str, list[ContactSheet]] = {}
+    for sheet in filter(None, map(of_study, studies)):
+        alike.setdefault(sheet.caption, []).append(sheet)
+    return tuple(
+        msgspec.structs.replace(
+            first,
+            caption=f"{caption} {', '.join(one.study for one in others)}: other draws of these.",
+        )
+        if others
+        else first
+        for caption, (first, *others) in alike.items()
+    )
 
 
 def of_study(study: Study) -> ContactSheet | None:
@@ -218,5 +235,6 @@ def image(rows: Sequence[Sequence[Array]], exact: bool = True) -> str:
     buffer = io.BytesIO()
     kind = "webp" if features.check("webp") else "png"
     drawn = Image.fromarray(np.ascontiguousarray(grid))
-    drawn.save(buffer, format=kind.upper(), quality=FINE if exact else COARSE, lossless=exact and side <= SMALL)
+    quality, lossless = FINE if exact else COARSE, exact and side <= SMALL
+    drawn.save(buffer, format=kind.upper(), quality=quality, lossless=lossless)
     return f"data:image/{kind};base64," + base64.b64encode(buffer.getvalue()).decode()
