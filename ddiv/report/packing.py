@@ -74,8 +74,8 @@ def split(parts: Mapping[str, Sequence[str]]) -> dict[str, Any]:
     """Parts of HTML, one or more a place, as a block; alike ones are best near each other.
 
     markup: lists of markup, between whose pieces the texts stand; texts: those that recur;
-    places: of each part, "" for that of the part before; parts: each the number of its markup, then its
-    texts or their numbers among the texts.
+    places: of each part, "" for that of the part before; parts: each the number of its markup,
+    then its texts or their numbers among the texts.
     """
     places = [name for place, html in parts.items() for name in (place, *[""] * (len(html) - 1))]
     cut = [TEXT.split(one) for html in parts.values() for one in html]
@@ -150,7 +150,7 @@ def as_letters(data: bytes) -> str:
     pairs = np.stack(np.divmod(numbers, len(LETTERS)), axis=1).ravel()
     if 0 < left <= LAST:
         pairs = np.append(pairs[:-2], numbers[-1] >> (BITS - LAST))
-    return np.frombuffer(LETTERS, np.uint8)[pairs].tobytes().decode("ascii")
+    return bytes(LETTERS[k] for k in pairs).decode("ascii")
 
 
 def as_bytes(text: str) -> bytes:

@@ -82,7 +82,8 @@ def changes(table: Changes) -> dict[str, Any]:
     for layers, of_layers in table.values.items():
         same = next((name for name in values if table.values[name] == of_layers), None)
         values[layers] = same or {metric: stepped(rows) for metric, rows in of_layers.items()}
-    return msgspec.to_builtins(table) | {"values": values}
+    plain: dict[str, Any] = msgspec.to_builtins(table)
+    return plain | {"values": values}
 
 
 def stepped(rows: Rows) -> dict[str, Any]:

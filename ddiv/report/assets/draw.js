@@ -149,7 +149,7 @@ function draw({ traces, layout }, W, H, label = "") {
   const taken = [];  // by words: a word goes to the first place about its mark where none is yet, if far with a line to the mark
   function apart(x, y, half, size, above, inside, [high, low]) {
     const near = [[0, -above], [0, above + size * .75], [half + above, size * .35], [-half - above, size * .35]];
-    const far = [1.8, 3, 4.2, 5.4, 6.6].flatMap((k) => [[0, -1], [1, -.7], [-1, -.7], [1, .9], [-1, .9], [0, 1]].map(([dx, dy]) => [dx * (half + 8), dy * k * size]));
+    const far = [2.2, 3.5, 4.8, 6.1, 7.4].flatMap((k) => [[0, -1], [1, -.7], [-1, -.7], [1, .9], [-1, .9], [0, 1]].map(([dx, dy]) => [dx * (2 * half + 6), dy * k * size]));
     const boxes = [...near, ...far].map(([dx, dy], i) => [inside(x + dx), y + dy, i >= near.length]);
     const free = ([cx, cy]) => cy - size > high - 12 && cy < low && taken.every(([ox, oy, oh]) => Math.abs(ox - cx) > oh + half + 4 || Math.abs(oy - cy) > 1.2 * size);
     const found = boxes.find(free) ?? boxes[0];
