@@ -67,14 +67,13 @@ def page(path: Path) -> Page | None:
     except OSError:
         return None
     text, rows = opened(text), {}
-    found = re.findall(
-        r'<details class="finding" id="([^"]*)"[^>]*><summary[^>]*>(.*?)</summary>(.*?)</table>',
-        text,
-        re.DOTALL,
-    )
-    for name, row, evidence in found:
+    for one in text.split('<details class="finding"')[1:]:
+        name, row = re.match(
+            r' id="([^"]*)".*?<summary[^>]*>(.*?)</summary>', one, re.DOTALL
+        ).groups()
+        evidence = re.search(r'<table class="evidence">.*?</table>', one, re.DOTALL)
         cells = [re.sub(r"<[^>]*>", "", cell) for cell in re.split(r"</span><span(?=[ >])", row)]
-        numbers = re.sub(r"<[^>]*>", " ", evidence)
+        numbers = re.sub(r"<[^>]*>", " ", evidence[0]) if evidence else ""
         rows[name] = html.unescape(" | ".join(map(str.strip, [*cells, numbers])))
     data = re.search(r'<script id="data">(.*?)</script>', text, re.DOTALL)
     plots = json.loads(data[1]).get("plots") if data else None
