@@ -49,7 +49,9 @@ def document(name: str, *, styles: tuple[str, ...], scripts: tuple[str, ...], **
 
 
 def _read(name: str) -> str:
-    return (ASSETS / name).read_text("utf-8")
+    """An asset without the indentation of its lines, and without lines that are comments."""
+    lines = map(str.strip, (ASSETS / name).read_text("utf-8").splitlines())
+    return "".join(f"{line}\n" for line in lines if line and not line.startswith("//"))
 
 
 def clean(value: Any) -> Any:
@@ -121,7 +123,6 @@ def _environment() -> Environment:
         share=text.share,
         interval=text.interval,
         key=text.key,
-        glyph=text.glyph,
         count=text.count,
         dash=text.dash,
         image=lambda src: src if isinstance(src, str) and IMAGE.fullmatch(src) else None,

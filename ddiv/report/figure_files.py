@@ -10,6 +10,7 @@ from ddiv.report import places
 from ddiv.report.arrange import arrange
 from ddiv.report.document import clean
 from ddiv.report.figures import drawn, drawn_pictures
+from ddiv.report.figures.words import spread
 from ddiv.report.schema import Page, Plot
 
 if TYPE_CHECKING:
@@ -49,6 +50,8 @@ def drawing(draw: Callable[[Axes], None], kind: str) -> bytes:
     buffer = io.BytesIO()
     with drawn.page() as (figure, axes):
         draw(axes)
+        figure.draw_without_rendering()  # so that the axes have their size
+        spread(axes)
         dates = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
         figure.savefig(buffer, format=kind, metadata=dates[kind])
     return buffer.getvalue()

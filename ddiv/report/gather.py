@@ -134,7 +134,7 @@ def page(store: Store, run: runs.Run) -> Page:
         curves=curves,
         materials=tuple(materials),
         pictures=pictures(materials),
-        contact_sheets=tuple(filter(None, (sheets.of_study(study) for study, _ in trained))),
+        contact_sheets=sheets.of_studies(study for study, _ in trained),
         generators=tuple(
             sheet
             for study, seeds in trained

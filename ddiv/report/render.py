@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
+from ddiv.report import thinned
 from ddiv.report.arrange import arrange, study_titles
-from ddiv.report.document import clean, document, short
+from ddiv.report.document import clean, document
 from ddiv.report.figures.changes import NAMES
 from ddiv.report.packing import Packed
 from ddiv.report.schema import ArrangedFinding, Page, Picture
@@ -24,9 +26,6 @@ MARKS = (
     "failing",
 )
 
-# The parts of a study's material that the script draws; the template shows the others.
-DRAWN = ("changes", "diversity", "densities")
-
 
 def render(page: Page) -> str:
     """The report as one HTML file."""
@@ -34,31 +33,32 @@ def render(page: Page) -> str:
     arranged = arrange(page)
     data = {
         "trials": arranged.trials,
-        "plots": short(msgspec.to_builtins(arranged.plots)),
+        "plots": thinned.plots(arranged.plots),
         "curves": page.curves,
         "studies": study_titles(page),
         "names": NAMES,
-        "materials": {
-            one.study: {part: getattr(one, part) for part in DRAWN}
-            for one in page.materials
-            if one.study
-        },
+        "materials": {one.study: thinned.drawn(one) for one in page.materials if one.study},
         "pictures": list(map(_drawn, page.pictures)),
     }
     return document(
         "page",
         styles=("page.css", "pictures.css"),
         scripts=("esd.js", "plots.js", "lines.js", "pictures.js", "page.js"),
-        packed=Packed(data=data, claims={"index": list(map(_indexed, arranged.findings))}),
+        packed=Packed(data=data, index={"index": _index(arranged.findings)}),
         page=page,
         **msgspec.structs.asdict(arranged),
     )
 
 
-def _indexed(finding: ArrangedFinding) -> tuple[str, str, str, str, list[str]]:
-    """What the script filters findings by."""
-    marks = [mark for mark in MARKS if getattr(finding, mark)]
-    return finding.anchor, finding.place, finding.study, finding.key, marks
+def _index(findings: Sequence[ArrangedFinding]) -> dict[str, list[Any]]:
+    """What the script filters findings by, in columns."""
+    return {
+        "anchor": [one.anchor for one in findings],
+        "of": [one.place for one in findings],
+        "study": [one.study for one in findings],
+        "verdict": [one.key for one in findings],
+        "marks": [" ".join(mark for mark in MARKS if getattr(one, mark)) for one in findings],
+    }
 
 
 def _drawn(picture: Picture) -> dict[str, Any]:

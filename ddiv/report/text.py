@@ -43,11 +43,6 @@ def key(verdict: Any) -> str:
     return VERDICTS.get(verdict, ("unk", ""))[0]
 
 
-def glyph(verdict: Any) -> str:
-    """The sign of a verdict."""
-    return VERDICTS.get(verdict, ("unk", "·"))[1]
-
-
 def is_number(value: Any) -> TypeGuard[float]:
     """Whether a value is a number; True and False are none."""
     return isinstance(value, (int, float)) and not isinstance(value, bool)

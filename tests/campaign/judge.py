@@ -108,4 +108,4 @@ def of_end(page: seen.Page | None, right: seen.Page, done: Done) -> list[Fault]:
 
 
 def has_verdict(row: str) -> bool:
-    return any(word in row.split(" | ")[3] for word in seen.VERDICTS)
+    return any(word in row.split(" | ")[2] for word in seen.VERDICTS)

@@ -57,7 +57,7 @@ class Page:
     plots: str
 
     def verdict(self, finding: str) -> str:
-        return next((word for word in VERDICTS if word in self.rows[finding].split(" | ")[3]), "")
+        return next((word for word in VERDICTS if word in self.rows[finding].split(" | ")[2]), "")
 
 
 def page(path: Path) -> Page | None:
@@ -67,10 +67,14 @@ def page(path: Path) -> Page | None:
     except OSError:
         return None
     text, rows = opened(text), {}
-    for name, row in re.findall(r'<tr data-of="([^"]*)">(.*?)</tr>', text, re.DOTALL):
-        exact = re.findall(r'data-v="([^"]*)"', row)
-        cells = [re.sub(r"<[^>]*>", "", cell) for cell in re.split(r"</t[hd]>", row)]
-        rows[name] = html.unescape(" | ".join(map(str.strip, [*cells, *exact])))
+    for one in text.split('<details class="finding"')[1:]:
+        name, row = re.match(
+            r' id="([^"]*)".*?<summary[^>]*>(.*?)</summary>', one, re.DOTALL
+        ).groups()
+        evidence = re.search(r'<table class="evidence">.*?</table>', one, re.DOTALL)
+        cells = [re.sub(r"<[^>]*>", "", cell) for cell in re.split(r"</span><span(?=[ >])", row)]
+        numbers = re.sub(r"<[^>]*>", " ", evidence[0]) if evidence else ""
+        rows[name] = html.unescape(" | ".join(map(str.strip, [*cells, numbers])))
     data = re.search(r'<script id="data">(.*?)</script>', text, re.DOTALL)
     plots = json.loads(data[1]).get("plots") if data else None
     return Page(rows, json.dumps(plots, sort_keys=True))

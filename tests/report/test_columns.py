@@ -77,7 +77,7 @@ def test_the_matrix_has_the_columns():
     head = re.search(r'<table class="matrix".*?</thead>', html, re.DOTALL)[0]
     assert re.search(r"the paper</th>.*their tables</th>.*>world</th>", head)
     row = re.search(r'<tr data-claim="c-c-1">.*?</tr>', html, re.DOTALL)[0]
-    assert "the norm falls" in row and "1 supported" in row and "1 contradicted" in row
+    assert "the norm falls" in row and "1<i> supported" in row and "1<i> contradicted" in row
     plain = Page(claims=(Claim(id="c", family="x", statement="S", findings=(finding("world"),)),))
     assert "their tables</th>" not in whole(plain)
 

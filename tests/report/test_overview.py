@@ -5,7 +5,7 @@ import re
 import msgspec
 
 from ddiv.report import render
-from ddiv.report.packing import pack, unpack
+from ddiv.report.packing import as_bytes, as_letters, joined, pack, split, unpack
 from ddiv.report.places import anchor, ranges
 from ddiv.report.schema import Claim, Evidence, Family, Finding, Page
 from tests.support.made_pages import of, one
@@ -72,6 +72,26 @@ def test_nothing_answered_is_no_picture():
 def test_what_is_packed_comes_back():
     value = {"a": ["—", HOSTILE, 0.1, None], "b": Family("f", "F")}
     assert unpack(pack(value)) == {"a": ["—", HOSTILE, 0.1, None], "b": {"id": "f", "title": "F"}}
+
+
+def test_bytes_come_back_from_letters():
+    for size in range(60):
+        data = bytes((size * 37 + i * i * 11) % 256 for i in range(size))
+        assert as_bytes(as_letters(data)) == data and not {*'"&<'} & {*as_letters(data)}
+    assert len(as_letters(bytes(1300))) == 1600  # two letters for 13 bits
+
+
+def test_parts_come_back_from_what_they_share():
+    alike = [
+        f'<p class="v x" title="{i}"> a  b\n<b>{i % 2}</b> <i>twelve letters</i></p>'
+        for i in range(9)
+    ]
+    parts = {f"f-{i}": (html, html * 2) for i, html in enumerate(alike)} | {
+        "hostile": (HOSTILE, "", "no markup", '<a href="#">" = \'</a>')
+    }
+    cut = split(parts)
+    assert joined(cut) == {place: [*html] for place, html in parts.items()}
+    assert len(cut["markup"]) == 2 + 4 and cut["places"][:3] == ["f-0", "", "f-1"]
 
 
 def test_ranges_name_what_is_listed_once():

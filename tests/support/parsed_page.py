@@ -8,7 +8,7 @@ from html import unescape
 from html.parser import HTMLParser
 
 from ddiv.report import render
-from ddiv.report.packing import unpack
+from ddiv.report.packing import joined, unpack
 from ddiv.report.schema import Page
 
 # What a string from outside might hold.
@@ -74,18 +74,28 @@ CLOSED = (
 
 def opened(html: str) -> str:
     """A page with all of its parts opened, as the page's script does it."""
-    blocks, used = packed(html), set()
+    blocks = packed(html)
+    parts = {name: joined(block) for name, block in blocks.items() if "markup" in block}
+    findings = dict(zip(*(blocks["index"]["index"][name] for name in ("anchor", "of"))))
+    used = set()
+
+    def inside(block: str, anchor: str) -> str:
+        used.add((block, anchor))
+        if anchor in findings:
+            return parts[block][anchor][1]
+        (own,) = parts[block][anchor]
+        return own + "".join(
+            parts[block][name][0] for name, claim in findings.items() if claim == anchor
+        )
 
     def fill(match: re.Match) -> str:
-        anchor, block = unescape(match[2]), match[3]
-        used.add((block, anchor))
-        return f"{match[1]}{blocks[block][anchor]}</details>"
+        return f"{match[1]}{inside(match[3], unescape(match[2]))}</details>"
 
     shown = re.sub(CLOSED, fill, html, flags=re.DOTALL)
-    findings = CLOSED.replace("<details[^>]", '<details class="finding"[^>]', 1)
-    shown = re.sub(findings, fill, shown, flags=re.DOTALL)
-    parts = [(name, place) for name, block in blocks.items() if name != "data" for place in block]
-    assert used == {*parts} - {("claims", "index")}  # nothing is packed that nothing opens
+    of_findings = CLOSED.replace("<details[^>]", '<details class="finding"[^>]', 1)
+    shown = re.sub(of_findings, fill, shown, flags=re.DOTALL)
+    # nothing is packed that nothing opens
+    assert used == {(name, place) for name, block in parts.items() for place in block}
     data = json.dumps(blocks["data"])
     for char in "<>&":
         data = data.replace(char, f"\\u{ord(char):04x}")

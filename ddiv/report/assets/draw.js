@@ -146,6 +146,16 @@ function draw({ traces, layout }, W, H, label = "") {
 
   const DASHES = { dash: "6 4", dot: "2 3" };
   const stroke = (line = {}) => ({ stroke: line.color, "stroke-width": line.width ?? 2, "stroke-dasharray": DASHES[line.dash], "stroke-linejoin": "round" });
+  const taken = [];  // by words: a word goes to the first place about its mark where none is yet, if far with a line to the mark
+  function apart(x, y, half, size, above, inside, [high, low]) {
+    const near = [[0, -above], [0, above + size * .75], [half + above, size * .35], [-half - above, size * .35]];
+    const far = [2.2, 3.5, 4.8, 6.1, 7.4].flatMap((k) => [[0, -1], [1, -.7], [-1, -.7], [1, .9], [-1, .9], [0, 1]].map(([dx, dy]) => [dx * (2 * half + 6), dy * k * size]));
+    const boxes = [...near, ...far].map(([dx, dy], i) => [inside(x + dx), y + dy, i >= near.length]);
+    const free = ([cx, cy]) => cy - size > high - 12 && cy < low && taken.every(([ox, oy, oh]) => Math.abs(ox - cx) > oh + half + 4 || Math.abs(oy - cy) > 1.2 * size);
+    const found = boxes.find(free) ?? boxes[0];
+    taken.push([found[0], found[1], half]);
+    return found;
+  }
   const clipped = svg("g", { "clip-path": `url(#${clip})` }), free = svg("g"), points = [];
   for (const s of L.shapes ?? []) {
     const across = (v) => s.xref === "paper" ? left + v * room : s.xref === "x2 domain" ? scales.x2.start + v * (scales.x2.end - scales.x2.start) : place.x?.(v) ?? left;
@@ -190,8 +200,10 @@ function draw({ traces, layout }, W, H, label = "") {
       if (!inside) return;
       if (mode.includes("markers")) marks.append(marker(t.marker ?? {}, i, x, y));
       if (mode.includes("text") && at(t.text, i)) {
-        const words = at(t.text, i), half = wide(words, t.textfont?.size) / 2;
-        marks.append(text(words, Math.max(half + 2, Math.min(W - half - 2, x)), y - (at(t.marker?.size, i) ?? 6) / 2 - 3, { "text-anchor": "middle", "font-size": t.textfont?.size }));
+        const words = at(t.text, i), half = wide(words, t.textfont?.size) / 2, above = (at(t.marker?.size, i) ?? 6) / 2 + 3;
+        const [across, up, led] = apart(x, y, half, t.textfont?.size ?? 11, above, (v) => Math.max(half + 2, Math.min(W - half - 2, v)), [top, foot]);
+        if (led) marks.append(svg("path", { d: `M${px(x)} ${px(y)}L${px(across)} ${px(up > y ? up - 8 : up + 2)}`, class: "axis", "stroke-width": .7 }));
+        marks.append(text(words, across, up, { "text-anchor": "middle", "font-size": t.textfont?.size }));
       }
       note(i, x, y);
     });
@@ -236,7 +248,7 @@ function file(slot) {  // the figure alone, in the colours of paper
   return new XMLSerializer().serializeToString(copy);
 }
 function save(slot) {
-  const name = (slot.getAttribute("aria-label") ?? "figure").replace(/[^\p{L}\p{N}]+/gu, "-").replace(/^-|-$/g, "").slice(0, 80);
+  const name = `${slot.closest(".finding")?.id.slice(2) ?? ""} ${slot.getAttribute("aria-label") ?? "figure"}`.replace(/[^\p{L}\p{N}]+/gu, "-").replace(/^-|-$/g, "").slice(0, 80);
   const link = make("a", { download: `${name || "figure"}.svg`, href: URL.createObjectURL(new Blob([file(slot)], { type: "image/svg+xml" })) });
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 1e4);

@@ -2,18 +2,39 @@
 
 const TOO_OLD = "This browser is too old to open this part: Chrome or Edge 80, Firefox 113, Safari 16.4 or later can.";
 const blocks = {};
+const LETTERS = String.fromCharCode(...Array.from({ length: 94 }, (_, i) => 33 + i)).replace(/["&<]/g, "");
+function bytes_of(text) {  // two letters are 13 bits, a single last one 6
+  const place = new Uint8Array(128), even = text.length & ~1, bytes = new Uint8Array((even / 2 * 13 + 6 * (text.length - even)) >> 3);
+  [...LETTERS].forEach((letter, i) => { place[letter.charCodeAt(0)] = i; });
+  const number = (i) => place[text.charCodeAt(i)];
+  let bits = 0, n = 0, at = 0;
+  const add = (value, count) => { for (bits = bits << count | value, n += count; n >= 8; bits &= (1 << n) - 1) bytes[at++] = bits >> (n -= 8); };
+  for (let i = 0; i < even; i += 2) add(number(i) * 91 + number(i + 1), 13);
+  if (even < text.length) add(number(even), 6);
+  return bytes;
+}
 async function inflate(name) {
   if (!window.DecompressionStream) throw new Error(TOO_OLD);
-  const bytes = Uint8Array.from(atob(one(`#packed-${name}`).textContent), (c) => c.charCodeAt(0));
+  const bytes = bytes_of(one(`#packed-${name}`).textContent);
   const stream = new DecompressionStream("deflate"), writer = stream.writable.getWriter();
   writer.write(bytes);
   writer.close();
   return JSON.parse(await new Response(stream.readable).text());
 }
 const unpack = (name) => blocks[name] ??= one(`#packed-${name}`) ? inflate(name) : Promise.resolve({});
+const rows_of = async () => {  // of each finding: anchor, claim's anchor, study, verdict, marks
+  const { anchor = [], of, study, verdict, marks } = (await unpack("index")).index ?? {};
+  return anchor.map((name, i) => [name, of[i], study[i], verdict[i], marks[i].split(" ")]);
+};
 let known;
 const data = () => known;  // what plots are drawn from; after `ready`
-const ready = async () => { known ??= await unpack("data"); };
+const ready = async () => { known ??= whole_numbers(await unpack("data")); };
+// The HTML of a part: markup that many parts share, and the texts in it.
+function html_of(block, place, which = 0) {
+  const { markup, texts, places, parts } = block, found = block.found ??= new Map(places.map((name, i) => [name, i]));
+  const [alike, ...own] = parts[found.get(place) + which] ?? [], [first = "", ...after] = markup[alike] ?? [];
+  return first + after.map((more, i) => (typeof own[i] === "number" ? texts[own[i]] : own[i]) + more).join("");
+}
 
 // Put what belongs into a closed part where it is missing. Its text was escaped when the page was written.
 async function fill(node) {
@@ -21,8 +42,11 @@ async function fill(node) {
   return node.filled = (async () => {
     try {
       if (node.matches("[data-picture], .finding")) await ready();
-      const html = (await unpack(node.dataset.in))[node.id] ?? "";
-      node.insertAdjacentHTML("beforeend", html);
+      const block = await unpack(node.dataset.in), index = await rows_of(), part = (place, which) => html_of(block, place, which);
+      const rows = node.matches(".claim") ? index.filter(([, of]) => of === node.id).map(([anchor]) => part(anchor)) : [];
+      node.insertAdjacentHTML("beforeend", part(node.id, node.matches(".finding") ? 1 : 0) + rows.join(""));
+      if (node.id === "catalogue") one("tbody", node).append(...index.map(([anchor, of]) => entry(anchor, of, part)));
+      for (const cell of all(".evidence td", node)) all(".seed", cell).forEach((of, seed) => { of.title ||= `seed ${seed}`; });
       for (const code of all("[data-trials]", node)) code.textContent = keys(code.dataset.trials);
       if (node.dataset.picture) pictured(node);
       for (const slot of all(".plot", node)) seen.observe(slot);
@@ -34,6 +58,22 @@ async function fill(node) {
     count();
   })();
 }
+// A finding's line in the table of all findings: what its row says, and why.
+function entry(anchor, of, part) {
+  const inside = (html) => Object.assign(make("template"), { innerHTML: html }).content;
+  const row = inside(part(anchor)), text = (selector) => one(selector, row)?.textContent ?? "—";
+  const [claim, control] = claims[of] ??= (({ content }) => [one(".id", content).textContent, one(".guards", content) !== null])({ content: inside(part(of)) });
+  const cell = (child, more) => make("td", more, ...[child].flat().filter(Boolean)), number = one(".effect", row).firstChild.textContent;
+  const failed = one(".finding", row).matches("[data-failing]"), title = one(`#${CSS.escape(of)} h3`).textContent;
+  const line = make("tr", {}, make("th", { scope: "row" }, make("a", { href: `#${anchor}`, textContent: claim, title })),
+    cell(text(".study"), { title: one(".study", row).title }), cell(one(".variant", row).firstChild.textContent, { className: "variant" }),
+    cell([one(".v", row), control && make("small", { className: `mark${failed ? " con" : ""}`, textContent: "control" })]),
+    cell(number, { className: "num" }), cell(text(".effect small")), cell(text(".n"), { className: "num" }),
+    cell(one(".row > .specific .v", row) ?? "—"), cell(one(".why", inside(part(anchor, 1)))?.textContent, { className: "why" }));
+  line.dataset.of = anchor;
+  return line;
+}
+const claims = {};
 const keys = (places) => places.split(" ").filter(Boolean).flatMap((part) => {
   const [from, to] = part.split("-").map(Number);
   return data().trials.slice(from, (to ?? from) + 1);
@@ -103,15 +143,10 @@ const words_of = (html) => html.replace(/<[^>]*>/g, " ").replace(/&(amp|lt|gt|#3
 let index, filtered = null;
 async function findings() {  // [anchor, claim's anchor, study, verdict, marks], and all words of it
   if (index) return index;
-  const packed = await unpack("claims"), claims = new Map();
-  for (const node of all(".claim")) {
-    const html = packed[node.id] ?? "", rows = html.split('<details class="finding"');
-    claims.set(node.id, { said: one("summary", node).textContent + words_of(rows[0]), rows: rows.slice(1), next: 0 });
-  }
-  return index = packed.index.map(([anchor, of, study, verdict, marks]) => {
-    const claim = claims.get(of), row = claim.rows[claim.next++];
-    return { anchor, of, study, verdict, marks, text: () => (claim.said + words_of(`<a${row}`) + words_of(packed[anchor] ?? "")).toLowerCase() };
-  });
+  const block = await unpack("parts"), words = (place, which) => words_of(html_of(block, place, which));
+  const said = new Map(all(".claim").map((node) => [node.id, one("summary", node).textContent + words(node.id)]));
+  return index = (await rows_of()).map(([anchor, of, study, verdict, marks]) => (
+    { anchor, of, study, verdict, marks, text: () => (said.get(of) + words(anchor) + words(anchor, 1)).toLowerCase() }));
 }
 async function filter() {
   const words = one("#q").value.toLowerCase().split(/\s+/).filter(Boolean), study = one("#study").value;
@@ -164,7 +199,7 @@ function place() {  // the anchor that the address names; one that is no encoded
 }
 async function target_of(name) {
   if (!name || document.getElementById(name)) return document.getElementById(name);
-  const found = name.startsWith("f-") && (await unpack("claims")).index?.find(([anchor]) => anchor === name);
+  const found = name.startsWith("f-") && (await rows_of()).find(([anchor]) => anchor === name);
   if (found) await fill(document.getElementById(found[1]));
   return document.getElementById(name);
 }
@@ -183,7 +218,7 @@ async function arrive() {
 document.addEventListener("click", (event) => {
   const link = event.target.closest("a[href^='#']");
   if (link) {
-    study = link.dataset.study ?? null;
+    study = link.closest("td")?.dataset.study ?? null;
     if (link.hash === location.hash) arrive();
   }
   if (event.target.matches(".copy")) copy(event.target);
@@ -209,7 +244,7 @@ document.addEventListener("click", (event) => {
   if (!head) return;
   const table = head.closest("table"), body = one("tbody", table), column = [...head.parentElement.children].indexOf(head);
   const down = head.getAttribute("aria-sort") === "ascending", numeric = head.matches(".num");
-  const value = (row) => { const cell = row.children[column]; return numeric ? parseFloat(cell.dataset.v) : cell.textContent.toLowerCase(); };
+  const value = (row) => { const cell = row.children[column]; return numeric ? parseFloat(cell.textContent.replace("−", "-")) : cell.textContent.toLowerCase(); };
   const rows = [...body.rows].map((row) => [value(row), row]), sign = down ? -1 : 1;
   rows.sort(([a], [b]) => numeric ? isNaN(a) - isNaN(b) || sign * (a - b) || 0 : sign * a.localeCompare(b));
   for (const other of all("[aria-sort]", table)) other.removeAttribute("aria-sort");

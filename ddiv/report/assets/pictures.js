@@ -5,6 +5,19 @@ const cross = ({ x, y }) => [{ type: "line", xref: "paper", x0: 0, x1: 1, y0: y,
   { type: "line", yref: "paper", y0: 0, y1: 1, x0: x, x1: x, line: dashed, layer: "below" }];
 const called = (metric) => data().names[metric] ?? metric;
 
+// What the page keeps in few digits as numbers again: see thinned.py.
+function whole_numbers(data) {
+  const stepped = ({ step, rows: [first, ...others] }) => [first.map((v) => isNumber(v) ? v * step : null),
+    ...others.map((row) => row.map((v, k) => isNumber(v) ? (v + (first[k] ?? 0)) * step : null))];
+  for (const { changes, densities } of Object.values(data.materials ?? {})) {
+    const values = changes?.values ?? {};
+    for (const [layers, of] of Object.entries(values)) if (typeof of === "string") values[layers] = values[of]; else for (const metric of Object.keys(of)) of[metric] = stepped(of[metric]);
+    for (const layer of densities?.layers ?? []) for (const { log } of [layer.after, layer.before])
+      if (log.x.n) { const { from, to, n } = log.x; log.x = log.y.map((_, i) => from * (to / from) ** (i / (n - 1))); }
+  }
+  return data;
+}
+
 // The arms of some groups: the baseline at its median, the others at their median distance from it at equal seeds.
 function placed({ arms, seeds, values }, view, x, y, groups) {
   const [xs, ys] = [x, y].map((metric) => values[view]?.[metric]), base = arms.findIndex((arm) => arm.group === "baseline");

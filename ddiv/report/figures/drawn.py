@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from ddiv.report.figures.words import word
 from ddiv.report.schema import (
     BarsPlot,
     CurvesPlot,
@@ -222,12 +223,6 @@ def _estimates(axes: Axes, plot: EstimatesPlot) -> None:
         color = (CLAIMED, SPECIFIC, RATE, LENGTH)[k % 4]
         axes.plot(at, list(map(number, line.y)), "-o", ms=3.5, color=color, lw=1, label=line.label)
         axes.vlines(at, list(map(number, line.low)), list(map(number, line.high)), color, lw=1)
-
-
-def word(axes: Axes, text: str, x: float, y: float) -> None:
-    """Write a text above a mark."""
-    above = (0, 4)  # points
-    axes.annotate(text, (x, y), xytext=above, textcoords="offset points", ha="center", fontsize=6)
 
 
 def _curves(axes: Axes, plot: CurvesPlot, of: FamilyCurves) -> None:

@@ -9,7 +9,8 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from ddiv.report.figures.changes import NAMES
-from ddiv.report.figures.drawn import CLAIMED, GREY, SPECIFIC, cut, mean, number, style, word
+from ddiv.report.figures.drawn import CLAIMED, GREY, SPECIFIC, cut, mean, number, style
+from ddiv.report.figures.words import word
 from ddiv.report.schema import (
     Changes,
     Curves,

@@ -6,10 +6,11 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import product
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from ddiv.common.arrays import Array
@@ -31,6 +32,10 @@ CLASSES = 10  # columns of a sheet
 EACH = 2  # images of a class in a sheet of samples
 
 TEXTS = 4  # texts in a row of samples, each of another class
+
+FINE, COARSE = 90, 60  # qualities of WebP
+
+SMALL = 16  # pixels of a side up to which images are kept exactly
 
 # The measures of `ddiv.generate.quality` in words; a number that is not named here is shown under
 # its own name.
@@ -59,6 +64,22 @@ MEASURES = {
     "copied samples": "share of which more than half stands in one training text, word for word",
     "copied real": "… of held-out real ones",
 }
+
+
+def of_studies(studies: Iterable[Study]) -> tuple[ContactSheet, ...]:
+    """The sheets of studies; of data alike but for their draws, such as one world's, the first."""
+    alike: dict[str, list[ContactSheet]] = {}
+    for sheet in filter(None, map(of_study, studies)):
+        alike.setdefault(sheet.caption, []).append(sheet)
+    return tuple(
+        msgspec.structs.replace(
+            first,
+            caption=f"{caption} {', '.join(one.study for one in others)}: other draws of these.",
+        )
+        if others
+        else first
+        for caption, (first, *others) in alike.items()
+    )
 
 
 def of_study(study: Study) -> ContactSheet | None:
@@ -201,14 +222,19 @@ def _strip(images: Array, labels: Array, shown: Array) -> str:
 def image(rows: Sequence[Sequence[Array]], exact: bool = True) -> str:
     """A grid of images, each uint8 (3, h, w), as a data URL.
 
-    Where it is not to be exact, it takes a quarter of the space. A Pillow that was built without
+    Samples are to be judged, so theirs is `exact`: of images of a few pixels without any loss, of
+    larger ones with one that is not seen at four times the size. A sheet of data only shows what
+    the data are, in half the space. A Pillow that was built without
     WebP writes PNG.
     """
     from PIL import Image, features
+
+    side = rows[0][0].shape[1]
 
     grid = np.concatenate([np.concatenate(row, axis=2) for row in rows], axis=1).transpose(1, 2, 0)
     buffer = io.BytesIO()
     kind = "webp" if features.check("webp") else "png"
     drawn = Image.fromarray(np.ascontiguousarray(grid))
-    drawn.save(buffer, format=kind.upper(), lossless=exact, quality=90)
+    quality, lossless = FINE if exact else COARSE, exact and side <= SMALL
+    drawn.save(buffer, format=kind.upper(), quality=quality, lossless=lossless)
     return f"data:image/{kind};base64," + base64.b64encode(buffer.getvalue()).decode()

@@ -61,7 +61,7 @@ def dots(effects: Sequence[float | None], verdict: str) -> Markup:
 
 def _lane(evidence: Evidence, most: float, y: int, css: str) -> str:
     def at(value: float) -> str:
-        return f"{MIDDLE + REACH * value / most:.1f}"
+        return f"{MIDDLE + REACH * value / most:.0f}"
 
     low, high = evidence.interval or (None, None)
     line = ""
