@@ -190,7 +190,7 @@ def resnet18_digits() -> Study:
         rounds=4,
         view_size=500,
         class_counts=(1, 2, 3, 5, 7, 10),
-        class_view_size=37,
+        class_view_size=25,
         embedders=(clip(), clip_resnet()),
     )
 
@@ -488,6 +488,6 @@ def smoke() -> Study:
         rounds=2,
         view_size=120,
         class_counts=(1, 3, 10),
-        class_view_size=9,
+        class_view_size=4,
         embedders=(clip(), clip_resnet()),
     )
