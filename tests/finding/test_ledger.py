@@ -216,11 +216,11 @@ def test_a_run_proposes_what_is_new_and_tells_what_has_changed():
 def test_the_projects_own_ledger_names_tests_that_there_are():
     from tests.support.claim_cases import CASES, FILES, PROFILE, cases_of
 
-    known, authors = entries(ROOT / FILE), profile("authors")
-    names = {study.name: one.name for one in (PROFILE, authors) for study in one.studies}
-    cases = cases_of(FILES, (*PROFILE.studies, *authors.studies))
+    known = entries(ROOT / FILE)
     places = {
-        (names.get(case.study.name), case.claim.id, case.study.name, case.variant) for case in cases
+        (one.name, case.claim.id, case.study.name, case.variant)
+        for one in (PROFILE, profile("full"), profile("authors"))
+        for case in cases_of(FILES, one.studies)
     }
     assert known and set(known) <= places
     # A control needs no entry: not to be supported is what is asked of it.
