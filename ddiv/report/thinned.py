@@ -16,9 +16,9 @@ import numpy as np
 from ddiv.report.document import short
 from ddiv.report.schema import Changes, Curves, Densities, Material, Rows
 
-# Steps from the tenth to the ninetieth percentile of a metric, which take a half of a plot or less;
-# a plot is some 500 pixels wide.
-STEPS = 300
+# Steps from the tenth to the ninetieth percentile of a metric: of a plot of few arms these may be
+# the whole width, some 500 pixels.
+STEPS = 1000
 
 # Least steps from the lowest to the highest value of a finding's plot.
 HEIGHT = 500
