@@ -19,8 +19,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from open_clip.model import CLIP, CLIPTextCfg, CLIPVisionCfg
-from open_clip.tokenizer import SimpleTokenizer
 
 from ddiv.models import checkpoint
 from ddiv.models.network import ImageInput, normalise
@@ -30,6 +28,7 @@ from ddiv.study import Clip, OpenClip
 if TYPE_CHECKING:
     from open_clip import CLIP
     from open_clip.modified_resnet import ModifiedResNet
+    from open_clip.tokenizer import SimpleTokenizer
     from open_clip.transformer import VisionTransformer
 
 REBUILD = "python -m ddiv.models.pretrain"
@@ -74,6 +73,8 @@ CONFIGS: dict[Tower, ClipConfig] = {
 
 def build_clip(config: ClipConfig = ClipConfig(), vocab_size: int = 49408) -> CLIP:
     """An untrained open_clip CLIP of these sizes, its weights from torch's global generator."""
+    from open_clip.model import CLIP, CLIPTextCfg, CLIPVisionCfg  # takes seconds
+
     model = CLIP(
         config.embed_dim,
         CLIPVisionCfg(
@@ -103,6 +104,8 @@ def build_clip(config: ClipConfig = ClipConfig(), vocab_size: int = 49408) -> CL
 @cache
 def tokenizer(context_length: int) -> SimpleTokenizer:
     """open_clip's own tokenizer, whose vocabulary is in the open_clip package."""
+    from open_clip.tokenizer import SimpleTokenizer
+
     return SimpleTokenizer(context_length=context_length)
 
 
