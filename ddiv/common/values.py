@@ -139,7 +139,7 @@ def _bool(given: Any) -> bool:
 def _text(given: Any) -> str:
     if not isinstance(given, str):
         raise ValueError("text")
-    if any("\ud800" <= character <= "\udfff" for character in given):
+    if not given.isascii() and any("\ud800" <= character <= "\udfff" for character in given):
         raise ValueError("text that UTF-8 can hold")
     return given if type(given) is str else str(given)
 
