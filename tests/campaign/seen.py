@@ -72,7 +72,7 @@ def page(path: Path) -> Page | None:
             r' id="([^"]*)".*?<summary[^>]*>(.*?)</summary>', one, re.DOTALL
         ).groups()
         evidence = re.search(r'<table class="evidence">.*?</table>', one, re.DOTALL)
-        cells = [re.sub(r"<[^>]*>", "", cell) for cell in re.split(r"</span><span(?=[ >])", row)]
+        cells = [re.sub(r"<[^>]*>", "", cell) for cell in re.split(r"</span><span\b[^>]*>", row)]
         numbers = re.sub(r"<[^>]*>", " ", evidence[0]) if evidence else ""
         rows[name] = html.unescape(" | ".join(map(str.strip, [*cells, numbers])))
     data = re.search(r'<script id="data">(.*?)</script>', text, re.DOTALL)

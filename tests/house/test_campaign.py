@@ -11,9 +11,9 @@ from tests.campaign import judge, seen
 from tests.campaign.target import Done
 from tests.support.paths import ROOT
 
-ROW = "drop-alpha | digits | classifier | ✓ supported | −0.03 | [−0.04, −0.02] | 6 | -0.0318 | 6"
-FEWER = ROW.replace("✓ supported", "? inconclusive").replace("| 6", "| 3")
-ERROR = ROW.replace("✓ supported", "! error") + " | the record abc in the store is damaged"
+ROW = "digits | classifier | supported ★ | | −0.0318 [−0.04, −0.02] | 6 | 40.0"
+FEWER = ROW.replace("supported", "inconclusive").replace("| 6", "| 3")
+ERROR = ROW.replace("supported", "error") + " | the record abc in the store is damaged"
 RIGHT = seen.Page({"one": ROW, "two": ROW}, "[]")
 
 
