@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 import torchvision
+import torchvision.transforms.v2
 from torch.nn import functional as F
 from transformers import BertConfig, BertForPreTraining
 
