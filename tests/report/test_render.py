@@ -269,7 +269,7 @@ def test_infinite_ends_of_an_interval_reach_the_page_as_open():
     evidence = Evidence(effect=1.0, interval=(0.5, float("inf")), effects=(0.75, 1.0), level=0.95)
     finding = Finding(verdict="inconclusive", evidence=evidence)
     html = whole(Page(claims=(Claim(findings=(finding,)),)))
-    # row, its table, and that of all findings; a line to the strip's edge
+    # row and its table; a line to the strip's edge
     assert html.count("[+0.50, ∞)") == 2 and 'd="M88 6H120"' in html
 
 

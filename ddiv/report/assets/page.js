@@ -22,10 +22,11 @@ async function inflate(name) {
   return JSON.parse(await new Response(stream.readable).text());
 }
 const unpack = (name) => blocks[name] ??= one(`#packed-${name}`) ? inflate(name) : Promise.resolve({});
-const rows_of = async () => {  // of each finding: anchor, claim's anchor, study, verdict, marks
-  const { anchor = [], of, study, verdict, marks } = (await unpack("index")).index ?? {};
+let listed;  // once: each part that is opened asks for it
+const rows_of = () => listed ??= unpack("index").then(({ index = {} }) => {  // of each finding: anchor, claim's anchor, study, verdict, marks
+  const { anchor = [], of, study, verdict, marks } = index;
   return anchor.map((name, i) => [name, of[i], study[i], verdict[i], marks[i].split(" ")]);
-};
+});
 let known;
 const data = () => known;  // what plots are drawn from; after `ready`
 const ready = async () => { known ??= whole_numbers(await unpack("data")); };

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from ddiv.report.figures.words import word
+from ddiv.report.figures.words import GREY, word
 from ddiv.report.schema import (
     BarsPlot,
     CurvesPlot,
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 # As in plots.js.
 CLAIMED, SPECIFIC, RATE, LENGTH, ARM = "#3a80c1", "#d3742a", "#7d6ab5", "#b5892a", "#1f8a70"
-GREY = "#8a939b"
 GROUPS = {
     "baseline": ("+", "#7b858e"),
     "dropout": ("s", CLAIMED),

@@ -9,8 +9,8 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from ddiv.report.figures.changes import NAMES
-from ddiv.report.figures.drawn import CLAIMED, GREY, SPECIFIC, cut, mean, number, style
-from ddiv.report.figures.words import word
+from ddiv.report.figures.drawn import CLAIMED, SPECIFIC, cut, mean, number, style
+from ddiv.report.figures.words import GREY, word
 from ddiv.report.schema import (
     Changes,
     Curves,

@@ -224,13 +224,11 @@ def image(rows: Sequence[Sequence[Array]], exact: bool = True) -> str:
 
     Samples are to be judged, so theirs is `exact`: of images of a few pixels without any loss, of
     larger ones with one that is not seen at four times the size. A sheet of data only shows what
-    the data are, in half the space. A Pillow that was built without
-    WebP writes PNG.
+    the data are, in half the space. A Pillow that was built without WebP writes PNG.
     """
     from PIL import Image, features
 
     side = rows[0][0].shape[1]
-
     grid = np.concatenate([np.concatenate(row, axis=2) for row in rows], axis=1).transpose(1, 2, 0)
     buffer = io.BytesIO()
     kind = "webp" if features.check("webp") else "png"
