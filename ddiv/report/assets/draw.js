@@ -12,6 +12,16 @@ const at = (value, i) => Array.isArray(value) ? value[i] : value;
 const finite = (v) => typeof v === "number" && Number.isFinite(v);
 const px = (v) => Math.round(v * 10) / 10;
 const wide = (text, size = SIZE) => String(text).length * size * .56;  // about: an <svg> that is not shown measures nothing
+const cut = (text, room, size = SIZE) => wide(text, size) <= room ? text : `${String(text).slice(0, Math.max(1, Math.floor(room / (size * .56)) - 1))}…`;
+function folded(text, room, size) {  // words in lines of this width; a longer word has its own
+  const parts = [];
+  for (const word of String(text).split(" ")) {
+    const longer = parts.length ? `${parts.at(-1)} ${word}` : word;
+    if (parts.length && wide(longer, size) <= room) parts[parts.length - 1] = longer;
+    else parts.push(word);
+  }
+  return parts;
+}
 const minus = (text) => String(text).replace("-", "−");
 const raised = (n) => minus(n).replace(/./g, (c) => "⁰¹²³⁴⁵⁶⁷⁸⁹"[c] ?? "⁻");
 
@@ -104,9 +114,13 @@ function draw({ traces, layout }, W, H, label = "") {
     place[k] = (v) => start + (s.of(v) - s.lo) / (s.hi - s.lo) * length;
     s.at = (v) => start + (v - s.lo) / (s.hi - s.lo) * length;
     [s.start, s.end] = [start, start + length];
-    const longest = Math.max(0, ...s.ticks.map((t) => wide(t.text, L[names[k]].tickfont?.size))), step = s.ticks.length > 1 ? length / (s.ticks.length) : length;
-    s.angle = L[names[k]].tickangle ?? (L[names[k]].tickmode === "array" && longest > step && longest > 30 ? -38 : 0);
-    bottom = Math.max(bottom, s.angle ? 12 + Math.min(150, longest * Math.sin(-s.angle * Math.PI / 180)) : 18);
+    const axis = L[names[k]], size = axis.tickfont?.size, longest = Math.max(0, ...s.ticks.map((t) => wide(t.text, size))), step = s.ticks.length > 1 ? length / (s.ticks.length) : length;
+    const crowded = axis.tickangle == null && axis.tickmode === "array" && longest > step - 6 && longest > 30;
+    const broken = crowded ? s.ticks.map((t) => folded(t.text, step - 8, size)) : [], several = Math.max(1, ...broken.map((b) => b.length));
+    const fits = crowded && several <= (s.ticks.length < 4 ? 7 : 4) && broken.flat().every((part) => wide(part, size) <= step - 8);
+    if (fits) s.ticks = s.ticks.map((t, i) => ({ ...t, parts: broken[i] }));
+    s.angle = axis.tickangle ?? (crowded && !fits ? -38 : 0);
+    bottom = Math.max(bottom, s.angle ? 12 + Math.min(150, longest * Math.sin(-s.angle * Math.PI / 180)) : fits ? 5 + 13 * several : 18);
   }
   const foot = H - bottom - (titled(L.xaxis) ? 18 : 4), height = foot - top;
   const up = (v) => turned ? top + (v - Y.lo) / (Y.hi - Y.lo) * height : foot - (v - Y.lo) / (Y.hi - Y.lo) * height;
@@ -119,7 +133,7 @@ function draw({ traces, layout }, W, H, label = "") {
   const grid = svg("g", { class: "grid" }), frame = svg("g", { class: "axis" });
   const kept = (s, size) => {  // ticks whose words do not run into those before them
     let end = -Infinity;
-    return s.ticks.filter((t) => { const half = s.angle ? 5 : wide(t.text, size) / 2 + 3, x = s.at(t.v); if (x - half < end) return false; end = x + half; return true; });
+    return s.ticks.filter((t) => { const half = s.angle ? 5 : Math.max(...(t.parts ?? [t.text]).map((part) => wide(part, size))) / 2 + 3, x = s.at(t.v); if (x - half < end) return false; end = x + half; return true; });
   };
   for (const k of ["x", "x2"]) if (scales[k]) {
     const s = scales[k], axis = L[names[k]], size = axis.tickfont?.size;
@@ -130,7 +144,8 @@ function draw({ traces, layout }, W, H, label = "") {
     }
     for (const t of kept(s, size)) {
       const x = s.at(t.v), y = foot + 15;
-      picture.append(text(t.text, x, y, s.angle ? { "text-anchor": "end", transform: `rotate(${s.angle} ${px(x)} ${px(y - 5)})`, "font-size": size } : { "text-anchor": "middle", "font-size": size }));
+      if (t.parts) t.parts.forEach((part, i) => { const half = wide(part, size) / 2; picture.append(text(part, Math.min(W - half - 2, Math.max(half + 2, x)), y + 13 * i, { "text-anchor": "middle", "font-size": size })); });
+      else picture.append(text(s.angle ? cut(t.text, Math.min((x - 2) / Math.cos(s.angle * Math.PI / 180), 150 / Math.sin(-s.angle * Math.PI / 180)), size) : t.text, x, y, s.angle ? { "text-anchor": "end", transform: `rotate(${s.angle} ${px(x)} ${px(y - 5)})`, "font-size": size } : { "text-anchor": "middle", "font-size": size }));
     }
     if (titled(axis)) picture.append(text(titled(axis), (s.start + s.end) / 2, H - 5, { class: `${k}title`, "text-anchor": "middle", "font-size": 12 }));
   }
