@@ -11,7 +11,7 @@ import sys
 import sysconfig
 from collections import defaultdict
 from collections.abc import Iterator
-from functools import cached_property
+from functools import cached_property, lru_cache
 from importlib.machinery import EXTENSION_SUFFIXES, ModuleSpec, PathFinder
 from pathlib import Path
 from types import ModuleType
@@ -35,10 +35,7 @@ class Module:
         self.path = path
         linecache.checkcache(str(path))
         self.lines = linecache.getlines(str(path))
-        try:
-            self.body = ast.parse("".join(self.lines)).body
-        except (SyntaxError, ValueError):
-            self.body = []
+        self.body = _parsed("".join(self.lines))
 
     @cached_property
     def binding(self) -> dict[str, list[ast.stmt]]:
@@ -71,6 +68,14 @@ class Module:
             if statement in statements
             for line in self.lines[_first_line(statement) - 1 : statement.end_lineno]
         )
+
+
+@lru_cache(maxsize=256)  # claims that share files are read one after another
+def _parsed(text: str) -> list[ast.stmt]:
+    try:
+        return ast.parse(text).body
+    except (SyntaxError, ValueError):
+        return []
 
 
 def bound(statement: ast.stmt) -> Iterator[str]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ddiv.common.inert import Inert
-from ddiv.common.modules import Import, Module, below, executed, imported, loaded, locate
+from ddiv.common.modules import Found, Import, Module, below, executed, imported, loaded, locate
 from ddiv.common.unseen import called, unseen
 
 
@@ -64,11 +64,18 @@ class _Walk:
         self._modules: dict[Path, Module] = {}
         self._open: list[tuple[Path, ast.stmt]] = []
         self._done: set[object] = set()
+        self._found: dict[tuple[str, int, Path], Found] = {}
 
     def module(self, path: Path) -> Module:
         if path not in self._modules:
             self._modules[path] = Module(path)
         return self._modules[path]
+
+    def _locate(self, name: str, level: int, importer: Path) -> Found:
+        """What `locate` finds, looked for once in a walk."""
+        if (found := self._found.get((name, level, importer.parent))) is None:
+            found = self._found[name, level, importer.parent] = locate(name, level, importer)
+        return found
 
     def begin(self, path: Path, name: str) -> None:
         """Take all that the function `name` of a file uses."""
@@ -116,7 +123,7 @@ class _Walk:
             self._import(path, name, level)
         own = imported(iter(inner))  # what a function imports when it runs
         for name in _imported_by_call(module, inner):
-            for other in locate(name, 0, path).files:
+            for other in self._locate(name, 0, path).files:
                 self._import(path, name, 0)
                 self._everything(other)
         for name, chain in _names(statement):
@@ -136,13 +143,13 @@ class _Walk:
         for found in module.imports.get(name, ()):
             self._follow(path, found, chain)
         for star in module.imports.get("*", ()) if name not in module.binding else ():
-            for other in locate(star[0], star[1], path).files:
+            for other in self._locate(star[0], star[1], path).files:
                 self._name(other, name, chain)
 
     def _follow(self, path: Path, found: Import, chain: tuple[str, ...]) -> None:
         """Take what the name of an import, with the attributes `chain`, stands for."""
         name, level, attribute = found
-        for other in locate(name, level, path).files:
+        for other in self._locate(name, level, path).files:
             self._attributes(other, chain if attribute is None else (attribute, *chain))
 
     def _attributes(self, path: Path, chain: tuple[str, ...]) -> None:
@@ -173,7 +180,7 @@ class _Walk:
         """Take what importing a dotted name does; the packages above it are imported, too."""
         parts = name.split(".")
         for end in range(1, len(parts) + 1):
-            found = locate(".".join(parts[:end]), level, path)
+            found = self._locate(".".join(parts[:end]), level, path)
             for other in found.files:
                 self._load(other)
             for other in found.compiled:

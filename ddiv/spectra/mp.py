@@ -31,7 +31,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import optimize, stats
+from scipy.special import gammaincinv
 
 from ddiv.spectra.metrics import checked_evals, numerical_rank
 
@@ -153,7 +153,7 @@ def spike_threshold(
     512 x 64, gave chances of .009 to .0135.
     """
     n, m = np.sqrt(np.subtract(N, 0.5)), np.sqrt(np.subtract(M, 0.5))
-    quantile = stats.gamma.ppf((1 - level) ** (1 / count), 46.446, scale=0.186054) - 9.84801
+    quantile = 0.186054 * gammaincinv(46.446, (1 - level) ** (1 / count)) - 9.84801
     threshold: np.ndarray = np.square(sigma) * (
         (n + m) ** 2 + (n + m) * (1 / n + 1 / m) ** (1 / 3) * quantile
     )
@@ -304,10 +304,12 @@ def _weightwatcher(x: np.ndarray, Q: float) -> tuple[float, bool]:
         excluded = (high < mode) | (high > t[-1]) | (low > mode)
         return np.where(excluded[:, 0], wall, np.square(model - density).sum(axis=1))
 
+    from scipy.optimize import fmin  # of this definition alone, and slow to import
+
     largest = math.sqrt(x[-1]) / (1 + width)
     grid = np.mgrid[0.05 * largest : 2 * largest : 0.01 * largest]
     start = grid[loss(grid).argmin()]
-    sigma = optimize.fmin(lambda p: loss(p)[0], start, disp=False)
+    sigma = fmin(lambda p: loss(p)[0], start, disp=False)
     return float(sigma[0]), bool(loss(sigma)[0] == wall)
 
 
