@@ -22,6 +22,9 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 
+# Of a developer's machine: a user's Python keeps compiled modules, and finds no other ddiv.
+UNUSUAL = {"PYTHONDONTWRITEBYTECODE", "PYTHONPATH", "OMP_NUM_THREADS"}
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -79,7 +82,11 @@ def timed(command: str, folder: Path, log: Path) -> dict:
     started, peak = time.perf_counter(), 0
     with open(log, "w", encoding="utf-8") as out:
         process = subprocess.Popen(
-            ["bash", "-c", command], cwd=folder, stdout=out, stderr=subprocess.STDOUT
+            ["bash", "-c", command],
+            cwd=folder,
+            env={name: value for name, value in os.environ.items() if name not in UNUSUAL},
+            stdout=out,
+            stderr=subprocess.STDOUT,
         )
         while process.poll() is None:
             peak = max(peak, sum(map(memory, family(process.pid))))
