@@ -121,7 +121,6 @@ def test_strengths_share_what_is_drawn_and_do_what_they_say():
 def short(monkeypatch):
     kinds = {name: (kind, side_by_side.Recipe(2, 30, 5e-3)) for name, (kind, _) in KINDS.items()}
     monkeypatch.setattr(side_by_side, "KINDS", kinds)
-    monkeypatch.setattr(moved, "NETWORKS", kinds)
 
 
 KINDS = side_by_side.KINDS
