@@ -50,7 +50,8 @@ class _OverArms(_OfStates, frozen=True):
 class Correlation(_OverArms, frozen=True, tag="correlation"):
     """Over arms, two outcomes are correlated more (less) than `bar`, seed by seed.
 
-    A seed counts as no effect where one of them is the same in all arms: there is no correlation.
+    A seed counts as no effect where one of them is the same in all arms, or has no value in one:
+    there is no correlation.
     """
 
     first: Outcome
@@ -287,8 +288,11 @@ def values(bench: Bench, outcomes: Iterable[Outcome], arms: Sequence[Treatment])
 
 
 def correlation(first: Array, second: Array, kind: Kind) -> float | None:
-    """Spearman's or Pearson's correlation of (n,) and (n,); None where one of them is constant."""
-    if not np.ptp(first) or not np.ptp(second):
+    """Spearman's or Pearson's correlation of (n,) and (n,).
+
+    None where one of them is constant, or lacks a value (an exponent of two eigenvalues, say).
+    """
+    if not all(np.isfinite(each).all() and np.ptp(each) for each in (first, second)):
         return None
     correlations = (
         evidence.rank_correlations if kind == "spearman" else evidence.linear_correlations

@@ -12,6 +12,7 @@ from ddiv.common.units import duration
 from ddiv.report.text import VERDICTS
 from ddiv.run import run as runs
 from ddiv.run.run import Run
+from ddiv.trial.places import require_store
 from ddiv.trial.store import Store
 
 HELP = "list the runs of the store, the newest first; `ddiv report --run ID` writes the page of one"
@@ -26,7 +27,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(store: Store, options: argparse.Namespace) -> int:
-    """Print the runs. Raises StoreError where they cannot be listed."""
+    """Print the runs. Raises StoreError where there is no store, or they cannot be listed."""
+    require_store(store.root)
     there = runs.stored(store)
     for line in there.damaged:
         print(f"ddiv: {one_line(line)}", file=sys.stderr)

@@ -28,7 +28,8 @@ def as_csv(rows: Iterable[Row], kind: type[Row]) -> bytes:
 
 def _cell(value: object) -> object:
     if isinstance(value, tuple):
-        value = "; ".join(one_line(each) for each in value)
+        joined = "; ".join(one_line(each) for each in value)
+        return joined if all(isinstance(each, (int, float)) for each in value) else cell(joined)
     return cell(one_line(value) if isinstance(value, str) else value)
 
 
@@ -101,9 +102,17 @@ _LATEX = str.maketrans(
 )
 
 
+_DAGGER = r"$^\dagger$"
+_HARDLY = (
+    rf"\midrule\multicolumn{{8}}{{l}}{{{_DAGGER} Arms hardly fit their training set: their effects "
+    r"may be those of not learning.} \\"
+)
+
+
 def as_latex(rows: Sequence[FindingRow]) -> bytes:
     """The findings as a `longtable`, the negative controls after a rule; with a comment that names
-    the packages. Rows without a verdict are left out, and the last comment counts them.
+    the packages. Rows without a verdict are left out, and the last comment counts them. A dagger
+    marks verdicts on arms that hardly fit their training set.
     """
     told = [row for row in rows if row.claimed is not None]
     of_paper = [row for row in told if not row.control_of]
@@ -120,6 +129,7 @@ def as_latex(rows: Sequence[FindingRow]) -> bytes:
         *map(_line, of_paper),
         *([r"\midrule", r"\multicolumn{8}{l}{Negative controls} \\"] if controls else ()),
         *map(_line, controls),
+        *([_HARDLY] if any(row.hardly_trained for row in told) else ()),
         r"\end{longtable}",
         f"% {len(rows) - len(told)} questions without a verdict are not in the table.",
     ]
@@ -138,7 +148,7 @@ def _line(row: FindingRow) -> str:
         f"${_number(row.effect)}$",
         f"$[{_number(row.low)}, {_number(row.high)}]$",
         evidence,
-        latex(row.claimed or ""),
+        latex(row.claimed or "") + _DAGGER * bool(row.hardly_trained),
         latex(row.specific or "--"),
     )
     return " & ".join(cells) + r" \\"

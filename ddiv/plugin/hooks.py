@@ -293,6 +293,8 @@ def pytest_terminal_summary(
                 "it is)"
             )
         say(f"records: {one_line(os.path.abspath(session.store.root))}")
+    if exitstatus == pytest.ExitCode.INTERRUPTED:
+        say("Interrupted: what was measured is kept, and the same command goes on from there")
 
 
 def _beside_the_ledger(session: Session) -> Iterator[str]:

@@ -250,7 +250,8 @@ class Arrays(Value, frozen=True, tag="arrays"):
         if not re.fullmatch("[0-9a-f]{64}", self.digest):
             raise ValueError(
                 "a file of arrays is named by its SHA-256, 64 hexadecimal digits, got "
-                f"{self.digest!r}"
+                f"{self.digest!r}: write Arrays(file_digest(FILE)), with file_digest of "
+                "ddiv.common.digests"
             )
         _require_sizes(self, self.per_class, self.test_per_class, least=0)
 

@@ -107,6 +107,14 @@ def test_scores_disagree_if_they_rank_otherwise_than_each_does_again():
         Disagreement(Vendi("pixel"), Vendi("embedding"), ARMS, AGAIN[:5])
 
 
+@pytest.mark.parametrize("lacking", [np.nan, np.inf])
+def test_a_seed_at_which_an_arm_has_no_value_has_no_correlation(lacking):
+    question = Correlation(Vendi("pixel"), Vendi("embedding"), ARMS, 0.0)
+    told = of_scores(ranked(UP, UP), ranked(UP, UP))
+    assert question.answer(told) == pytest.approx((1.0,))
+    assert question.answer(of_scores(ranked([lacking, *UP[1:]], UP), ranked(UP, UP))) == (0.0,)
+
+
 def test_scores_that_follow_one_ranking_with_noise_do_not_disagree():
     """The bar can fail, and does not fall the other way by chance: of two scores of one ranking,
     at most half of the seeds say that they disagree.

@@ -45,6 +45,12 @@ def test_one_run_is_told_whole_and_an_unknown_one_is_a_line(tell):
     assert status == 2 and not lines and RUN.id in error and error.count("\n") == 1
 
 
+def test_a_mistyped_store_is_an_error(tmp_path, capsys):
+    store_of_run(tmp_path / "store")
+    assert main(["runs", "--store", str(tmp_path / "stroe")]) != 0
+    assert f"Did you mean {tmp_path / 'store'}?" in capsys.readouterr().err
+
+
 def test_a_command_is_kept_without_secrets():
     words = ["claims", "-k", "key", "--api-key", "sk-1", "--token=abc", "-o", "auth_token=xyz"]
     address = "--data-root=https://me:word@example.org/x"

@@ -74,6 +74,10 @@ def test_csv_and_json_hold_the_same_and_no_formula(store):
     first, *_ = csv.DictReader(io.StringIO(files.as_csv(rows, FindingRow).decode()))
     assert first["statement"] == "'=1+1" and first["caveats"] == "one line; two"
     assert float(first["effect"]) == rows[0].effect and first["p"] == ""
+    # Numbers are numbers, whatever their sign: no apostrophe before the first.
+    rows[0] = rows[0]._replace(effects=(-0.5, 0.25))
+    first, *_ = csv.DictReader(io.StringIO(files.as_csv(rows, FindingRow).decode()))
+    assert [float(each) for each in first["effects"].split("; ")] == [-0.5, 0.25]
     content = json.loads(files.as_json(rows, FindingRow))
     assert content["schema"] == "ddiv.FindingRow/1" == f"ddiv.FindingRow/{SCHEMAS[FindingRow]}"
     assert content["rows"][0]["effects"] == list(rows[0].effects)
@@ -106,6 +110,11 @@ def test_the_latex_table_escapes_its_texts_and_counts_what_is_left_out(store):
     assert "2 questions without a verdict" in text
     (line,) = [each for each in text.splitlines() if each.startswith(r"a\_b")]
     assert line.count(" & ") == 7 and line.endswith(r"\\") and "contradicted" in line
+    assert (r"contradicted$^\dagger$" in line) == bool(rows[0].hardly_trained)
+    marked = files.as_latex([rows[0]._replace(hardly_trained=True)]).decode()
+    assert marked.count(r"$^\dagger$") == 2 and "hardly fit" in marked
+    clean = files.as_latex([rows[0]._replace(hardly_trained=False)]).decode()
+    assert "dagger" not in clean
 
 
 def test_the_commands_write_files_and_streams(store, tmp_path, capsysbinary, monkeypatch):
