@@ -245,14 +245,16 @@ def pytest_junit_counts(session: pytest.Session) -> None:
 
 
 def pytest_terminal_summary(
-    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+    terminalreporter: pytest.TerminalReporter, exitstatus: int, config: pytest.Config
 ) -> None:
     """Print how many claims have which verdict, and where the report is."""
     session = config.stash[SESSION]
     counted, hardly = session.answers.tally(), session.answers.hardly_trained()
     # With -rs pytest itself tells why tests are skipped.
     unasked = [] if terminalreporter.hasopt("s") else [*session.answers.unasked()]
-    if not (counted.claims or session.unwritten or session.lost or session.left_out or unasked):
+    cut = session.written and exitstatus == pytest.ExitCode.INTERRUPTED
+    told = (counted.claims, session.unwritten, session.lost, session.left_out, unasked, cut)
+    if not any(told):
         return
     say = terminalreporter.write_line
     terminalreporter.section("claims")
@@ -293,7 +295,7 @@ def pytest_terminal_summary(
                 "it is)"
             )
         say(f"records: {one_line(os.path.abspath(session.store.root))}")
-    if exitstatus == pytest.ExitCode.INTERRUPTED:
+    if cut:
         say("Interrupted: what was measured is kept, and the same command goes on from there")
 
 
