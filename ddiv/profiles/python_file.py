@@ -12,11 +12,14 @@ from importlib.machinery import (
     ExtensionFileLoader,
     FileFinder,
     ModuleSpec,
+    PathFinder,
     SourceFileLoader,
 )
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+
+from ddiv.common.modules import is_foreign
 
 
 class _Fresh(SourceFileLoader):
@@ -53,6 +56,27 @@ class _Neighbours(MetaPathFinder):
         return spec if spec and spec.loader else None  # a mere folder is no neighbour yet
 
 
+class _Inside(MetaPathFinder):
+    """Finds the modules within the packages and mere folders of one folder, and compiles them anew.
+
+    What is installed below it (a virtual environment) is left to Python.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        for entry in map(Path, path or ()):
+            if not entry.resolve().is_relative_to(self.folder) or is_foreign(entry):
+                continue
+            spec = FileFinder(str(entry), (_Fresh, SOURCE_SUFFIXES)).find_spec(name)
+            if spec and spec.loader:
+                return spec
+        return None
+
+
 def run(path: Path) -> dict[str, object]:
     """The names that a Python file defines.
 
@@ -67,6 +91,8 @@ def run(path: Path) -> dict[str, object]:
     finders = [_Neighbours(each) for each in dict.fromkeys((path.parent, folder))]
     _forget()
     sys.meta_path[:0] = finders
+    # Before Python's own, and after pytest's, which rewrites assertions.
+    sys.meta_path.insert(sys.meta_path.index(PathFinder), _Inside(folder))
     sys.path.append(str(path.parent))  # for neighbours that are mere folders
     # Not a name by which a neighbour, or an installed package, may be imported.
     module = ModuleType(f"{package}.<study> {path.stem}".lstrip("."))
@@ -91,7 +117,7 @@ def run(path: Path) -> dict[str, object]:
 
 def _forget() -> None:
     """Forget what was found beside a file that was run before, under names that may come again."""
-    for finder in [each for each in sys.meta_path if isinstance(each, _Neighbours)]:
+    for finder in [each for each in sys.meta_path if isinstance(each, (_Neighbours, _Inside))]:
         sys.meta_path.remove(finder)
         if str(finder.folder) in sys.path:
             sys.path.remove(str(finder.folder))

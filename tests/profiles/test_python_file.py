@@ -28,7 +28,8 @@ def write(folder, **files):
     return folder / "study.py"
 
 
-def test_neighbours_are_imported_by_name_also_later_and_in_mere_folders(tmp_path):
+def test_neighbours_are_imported_by_name_also_later_and_in_mere_folders(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)  # some machines set it
     study = write(
         tmp_path,
         helper="VALUE = 'a neighbour'",
