@@ -17,6 +17,8 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from catalogue import line
+
 from ddiv.report.columns import departures, is_coded, paper_says, tables_say
 from ddiv.report.text import number
 
@@ -112,8 +114,7 @@ def signed(value: float | None) -> str:
 
 
 def lines(names: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    cells = [names, ["---"] * len(names), *rows]
-    return "\n".join("| " + " | ".join(each) + " |" for each in cells)
+    return "\n".join([line(names), "|" + "---|" * len(names), *map(line, rows)])
 
 
 if __name__ == "__main__":
