@@ -9,6 +9,7 @@ import msgspec
 import numpy as np
 
 from ddiv import outcome as outcomes
+from ddiv.common.ties import less, total
 from ddiv.outcome import Coverage, Outcome, Outside, Rho, Snapshot, Vendi, Weighted
 from ddiv.study import Number
 from ddiv.treatment import BASELINE, Treatment
@@ -97,7 +98,7 @@ class Bench(msgspec.Struct, frozen=True):
         Raises Unmatched where what is specific of it is asked for and not known.
         """
         if isinstance(outcome, OfData):
-            return self.of_data(outcome, arm) - self.of_data(outcome, base)
+            return float(less(self.of_data(outcome, arm), self.of_data(outcome, base)))
         if arm == base:
             return 0.0
         return outcomes.effect(outcome, self.state(arm), self.state(base))
@@ -125,7 +126,7 @@ class Bench(msgspec.Struct, frozen=True):
                 missing.append(str(reason))
         if len(missing) > MOST_UNMATCHED * len(arms):
             raise Unmatched(missing[0])
-        return float(np.mean(effects + [0.0] * len(missing)))
+        return float(total(np.array(effects)) / len(arms))
 
     def vector(
         self, outcomes: Iterable[Outcome], arms: Sequence[Treatment], base: Treatment = BASELINE

@@ -12,6 +12,7 @@ from ddiv import evidence
 from ddiv.claim.bench import Bench, Effects, TooFewArms
 from ddiv.claim.question import Asking, Derived
 from ddiv.common.arrays import Array
+from ddiv.common.ties import less
 from ddiv.evidence import RISES, Evidence, Method
 from ddiv.outcome import OfNetwork, Outcome, Snapshot
 from ddiv.treatment import BASELINE, Ladder, Treatment
@@ -30,7 +31,7 @@ class Largest(Asking, frozen=True, tag="largest"):
 
     def answer(self, bench: Bench) -> Effects:
         largest = bench.effect(self.outcome, self.treatment)
-        return tuple(largest - bench.effect(self.outcome, arm) for arm in self.others)
+        return tuple(less(largest, bench.effect(self.outcome, arm)) for arm in self.others)
 
     def judge(self, effects: Sequence[Effects], alpha: float, method: Method = "sign") -> Evidence:
         return evidence.every(list(zip(*effects)), self.direction, alpha=alpha, method=method)
@@ -144,7 +145,7 @@ class Mixing(Asking, frozen=True, tag="mixing"):
     def judge(self, effects: Sequence[Effects], alpha: float, method: Method = "sign") -> Evidence:
         curves = _curves(effects)
         early = curves[self._early]
-        comparisons = [*(early[1:] + self.margin), early.mean(axis=0) - curves[-1]]
+        comparisons = [*less(early[1:], -self.margin), less(early.mean(axis=0), curves[-1])]
         return evidence.every(comparisons, alpha=alpha, method=method)
 
     def extremes(self, effects: Sequence[Effects]) -> Iterator[Effects]:

@@ -10,6 +10,7 @@ import msgspec
 from ddiv import evidence
 from ddiv.claim.bench import Bench, Effects, TooFewArms
 from ddiv.claim.question import OneEffect
+from ddiv.common.ties import less
 from ddiv.common.values import Value
 from ddiv.evidence import Evidence, Method
 from ddiv.outcome import Outcome
@@ -98,7 +99,7 @@ class Measured(OfExperiments, frozen=True, tag="measured"):
             yield from (place.x, place.y)
 
     def answer(self, bench: Bench) -> Effects:
-        return (bench.of_experiment(self.number) - self.bound,)
+        return (less(bench.of_experiment(self.number), self.bound),)
 
     @property
     def method(self) -> str:
@@ -129,7 +130,7 @@ class Compared(OfExperiments, frozen=True, tag="compared"):
 
     def answer(self, bench: Bench) -> Effects:
         number, reference = map(bench.of_experiment, (self.number, self.reference))
-        return (number - reference + self.direction * self.margin,)
+        return (less(number, reference - self.direction * self.margin),)
 
     @property
     def method(self) -> str:
@@ -194,7 +195,7 @@ class Everywhere(OfExperiments, frozen=True, tag="everywhere"):
         return (number for _, number in self.doses)
 
     def answer(self, bench: Bench) -> Effects:
-        return tuple(bench.of_experiment(number) - self.bound for _, number in self.doses)
+        return tuple(less(bench.of_experiment(number), self.bound) for _, number in self.doses)
 
     def judge(self, effects: Sequence[Effects], alpha: float, method: Method = "sign") -> Evidence:
         return evidence.every(list(zip(*effects)), self.direction, alpha=alpha, method=method)

@@ -12,6 +12,7 @@ from typing import Literal
 from ddiv import outcome as outcomes
 from ddiv.claim.bench import Bench, Effects, TooFewArms
 from ddiv.claim.question import OneEffect
+from ddiv.common.ties import less
 from ddiv.evidence import RISES, trend
 from ddiv.outcome import OfNetwork, Outcome, Snapshot
 from ddiv.treatment import BASELINE, Ladder, Treatment
@@ -98,7 +99,8 @@ class NoWorse(OneEffect, frozen=True, tag="no-worse"):
         return iter((BASELINE, *self.treatments))
 
     def answer(self, bench: Bench) -> Effects:
-        return (bench.mean(self.outcome, self.treatments) + self.direction * self.margin,)
+        margin = self.direction * self.margin
+        return (less(bench.mean(self.outcome, self.treatments), -margin),)
 
     @property
     def method(self) -> str:
@@ -176,7 +178,7 @@ class Threshold(OneEffect, frozen=True, tag="threshold"):
 
     def answer(self, bench: Bench) -> Effects:
         values = (outcomes.value(self.outcome, state) for state in self.states(bench))
-        return (_median(values) - self.bound,)
+        return (less(_median(values), self.bound),)
 
     @property
     def method(self) -> str:
@@ -208,7 +210,7 @@ class Further(OneEffect, frozen=True, tag="further"):
     def answer(self, bench: Bench) -> Effects:
         groups = [self.others] if self.against == "mean" else [(arm,) for arm in self.others]
         rival = max(abs(bench.mean(self.outcome, arms)) for arms in groups)
-        return (abs(bench.mean(self.outcome, self.group)) - rival,)
+        return (less(abs(bench.mean(self.outcome, self.group)), rival),)
 
     @property
     def method(self) -> str:

@@ -103,6 +103,11 @@ def findings(store: Store, options: argparse.Namespace) -> int:
     """
     require_store(store.root)
     run = run_of(store, options.run_id)
+    if run.seconds is None:
+        _complain(
+            f"the run {run.id} has not ended: it goes on, or was stopped. Its findings are those "
+            "of the records that are there (`ddiv runs` lists the runs, --run ID takes another)"
+        )
     if lost := runs.questions(store, run.id).lost:
         _complain(lost)
     rows = [row for row in of_run.findings(store, run) if options.grep in row.test]

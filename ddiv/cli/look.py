@@ -60,7 +60,9 @@ def run(store: Store, options: argparse.Namespace) -> int:
 
         def obtain(job: Trial) -> Record:
             print(one_line(f"{job.study}: {job.label}, {job.recipe.epochs} epochs"), flush=True)
-            return crew.obtain([job])[job]
+            record = crew.obtain([job])[job]
+            print(f"  fits {record.facts['clean']['accuracy']:.0%}", flush=True)
+            return record
 
         for study in studies:
             try:

@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ddiv.common.texts import are_texts
+
 
 @dataclass(frozen=True)
 class Dataset:
@@ -22,6 +24,17 @@ class Dataset:
     labels: np.ndarray
     tests: Mapping[str, tuple[np.ndarray, np.ndarray]]
     classes: tuple[str, ...]
+
+    def __str__(self) -> str:
+        """What there is, in words: how many examples of what, in how many classes."""
+        shape = " x ".join(map(str, self.inputs.shape[1:]))
+        kind = "texts" if are_texts(self.inputs) else f"images of {shape}"
+        names = ", ".join(self.classes[:5]) + ", ..." * (len(self.classes) > 5)
+        tests = ", ".join(f"{len(labels)} of {name}" for name, (_, labels) in self.tests.items())
+        return (
+            f"{len(self.labels)} {kind} in {len(self.classes)} classes ({names}) to train on; "
+            f"to test on {tests}"
+        )
 
 
 class Shown(NamedTuple):

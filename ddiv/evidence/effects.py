@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from ddiv.common.arrays import Array
+from ddiv.common.ties import less, total
 
 RESAMPLES = 2000
 
@@ -23,7 +24,7 @@ def trend(doses: Sequence[float], values: Sequence[float]) -> float:
         )
     ranks = np.argsort(np.argsort(doses)).astype(float)
     centred = ranks - ranks.mean()
-    return float(centred @ np.asarray(values, dtype=float) / (centred @ centred))
+    return float(total(centred * np.asarray(values, dtype=float)) / (centred @ centred))
 
 
 def steps(arms: Array) -> Array:
@@ -37,7 +38,8 @@ def steps(arms: Array) -> Array:
         raise ValueError(
             f"an order needs the outcomes of two or more arms, (k, n), got {arms.shape}"
         )
-    return np.diff(arms, axis=0)
+    rises: Array = less(arms[1:], arms[:-1])
+    return rises
 
 
 def rank_correlations(first: Array, second: Array, bar: float = 0.0) -> Array:

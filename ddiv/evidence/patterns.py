@@ -13,6 +13,7 @@ from collections.abc import Callable
 import numpy as np
 
 from ddiv.common.arrays import Array
+from ddiv.common.ties import less
 from ddiv.evidence.bounds import lower_bound, upper_bound
 from ddiv.evidence.capital import Method, log_capital
 from ddiv.evidence.verdicts import (
@@ -124,7 +125,7 @@ def peaked(curves: Comparisons, *, alpha: float = 0.05, method: Method = "sign")
     values = table_of(curves)
     if len(values) < 3:
         raise ValueError(f"a peak inside needs curves of 3 rungs or more, got {len(values)}")
-    heights = values[1:-1] - np.maximum(values[0], values[-1])
+    heights = less(values[1:-1], np.maximum(values[0], values[-1]))
     own, bet_on, bar = heights.max(axis=0), _followed(heights, _size), log_bar(alpha)
     log_for = np.concatenate([[0.0], log_capital(bet_on, method) if len(bet_on) else []])
     log_against = log_capital(-own, method)

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ddiv.common.arrays import Array
+from ddiv.common.ties import less
 from ddiv.outcome import layers
 from ddiv.outcome.kinds import OfLayers, OfNetwork, Outcome, Score, Spectral, Truncated
 from ddiv.outcome.own import SpectrumOutcome
@@ -173,7 +174,7 @@ def effect(outcome: OfNetwork, arm: Snapshot, base: Snapshot) -> float:
     no such layer, all layers are used, and `reliability` tells.
     """
     if not isinstance(outcome, OfLayers):
-        return value(outcome, arm) - value(outcome, base)
+        return float(less(value(outcome, arm), value(outcome, base)))
     changes = arm.changed(outcome) - base.changed(outcome)
     if not can_fail(outcome):
         return _over_layers(outcome, changes)

@@ -7,7 +7,7 @@ report on a question counts, and no other.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import pytest
 
@@ -25,7 +25,7 @@ QUESTION = "ddiv_question"
 # The attribute of a report on a test that is skipped because its study cannot be asked it.
 UNASKED = "ddiv_unasked"
 
-MOST_REASONS = 5  # that are told at the end of a run
+MOST_REASONS = 5  # that are told
 
 
 class Answers:
@@ -50,12 +50,8 @@ class Answers:
         return list(self._last)
 
     def unasked(self) -> Iterator[str]:
-        """Why tests were skipped, in a line for each of the most frequent reasons."""
-        reasons = Counter(self._unasked.values()).most_common()
-        for reason, count in reasons[:MOST_REASONS]:
-            yield f"{count} not asked: {reason}"
-        if rest := reasons[MOST_REASONS:]:
-            yield f"{sum(count for _, count in rest)} not asked for other reasons (-rs tells all)"
+        """Why tests were skipped, in lines."""
+        yield from not_asked(self._unasked.values())
 
     def tally(self) -> Tally:
         """How many questions have which verdict, and how many came to an error."""
@@ -89,6 +85,16 @@ class Answers:
     def hardly_trained(self) -> int:
         """How many verdicts rest on arms that hardly fit their training set."""
         return len(self.told("ddiv hardly trained"))
+
+
+def not_asked(reasons: Iterable[str]) -> Iterator[str]:
+    """Why tests are skipped, in a line for each of the most frequent of these reasons."""
+    counted = Counter(reasons).most_common()
+    for reason, count in counted[:MOST_REASONS]:
+        yield f"{count} not asked: {reason}"
+    if rest := counted[MOST_REASONS:]:
+        others = sum(count for _, count in rest)
+        yield f"{others} not asked for other reasons (a run with -rs tells all)"
 
 
 def verdict(report: pytest.TestReport) -> str | None:

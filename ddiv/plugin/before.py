@@ -7,7 +7,7 @@ found; the controlling process reads that, and stops the run or tells it.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 
 import msgspec
@@ -56,6 +56,13 @@ def faults(session: Session, asked: Sequence[Asked]) -> dict[str, str]:
     if session.on_nodes is not None:
         asked = [each for each in asked if absent.data_or_weights(each.study) is None]
     return checked.faults(asked, session.store)
+
+
+def data_of(asked: Iterable[Asked]) -> Iterator[str]:
+    """What data the studies of these questions have, a line each."""
+    from ddiv.run import checked
+
+    return checked.found(asked)
 
 
 def share(session: Session, asked: Sequence[Asked]) -> bool:

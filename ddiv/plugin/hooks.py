@@ -25,7 +25,7 @@ from ddiv.common.printed import one_line, printable
 from ddiv.data.root import BadData
 from ddiv.finding import Asked
 from ddiv.plugin import before, options
-from ddiv.plugin.answers import ERROR, QUESTION, UNASKED, UNEXPECTED, WEAKENED
+from ddiv.plugin.answers import ERROR, QUESTION, UNASKED, UNEXPECTED, WEAKENED, not_asked
 from ddiv.plugin.answers import verdict as verdict_of
 from ddiv.plugin.session import ABSENT, ASKED, BROKEN, LOST, SESSION, SKIPPED, Session
 from ddiv.run import absent, planned, progress
@@ -133,10 +133,15 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
     ours = config.stash[SESSION]
     faults = before.faults(ours, asked)
     sound = [question for question in asked if question.study.name not in faults]
+    if options.read(config.option).study:
+        for line in before.data_of(sound):
+            say(one_line(line))
     if sound or left_out:
         _forecast(ours, sound, left_out, say)
     elif not (faults or ours.wrong):
         say("No claim is chosen that a study of this run can answer: nothing to plan")
+    for line in not_asked(filter(None, map(_unasked, session.items))):
+        say(one_line(line))
     if faults or ours.wrong:
         raise pytest.UsageError(*map(one_line, (*ours.wrong, *faults.values())))
     return True

@@ -99,13 +99,16 @@ def session(config: pytest.Config) -> None:
 def folder_of_project(config: pytest.Config) -> Path:
     """The folder that the store, the page and the ledger belong into.
 
-    Where pytest found settings, or was told its root, it is that. Else pytest's root is the folder
-    that all paths on the command line have in common, which may be anybody's (`/tmp`): then it is
-    the folder that the user stands in.
+    Where one stands in a project, it is that, and elsewhere the folder that one stands in, as for
+    the command `ddiv`: pytest's root is then the project of the claims, or the folder that all
+    paths on the command line have in common, which may be anybody's (`/tmp`). A root that is told
+    is taken.
     """
-    told = config.inipath or config.getoption("rootdir", None)
-    if told or (config.rootpath / "setup.py").is_file():
-        return config.rootpath
+    here, root = config.invocation_params.dir, config.rootpath
+    if config.getoption("rootdir", None) or config.getoption("inifilename", None):
+        return root
+    if (config.inipath or (root / "setup.py").is_file()) and root in (here, *here.parents):
+        return root
     return config.invocation_params.dir
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
+
 from ddiv.profiles.embedded import embedded, full, smoke
 from ddiv.profiles.profile import BUILT_IN, Profile, UnknownProfile
 from ddiv.profiles.study_file import _pinned
@@ -34,5 +36,8 @@ PROFILES = dict(zip(BUILT_IN, (embedded, full, smoke, paper, authors), strict=Tr
 def profile(name: str) -> Profile:
     """The profile of this name. Raises UnknownProfile."""
     if name not in PROFILES:
-        raise UnknownProfile(f"there is no profile {name!r}; choose one of: {', '.join(PROFILES)}")
+        near = "".join(f" ({one}?)" for one in get_close_matches(name, PROFILES, n=1))
+        raise UnknownProfile(
+            f"there is no profile {name!r}{near}; choose one of: {', '.join(PROFILES)}"
+        )
     return PROFILES[name]()

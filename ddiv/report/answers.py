@@ -80,6 +80,7 @@ def finding(asked: Asked, answered: Answer | Unanswered, reader: Reader, run: ru
         specific=_evidence(answered.specific, asked, asked.seeds) if answered.specific else None,
         specific_note=answered.specific_note,
         negligible=bool(answered.negligible),
+        hardly_trained=answered.hardly_trained,
         trials=answered.jobs,
         plot=plot(answered, reader),
         explained=explained(answered, run.most(asked)),

@@ -109,6 +109,7 @@ def tally(findings: Sequence[ArrangedFinding]) -> Tally:
         starred_specific=sum(f.starred_specific for f in findings),
         failing=sum(f.failing for f in findings),
         negligible=sum(f.negligible for f in findings),
+        hardly_trained=sum(f.hardly_trained for f in findings),
     )
 
 

@@ -128,6 +128,10 @@ def _environment() -> Environment:
         image=lambda src: src if isinstance(src, str) and IMAGE.fullmatch(src) else None,
     )
     env.globals.update(
-        VERDICTS=text.VERDICTS, SPECIFIC=text.SPECIFIC, NEGLIGIBLE=text.NEGLIGIBLE, POWER=text.POWER
+        VERDICTS=text.VERDICTS,
+        SPECIFIC=text.SPECIFIC,
+        NEGLIGIBLE=text.NEGLIGIBLE,
+        HARDLY=text.HARDLY,
+        POWER=text.POWER,
     )
     return env

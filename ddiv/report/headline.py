@@ -13,19 +13,21 @@ from ddiv.report.schema import (
     ListedClaims,
     Overview,
     Page,
+    Share,
 )
 from ddiv.report.specific import SLOWER, counted
-from ddiv.report.text import VERDICTS, count, in_a_row, percent
+from ddiv.report.text import HARDLY, VERDICTS, count, in_a_row, percent
 
 
 def takeaway(seen: Overview) -> str:
     """The picture of the first screen in a sentence."""
     every = seen.rows[0]
-    said = f"{every.claimed.holds:,} of {count(every.claimed.of, 'finding')} hold as claimed"
+    of = count(every.claimed.of, "finding")
+    said = f"{every.claimed.holds:,} of {of} {_hold(every.claimed)} as claimed"
     if every.specific:
         said += (
-            f"; {every.specific.holds:,} of {every.specific.of:,} hold beyond what slower or "
-            "shorter training does"
+            f"; {every.specific.holds:,} of {every.specific.of:,} {_hold(every.specific)} beyond "
+            "what slower or shorter training does"
         )
     if every.tables:
         said += (
@@ -33,6 +35,10 @@ def takeaway(seen: Overview) -> str:
             f"{every.tables.of:,} variants that they can answer"
         )
     return f"{said}."
+
+
+def _hold(share: Share) -> str:
+    return "holds" if share.of == 1 else "hold"
 
 
 def summary(
@@ -49,6 +55,7 @@ def summary(
         f"of {count(len(findings), 'finding')} {in_a_row(_verdicts(findings))}."
         + _listed(page.listed, findings)
         + _kept(findings)
+        + _hardly_trained(findings)
         + (_over_studies(page.claims_listed, page.claims_listed_specific) * (len(studies) > 1))
     )
 
@@ -106,6 +113,15 @@ def _kept(findings: Sequence[ArrangedFinding]) -> str:
         f"{'is' if kept == 1 else 'are'} specific too: beyond what slower, faster, shorter and "
         "longer training does."
     )
+
+
+def _hardly_trained(findings: Sequence[ArrangedFinding]) -> str:
+    """What the verdicts are worth whose networks did not learn."""
+    hardly = sum(f.hardly_trained for f in findings)
+    if not hardly:
+        return ""
+    rest = "rests" if hardly == 1 else "rest"
+    return f" {hardly:,} of all findings {rest}, at least in part, {HARDLY} (†)."
 
 
 def _over_studies(claimed: ListedClaims | None, specific: ListedClaims | None) -> str:

@@ -18,6 +18,7 @@ from ddiv.report.schema import ArrangedFinding, Page, Picture
 MARKS = (
     "differs",
     "negligible",
+    "hardly_trained",
     "surprise",
     "unexpected",
     "divided",

@@ -28,6 +28,9 @@ NEGLIGIBLE = (
     "The median effect is under half of the spread of an arm that does nothing, whatever its sign."
 )
 
+# What a verdict rests on whose networks did not learn.
+HARDLY = "on arms that hardly fit their training set: their effects may be those of not learning"
+
 # How often a family's pooled controls show a bias, over families with as many studies the least
 # (benchmarks/controls_power.py, embedded profile).
 POWER = (

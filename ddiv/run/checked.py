@@ -7,7 +7,7 @@ and torch is not imported.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from ddiv.common import own
 from ddiv.common.errors import TrialFailed, cause, remedy
@@ -35,6 +35,14 @@ def faults(asked: Iterable[Asked], store: Store) -> dict[str, str]:
             by_study[question.study].append(question)
     found = {study.name: _fault(study, each, store) for study, each in by_study.items()}
     return {name: fault for name, fault in found.items() if fault}
+
+
+def found(asked: Iterable[Asked]) -> Iterator[str]:
+    """What data the studies of these questions have, a line each."""
+    answerable = [question for question in asked if not question.not_applicable]
+    specs = {each.study.name: job.data for each in answerable for job in each.jobs() if job.data}
+    for name, spec in specs.items():
+        yield f"Data of {name}: {load(spec)}"
 
 
 def _fault(study: Study, asked: Sequence[Asked], store: Store) -> str:

@@ -61,6 +61,7 @@ def test_with_ship_it_writes_into_the_package(studies, tmp_path, monkeypatch):
     "options, said",
     [
         (["--profile", "nothing"], "there is no profile 'nothing'"),
+        (["--profile", "smok"], "there is no profile 'smok' (smoke?); choose one of: embedded"),
         (["--only", "nothing"], "there is no study 'nothing'; there are: clip-world"),
         (["--study", "absent.py"], "there is no file absent.py"),
         (["-n", "0"], "-n is the number of trials at once, got 0"),

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
+import msgspec
 import pytest
 
 import ddiv
@@ -166,3 +167,13 @@ def test_a_run_whose_questions_are_damaged_is_told(tmp_path, capsys):
     min((runs.folder(store, RUN.id) / "asked").iterdir()).unlink()
     assert main(["findings", "--csv", "--store", str(store.root)]) == 1
     assert "1 question of the run" in capsys.readouterr().err
+
+
+def test_a_run_that_has_not_ended_is_told(tmp_path, capsys):
+    store = store_of_run(tmp_path / "store")
+    runs.save(store, msgspec.structs.replace(RUN, seconds=None))
+    main(["findings", "--csv", "--store", str(store.root)])
+    before = capsys.readouterr().err
+    runs.save_ended(store, RUN, 1.0)
+    main(["findings", "--csv", "--store", str(store.root)])
+    assert f"the run {RUN.id} has not ended" in before and not capsys.readouterr().err

@@ -54,6 +54,7 @@ def test_a_plan_tells_all_that_is_wrong_and_plans_the_rest(tmp_path):
     assert any("the study falling: `dropout_rates` has to rise" in each for each in told)
     (row,) = [line for line in done.stdout.splitlines() if line.startswith("sound ")][:1]
     assert row.split()[:2] == ["sound", "1"] and "wide" not in done.stdout
+    assert "Data of sound: 40 images of" in done.stdout
     assert not (tmp_path / "store" / "trials").exists()
 
 

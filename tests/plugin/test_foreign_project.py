@@ -291,3 +291,14 @@ def test_a_control_that_nothing_judges_is_not_asked_rather_than_held(tmp_path):
     assert done.returncode == 0 and "1 skipped" in done.stdout, done.stdout + done.stderr
     assert "not calibrated: run `ddiv calibrate`" in done.stdout
     assert "controls held" not in done.stdout and not list(tmp_path.glob(".ddiv/trials/*"))
+
+
+def test_who_stands_outside_the_project_of_the_claims_has_store_and_page_where_they_stand(tmp_path):
+    project(tmp_path, theirs__test_shrinks=CLAIM)
+    (tmp_path / "theirs" / "pyproject.toml").write_text("[tool.pytest.ini_options]\n")
+    (mine := tmp_path / "mine").mkdir()
+    asked = ("-k", "smoke", "--profile", "smoke", "--seeds", "1", "--max-seeds", "1")
+    done = run(mine, "../theirs/test_shrinks.py", *asked)
+    assert "1 inconclusive" in done.stdout, done.stdout + done.stderr
+    assert (mine / ".ddiv" / "trials").is_dir() and (mine / "reports" / "smoke.html").exists()
+    assert not (tmp_path / "theirs" / ".ddiv").exists()

@@ -24,7 +24,7 @@ def test_the_most_frequent_reasons_are_told_once_each():
     answers.pytest_runtest_logreport(expected)
     lines = [*answers.unasked()]
     assert lines[:2] == ["2 not asked: reason 3", "1 not asked: reason 0"]
-    assert lines[MOST_REASONS:] == ["2 not asked for other reasons (-rs tells all)"]
+    assert lines[MOST_REASONS:] == ["2 not asked for other reasons (a run with -rs tells all)"]
 
 
 @pytest.mark.skipif(not INSTALLED, reason="pytest does not know of ddiv's plugin")

@@ -54,6 +54,23 @@ def test_the_picture_counts_what_holds_and_what_is_specific():
     assert "published tables support" not in text
 
 
+def test_one_finding_is_told_as_one():
+    claims = (Claim(id="a", family="dropout", findings=(one("supported"),)),)
+    page = Page(alpha=0.05, claims=claims, families=(Family("dropout", "Dropout"),))
+    assert "1 of 1 finding holds as claimed." in parse(page).text
+
+
+def test_what_rests_on_arms_that_hardly_fit_is_told_on_the_first_screen_and_marked():
+    found = (one("supported", hardly_trained=True), one("supported"))
+    claims = (Claim(id="a", family="dropout", findings=found),)
+    page = Page(alpha=0.05, claims=claims, families=(Family("dropout", "Dropout"),))
+    head, _, rest = parse(page).text.partition("Claims by study")
+    assert "1 of all findings rests, at least in part, on arms that hardly fit" in head
+    assert "†" in rest and "hardly trained (1)" in rest
+    trained = Claim(id="a", family="dropout", findings=(one("supported"),))
+    assert "†" not in parse(Page(claims=(trained,))).text
+
+
 def test_the_sample_adds_up():
     every, *each = rows(sample_page(14))
     for column in range(1, len(every)):

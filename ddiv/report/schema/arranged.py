@@ -38,6 +38,7 @@ class Tally(Struct, frozen=True, kw_only=True):
     starred_specific: int
     failing: int
     negligible: int
+    hardly_trained: int
 
 
 class ArrangedFinding(Finding, frozen=True, kw_only=True):

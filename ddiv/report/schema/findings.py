@@ -59,6 +59,7 @@ class Finding(Struct, frozen=True, kw_only=True):
     specific: Evidence | None = None  # beyond the curves of the optimiser's family
     specific_note: str | None = None  # why there is none, or what it lacks
     negligible: bool = False  # the median effect is inside what an arm that does nothing shows
+    hardly_trained: bool = False  # rests, at least in part, on arms that hardly fit their training
     explained: str = ""  # why it is not supported
     # name, value, low and high end of a 95 % interval
     derived: tuple[tuple[str, float | None, float | None, float | None], ...] = ()
