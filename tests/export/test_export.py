@@ -6,9 +6,9 @@ import json
 import sys
 from types import SimpleNamespace
 
+import msgspec
 import numpy as np
 import pandas as pd
-import msgspec
 import pytest
 
 import ddiv
