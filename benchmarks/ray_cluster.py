@@ -1,6 +1,7 @@
 """A cluster of three nodes on this machine: the same findings as xdist's, faults, overhead.
 
     python benchmarks/ray_cluster.py same [--profile smoke] [-k EXPRESSION]
+    python benchmarks/ray_cluster.py hosts  [--profile smoke] [-k EXPRESSION]
     python benchmarks/ray_cluster.py faults [--moments 20] [--minutes M]
     python benchmarks/ray_cluster.py machinery [--moments 20] [--jobs 300]
     python benchmarks/ray_cluster.py overhead [--pairs 5]
@@ -9,8 +10,9 @@
 nothing, so that many moments are seen in minutes.
 
 "same" runs a slice by `-n 2` and on the cluster, each from an empty store, and compares all records
-bit for bit (but for when, where and how long) and what every question came to. "faults" kills a
-node (a new one joins), a worker or the driver at random moments of runs of the slice; then it runs
+bit for bit (but for when, where and how long) and what every question came to. "hosts" does so with
+three hosts (`ray_hosts`: network namespaces, no shared store) and the driver a client. "faults"
+kills a node (a new one joins), a worker or the driver at random moments of runs of the slice; then it runs
 the slice to its end and sees that no record that was there is lost or changed, that no job is in
 the journals of two runs, and that no run hangs. "overhead" times both by turns.
 
@@ -38,6 +40,7 @@ from uuid import uuid4
 
 import msgspec
 import numpy as np
+from ray_hosts import Hosts
 
 from ddiv.common.machine import processor_name, usable_cores
 from ddiv.finding import Reader, settled
@@ -139,9 +142,20 @@ def findings(store: Store) -> dict[str, Any]:
 
 
 def same(args: argparse.Namespace, work: Path) -> dict[str, Any]:
+    return compared(args, work, Nodes)
+
+
+def hosts(args: argparse.Namespace, work: Path) -> dict[str, Any]:
+    return compared(args, work, lambda: Hosts(work))
+
+
+def compared(
+    args: argparse.Namespace, work: Path, started: Callable[[], Nodes | Hosts]
+) -> dict[str, Any]:
+    """What a run by `-n 2` and one on a cluster that is `started` for it came to."""
     plain, ray = work / "plain", work / "ray"
     by_xdist = run(plain, args, "-n", "2")
-    nodes = Nodes()
+    nodes = started()
     try:
         by_ray = run(ray, args, "--ray", nodes.address)
     finally:
@@ -377,7 +391,9 @@ def overhead(args: argparse.Namespace, work: Path) -> dict[str, Any]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=("same", "faults", "machinery", "overhead", "drive"))
+    parser.add_argument(
+        "what", choices=("same", "hosts", "faults", "machinery", "overhead", "drive")
+    )
     parser.add_argument("--profile", default="smoke")
     parser.add_argument("-k", default=SLICE)
     parser.add_argument("--moments", type=int, default=20, help="of each of the three faults")
@@ -393,7 +409,13 @@ def main() -> None:
     if args.what == "drive":
         return drive(args)
     work = Path(tempfile.mkdtemp(prefix="ddiv-ray-cluster-"))
-    shown = {"same": same, "faults": faults, "machinery": machinery, "overhead": overhead}
+    shown = {
+        "same": same,
+        "hosts": hosts,
+        "faults": faults,
+        "machinery": machinery,
+        "overhead": overhead,
+    }
     try:
         found = shown[args.what](args, work)
     finally:

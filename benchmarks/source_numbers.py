@@ -1,7 +1,7 @@
 """The numbers that the sources give, and the measured ones beside them.
 
-    ddiv findings --store FOLDER --json embedded.json     # of one run
-    python benchmarks/source_numbers.py embedded.json [full.json ...] > benchmarks/results/numbers.md
+    ddiv findings --store FOLDER --json embedded.json     # of one run; others likewise
+    python benchmarks/source_numbers.py embedded.json ... > benchmarks/results/numbers.md
 
 Why they differ in size: docs/explanation/numbers.md. Controls and what has no verdict are left out.
 """
@@ -38,7 +38,9 @@ def main() -> None:
         if row["verdict"] in VERDICTS and not row["control_of"]
     ]
     print("# The sources' numbers, and ours\n")
-    print("Made by `python benchmarks/source_numbers.py`. Medians over seeds with their intervals.\n")
+    print(
+        "Made by `python benchmarks/source_numbers.py`. Medians over seeds with their intervals.\n"
+    )
     names = ("claim", "the source", "of", "study", "variant", "ours", "of", "verdict", "seeds")
     print(lines(names, beside(rows)))
 
