@@ -94,7 +94,10 @@ def pytest_report_collectionfinish(config: pytest.Config) -> list[str]:
 def _save_plan(session: Session, questions: Sequence[Asked]) -> None:
     needed = [job for asked in questions if not asked.not_applicable for job in asked.jobs()]
     plan = trials.with_requirements(needed)
-    session.crew.begin(plan)
+    try:
+        session.crew.begin(plan)
+    except ValueError as error:  # code of the user's that cannot be sent to a cluster
+        raise pytest.UsageError(one_line(error)) from None
     # On a full disk claims are still answered from the records that there are; the end of the run
     # tells what could not be saved.
     with suppress(StoreError):

@@ -1,5 +1,8 @@
 """Jobs as tasks of a real Ray on this machine; skipped where Ray is not installed."""
 
+import pickle
+import sys
+
 import pytest
 
 from ddiv.common import own
@@ -29,6 +32,30 @@ def call(function) -> OwnExperiment:
     """An experiment of this file, which nodes cannot import."""
     own.know(OwnExperiment, "0" * 64, function)
     return OwnExperiment(function.__name__, "0" * 64, (), ("number",))
+
+
+def test_a_module_of_the_users_goes_along_without_the_session_that_imported_it(
+    tmp_path, monkeypatch
+):
+    """Pytest's loader of rewritten modules knows all of its session, its open files too."""
+    (tmp_path / "beside_us.py").write_text("SEVEN = 7\n\n\ndef seven():\n    return SEVEN\n")
+    (tmp_path / "uses_it.py").write_text(
+        "import beside_us\n\n\ndef told(draws):\n    return {'number': beside_us.seven()}\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    import beside_us
+    import uses_it
+
+    monkeypatch.setattr(beside_us, "__loader__", sys.stdout)
+    own.know(OwnExperiment, "1" * 64, uses_it.told)
+    sent = code.packed()
+    for module in ("beside_us", "uses_it"):
+        monkeypatch.delitem(sys.modules, module)
+    (tmp_path / "beside_us.py").unlink()
+    (tmp_path / "uses_it.py").unlink()
+    known = pickle.loads(sent)
+    (function,) = [known[name] for name in known if "told" in name]
+    assert function(None) == {"number": 7}
 
 
 def test_jobs_with_code_of_a_users_own_go_out_and_records_come_back(tmp_path):
