@@ -128,7 +128,7 @@ def findings(store: Store) -> dict[str, Any]:
     assert newest is not None
     found = {}
     for asked in runs.load_asked(store, newest.id):
-        it = settled(asked, reader, newest.enough(asked.claim))
+        it = settled(asked, reader, newest.enough(asked))
         found[asked.test] = (
             repr(it)
             if not hasattr(it, "judged")

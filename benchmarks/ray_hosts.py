@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from secrets import token_hex
 
 NET, BRIDGE = "10.77.0", "ddiv-bridge"
 HOSTS = (2, 3, 4)  # last numbers of their addresses; the first is the head
@@ -26,6 +27,8 @@ class Hosts:
         """Start them; in all of them the folder `hidden` is empty."""
         self.scratch = Path(tempfile.mkdtemp(prefix="rh", dir="/tmp"))
         hidden.mkdir(parents=True, exist_ok=True)
+        # Hosts that are not one machine's have to show a token, which all of them know.
+        os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": token_hex(32)}
         try:
             _ip("link", "add", BRIDGE, "type", "bridge")
             _ip("addr", "add", f"{NET}.1/24", "dev", BRIDGE)

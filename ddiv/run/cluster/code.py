@@ -35,7 +35,7 @@ def packed() -> bytes:
     by_value = {ModuleType: partial(_module, theirs, table[ModuleType])}
 
     class Pickler(cloudpickle.CloudPickler):  # type: ignore[misc]  # Ray has no types
-        dispatch_table = ChainMap(by_value, table)
+        dispatch_table = ChainMap(by_value, table)  # noqa: RUF012  # as cloudpickle has it
 
     file = io.BytesIO()
     for module in theirs:
