@@ -12,9 +12,9 @@ nothing, so that many moments are seen in minutes.
 "same" runs a slice by `-n 2` and on the cluster, each from an empty store, and compares all records
 bit for bit (but for when, where and how long) and what every question came to. "hosts" does so with
 three hosts (`ray_hosts`: network namespaces, no shared store) and the driver a client. "faults"
-kills a node (a new one joins), a worker or the driver at random moments of runs of the slice; then it runs
-the slice to its end and sees that no record that was there is lost or changed, that no job is in
-the journals of two runs, and that no run hangs. "overhead" times both by turns.
+kills a node (a new one joins), a worker or the driver at random moments of runs of the slice; then
+it runs the slice to its end and sees that no record that was there is lost or changed, that no job
+is in the journals of two runs, and that no run hangs. "overhead" times both by turns.
 
 It needs Ray: pip install -e '.[ray]'.
 """

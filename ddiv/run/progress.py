@@ -140,8 +140,11 @@ def _trials(folder: Path, slots: int, answered: Collection[str]) -> str | None:
         kinds = [plan.missing.get(key, "") for key in known - done.keys()]
         left = _work(kinds, done.values()) - each * sum(state.share for state in now)
         parts.append(f"{each:.1f} s each")
+        seen = {line.kind for line in done.values()}
+        unseen = sum(bool(kind) and kind not in seen for kind in kinds)
+        about = "very roughly" if 2 * unseen > len(kinds) else "about"
         if (seconds := left / max(1, running or slots)) >= LEAST_SECONDS:
-            parts.append(f"about {duration(seconds)} {'for these' if most else 'left'}")
+            parts.append(f"{about} {duration(seconds)} {'for these' if most else 'left'}")
         elif not most:
             parts.append("a few seconds left")
     if most:

@@ -7,6 +7,7 @@ from ddiv.claim import Contrast
 from ddiv.evidence import FALLS
 from ddiv.outcome import Spectral
 from ddiv.run import run as runs
+from ddiv.run.crew import kind_of
 from ddiv.run.files import append, sealed
 from ddiv.run.limits import fewest, further, too_few
 from ddiv.run.notes import Finished
@@ -61,3 +62,8 @@ def test_the_line_of_progress_knows_what_undecided_claims_may_ask_for(tmp_path):
     append(place / "journal.jsonl", sealed(Finished("x", "trial", "x", 200.0, "main")))
     assert "s for these" in describe(place, 1) and "left" not in describe(place, 1)
     assert "left" in describe(place, 1, ["one", "two"])
+    # Nothing is done yet of the kind that is left.
+    assert "very roughly" in describe(place, 1)
+    kind = kind_of(plan[-1])
+    append(place / "journal.jsonl", sealed(Finished("y", kind, "y", 200.0, "main")))
+    assert "about 3 min" in describe(place, 1)
