@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -162,7 +163,15 @@ def _watch(processes: Sequence[BaseProcess], folder: Path) -> None:
 
 
 def _exit_with(work: Callable[[int], bool], worker: int) -> None:
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     sys.exit(0 if work(worker) else 1)
+
+
+def _end_with_parent() -> None:
+    """Train no longer than the process that asked for it lives: it may be killed."""
+    if parent := multiprocessing.parent_process():
+        parent.join()
+        os._exit(1)
 
 
 def _work(root: Path, folder: Path, options: argparse.Namespace, worker: int) -> bool:

@@ -339,11 +339,12 @@ def pytest_configure_node(node: WorkerController) -> None:
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Tell what the keys of a user's own code cannot follow, and where too few seeds are allowed;
-    begin the line of progress.
+    """Tell what the keys of a user's own code cannot follow, where too few seeds are allowed, and
+    where there are fewer workers than asked for; begin the line of progress.
     """
     _tell_unseen(session.config)
     _tell_too_few(session.config)
+    _tell_fewer_workers(session.config)
     start_line(session.config)
 
 
@@ -362,6 +363,17 @@ def _tell_too_few(config: pytest.Config) -> None:
     line = too_few(session.run, session.profile)
     if terminal is not None and line:
         terminal.write_line(line, yellow=True)
+
+
+def _tell_fewer_workers(config: pytest.Config) -> None:
+    terminal = config.pluginmanager.get_plugin("terminalreporter")
+    asked = getattr(config.option, "numprocesses", None) or 0
+    workers = len(getattr(config.option, "tx", None) or ())
+    if terminal is not None and 0 < workers < asked:
+        terminal.write_line(
+            f"{workers} worker{'s' * (workers > 1)} for -n {asked}: no more trials run at once "
+            "here (--slots N changes that)"
+        )
 
 
 def start_line(config: pytest.Config) -> None:

@@ -62,6 +62,7 @@ def session(config: pytest.Config) -> None:
         if worker is None:
             if address is None:
                 run = msgspec.structs.replace(run, slots=slots(given))
+                run = msgspec.structs.replace(run, workers=_fewer_workers(config, run))
             if given.store or named("DDIV_STORE"):
                 require_meant(store.root)
             if not given.plan:
@@ -134,6 +135,18 @@ def _run(config: pytest.Config, given: Options, studies: Profile, project: Path)
         workers,
         told,
     )
+
+
+def _fewer_workers(config: pytest.Config, run: runs.Run) -> int:
+    """Start no more of xdist's workers than trials run at once; returns how many.
+
+    Each reads all claims, and holds torch and its data: two gigabytes. More of them answer no
+    sooner, as every worker answers while others train.
+    """
+    workers = getattr(config.option, "tx", None) or []
+    if set(workers) == {"popen"} and getattr(config.option, "dist", "") != "each":
+        config.option.tx = workers[: run.slots]
+    return min(run.workers, run.slots) if workers else run.workers
 
 
 def hide_from_git(folder: Path) -> None:

@@ -1,5 +1,11 @@
 """`ddiv calibrate`: trains the optimisation controls of a study and writes what they say."""
 
+import multiprocessing
+import os
+import time
+from functools import partial
+from pathlib import Path
+
 import msgspec
 import pytest
 
@@ -9,6 +15,7 @@ from ddiv.finding import Reader, calibrating
 from ddiv.finding.calibration import Calibration, path_in
 from ddiv.profiles.study_file import of_file
 from ddiv.trial.store import Store
+from tests.support.pretended import until
 
 STUDIES = """
 import msgspec
@@ -87,3 +94,34 @@ def test_several_processes_share_the_trials(tmp_path, capfd):
     status, store = run(path, "--only", "one", "-n", "2")
     assert status == 0 and len([*store.root.glob("trials/*/done")]) == 112
     assert capfd.readouterr().err == ""
+
+
+def _hang(folder: Path, worker: int) -> bool:
+    (folder / f"worker-{worker}").write_text(str(os.getpid()))
+    time.sleep(600)
+    return True
+
+
+def _start_two(folder: Path) -> None:
+    for worker in (0, 1):
+        context = multiprocessing.get_context("spawn")
+        context.Process(target=calibrate._exit_with, args=(partial(_hang, folder), worker)).start()
+    time.sleep(600)
+
+
+def test_who_trains_ends_with_the_process_that_asked_for_it(tmp_path):
+    asker = multiprocessing.get_context("spawn").Process(target=_start_two, args=(tmp_path,))
+    asker.start()
+    files = [tmp_path / f"worker-{worker}" for worker in (0, 1)]
+    until(lambda: all(file.exists() and file.read_text() for file in files), 120)
+    pids = [int(file.read_text()) for file in files]
+    asker.kill()
+    asker.join()
+    until(lambda: not any(map(_lives, pids)))
+
+
+def _lives(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False

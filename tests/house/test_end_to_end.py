@@ -220,9 +220,17 @@ def test_a_killed_run_loses_only_what_was_in_flight_and_ends_like_an_undisturbed
 
 
 def test_four_workers_say_what_one_process_says(alone, tmp_path):
-    done = run(tmp_path, "-n", "4", "-k", SUBJECT)
+    done = run(tmp_path, "-n", "4", "--slots", "4", "-k", SUBJECT)
+    assert "created: 4/4 workers" in done.stdout or "4 workers" in done.stdout
     assert done.returncode == alone[1].returncode
     assert_alike(tmp_path, alone[0])
+
+
+def test_no_more_workers_start_than_trials_run_at_once(alone, tmp_path):
+    done = run(alone[0], "-n", "4", "--slots", "1", "-k", SUBJECT)
+    assert "1 worker for -n 4: no more trials run at once here" in done.stdout
+    assert "1 worker [" in done.stdout or "1/1 worker" in done.stdout
+    assert done.returncode == alone[1].returncode
 
 
 def test_a_page_that_cannot_be_written_hides_no_verdict(alone, tmp_path):
