@@ -71,7 +71,9 @@ class Hosts:
         script = 'mount -t tmpfs none "$0" && exec "$@"'
         words = ["ip", "netns", "exec", _name(host), "sh", "-c", script, str(hidden), *ray]
         environment = os.environ | {"RAY_worker_niceness": "0"}
-        done = subprocess.run(words, capture_output=True, text=True, env=environment, check=False)
+        done = subprocess.run(
+            words, capture_output=True, encoding="utf-8", env=environment, check=False
+        )
         if done.returncode:
             raise RuntimeError(f"Ray did not start on host {host}: {done.stdout}{done.stderr}")
         time.sleep(1)
@@ -82,7 +84,7 @@ def _name(host: int) -> str:
 
 
 def _ip(*words: str, check: bool = True) -> str:
-    done = subprocess.run(["ip", *words], capture_output=True, text=True, check=False)
+    done = subprocess.run(["ip", *words], capture_output=True, encoding="utf-8", check=False)
     if check and done.returncode:
         raise RuntimeError(f"ip {' '.join(words)}: {done.stderr.strip()} (this needs root)")
     return done.stdout
