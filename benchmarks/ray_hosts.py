@@ -8,6 +8,7 @@ shared: what a node is sent and what comes back goes through the network.
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -49,9 +50,11 @@ class Hosts:
     def stop(self) -> None:
         for host in HOSTS:
             pids = _ip("netns", "pids", _name(host), check=False).split()
-            subprocess.run(["kill", "-9", *pids], check=False) if pids else None
+            if pids:
+                subprocess.run(["kill", "-9", *pids], check=False)
             _ip("netns", "del", _name(host), check=False)
         _ip("link", "del", BRIDGE, check=False)
+        shutil.rmtree(self.scratch, ignore_errors=True)
 
     def _plug_in(self, host: int) -> None:
         name, plug = _name(host), f"ddiv-plug{host}"

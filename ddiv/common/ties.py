@@ -18,15 +18,15 @@ ROUND_OFF = 1e-12
 
 
 def less(first: Any, second: Any) -> Any:
-    """First - second, of numbers or arrays of one shape; 0 where they differ by round-off only."""
+    """The difference of two numbers, or of arrays that broadcast; 0 where it is round-off only."""
     return _settled(np.subtract(first, second), np.maximum(np.abs(first), np.abs(second)))
 
 
 def total(values: Array, axis: int = -1) -> Any:
-    """The sum of values along an axis; 0 where it is of their round-off only."""
+    """The sum of one value or more along an axis; 0 where it is of their round-off only."""
     return _settled(np.sum(values, axis=axis), np.max(np.abs(values), axis=axis))
 
 
 def _settled(result: Any, size: Any) -> Any:
-    tied = np.abs(result) < ROUND_OFF * size
-    return np.where(tied, 0.0, result) if np.ndim(result) else 0.0 if tied else float(result)
+    settled = np.where(np.abs(result) < ROUND_OFF * size, 0.0, result)
+    return settled if settled.ndim else float(settled)

@@ -144,9 +144,9 @@ def _fewer_workers(config: pytest.Config, run: runs.Run) -> int:
     sooner, as every worker answers while others train.
     """
     workers = getattr(config.option, "tx", None) or []
-    if set(workers) == {"popen"} and getattr(config.option, "dist", "") != "each":
-        config.option.tx = workers[: run.slots]
-    return min(run.workers, run.slots) if workers else run.workers
+    if set(workers) == {"popen"} and config.option.dist != "each":
+        config.option.tx = workers = workers[: run.slots]
+    return len(workers) or run.workers
 
 
 def hide_from_git(folder: Path) -> None:

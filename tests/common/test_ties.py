@@ -1,13 +1,21 @@
+"""Equal numbers that differ in their last bits."""
+
 import numpy as np
 import pytest
 
 from ddiv.common.ties import less, total
+from ddiv.evidence import steps, trend
 
 
 def test_equal_numbers_that_differ_in_their_last_bits_are_a_tie():
     assert 0.1 + 0.2 - 0.3 != 0
     assert less(0.1 + 0.2, 0.3) == 0
     assert less(np.array([0.1 + 0.2, 0.4]), np.array([0.3, 0.3])).tolist() == [0, 0.4 - 0.3]
+
+
+def test_effects_of_equal_outcomes_have_no_sign():
+    assert trend([1, 2, 3], [0.1 + 0.2, 0.3, 0.3]) == 0
+    assert steps(np.array([[0.3], [0.1 + 0.2]])).tolist() == [[0.0]]
 
 
 @pytest.mark.parametrize("scale", [1e-30, 1.0, 1e30])
