@@ -7,6 +7,7 @@ import sys
 import sysconfig
 import venv
 import zipfile
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -42,7 +43,9 @@ def wheel(tmp_path_factory) -> Path:
     for path in ROOT.iterdir():
         if path.is_file():
             shutil.copy(path, copy)
-    alone = ["--no-build-isolation"] if find_spec("setuptools") else []
+    # Without the index where it can be: a venv of Python 3.11 brings a setuptools that is too old.
+    here = find_spec("setuptools") and int(version("setuptools").split(".")[0]) >= 77
+    alone = ["--no-build-isolation"] if here else []
     words = (sys.executable, "-m", "pip", "wheel", "--no-deps", *alone, "-w", place, ".")
     finished(*words, cwd=copy)
     (made,) = place.glob("*.whl")
