@@ -51,7 +51,7 @@ def test_both_verdicts_stand_in_a_cell_a_row_and_the_table():
     page = of(one("supported", specific=specific("inconclusive")), one("supported", study="r"))
     html, parsed = whole(page), parse(page)
     assert marks(page) == [{"data-differs"}, set()]
-    matrix = html[html.index('<table class="matrix"') : html.index('<p class="key">')]
+    matrix = html[html.index('<table class="matrix"') :].partition("</table>")[0]
     assert re.search(r"supported</span><span class=\"specific\">.*inconclusive", matrix)
     assert matrix.count('class="specific"') == 1  # the other one has no second verdict
     heads = re.findall(r'<th scope="col">([^<]*)</th>', html[html.index('class="evidence"') :])
