@@ -4,7 +4,7 @@
     python benchmarks/ray_cluster.py hosts  [--profile smoke] [-k EXPRESSION]
     python benchmarks/ray_cluster.py faults [--moments 20] [--minutes M]
     python benchmarks/ray_cluster.py machinery [--moments 20] [--jobs 300]
-    python benchmarks/ray_cluster.py overhead [--pairs 5]
+    python benchmarks/ray_cluster.py overhead [--pairs 5] [-k EXPRESSION]
 
 "machinery" is "faults" of the driver, the store and Ray alone: jobs only wait a second and train
 nothing, so that many moments are seen in minutes.
@@ -14,7 +14,8 @@ bit for bit (but for when, where and how long) and what every question came to. 
 three hosts (`ray_hosts`: network namespaces, no shared store) and the driver a client. "faults"
 kills a node (a new one joins), a worker or the driver at random moments of runs of the slice; then
 it runs the slice to its end and sees that no record that was there is lost or changed, that no job
-is in the journals of two runs, and that no run hangs. "overhead" times both by turns.
+is in the journals of two runs, and that no run hangs. "overhead" times by turns `-n 2`, a cluster
+that the run starts, and one that runs before.
 
 It needs Ray: pip install -e '.[ray]'.
 """
@@ -32,7 +33,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -59,18 +60,18 @@ HANGS = 1800.0  # seconds after which a run of the slice counts as hanging
 
 
 class Nodes:
-    """Ray on this machine, as a head and two further nodes of one core each."""
+    """Ray on this machine, as a head and further nodes: three of one core each, or as told."""
 
-    def __init__(self) -> None:
+    def __init__(self, cores: Sequence[int] = (1, 1, 1)) -> None:
         os.environ |= {"RAY_worker_niceness": "0", "RAY_USAGE_STATS_ENABLED": "0"}
         from ray.cluster_utils import Cluster
 
-        small = {"num_cpus": 1, "object_store_memory": 200 << 20}
-        self._more = small
+        head, *more = ({"num_cpus": each, "object_store_memory": 200 << 20} for each in cores)
+        self._more = head
         self.cluster = Cluster(
-            initialize_head=True, head_node_args={**small, "include_dashboard": False}
+            initialize_head=True, head_node_args={**head, "include_dashboard": False}
         )
-        self.others = [self.cluster.add_node(**small) for _ in range(2)]
+        self.others = [self.cluster.add_node(**each) for each in more]
 
     @property
     def address(self) -> str:
@@ -371,21 +372,27 @@ def checked(folder: Path, counts: Counter[str]) -> Counter[str]:
 
 
 def overhead(args: argparse.Namespace, work: Path) -> dict[str, Any]:
-    pairs = []
-    for i in range(args.pairs):
-        pair = {}
-        for name, more in (("xdist", ("-n", "2")), ("ray", ("--ray", "local"))):
-            folder = work / f"{name}{i}"
-            pair[name] = run(folder, args, *more)
-            shutil.rmtree(folder)
-        pairs.append(pair)
-        print(pair, flush=True)
-    return {
-        "pairs": pairs,
-        "ratio_of_medians": round(
-            median(pair["ray"] for pair in pairs) / median(pair["xdist"] for pair in pairs), 4
-        ),
-        "median_ratio": round(median(pair["ray"] / pair["xdist"] for pair in pairs), 4),
+    """By turns: xdist, a cluster that the run starts and ends, and one that is there before."""
+    nodes = Nodes(cores=(usable_cores(),))
+    ways = {
+        "xdist": ("-n", str(usable_cores())),
+        "ray, started": ("--ray", "local"),
+        "ray, running": ("--ray", nodes.address),
+    }
+    rounds: list[dict[str, float]] = []
+    try:
+        for i in range(args.pairs):
+            rounds.append({})
+            for name, more in ways.items():
+                folder = work / f"{name}{i}"
+                rounds[-1][name] = round(run(folder, args, *more), 2)
+                shutil.rmtree(folder)
+            print(rounds[-1], flush=True)
+    finally:
+        nodes.stop()
+    return {"rounds": rounds} | {
+        f"median ratio, {name}": round(median(each[name] / each["xdist"] for each in rounds), 4)
+        for name in [*ways][1:]
     }
 
 

@@ -9,6 +9,7 @@ at. The answers are kept for the tests.
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -19,6 +20,10 @@ from ddiv.trial import Job
 from ddiv.trial.store import StoreError
 
 AT_ONCE = 200  # questions that are looked at in one step: each costs a look at the disk
+
+# A step that finds nothing is followed by so many times its length without a look: the processor
+# may be one of those that train.
+REST = 20
 
 
 class NotYet(Exception):
@@ -45,8 +50,10 @@ class Ahead:
     ask: Callable[[Iterable[Job]], None]
     answer: Callable[[Asked], Finding]
     replicate: Answered
+    clock: Callable[[], float] = time.monotonic
     found: dict[tuple[str, tuple[int, ...]], Finding] = field(default_factory=dict, repr=False)
     _open: deque[tuple[Asked, Iterator[Job], Job | None]] = field(default_factory=deque, repr=False)
+    _rests: float = field(default=0.0, repr=False)  # until then
 
     def add(self, questions: Iterable[Asked]) -> None:
         for asked in questions:
@@ -59,6 +66,8 @@ class Ahead:
 
     def step(self) -> bool:
         """Look at one question whose trials are all there. False where there is none now."""
+        if (begun := self.clock()) < self._rests:
+            return False
         for _ in range(min(AT_ONCE, len(self._open))):
             asked, left, job = self._open.popleft()
             while job is not None and self.has(job):
@@ -68,6 +77,8 @@ class Ahead:
             else:
                 self._look(asked)
                 return True
+        ended = self.clock()
+        self._rests = ended + REST * (ended - begun)
         return False
 
     def _look(self, asked: Asked) -> None:

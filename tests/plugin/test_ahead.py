@@ -37,7 +37,7 @@ def test_a_question_gets_its_next_seeds_as_soon_as_its_trials_are_there():
         answered.append(asked.seeds)
         return f"finding at {asked.seeds}"
 
-    ahead = Ahead(has, wanted.extend, answer, replicate)
+    ahead = Ahead(has, wanted.extend, answer, replicate, clock=lambda: 0.0)
     ahead.add([asked, msgspec.structs.replace(asked, not_applicable="no")])
     assert not ahead.step() and not wanted  # nothing is there
     there.update(asked.jobs()[1:])
@@ -53,6 +53,23 @@ def test_a_question_gets_its_next_seeds_as_soon_as_its_trials_are_there():
         "finding at (0, 1, 2, 3)"
     )
     assert len(answered) == 3
+
+
+def test_a_look_that_finds_nothing_is_not_repeated_at_once():
+    """The processor is for those who train."""
+    now, looked = [100.0], []
+
+    def has(job) -> bool:
+        looked.append(job)
+        now[0] += 0.01
+        return False
+
+    ahead = Ahead(has, list, str, lambda *_: None, clock=lambda: now[0])
+    ahead.add([ask(QUESTION)] * 3)
+    assert not ahead.step() and len(looked) == 3  # 0.03 s
+    for later, looks in ((0.3, 3), (0.2, 3), (0.2, 6)):
+        now[0] += later
+        assert not ahead.step() and len(looked) == looks
 
 
 def test_without_the_option_nothing_of_a_cluster_is_imported():
