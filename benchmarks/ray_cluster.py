@@ -373,26 +373,25 @@ def checked(folder: Path, counts: Counter[str]) -> Counter[str]:
 
 def overhead(args: argparse.Namespace, work: Path) -> dict[str, Any]:
     """By turns: xdist, a cluster that the run starts and ends, and one that is there before."""
-    nodes = Nodes(cores=(usable_cores(),))
-    ways = {
-        "xdist": ("-n", str(usable_cores())),
-        "ray, started": ("--ray", "local"),
-        "ray, running": ("--ray", nodes.address),
-    }
+    names = ("xdist", "ray, started", "ray, running")
     rounds: list[dict[str, float]] = []
-    try:
-        for i in range(args.pairs):
-            rounds.append({})
-            for name, more in ways.items():
-                folder = work / f"{name}{i}"
-                rounds[-1][name] = round(run(folder, args, *more), 2)
-                shutil.rmtree(folder)
-            print(rounds[-1], flush=True)
-    finally:
-        nodes.stop()
+    for i in range(args.pairs):
+        rounds.append({})
+        for name in names:
+            # One that runs stands only while it is used, or the others would share the cores with it.
+            nodes = Nodes(cores=(usable_cores(),)) if name == names[2] else None
+            where = ("--ray", nodes.address if nodes else "local")
+            more = ("-n", str(usable_cores())) if name == "xdist" else where
+            try:
+                rounds[-1][name] = round(run(work / name, args, *more), 2)
+            finally:
+                if nodes:
+                    nodes.stop()
+            shutil.rmtree(work / name)
+        print(rounds[-1], flush=True)
     return {"rounds": rounds} | {
         f"median ratio, {name}": round(median(each[name] / each["xdist"] for each in rounds), 4)
-        for name in [*ways][1:]
+        for name in names[1:]
     }
 
 
