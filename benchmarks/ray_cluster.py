@@ -375,10 +375,10 @@ def overhead(args: argparse.Namespace, work: Path) -> dict[str, Any]:
     """By turns: xdist, a cluster that the run starts and ends, and one that is there before."""
     names = ("xdist", "ray, started", "ray, running")
     rounds: list[dict[str, float]] = []
-    for i in range(args.pairs):
+    for _ in range(args.pairs):
         rounds.append({})
         for name in names:
-            # One that runs stands only while it is used, or the others would share the cores with it.
+            # One that runs stands only while it is used: the others would share the cores.
             nodes = Nodes(cores=(usable_cores(),)) if name == names[2] else None
             where = ("--ray", nodes.address if nodes else "local")
             more = ("-n", str(usable_cores())) if name == "xdist" else where
