@@ -1,7 +1,7 @@
 """A cluster of three nodes on this machine: the same findings as xdist's, faults, overhead.
 
     python benchmarks/ray_cluster.py same [--profile smoke] [-k EXPRESSION]
-    python benchmarks/ray_cluster.py hosts  [--profile smoke] [-k EXPRESSION]
+    python benchmarks/ray_cluster.py hosts  [--profile smoke] [-k EXPRESSION] [--shared]
     python benchmarks/ray_cluster.py faults [--moments 20] [--minutes M]
     python benchmarks/ray_cluster.py machinery [--moments 20] [--jobs 300]
     python benchmarks/ray_cluster.py overhead [--pairs 5] [-k EXPRESSION]
@@ -72,6 +72,8 @@ class Nodes:
             initialize_head=True, head_node_args={**head, "include_dashboard": False}
         )
         self.others = [self.cluster.add_node(**each) for each in more]
+
+    options = ()  # of a run on it
 
     @property
     def address(self) -> str:
@@ -147,7 +149,9 @@ def same(args: argparse.Namespace, work: Path) -> dict[str, Any]:
 
 
 def hosts(args: argparse.Namespace, work: Path) -> dict[str, Any]:
-    return compared(args, work, lambda: Hosts(work))
+    return compared(
+        args, work, lambda: Hosts(work, work / "ray" / "store" if args.shared else None)
+    )
 
 
 def compared(
@@ -158,7 +162,7 @@ def compared(
     by_xdist = run(plain, args, "-n", "2")
     nodes = started()
     try:
-        by_ray = run(ray, args, "--ray", nodes.address)
+        by_ray = run(ray, args, "--ray", nodes.address, *nodes.options)
     finally:
         nodes.stop()
     ours, theirs = Store(plain / "store"), Store(ray / "store")
@@ -410,6 +414,7 @@ def main() -> None:
     parser.add_argument("--address", help="of a cluster, for drive")
     parser.add_argument("--folder", type=Path, help="of a run, for drive")
     parser.add_argument("--pairs", type=int, default=5)
+    parser.add_argument("--shared", action="store_true", help="of hosts: one store for all")
     parser.add_argument("--out", type=Path, default=RESULTS)
     args = parser.parse_args()
     if args.what == "drive":
@@ -431,7 +436,8 @@ def main() -> None:
     found |= {"load_after": os.getloadavg()[0]}
     print(json.dumps(found, indent=1))
     kept = json.loads(args.out.read_text("utf-8")) if args.out.exists() else {}
-    kept |= {"processor": processor_name(), "cores": usable_cores(), args.what: found}
+    name = f"{args.what}, one store" if args.shared else args.what
+    kept |= {"processor": processor_name(), "cores": usable_cores(), name: found}
     args.out.write_text(json.dumps(kept, indent=1) + "\n", "utf-8")
     return None
 

@@ -24,10 +24,16 @@ START = Path(sys.executable).with_name("ray")
 class Hosts:
     """Ray on three hosts of one core each, and a port for clients on the head."""
 
-    def __init__(self, hidden: Path) -> None:
-        """Start them; in all of them the folder `hidden` is empty."""
+    def __init__(self, hidden: Path, shared: Path | None = None) -> None:
+        """Start them; in all of them the folder `hidden` is empty, and a folder `shared`, if there
+        is one, lies at another place.
+        """
         self.scratch = Path(tempfile.mkdtemp(prefix="rh", dir="/tmp"))
         hidden.mkdir(parents=True, exist_ok=True)
+        self._hidden, self._shared, self._place = hidden, shared, self.scratch / "shared"
+        for folder in (shared, self._place):
+            if folder is not None:
+                folder.mkdir(parents=True, exist_ok=True)
         # Hosts that are not one machine's have to show a token, which all of them know.
         os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": token_hex(32)}
         try:
@@ -36,9 +42,9 @@ class Hosts:
             _ip("link", "set", BRIDGE, "up")
             for host in HOSTS:
                 self._plug_in(host)
-            self._start(hidden, HOSTS[0], "--head", "--port=6379", "--ray-client-server-port=10001")
+            self._start(HOSTS[0], "--head", "--port=6379", "--ray-client-server-port=10001")
             for host in HOSTS[1:]:
-                self._start(hidden, host, f"--address={NET}.{HOSTS[0]}:6379")
+                self._start(host, f"--address={NET}.{HOSTS[0]}:6379")
         except BaseException:
             self.stop()
             raise
@@ -47,17 +53,23 @@ class Hosts:
     def address(self) -> str:
         return f"ray://{NET}.{HOSTS[0]}:10001"
 
+    @property
+    def options(self) -> tuple[str, ...]:
+        """Of a run whose store is the shared folder: where these hosts see it."""
+        return () if self._shared is None else ("--ray-store", str(self._place))
+
     def stop(self) -> None:
         for host in HOSTS:
             pids = _ip("netns", "pids", _name(host), check=False).split()
             if pids:
                 subprocess.run(["kill", "-9", *pids], check=False)
             _ip("netns", "del", _name(host), check=False)
+            _ip("link", "del", _plug(host), check=False)
         _ip("link", "del", BRIDGE, check=False)
         shutil.rmtree(self.scratch, ignore_errors=True)
 
     def _plug_in(self, host: int) -> None:
-        name, plug = _name(host), f"ddiv-plug{host}"
+        name, plug = _name(host), _plug(host)
         _ip("netns", "add", name)
         _ip("link", "add", plug, "type", "veth", "peer", "name", "eth0", "netns", name)
         _ip("link", "set", plug, "master", BRIDGE, "up")
@@ -65,14 +77,15 @@ class Hosts:
         for device in ("lo", "eth0"):
             _ip("-n", name, "link", "set", device, "up")
 
-    def _start(self, hidden: Path, host: int, *more: str) -> None:
-        """Start Ray on a host, which sees an empty file system in place of `hidden`."""
+    def _start(self, host: int, *more: str) -> None:
+        """Start Ray on a host. What is mounted there is seen by its processes alone."""
         ray = [str(START), "start", f"--node-ip-address={NET}.{host}", "--num-cpus=1", *more]
         ray += ["--object-store-memory=200000000", "--disable-usage-stats"]
         if "--head" in more:
             ray += ["--include-dashboard=false", f"--temp-dir={self.scratch}"]
-        script = 'mount -t tmpfs none "$0" && exec "$@"'
-        words = ["ip", "netns", "exec", _name(host), "sh", "-c", script, str(hidden), *ray]
+        script = 'mount --bind "$0" "$1" && mount -t tmpfs none "$2" && shift 2 && exec "$@"'
+        folders = (self._shared or self._place, self._place, self._hidden)
+        words = ["ip", "netns", "exec", _name(host), "sh", "-ec", script, *map(str, folders), *ray]
         environment = os.environ | {"RAY_worker_niceness": "0"}
         done = subprocess.run(
             words, capture_output=True, encoding="utf-8", env=environment, check=False
@@ -84,6 +97,10 @@ class Hosts:
 
 def _name(host: int) -> str:
     return f"ddiv-host{host}"
+
+
+def _plug(host: int) -> str:
+    return f"ddiv-plug{host}"
 
 
 def _ip(*words: str, check: bool = True) -> str:
