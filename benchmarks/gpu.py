@@ -108,7 +108,7 @@ def planned(out: Path, work: Path, tiny: bool) -> list[Step]:
         Step("steps", 100, script("training_gpu.py", "steps", *on)),
         Step("ratio", 150, script("training.py", "ratio", *trials, *on)),
         Step("claims", 100, claimed("claims", *claims)),
-        *([Step("study", 150, claimed("study", *study))] if DATA.exists() and not tiny else []),
+        *([Step("study", 220, claimed("study", *study))] if DATA.exists() and not tiny else []),
     ]
 
 
