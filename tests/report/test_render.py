@@ -123,7 +123,7 @@ def test_summary_counts_in_words():
 def test_matrix_has_a_cell_for_each_claim_and_study_with_glyph_and_word():
     page = sample_page(3)
     html = render(page)
-    matrix = html[html.index('<table class="matrix"') : html.index('<p class="key">')]
+    matrix = html[html.index('<table class="matrix"') :].partition("</table>")[0]
     assert matrix.count("data-claim=") == len(page.claims) == 4
     single = next(c.findings[0] for c in page.claims if len(c.findings) == 2)
     assert f"{single.verdict}</span>" in matrix  # a word, not only a glyph
