@@ -11,11 +11,12 @@ nothing, so that many moments are seen in minutes.
 
 "same" runs a slice by `-n 2` and on the cluster, each from an empty store, and compares all records
 bit for bit (but for when, where and how long) and what every question came to. "hosts" does so with
-three hosts (`ray_hosts`: network namespaces, no shared store) and the driver a client. "faults"
-kills a node (a new one joins), a worker or the driver at random moments of runs of the slice; then
-it runs the slice to its end and sees that no record that was there is lost or changed, that no job
-is in the journals of two runs, and that no run hangs. "overhead" times by turns `-n 2`, a cluster
-that the run starts, and one that runs before.
+three hosts (`ray_hosts`: network namespaces) and the driver a client; they share no store, or with
+--shared one that they see under another name (--ray-store). "faults" kills a node (a new one
+joins), a worker or the driver at random moments of runs of the slice; then it runs the slice to its
+end and sees that no record that was there is lost or changed, that no job is in the journals of two
+runs, and that no run hangs. "overhead" times by turns `-n 2`, a cluster that the run starts, and
+one that runs before.
 
 It needs Ray: pip install -e '.[ray]'.
 """
@@ -62,6 +63,8 @@ HANGS = 1800.0  # seconds after which a run of the slice counts as hanging
 class Nodes:
     """Ray on this machine, as a head and further nodes: three of one core each, or as told."""
 
+    options: tuple[str, ...] = ()  # of a run on it
+
     def __init__(self, cores: Sequence[int] = (1, 1, 1)) -> None:
         os.environ |= {"RAY_worker_niceness": "0", "RAY_USAGE_STATS_ENABLED": "0"}
         from ray.cluster_utils import Cluster
@@ -72,8 +75,6 @@ class Nodes:
             initialize_head=True, head_node_args={**head, "include_dashboard": False}
         )
         self.others = [self.cluster.add_node(**each) for each in more]
-
-    options = ()  # of a run on it
 
     @property
     def address(self) -> str:

@@ -2,7 +2,7 @@
 
 They hang on a bridge, on which this machine is the fourth and no node of the cluster. Over the
 folder of the runs each host has an empty file system of its own, so no record and no store is
-shared: what a node is sent and what comes back goes through the network.
+shared, unless one is asked for: what a node is sent and what comes back goes through the network.
 """
 
 from __future__ import annotations

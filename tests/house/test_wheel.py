@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import tomllib
 import venv
 import zipfile
 from importlib.metadata import version
@@ -12,6 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 from tests.support.paths import ROOT
 
@@ -44,7 +46,9 @@ def wheel(tmp_path_factory) -> Path:
         if path.is_file():
             shutil.copy(path, copy)
     # Without the index where it can be: a venv of Python 3.11 brings a setuptools that is too old.
-    here = find_spec("setuptools") and int(version("setuptools").split(".")[0]) >= 77
+    asked = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["build-system"]["requires"]
+    (needed,) = map(Requirement, asked)
+    here = find_spec(needed.name) and version(needed.name) in needed.specifier
     alone = ["--no-build-isolation"] if here else []
     words = (sys.executable, "-m", "pip", "wheel", "--no-deps", *alone, "-w", place, ".")
     finished(*words, cwd=copy)

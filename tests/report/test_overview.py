@@ -26,6 +26,12 @@ def rows(page: Page) -> list[list[str]]:
     return [[head, *share] for head, share in zip(heads, shares)]
 
 
+def test_the_key_stands_above_the_rows():
+    """The rows are more than a first screen."""
+    picture = render(of(one("supported"))).partition('<figure class="overview"')[2]
+    assert 0 < picture.index('<p class="key">') < picture.index('<div class="line')
+
+
 def test_the_picture_counts_what_holds_and_what_is_specific():
     claims = (
         Claim(
