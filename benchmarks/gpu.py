@@ -13,15 +13,17 @@ The steps, those first whose results are missed most:
 
     env       card, driver, versions; whether every package and every module of ddiv can be imported
     tests     the tests that are marked `cuda`
-    spectra   eigenvalues of a ViT-B/32, and Vendi scores of 50,000 vectors, on the card and on the
-              CPU                                                          (gpu_spectra.py)
-    eigen     ways to the eigenvalues of many matrices on the card         (gpu_eigen.py)
-    arranged  ways to arrange a step of training on the card               (gpu_arrangements.py)
-    steps     images/s and share of the card's peak by number of workers   (training_gpu.py)
-    ratio     whole trials against the plain loop of a paper's code        (training.py)
-    claims    some claims of the embedded profile, from an empty store
     study     a ResNet-18 at full width from scratch (cifar_study.py), where .gpu/data holds
               cifar10-lossless-subset.npz
+    trial     where a whole trial's time goes, and what would shorten it   (gpu_trial.py)
+    steps     images/s and share of the card's peak by number of workers,
+              which take turns or share the card                           (training_gpu.py)
+    arranged  ways to arrange a step of training on the card               (gpu_arrangements.py)
+    eigen     ways to the eigenvalues of many matrices on the card         (gpu_eigen.py)
+    spectra   eigenvalues of a ViT-B/32, and Vendi scores of 50,000 vectors, on the card and on the
+              CPU                                                          (gpu_spectra.py)
+    ratio     whole trials of three arms against the plain loop            (training.py)
+    claims    some claims of the embedded profile, from an empty store
 
 Each is a process with a time limit of its own, and no longer than what is left of --minutes. The
 next one runs whether or not it passed. The folder of --out gets STEP.log, the reports claims.html
@@ -99,16 +101,18 @@ def planned(out: Path, work: Path, tiny: bool) -> list[Step]:
         kept = ["--store", str(work / f"store-{name}"), "--report", str(out / f"{name}.html")]
         return pytest(name, "claims", "--device", device, *kept, *options)
 
+    studied = [Step("study", 220, claimed("study", *study))] if DATA.exists() and not tiny else []
     return [
         Step("env", 60, script("gpu_environment.py", "env")),
         Step("tests", 90, pytest("tests", "--maxfail", "20", *tests, *map(str, gpu_tests()))),
-        Step("spectra", 60, script("gpu_spectra.py", "spectra", *on)),
-        Step("eigen", 75, script("gpu_eigen.py", "eigen", "--seconds", "55", *on)),
+        *studied,
+        Step("trial", 200, script("gpu_trial.py", "trial", *on)),
+        Step("steps", 200, script("training_gpu.py", "steps", *on)),
         Step("arranged", 115, script("gpu_arrangements.py", "arranged", "--seconds", "85", *on)),
-        Step("steps", 100, script("training_gpu.py", "steps", *on)),
+        Step("eigen", 75, script("gpu_eigen.py", "eigen", "--seconds", "55", *on)),
+        Step("spectra", 60, script("gpu_spectra.py", "spectra", *on)),
         Step("ratio", 150, script("training.py", "ratio", *trials, *on)),
         Step("claims", 100, claimed("claims", *claims)),
-        *([Step("study", 220, claimed("study", *study))] if DATA.exists() and not tiny else []),
     ]
 
 

@@ -12,7 +12,9 @@ embedded CLIP, ResNet-18, BERT-base, RN50 and the embedded ResNet-18. The arrang
     graph bf16, cast by autocast      the same, each weight cast by a kernel of its own
     graph bf16, patches by cuDNN      the same, images cut into patches by a convolution
     graph bf16, cudnn.benchmark       the same, cuDNN tries its kernels first
+    graph bf16, compiled              the same, the forward pass through torch.compile
     graph bf16, k streams             k networks in one process, a stream and a graph each
+    compiled, k streams               both
     graph bf16, k stacked             k networks under torch.func.vmap, one graph
     forward, forward and backward,    parts of a step of ViT-B/32, a graph each
     optimiser
@@ -46,11 +48,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from unittest.mock import patch
 
+import gpu_compiled
 import torch
 from stacked import Subject, stacked
 from torch import Tensor, nn
 from torch.autograd import DeviceType
-from torch.nn.attention import SDPBackend, sdpa_kernel
 from training_gpu import PEAKS, settled
 
 from ddiv.common.machine import device_name
@@ -274,6 +276,11 @@ def patches_by_cudnn(subject: Subject, machine: Machine) -> Figures:
         return graph(subject, machine)
 
 
+def compiled(subject: Subject, machine: Machine, how: Callable = graph) -> Figures:
+    with patch("ddiv.trial.steps.in_bf16", gpu_compiled.in_bf16):
+        return how(subject, machine)
+
+
 def tried_by_cudnn(subject: Subject, machine: Machine) -> Figures:
     torch.backends.cudnn.benchmark = True
     try:
@@ -327,22 +334,8 @@ def captured(work: Callable[[], Any], machine: Machine) -> Callable[[], object]:
 
 
 def stack(subject: Subject, machine: Machine, arms: int) -> Figures:
-    """With fused attention, if vmap takes it on this device, else with the plain one."""
-    fused = [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
-    if not machine.graphs:
-        return _stack(subject, machine, arms, [SDPBackend.MATH])
-    try:
-        return {**_stack(subject, machine, arms, fused), "attention": "fused kernels allowed"}
-    except Exception as error:
-        why = one_line(error)
-    recover(machine.device)
-    return {**_stack(subject, machine, arms, [SDPBackend.MATH]), "attention": f"plain: {why}"}
-
-
-def _stack(subject: Subject, machine: Machine, arms: int, backends: list[SDPBackend]) -> Figures:
     adam = partial(torch.optim.Adam, capturable=machine.graphs)
-    attention = patch("stacked.sdpa_kernel", lambda _: sdpa_kernel(backends))
-    with patch("torch.optim.Adam", adam), attention:
+    with patch("torch.optim.Adam", adam):
         step = stacked(subject, arms, machine.device)
         loss = first_loss(step(), machine.device)
         replay = captured(step, machine)
@@ -475,6 +468,8 @@ def plan() -> Iterator[Measurement]:
     cast = ("graph bf16, cast by autocast", cast_by_autocast)
     patches = ("graph bf16, patches by cuDNN", patches_by_cudnn)
     tried = ("graph bf16, cudnn.benchmark", tried_by_cudnn)
+    joined = ("graph bf16, compiled", compiled)
+    joined_four = ("compiled, 4 streams", partial(compiled, how=partial(streams, arms=4)))
     parts = [
         (f"{which} (graph bf16)", partial(part, which=which))
         for which in ("forward", "forward and backward", "optimiser")
@@ -483,17 +478,17 @@ def plan() -> Iterator[Measurement]:
     each = partial(map, lambda arms: (f"graph bf16, {arms} streams", partial(streams, arms=arms)))
     many = list(each((2, 4, 8)))
     yield Measurement(vit, *one)
-    for arrangement in (cast, patches, *each((2, 4, 8)), *parts):
+    for arrangement in (joined, joined_four, cast, patches, *each((2, 4, 8)), *parts):
         yield Measurement(vit, *arrangement)
     yield Measurement(vit, "graph bf16, batch 128", graph, 128)
     for arrangement in (*plain, four):
         yield Measurement(vit, *arrangement)
     for name, arrangements in {
-        "embedded CLIP": [one, cast, patches, *many, *plain, four],
-        "ResNet-18": [one, cast, tried, layout, *many, *plain],
-        "BERT-base": [one, cast, *plain],
-        "RN50": [one, cast, tried, layout, *plain],
-        "embedded ResNet-18": [one, *many, layout, *plain],
+        "embedded CLIP": [one, joined, four, cast, patches, *many, *plain],
+        "ResNet-18": [one, joined, tried, cast, layout, *many, *plain],
+        "BERT-base": [one, joined, cast, *plain],
+        "RN50": [one, joined, tried, cast, layout, *plain],
+        "embedded ResNet-18": [one, joined, *many, layout, *plain],
     }.items():
         yield from (Measurement(name, *arrangement) for arrangement in arrangements)
     for name in (vit, "embedded CLIP"):

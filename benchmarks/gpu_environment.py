@@ -1,5 +1,7 @@
 """The card, the driver and the versions of a machine, and whether all of ddiv can be imported.
 
+It also says what torch.compile and NVIDIA's Multi-Process Service need there.
+
     python benchmarks/gpu_environment.py [--out FILE]
 
 A step of `gpu.py`. It exits with 1 where a package is missing or a module of ddiv fails to load.
@@ -11,10 +13,14 @@ import argparse
 import json
 import pkgutil
 import platform
+import shutil
 import subprocess
 import sys
+import sysconfig
 from importlib import import_module
 from pathlib import Path
+
+from gpu_workers import SERVICE
 
 # By the names that they are imported by: what ddiv needs, and what its tests need beside that.
 PACKAGES = [
@@ -37,6 +43,16 @@ def driver() -> str:
         ).stdout.strip()
     except OSError:
         return "no nvidia-smi"
+
+
+def compiling() -> dict[str, str | None]:
+    """What torch.compile needs on a GPU: a C compiler, Python's headers, Triton."""
+    headers = Path(sysconfig.get_path("include")) / "Python.h"
+    return {
+        "c_compiler": shutil.which("cc") or shutil.which("gcc"),
+        "python_headers": str(headers) if headers.exists() else None,
+        "triton": loaded(["triton"], {}).get("triton"),
+    }
 
 
 def modules_of_ddiv() -> list[str]:
@@ -74,6 +90,8 @@ def examine() -> tuple[dict, dict[str, str]]:
         "machine": platform.platform(),
         "versions": versions,
         "modules_of_ddiv": count,
+        "compiling": compiling(),
+        "multi_process_service": shutil.which(SERVICE),
     }
     return machine, errors
 

@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import nn
-from training_gpu import Scale, settled
+from training_gpu import Scale, settled, tower
 
 from ddiv.common.machine import device_name
 from ddiv.diversity import vendi_score
@@ -77,7 +77,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, metavar="FILE", help="where to write the figures too")
     options = parser.parse_args()
     scale, device = Scale.of(0, options.tiny), torch.device(options.device)
-    network = scale.visual()
+    network = tower(scale.model)
     on_cpu, expected = timed(network, "cpu", torch.device("cpu"))
     on_device, spectra = timed(network, options.device, device)
     chosen, _ = timed(network, "auto", device)

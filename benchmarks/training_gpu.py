@@ -2,27 +2,31 @@
 
     python benchmarks/training_gpu.py [--images 4000] [--out FILE]
 
-It prints images a second of one worker by arm and of evaluation, those of 2, 4 and 8 workers
-together with TFLOP/s and their share of the card's bf16 peak, and the hours that the paper's grid
-of ViT-B/32 takes: 23 arms x 6 data sets x 3 seeds. `--out` writes them as JSON after each
-measurement, so that a run which is stopped leaves what it has measured. `training.py` puts the same
-figures beside whole trials.
+It prints images a second of one worker by arm and of evaluation; those of 4 and 8 workers, which
+take turns or share the card by NVIDIA's Multi-Process Service (MPS), with TFLOP/s and their share
+of the card's bf16 peak; the hours that the paper's grid of ViT-B/32 takes: 23 arms x 6 data sets x
+3 seeds; and the workers' speeds with the embedded CLIP, whose kernels are too small for a card.
+`--out` writes them as JSON after each measurement, so that a run which is stopped leaves what it
+has measured. `training.py` puts the same figures beside whole trials.
 """
 
 from __future__ import annotations
 
 import argparse
+import copy
 import json
-import queue
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
 import torch
+from gpu_workers import NoService, Ready, multi_process_service, side_by_side
 from torch import nn
 
 from ddiv.common.draws import generator
@@ -52,7 +56,7 @@ GRID = {
 }
 ARMS, SEEDS, EPOCHS = 23, 3, 5
 
-WAITED = 300  # seconds for processes that start together
+EMBEDDED = "embedded CLIP"
 
 # Dense bf16 TFLOP/s from the makers' data sheets, by what the card calls itself.
 PEAKS = {
@@ -79,28 +83,21 @@ class Scale(NamedTuple):
     tests: int
     classes: int = 142
     batch: int = 32
-    tiny: bool = False
+    model: str = "ViT-B-32"
+    steps: int = 400  # that a speed is measured over
+    workers: tuple[int, ...] = (4, 8)  # processes side by side, beside the one that trains alone
 
     @classmethod
     def of(cls, images: int, tiny: bool) -> Scale:
         """The paper's size with this many images to train on; or one that a CPU steps through in
         seconds.
         """
-        return cls(32, 96, 32, tiny=True) if tiny else cls(224, images, 2_000)
+        small = cls(32, 96, 32, model=EMBEDDED, steps=5, workers=(2,))
+        return small if tiny else cls(224, images, 2_000)
 
-    @property
-    def model(self) -> str:
-        return "tiny" if self.tiny else "ViT-B-32"
-
-    @property
-    def steps(self) -> int:
-        """How many steps a speed is measured over."""
-        return 5 if self.tiny else 400
-
-    @property
-    def workers(self) -> tuple[int, ...]:
-        """How many processes train side by side, beside the one that trains alone."""
-        return (2,) if self.tiny else (2, 4, 8)
+    def embedded(self) -> Scale:
+        """As many images for the embedded CLIP, whose kernels are far too small for a GPU."""
+        return self._replace(side=32, model=EMBEDDED)
 
     def data(self) -> Dataset:
         rng = np.random.default_rng(0)
@@ -113,7 +110,8 @@ class Scale(NamedTuple):
         return Dataset(images[: self.n], labels[: self.n], {"real": tests, "sketch": tests}, names)
 
     def network(self, treatment: Treatment) -> Network:
-        visual = self.visual()
+        # a copy, as a trial takes one of the weights that it starts from
+        visual = copy.deepcopy(tower(self.model))
         network = Network(visual, visual.output_dim, self.classes)
         norms = tuple(
             norm for block in visual.transformer.resblocks for norm in (block.ln_1, block.ln_2)
@@ -122,20 +120,22 @@ class Scale(NamedTuple):
             part.network(network, DropoutSites(norms, network.head))
         return network
 
-    def visual(self) -> nn.Module:
-        """The image tower: ViT-B/32's, or the embedded CLIP's where `tiny`."""
-        if self.tiny:
-            from ddiv.models.clip import build_clip
-
-            return build_clip().visual
-        import open_clip
-
-        return open_clip.create_model("ViT-B-32", pretrained=None).visual
-
     def study(self, epochs: int) -> Study:
         return msgspec.structs.replace(
             profile("embedded").studies[0], recipe=Recipe(epochs, self.batch, 1e-5)
         )
+
+
+@cache
+def tower(model: str) -> nn.Module:
+    """An image tower with random weights."""
+    if model == EMBEDDED:
+        from ddiv.models.clip import build_clip
+
+        return build_clip().visual
+    from ddiv.models.open_clip_models import architecture
+
+    return architecture(model, quick_gelu=False).visual
 
 
 def stepping(
@@ -144,7 +144,7 @@ def stepping(
     treatment: Treatment,
     device: torch.device,
     count: int,
-    ready: Callable[[], object] = lambda: None,
+    ready: Ready = lambda: None,
 ) -> float:
     """Images a second of ddiv's training steps, data and augmentation included.
 
@@ -214,42 +214,9 @@ def flops_an_image(scale: Scale, data: Dataset, device: torch.device) -> float:
     return counter.get_total_flops() / scale.batch
 
 
-def one_of_several(scale: Scale, device: str, count: int, start, results) -> None:
-    results.put(stepping(scale, scale.data(), NOTHING, torch.device(device), count, start.wait))
-
-
-def side_by_side(scale: Scale, device: torch.device, workers: int, count: int) -> float:
-    """Images a second of this many processes together.
-
-    RuntimeError where one of them dies.
-    """
-    context = torch.multiprocessing.get_context("spawn")
-    # the barrier's limit: a worker that dies leaves no other waiting for ever
-    start, results = context.Barrier(workers, timeout=WAITED), context.Queue()
-    work = scale, str(device), count, start, results
-    processes = [
-        context.Process(target=one_of_several, args=work, daemon=True) for _ in range(workers)
-    ]
-    for process in processes:
-        process.start()
-    try:
-        return sum(_next_speed(results, processes) for _ in processes)
-    except BaseException:
-        for process in processes:
-            process.kill()
-        raise
-    finally:
-        for process in processes:
-            process.join()
-
-
-def _next_speed(results: Any, processes: list) -> float:
-    while True:
-        try:
-            return results.get(timeout=1)
-        except queue.Empty:
-            if any(process.exitcode for process in processes):
-                raise RuntimeError(f"one of {len(processes)} workers died, see above") from None
+def of_a_worker(scale: Scale, device: str, ready: Ready) -> float:
+    """Images a second of one of several processes."""
+    return stepping(scale, scale.data(), NOTHING, torch.device(device), scale.steps, ready)
 
 
 def projected(images_a_second: float, evaluated_a_second: float) -> dict:
@@ -285,13 +252,13 @@ def speeds(
     """Images a second by arm, of evaluation and by number of workers, and the grid's hours.
 
     peak: the card's dense bf16 TFLOP/s, where `PEAKS` does not know it. `keep` is called with the
-    figures so far after each measurement. A number of workers that fails has an error among
-    "workers" in place of its figures.
+    figures so far after each measurement. What fails has an error among "workers" in place of its
+    figures.
     """
     card = device_name(device)
     peak = peak or next((each for name, each in PEAKS.items() if name in card), None)
     one_worker: dict[str, int] = {}
-    workers: dict[int, dict] = {}
+    workers: dict[str, dict] = {}
     figures: dict[str, Any] = {
         "card": card,
         "precision": precision(device),
@@ -306,27 +273,45 @@ def speeds(
     figures["evaluation_images_a_second"] = round(evaluated)
     figures["workers"] = workers
 
-    def note(number: int, speed: float) -> None:
+    def note(label: str, speed: float) -> None:
         tflops = speed * flops / 1e12
-        workers[number] = {
+        workers[label] = {
             "images_a_second": round(speed),
             "tflops": round(tflops, 1),
             "share_of_peak": peak and round(tflops / peak, 3),
         }
-        best = max(workers, key=lambda number: workers[number].get("images_a_second", 0))
+        best = max(workers, key=lambda label: workers[label].get("images_a_second", 0))
         hours = projected(workers[best]["images_a_second"], evaluated)
         figures["grid"] = {"workers": best, **hours}
+        keep(figures)
 
-    note(1, one_worker[NOTHING.label])
-    keep(figures)
-    for number in scale.workers:
-        try:
-            note(number, side_by_side(scale, device, number, scale.steps))
-        except Exception as error:  # the other numbers are still worth their time
-            workers[number] = {"error": f"{type(error).__name__}: {error}"}
-        print(f"{number} workers on the card: {workers[number]}", file=sys.stderr)
+    note("1", one_worker[NOTHING.label])
+    for label, speed in by_workers(scale, device):
+        note(label, speed) if isinstance(speed, float) else workers.update({label: speed})
+    figures["embedded_clip"] = embedded = {}
+    for label, speed in by_workers(scale.embedded(), device):
+        embedded[label] = speed if isinstance(speed, dict) else {"images_a_second": round(speed)}
         keep(figures)
     return figures
+
+
+def by_workers(scale: Scale, device: torch.device) -> Iterator[tuple[str, float | dict]]:
+    """By number of processes, with MPS and without, their images a second or what went wrong."""
+    speed = partial(of_a_worker, scale, str(device))
+    for number in scale.workers:
+        for label, service in (
+            (f"{number}", nullcontext),
+            (f"{number} MPS", multi_process_service),
+        ):
+            try:
+                with service():
+                    measured: float | dict = side_by_side(speed, number)
+            except NoService as why:
+                measured = {"skipped": str(why)}
+            except Exception as error:  # the others are still worth their time
+                measured = {"error": f"{type(error).__name__}: {error}"}
+            print(f"{scale.model}, {label} workers on the card: {measured}", file=sys.stderr)
+            yield label, measured
 
 
 def main() -> None:
@@ -354,12 +339,13 @@ def main() -> None:
     device = torch.device(options.device)
     figures = speeds(scale, scale.data(), device, options.peak, keep)
     print(json.dumps(figures, indent=2))
-    if any("error" in worker for worker in figures["workers"].values()):
+    measured = [*figures["workers"].values(), *figures["embedded_clip"].values()]
+    if any("error" in each for each in measured):
         sys.exit("some workers failed, see above")
     best, hours = figures["grid"]["workers"], figures["grid"]["hours_in_all"]
     speed, share = (figures["workers"][best][key] for key in ("images_a_second", "share_of_peak"))
     print(
-        f"{speed:,} images/s with {best} worker{'s' * (best > 1)}, "
+        f"{speed:,} images/s, best with {best} at once, "
         f"{share or 'an unknown share'} of the peak; the grid takes {hours:,.1f} hours"
     )
 

@@ -4,11 +4,19 @@ import json
 import os
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from zipfile import ZipFile
 
 import gpu
+import gpu_compiled
+import gpu_trial
+import gpu_workers
 import pytest
+import torch
+from training_gpu import DROPOUT, NOTHING, Scale
+
+from ddiv.trial import layout
 
 
 @pytest.fixture
@@ -38,7 +46,7 @@ def test_a_step_that_fails_stops_no_other(command, tmp_path):
     lacking = tmp_path / "lacking"
     lacking.mkdir()
     (lacking / "hypothesis.py").write_text("raise ImportError('no such wheel')\n")
-    chosen = ["env", "spectra", "steps", "ratio"]
+    chosen = ["env", "trial", "steps", "spectra", "ratio"]
     done = command("--tiny", "--minutes", "10", "--only", *chosen, PYTHONPATH=str(lacking))
 
     out = tmp_path / "gpu-results"
@@ -57,9 +65,13 @@ def test_a_step_that_fails_stops_no_other(command, tmp_path):
     figures = {name: step["figures"] for name, step in kept["steps"].items()}
     assert figures["env"]["errors"] == {"hypothesis": "ImportError: no such wheel"}
     assert figures["env"]["modules_of_ddiv"] > 50
-    workers = figures["steps"]["workers"]
-    assert set(workers) == {"1", "2"}
-    assert all(worker["images_a_second"] > 0 for worker in workers.values())
+    workers, embedded = (figures["steps"][name] for name in ("workers", "embedded_clip"))
+    assert set(workers) == {"1", "2", "2 MPS"} and set(embedded) == {"2", "2 MPS"}
+    for of in (workers, embedded):
+        assert "no Multi-Process Service" in of.pop("2 MPS")["skipped"]
+        assert all(worker["images_a_second"] > 0 for worker in of.values())
+    for way in figures["trial"]["ways"].values():
+        assert way["ratio"] > 0 and 0 < way["seconds_by_phase"]["steps"] < way["first_seconds"] * 9
     assert figures["spectra"]["largest_difference"] < 1e-10
     assert figures["ratio"]["ratio"] > 0 and len(figures["ratio"]["arms"]) == 3
 
@@ -117,6 +129,50 @@ def test_the_tests_for_a_gpu_are_found_wherever_they_lie():
     names = {path.name for path in gpu.gpu_tests()}
     assert {"test_steps.py", "test_train.py", "test_eigen.py"} <= names
     assert "test_gpu_benchmark.py" not in names
+
+
+def test_processes_share_a_card_through_a_service_that_ends_with_them(tmp_path, monkeypatch):
+    """A script in the place of NVIDIA's program keeps what it was told."""
+    program, told = tmp_path / gpu_workers.SERVICE, tmp_path / "told"
+    program.write_text(f'#!/bin/sh\necho "$CUDA_MPS_PIPE_DIRECTORY $@" >> {told}\ncat >> {told}\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    monkeypatch.delenv("CUDA_MPS_PIPE_DIRECTORY", raising=False)
+    with gpu_workers.multi_process_service():
+        place = os.environ["CUDA_MPS_PIPE_DIRECTORY"]
+        assert Path(place).is_dir() and told.read_text() == f"{place} -d\n"
+    assert told.read_text() == f"{place} -d\n{place} \nquit\n"
+    assert "CUDA_MPS_PIPE_DIRECTORY" not in os.environ and not Path(place).exists()
+
+
+def test_the_phases_of_a_trial_add_up_to_it(monkeypatch):
+    now = iter([0.0, 1.0, 3.0, 7.0, 15.0])
+    monkeypatch.setattr(gpu_trial.time, "perf_counter", lambda: next(now))
+    clock = gpu_trial.Clock(torch.device("cpu"))
+    inner = clock.timed("inner", lambda: None)
+    clock.timed("outer", inner)()  # begins at 1; inner lasts from 3 to 7; outer ends at 15
+    now = iter([15.5])
+    assert clock.seconds() == {"outer": 2.0 + 8.0, "inner": 4.0, "else": 1.0 + 0.5}
+
+
+def test_a_compiled_step_computes_what_the_plain_one_does(monkeypatch):
+    # without the compiler itself, which takes a minute: what it is given is what counts
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="aot_eager"))
+    gpu_compiled._compiled.cache_clear()
+    images = torch.randint(0, 256, (4, 3, 32, 32), dtype=torch.uint8)
+    for treatment in (NOTHING, DROPOUT):  # one after the other: what is compiled is used again
+        network, found = Scale.of(0, tiny=True).network(treatment).train(), []
+        for way in (layout.in_bf16, gpu_compiled.in_bf16):
+            network.zero_grad()
+            torch.manual_seed(0)  # dropout's masks
+            with torch.autocast("cpu", torch.bfloat16):
+                outputs = way(network, images)
+            outputs.float().square().sum().backward()
+            found.append((outputs, [p.grad for p in network.parameters()]))
+        (plain, expected), (outputs, gradients) = found
+        assert torch.equal(plain, outputs)
+        for one, other in zip(expected, gradients):  # sums in bf16, in another order
+            assert (one - other).norm() <= 0.05 * one.norm()
 
 
 def test_wheels_are_installed_for_the_steps_alone(tmp_path, monkeypatch):

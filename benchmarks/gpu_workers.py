@@ -1,0 +1,100 @@
+"""Images a second of several processes that train on one GPU side by side.
+
+They take turns on the card, or, under NVIDIA's Multi-Process Service (MPS), their kernels run at
+the same time. `training_gpu.py` measures with it.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import torch
+
+WAITED = 300  # seconds for processes that start together
+SERVICE, SERVICE_WAITED = "nvidia-cuda-mps-control", 20
+
+# Called by each process when it is ready to be timed.
+Ready = Callable[[], object]
+
+
+class NoService(RuntimeError):
+    """The Multi-Process Service is not on this machine, or it does not start."""
+
+
+@contextmanager
+def multi_process_service() -> Iterator[None]:
+    """Processes that are started meanwhile share the GPU through a service of their own.
+
+    Raises NoService.
+    """
+    with tempfile.TemporaryDirectory(prefix="mps-") as folder:
+        places = {f"CUDA_MPS_{each}_DIRECTORY": str(Path(folder)) for each in ("PIPE", "LOG")}
+        with patch.dict(os.environ, places):
+            _service("-d")
+            try:
+                yield
+            finally:
+                _service(orders="quit\n")
+
+
+def _service(*options: str, orders: str = "") -> None:
+    try:
+        subprocess.run(
+            [SERVICE, *options],
+            input=orders,
+            # the service would keep a pipe open after the command has ended
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            encoding="utf-8",
+            check=True,
+            timeout=SERVICE_WAITED,
+        )
+    except (OSError, subprocess.SubprocessError) as error:
+        raise NoService(f"no Multi-Process Service here: {error}") from error
+
+
+def side_by_side(speed: Callable[[Ready], float], workers: int) -> float:
+    """The sum of what `speed` returns in this many processes, which are timed together.
+
+    RuntimeError where one of them dies.
+    """
+    context = torch.multiprocessing.get_context("spawn")
+    # the barrier's limit: a worker that dies leaves no other waiting for ever
+    start, results = context.Barrier(workers, timeout=WAITED), context.Queue()
+    processes = [
+        context.Process(target=_one, args=(speed, start, results), daemon=True)
+        for _ in range(workers)
+    ]
+    for process in processes:
+        process.start()
+    try:
+        return sum(_next_speed(results, processes) for _ in processes)
+    except BaseException:
+        for process in processes:
+            process.kill()
+        raise
+    finally:
+        for process in processes:
+            process.join()
+
+
+def _one(speed: Callable[[Ready], float], start: Any, results: Any) -> None:
+    results.put(speed(start.wait))
+
+
+def _next_speed(results: Any, processes: list) -> float:
+    while True:
+        try:
+            return results.get(timeout=1)
+        except queue.Empty:
+            if any(process.exitcode for process in processes):
+                raise RuntimeError(f"one of {len(processes)} workers died, see above") from None
