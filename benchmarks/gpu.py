@@ -101,7 +101,7 @@ def planned(out: Path, work: Path, tiny: bool) -> list[Step]:
         kept = ["--store", str(work / f"store-{name}"), "--report", str(out / f"{name}.html")]
         return pytest(name, "claims", "--device", device, *kept, *options)
 
-    studied = [Step("study", 220, claimed("study", *study))] if DATA.exists() and not tiny else []
+    studied = [Step("study", 280, claimed("study", *study))] if DATA.exists() and not tiny else []
     return [
         Step("env", 60, script("gpu_environment.py", "env")),
         Step("tests", 90, pytest("tests", "--maxfail", "20", *tests, *map(str, gpu_tests()))),
