@@ -6,10 +6,9 @@
 A trial is that of `training.py`: ViT-B/32, random weights and images, five epochs, evaluation and
 spectra. It is trained several times, in different ways:
 
-    ddiv                    as it is: spectra by the processor, from copies of the weights
-    spectra on the card     at once, by cuSOLVER's SVD for batches
+    ddiv                    as it is
+    spectra on the CPU      and not on the card, by cuSOLVER's SVD for batches
     compiled                the forward pass of a step through torch.compile (gpu_compiled.py)
-    both                    compiled, spectra on the card
 
 Each way has three runs. The first loads and compiles ("first_seconds"), the second is what counts
 ("seconds"), and in the third the card is waited for at the border of each phase, so that their
@@ -27,6 +26,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any
@@ -39,20 +39,18 @@ from training_plain import plain
 
 from ddiv.common.machine import device_name
 from ddiv.data.dataset import Dataset, Shown
+from ddiv.spectra.eigen import eigenvalues
 from ddiv.spectra.watcher import weightwatcher
 from ddiv.trial import trial
 from ddiv.trial.devices import prepare
 from ddiv.trial.steps import precision
-from ddiv.trial.train import fit, spectra_of
+from ddiv.trial.train import fit
 
 # What stands in place of ddiv's own functions, by their names.
-_ON_THE_CARD = {"ddiv.trial.train.spectra_of": lambda network, pool: spectra_of(network, None)}
-_COMPILED = {"ddiv.trial.steps.in_bf16": gpu_compiled.in_bf16}
 WAYS: dict[str, Mapping[str, Callable]] = {
     "ddiv": {},
-    "spectra on the card": _ON_THE_CARD,
-    "compiled": _COMPILED,
-    "both": {**_ON_THE_CARD, **_COMPILED},
+    "spectra on the CPU": {"ddiv.trial.train.eigenvalues": partial(eigenvalues, device="cpu")},
+    "compiled": {"ddiv.trial.steps.in_bf16": gpu_compiled.in_bf16},
 }
 
 # The function whose time makes a phase, less that of the other phases which it calls.
@@ -63,8 +61,7 @@ PHASES = {
     "ddiv.trial.train.run": "steps",
     "ddiv.trial.steps.Captured._try": "capture",
     "ddiv.trial.train.log_probabilities": "evaluation",
-    "ddiv.trial.train.spectra_of": "weights copied, or spectra on the card",
-    "ddiv.trial.train._measured": "spectra waited for",
+    "ddiv.trial.train.spectrum": "spectra",
 }
 ELSE = "else"
 

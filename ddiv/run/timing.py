@@ -9,7 +9,6 @@ import resource
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from statistics import median
 from typing import NamedTuple
@@ -46,7 +45,7 @@ from ddiv.trial.inputs import Examples, tensor
 from ddiv.trial.schedule import schedule
 from ddiv.trial.steps import WARM_UP, Steps, own_stream, precision
 from ddiv.trial.tabled import is_tabled
-from ddiv.trial.train import log_probabilities, spectra_of
+from ddiv.trial.train import log_probabilities, spectrum
 from ddiv.trial.training_set import reference
 from ddiv.trial.view import require_examples
 
@@ -141,7 +140,7 @@ def pace(
     changed_network(network, sites, Treatment.of(*own))
     built = _now(device) - started
     on_gpu, count = device.type == "cuda", max(recipe.batch, EVALUATED)
-    with own_stream(device), ThreadPoolExecutor(1) as pool:
+    with own_stream(device):
         shown = Shown(loaded.inputs[:count], loaded.labels[:count])
         examples = Examples.of(shown, backbone, device)
         batch = next(examples.epoch(torch.arange(len(examples)), recipe.batch))
@@ -159,9 +158,8 @@ def pace(
         step = _timed(lambda: take_step(*batch), device)
         network.eval()
         evaluation = _timed(lambda: log_probabilities(network, examples.inputs), device)
-        beside = pool if on_gpu else None  # as in a trial
-        by_matrix: dict[str, np.ndarray] = {}
-        spectra = _timed(lambda: by_matrix.update(spectra_of(network, beside)()), device)
+        by_matrix = spectrum(network) if on_gpu else {}  # on a GPU the first loads solvers
+        spectra = _timed(lambda: by_matrix.update(spectrum(network)), device)
         eigenvalues = sum(map(len, by_matrix.values()))
         return Pace(built, step, evaluation / len(examples), spectra, eigenvalues)
 
@@ -214,11 +212,9 @@ def _trial(job: Trial, device: torch.device) -> Cost:
         trained += 2 * truncation.IMAGES * cut * times.evaluation + 2 * times.spectra
     # What outcomes of a user's own take is not known; most go forward and back through the network.
     trained += 3 * len(job.outcomes) * (points + 1) * inputs * times.evaluation
-    # On a GPU spectra are computed on the processor meanwhile.
-    work = max(trained, spectra) if device.type == "cuda" else trained + spectra
     eigenvalues = 8 * times.eigenvalues * (points + 1)
     probabilities = 4 * tests * (1 + points * len(data.classes))
-    return Cost(times.build + work, TEXT_BYTES + eigenvalues + probabilities)
+    return Cost(times.build + trained + spectra, TEXT_BYTES + eigenvalues + probabilities)
 
 
 # --- what is not trained ------------------------------------------------------------------------
@@ -228,13 +224,13 @@ def _trial(job: Trial, device: torch.device) -> Cost:
 def scoring(data: Data, space: Space, embedder: Embedder, n: int, device: torch.device) -> float:
     """Seconds to make vectors of n inputs and to find their kernel's eigenvalues."""
     from ddiv.diversity.rows import backend
-    from ddiv.diversity.spectrum import spectrum
+    from ddiv.diversity.spectrum import spectrum as of_kernel
 
     where = backend(scored_on(device))
     some = load(data).inputs[: min(n, SCORED)]
     rows = vectors(some, space, embedder, data, device).rows
     made = _timed(lambda: vectors(some, space, embedder, data, device), device)
-    scored = _timed(lambda: spectrum(rows, "cosine", None, None, where), device)
+    scored = _timed(lambda: of_kernel(rows, "cosine", None, None, where), device)
     tried, width = len(rows), int(rows.shape[1])
     return made * n / tried + scored * n * min(n, width) / (tried * min(tried, width))
 

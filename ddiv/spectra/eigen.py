@@ -183,15 +183,26 @@ def _on_cuda(call: list[WeightMatrix], method: str, permute: int | None) -> list
 def _batched(w: torch.Tensor) -> torch.Tensor:
     """The eigenvalues (n, M) of W^T W for matrices (n, N, M) with N >= M, on their device."""
     grams = w.mT @ w
-    if w.shape[2] <= _LARGEST_BATCHED:
-        evals: torch.Tensor = torch.linalg.svdvals(
-            w, driver=_BATCHED_SVD if w.is_cuda else None
-        ).square()
-        apart = (evals.square().sum(1) - grams.square().sum((1, 2))).abs()
-        if bool((apart <= _SUMS_AGREE * grams.square().sum((1, 2))).all()):
-            return evals
-    solved: torch.Tensor = torch.linalg.eigvalsh(grams)
-    return solved
+    evals = _by_svd(w, grams) if w.shape[2] <= _LARGEST_BATCHED else None
+    return torch.linalg.eigvalsh(grams) if evals is None else evals
+
+
+def _by_svd(w: torch.Tensor, grams: torch.Tensor) -> torch.Tensor | None:
+    """The same by the SVD for batches.
+
+    None where the sums are off, where it does not converge, and on a GPU of another maker than
+    NVIDIA, which lacks it.
+    """
+    try:
+        values = torch.linalg.svdvals(w, driver=_BATCHED_SVD if w.is_cuda else None)
+    except torch.OutOfMemoryError:
+        raise
+    except RuntimeError:
+        return None
+    evals: torch.Tensor = values.square()
+    squared = grams.square().sum((1, 2))
+    agree = (evals.square().sum(1) - squared).abs() <= _SUMS_AGREE * squared
+    return evals if bool(agree.all()) else None
 
 
 def _tall(w: torch.Tensor) -> torch.Tensor:

@@ -9,10 +9,10 @@ from ddiv.trial.inputs import RESIDENT_BYTES
 
 # An estimate of the GPU memory that a trial of a ViT-B/32 at 224 pixels takes: weights, gradients
 # and Adam's state 1.4 GB, the captured step 2, a batch of evaluation 2, a portion under
-# augmentation 4, CUDA itself 0.5; and the images.
+# augmentation 4 (or, when that is given back, spectra 2), CUDA itself 0.5; and the images.
 TRIAL_BYTES = (10 << 30) + RESIDENT_BYTES
 
-# Threads of a trial on a GPU, which compute spectra meanwhile.
+# Threads of a trial on a GPU, for what is left to the processor: sets too large for the card.
 GPU_TRIAL_THREADS = 4
 
 
@@ -48,7 +48,7 @@ def trials_at_once(device: torch.device) -> int:
 
     It is one for each core, on a GPU one for each `TRIAL_BYTES` of free memory. Trials are
     processes that take turns on the GPU: of a ViT-B/32 several step no faster than one (on an
-    H200), and what each does on the processor goes on meanwhile. Under NVIDIA's Multi-Process
+    H200), but what each does on the processor goes on meanwhile. Under NVIDIA's Multi-Process
     Service (`nvidia-cuda-mps-control -d`) their kernels run at the same time, which helps small
     batches most. For smaller models --slots asks for more.
     """

@@ -173,13 +173,41 @@ def test_a_gpu_s_spectra_come_in_their_order_whatever_is_solved_together(cpu_as_
         np.testing.assert_allclose(evals, expected[name], rtol=0, atol=1e-13 * expected[name].max())
 
 
-@pytest.mark.parametrize("wrong", [1 + 1e-9, torch.nan])
-def test_what_a_gpu_solves_wrongly_is_solved_anew(wrong, monkeypatch, cpu_as_gpu):
-    matrices, solve = weight_matrices(nn.Linear(30, 20)), torch.linalg.svdvals
+def failing(w, **how):
+    raise RuntimeError("keyword argument `driver=` is only supported on CUDA")
+
+
+def diverging(w, **how):
+    raise torch.linalg.LinAlgError("the algorithm failed to converge")
+
+
+SVDVALS = torch.linalg.svdvals
+
+
+@pytest.mark.parametrize(
+    "solver",
+    [
+        lambda w, **how: SVDVALS(w) * (1 + 1e-9),
+        lambda w, **how: SVDVALS(w) * torch.nan,
+        failing,
+        diverging,
+    ],
+)
+def test_what_a_gpu_solves_wrongly_is_solved_anew(solver, monkeypatch, cpu_as_gpu):
+    matrices = weight_matrices(nn.Linear(30, 20))
     expected = eigenvalues(matrices)["weight"]
-    monkeypatch.setattr(torch.linalg, "svdvals", lambda w, **how: solve(w) * wrong)
+    monkeypatch.setattr(torch.linalg, "svdvals", solver)
     found = eigenvalues(matrices, device="cuda")["weight"]
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-13 * expected.max())
+
+
+def test_a_gpu_s_lack_of_memory_is_told(monkeypatch, cpu_as_gpu):
+    def full(w, **how):
+        raise torch.OutOfMemoryError("too little")
+
+    monkeypatch.setattr(torch.linalg, "svdvals", full)
+    with pytest.raises(torch.OutOfMemoryError):
+        eigenvalues(weight_matrices(nn.Linear(30, 20)), device="cuda")
 
 
 def test_matrices_of_a_gpu_that_the_cpu_solves_are_shared_among_its_threads():

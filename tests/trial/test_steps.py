@@ -24,7 +24,7 @@ from ddiv.study import Bert, Recipe, ResNet18
 from ddiv.treatment import BASELINE, Augmentation, Dropout, Treatment
 from ddiv.treatment.augment import augmented
 from ddiv.treatment.names import MIXING
-from ddiv.trial import inputs, steps, train, trial, truncation
+from ddiv.trial import inputs, steps, train, trial
 from ddiv.trial.devices import TRIAL_BYTES, trials_at_once
 from ddiv.trial.hooks import Shows
 from ddiv.trial.inputs import RESIDENT_BYTES, Examples, placed
@@ -462,32 +462,20 @@ def test_trials_with_mixed_labels_train(name):
     )
 
 
-def test_spectra_computed_beside_are_those_of_the_moment_when_they_were_asked_for():
-    made = network()
-    now = eigenvalues(weight_matrices(made))
-    with train.ThreadPoolExecutor(1) as pool:
-        awaited = train.spectra_of(made, pool)
-        with torch.no_grad():
-            for parameter in made.parameters():
-                parameter.mul_(3)
-        assert awaited().keys() == now.keys() and all(
-            np.array_equal(awaited()[name], now[name]) for name in now
-        )
+def test_the_processor_computes_spectra_where_a_gpus_memory_does_not_suffice(monkeypatch):
+    made, asked = network(), []
+    expected = eigenvalues(weight_matrices(made))
 
+    def full(matrices, device="auto"):
+        asked.append(device)
+        if device == "auto":
+            raise torch.OutOfMemoryError("too much")
+        return eigenvalues(matrices, device=device)
 
-def test_nothing_waits_for_spectra_before_all_else_is_done(whole, monkeypatch):
-    told, spectra_of, cut = [], train.spectra_of, truncation.measure
-
-    def awaited(network, pool):
-        found = spectra_of(network, pool)
-        return lambda: told.append("spectra") or found()
-
-    monkeypatch.setattr(train, "spectra_of", awaited)
-    monkeypatch.setattr(
-        truncation, "measure", lambda *given: told.append("truncation") or cut(*given)
-    )
-    assert same(measured(load(STUDY.data)), whole)
-    assert told[0] == "truncation" and set(told[1:]) == {"spectra"}
+    monkeypatch.setattr(train, "eigenvalues", full)
+    found = train.spectrum(made)
+    assert asked == ["auto", "cpu"] and found.keys() == expected.keys()
+    assert all(np.array_equal(found[name], expected[name]) for name in expected)
 
 
 def test_evaluation_halves_its_batches_where_memory_does_not_suffice():
