@@ -9,7 +9,7 @@ from typing import get_args, get_type_hints
 import numpy as np
 
 from ddiv.claim import Unmatched
-from ddiv.finding.calibration import Calibration, fingerprint, name_of
+from ddiv.finding.calibration import FEWEST, Calibration, fingerprint, name_of
 from ddiv.finding.reader import Reader, SeedBench
 from ddiv.finding.specific import Rivals, nearest
 from ddiv.outcome import Metric, OfNetwork, Score, Snapshot, Spectral, effect
@@ -22,9 +22,6 @@ SEEDS = tuple(range(FIRST_CALIBRATION, FIRST_CALIBRATION + CALIBRATION_SEEDS))
 
 # The margin is the smallest residual that at least this share of all residuals do not exceed.
 SHARE = 0.95
-
-# Of fewer residuals the largest few say too little.
-FEWEST = 20
 
 _LAYERS = ("classifier", "encoder", "all")
 

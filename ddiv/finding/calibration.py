@@ -29,6 +29,9 @@ SHIPPED = Path(profiles.__file__).parent / "calibrations"
 # It has the data, the model and the recipe of the study without that ending.
 AS_CODED = "-as-coded"
 
+# Held-out members that a margin is told of: of fewer, the largest residuals say too little.
+FEWEST = 20
+
 # Raise it when the margin, the noise or the best member comes to mean something else.
 _MEANING = 1
 

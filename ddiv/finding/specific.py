@@ -23,7 +23,7 @@ import numpy as np
 from ddiv.claim import Bench, Effects, OfData, Question, Unmatched
 from ddiv.claim.bench import MOST_UNMATCHED
 from ddiv.evidence import Evidence
-from ddiv.finding.calibration import Calibration
+from ddiv.finding.calibration import FEWEST, Calibration
 from ddiv.finding.finding import withheld
 from ddiv.finding.reader import Reader, SeedBench
 from ddiv.outcome import LOSS, Outcome, Score, Snapshot, passes
@@ -205,7 +205,13 @@ def untold(question: Question, study: Study, reader: Reader) -> str:
 def lacking(question: Question, calibration: Calibration) -> str:
     """Why a calibration does not serve a question; "" where it does."""
     unknown = [one.label for one in question.outcomes() if calibration.margin(one) is None]
-    return f"the calibration has no margin for {', '.join(unknown)}" if unknown else ""
+    if not unknown:
+        return ""
+    told = f"the calibration has no margin for {', '.join(unknown)}"
+    matched = sum(calibration.matched.values())
+    held_out = len(calibration.seeds) * len(calibration.matched)
+    few = f": of {held_out} optimisers held out {matched} could be matched, {FEWEST} are needed"
+    return told + few * (matched < FEWEST)
 
 
 def benches(seat: SeedBench, question: Question, calibration: Calibration) -> list[SpecificBench]:

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from ddiv.finding import Reader, calibration
-from ddiv.finding.calibrating import FEWEST, SEEDS, calibrated, jobs, margin
-from ddiv.finding.calibration import fingerprint, known, name_of, path_in, written
+from ddiv.finding.calibrating import SEEDS, calibrated, jobs, margin
+from ddiv.finding.calibration import FEWEST, fingerprint, known, name_of, path_in, written
 from ddiv.outcome import Score, Spectral, of_network, value
 from ddiv.profiles.choose import profile
 from ddiv.study import Digits

@@ -294,6 +294,14 @@ def test_without_a_calibration_or_a_margin_there_is_none_and_that_is_told():
     assert lacking.specific_note == "the calibration has no margin for frobenius norm (encoder)"
 
 
+def test_where_too_few_optimisers_are_matched_the_note_says_so():
+    few = msgspec.structs.replace(margins(), matched={"rate x 0.7": 3, "length x 0.85": 7})
+    assert found(SHRINKS, {STRONG: (0.01, -1.0)}, few).specific_note == (
+        "the calibration has no margin for frobenius norm (encoder): of 16 optimisers held out 10 "
+        "could be matched, 20 are needed"
+    )
+
+
 @pytest.mark.parametrize(
     "calibration, told",
     [
