@@ -25,6 +25,12 @@ The steps, those first whose results are missed most:
     ratio     whole trials of three arms against the plain loop            (training.py)
     claims    some claims of the embedded profile, from an empty store
 
+All limits together are over twenty minutes, though most steps end before. Where a machine is lent
+for ten minutes a call, two calls reach everything:
+
+    python benchmarks/gpu.py --only env tests study trial --out one
+    python benchmarks/gpu.py --only steps arranged eigen spectra ratio claims --out two
+
 Each is a process with a time limit of its own, and no longer than what is left of --minutes. The
 next one runs whether or not it passed. The folder of --out gets STEP.log, the reports claims.html
 and study.html, and gpu.json: the card, the command and, for each step, exit status, seconds, last
@@ -106,8 +112,8 @@ def planned(out: Path, work: Path, tiny: bool) -> list[Step]:
         Step("env", 60, script("gpu_environment.py", "env")),
         Step("tests", 90, pytest("tests", "--maxfail", "20", *tests, *map(str, gpu_tests()))),
         *studied,
-        Step("trial", 200, script("gpu_trial.py", "trial", *on)),
-        Step("steps", 200, script("training_gpu.py", "steps", *on)),
+        Step("trial", 150, script("gpu_trial.py", "trial", *on)),
+        Step("steps", 150, script("training_gpu.py", "steps", *on)),
         Step("arranged", 115, script("gpu_arrangements.py", "arranged", "--seconds", "85", *on)),
         Step("eigen", 75, script("gpu_eigen.py", "eigen", "--seconds", "55", *on)),
         Step("spectra", 60, script("gpu_spectra.py", "spectra", *on)),

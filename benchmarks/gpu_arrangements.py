@@ -23,10 +23,11 @@ embedded CLIP, ResNet-18, BERT-base, RN50 and the embedded ResNet-18. The arrang
 A measurement is the median of three rounds, which take 0.8 s or 200 steps in all. "loss" is that of
 the first step: all arrangements of a subject start from equal weights, so it has to agree. BERT is
 captured at a fixed length without a mask, which ddiv does not do, as its batches differ in length.
-Profiles come last, since a profiler may slow down what is measured after it. `--out` is written
-after each measurement. A failure stands in the place of its figures, and the next measurement goes
-on. What `--seconds` leave no time for is named under "not_reached"; they count from after the
-imports. On a CPU graphs and streams are plain steps in fp32.
+Compiled steps come late, as the compiler takes up to a minute for each; profiles come last, since a
+profiler may slow down what is measured after it. `--out` is written after each measurement. A
+failure stands in the place of its figures, and the next measurement goes on. What `--seconds` leave
+no time for is named under "not_reached"; they count from after the imports. On a CPU graphs and
+streams are plain steps in fp32.
 """
 
 from __future__ import annotations
@@ -63,6 +64,7 @@ from ddiv.models.network import Network
 from ddiv.study import Recipe
 from ddiv.treatment.mixing import mean_loss
 from ddiv.trial.devices import prepare
+from ddiv.trial.layout import in_bf16
 from ddiv.trial.steps import WARM_UP, Steps, computing, cuda_graph, own_stream
 
 CLASSES = 142
@@ -166,6 +168,7 @@ def template(name: str, tiny: bool) -> Network:
 CONVOLUTIONAL = "ResNet-18", "RN50", "embedded ResNet-18"
 SIDES = {"ViT-B/32": 224, "RN50": 224}  # of the others' images 32
 BATCHES = {"ResNet-18": 128}  # of the others 32
+COMPILED = "ViT-B/32", "embedded CLIP", "ResNet-18", "BERT-base", "RN50", "embedded ResNet-18"
 
 
 @cache
@@ -350,9 +353,11 @@ def part(subject: Subject, machine: Machine, which: str) -> Figures:
         network, subject.recipe, (), 10**9, machine.device, machine.precision, capture=False
     ).optimiser
 
+    forward_pass = partial(in_bf16, network) if machine.precision == "bf16" else network
+
     def forward() -> Tensor:
         with computing(machine.device, machine.precision):
-            outputs = network(subject.inputs)
+            outputs = forward_pass(subject.inputs)
         return mean_loss(None, outputs.float(), subject.labels)
 
     def backward() -> Tensor:
@@ -468,8 +473,6 @@ def plan() -> Iterator[Measurement]:
     cast = ("graph bf16, cast by autocast", cast_by_autocast)
     patches = ("graph bf16, patches by cuDNN", patches_by_cudnn)
     tried = ("graph bf16, cudnn.benchmark", tried_by_cudnn)
-    joined = ("graph bf16, compiled", compiled)
-    joined_four = ("compiled, 4 streams", partial(compiled, how=partial(streams, arms=4)))
     parts = [
         (f"{which} (graph bf16)", partial(part, which=which))
         for which in ("forward", "forward and backward", "optimiser")
@@ -478,19 +481,21 @@ def plan() -> Iterator[Measurement]:
     each = partial(map, lambda arms: (f"graph bf16, {arms} streams", partial(streams, arms=arms)))
     many = list(each((2, 4, 8)))
     yield Measurement(vit, *one)
-    for arrangement in (joined, joined_four, cast, patches, *each((2, 4, 8)), *parts):
+    for arrangement in (cast, patches, *each((2, 4, 8)), *parts):
         yield Measurement(vit, *arrangement)
     yield Measurement(vit, "graph bf16, batch 128", graph, 128)
     for arrangement in (*plain, four):
         yield Measurement(vit, *arrangement)
     for name, arrangements in {
-        "embedded CLIP": [one, joined, four, cast, patches, *many, *plain],
-        "ResNet-18": [one, joined, tried, cast, layout, *many, *plain],
-        "BERT-base": [one, joined, cast, *plain],
-        "RN50": [one, joined, tried, cast, layout, *plain],
-        "embedded ResNet-18": [one, joined, *many, layout, *plain],
+        "embedded CLIP": [one, four, cast, patches, *many, *plain],
+        "ResNet-18": [one, tried, cast, layout, *many, *plain],
+        "BERT-base": [one, cast, *plain],
+        "RN50": [one, tried, cast, layout, *plain],
+        "embedded ResNet-18": [one, *many, layout, *plain],
     }.items():
         yield from (Measurement(name, *arrangement) for arrangement in arrangements)
+    yield from (Measurement(name, "graph bf16, compiled", compiled) for name in COMPILED)
+    yield Measurement(vit, "compiled, 4 streams", partial(compiled, how=partial(streams, arms=4)))
     for name in (vit, "embedded CLIP"):
         yield Measurement(name, "profile", profiled)
 

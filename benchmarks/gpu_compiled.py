@@ -19,7 +19,11 @@ from ddiv.trial.layout import _cast, _InBf16
 
 
 def in_bf16(network: nn.Module, inputs: Tensor) -> Tensor:
-    """The same as `ddiv.trial.layout.in_bf16`, compiled as a whole."""
+    """The same as `ddiv.trial.layout.in_bf16`; all but the casts of weights is compiled."""
+    # As `Captured` lays out the places of its batches: of another layout torch would compile anew,
+    # in the midst of the capture.
+    if inputs.ndim == 4:
+        inputs = inputs.contiguous(memory_format=torch.channels_last)
     names = dict(_cast(network))
     copies = _InBf16.apply(*names.values())
     # Dropout is a hook, and by default torch would run what it compiled for a network without.

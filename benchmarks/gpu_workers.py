@@ -11,7 +11,7 @@ import queue
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -33,25 +33,29 @@ class NoService(RuntimeError):
 def multi_process_service() -> Iterator[None]:
     """Processes that are started meanwhile share the GPU through a service of their own.
 
-    Raises NoService.
+    Raises NoService, also at the end where none of them used it.
     """
-    with tempfile.TemporaryDirectory(prefix="mps-") as folder:
+    with tempfile.TemporaryDirectory(prefix="mps-", ignore_cleanup_errors=True) as folder:
         places = {f"CUDA_MPS_{each}_DIRECTORY": str(Path(folder)) for each in ("PIPE", "LOG")}
         with patch.dict(os.environ, places):
             _service("-d")
             try:
                 yield
+                if not _service(orders="get_server_list\n").strip():
+                    raise NoService("the Multi-Process Service runs, but no process used it")
             finally:
-                _service(orders="quit\n")
+                with suppress(NoService):  # what was measured under it still counts
+                    _service(orders="quit\n")
 
 
-def _service(*options: str, orders: str = "") -> None:
+def _service(*options: str, orders: str = "") -> str:
+    """What the service answers to orders."""
     try:
-        subprocess.run(
+        done = subprocess.run(
             [SERVICE, *options],
             input=orders,
-            # the service would keep a pipe open after the command has ended
-            stdout=subprocess.DEVNULL,
+            # the service would keep the pipe open after the command that starts it has ended
+            stdout=subprocess.PIPE if orders else subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             text=True,
             encoding="utf-8",
@@ -60,6 +64,7 @@ def _service(*options: str, orders: str = "") -> None:
         )
     except (OSError, subprocess.SubprocessError) as error:
         raise NoService(f"no Multi-Process Service here: {error}") from error
+    return done.stdout or ""
 
 
 def side_by_side(speed: Callable[[Ready], float], workers: int) -> float:

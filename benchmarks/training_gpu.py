@@ -2,10 +2,11 @@
 
     python benchmarks/training_gpu.py [--images 4000] [--out FILE]
 
-It prints images a second of one worker by arm and of evaluation; those of 4 and 8 workers, which
-take turns or share the card by NVIDIA's Multi-Process Service (MPS), with TFLOP/s and their share
-of the card's bf16 peak; the hours that the paper's grid of ViT-B/32 takes: 23 arms x 6 data sets x
-3 seeds; and the workers' speeds with the embedded CLIP, whose kernels are too small for a card.
+It prints images a second of one worker by arm and of evaluation; those of 8 workers, which take
+turns or share the card by NVIDIA's Multi-Process Service (MPS), with TFLOP/s and their share of the
+card's bf16 peak; the hours that the paper's grid of ViT-B/32 takes: 23 arms x 6 data sets x 3
+seeds; and before them one worker's and 8 workers' speeds with the embedded CLIP, whose kernels are
+too small for a card.
 `--out` writes them as JSON after each measurement, so that a run which is stopped leaves what it
 has measured. `training.py` puts the same figures beside whole trials.
 """
@@ -85,14 +86,14 @@ class Scale(NamedTuple):
     batch: int = 32
     model: str = "ViT-B-32"
     steps: int = 400  # that a speed is measured over
-    workers: tuple[int, ...] = (4, 8)  # processes side by side, beside the one that trains alone
+    workers: int = 8  # processes side by side, beside the one that trains alone
 
     @classmethod
     def of(cls, images: int, tiny: bool) -> Scale:
         """The paper's size with this many images to train on; or one that a CPU steps through in
         seconds.
         """
-        small = cls(32, 96, 32, model=EMBEDDED, steps=5, workers=(2,))
+        small = cls(32, 96, 32, model=EMBEDDED, steps=5, workers=2)
         return small if tiny else cls(224, images, 2_000)
 
     def embedded(self) -> Scale:
@@ -268,6 +269,13 @@ def speeds(
     evaluated, flops = evaluating(scale, data, device), flops_an_image(scale, data, device)
     figures["gflops_an_image"] = round(flops / 1e9, 2)
     figures["evaluation_images_a_second"] = round(evaluated)
+    small = scale.embedded()
+    alone = stepping(small, small.data(), NOTHING, device, small.steps)
+    figures["embedded_clip"] = embedded = {"1": {"images_a_second": round(alone)}}
+    keep(figures)
+    for label, speed in by_workers(small, device):
+        embedded[label] = speed if isinstance(speed, dict) else {"images_a_second": round(speed)}
+        keep(figures)
     figures["workers"] = workers
 
     def note(label: str, speed: float) -> None:
@@ -284,31 +292,27 @@ def speeds(
 
     note("1", one_worker[NOTHING.label])
     for label, speed in by_workers(scale, device):
-        note(label, speed) if isinstance(speed, float) else workers.update({label: speed})
-    figures["embedded_clip"] = embedded = {}
-    for label, speed in by_workers(scale.embedded(), device):
-        embedded[label] = speed if isinstance(speed, dict) else {"images_a_second": round(speed)}
-        keep(figures)
+        if isinstance(speed, float):
+            note(label, speed)
+        else:
+            workers[label] = speed
+            keep(figures)
     return figures
 
 
 def by_workers(scale: Scale, device: torch.device) -> Iterator[tuple[str, float | dict]]:
-    """By number of processes, with MPS and without, their images a second or what went wrong."""
-    speed = partial(of_a_worker, scale, str(device))
-    for number in scale.workers:
-        for label, service in (
-            (f"{number}", nullcontext),
-            (f"{number} MPS", multi_process_service),
-        ):
-            try:
-                with service():
-                    measured: float | dict = side_by_side(speed, number)
-            except NoService as why:
-                measured = {"skipped": str(why)}
-            except Exception as error:  # the others are still worth their time
-                measured = {"error": f"{type(error).__name__}: {error}"}
-            print(f"{scale.model}, {label} workers on the card: {measured}", file=sys.stderr)
-            yield label, measured
+    """Images a second of several processes, without MPS and with it, or what went wrong."""
+    number, speed = scale.workers, partial(of_a_worker, scale, str(device))
+    for label, service in ((f"{number}", nullcontext), (f"{number} MPS", multi_process_service)):
+        try:
+            with service():
+                measured: float | dict = side_by_side(speed, number)
+        except NoService as why:
+            measured = {"skipped": str(why)}
+        except Exception as error:  # the others are still worth their time
+            measured = {"error": f"{type(error).__name__}: {error}"}
+        print(f"{scale.model}, {label} workers on the card: {measured}", file=sys.stderr)
+        yield label, measured
 
 
 def main() -> None:

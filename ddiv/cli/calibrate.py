@@ -43,10 +43,11 @@ no claim uses, and writes how far a mere optimiser lies from the curves that the
 no claim has a specific verdict on a study of your own:
 
   ddiv calibrate --study my_study.py -n 2
-  ddiv calibrate --profile paper --only clip-vit-cifar10 --device cuda
+  ddiv calibrate --profile paper --only clip-vit-b32-cifar10 --device cuda
 
 It depends on data, model and recipe, and on no dose. What is stored is not trained again, so a call
-that was interrupted goes on where it was. The studies of the profile `embedded` come calibrated.
+that was interrupted goes on where it was. The studies of the profiles `embedded` and `full` come
+calibrated.
 """
 
 PERIOD_SECONDS = 10.0

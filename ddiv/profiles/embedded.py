@@ -1,8 +1,8 @@
 """The built-in profiles on two cores: `embedded` for a newcomer's patience, `full` for nights.
 
-Both are the same studies: records of one are records of the other. `embedded` selects arms so that
-every row of the catalogue is asked of one study at least; `full` has all arms, and more seeds for
-the paper's main claims.
+Both are the same studies: records of one are records of the other, but for merged-weights, which
+has more images in `full`. `embedded` selects arms so that every row of the catalogue is asked of
+one study at least; `full` has all arms, and more seeds for the paper's main claims.
 """
 
 from __future__ import annotations

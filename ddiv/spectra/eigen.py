@@ -175,7 +175,8 @@ def _on_cuda(call: list[WeightMatrix], method: str, permute: int | None) -> list
     solved: dict[torch.Size, Iterator[np.ndarray]] = {}
     for shape in dict.fromkeys(w.shape[1:] for w in weights):
         alike = [w for w in weights if w.shape[1:] == shape]
-        evals = _batched(torch.cat(alike)).cpu().numpy()
+        stacked = alike[0] if len(alike) == 1 else torch.cat(alike)
+        evals = _batched(stacked).cpu().numpy()
         solved[shape] = iter(np.split(evals, np.cumsum([len(w) for w in alike])[:-1]))
     return [next(solved[w.shape[1:]]) for w in weights]
 

@@ -6,6 +6,7 @@ the device if it fits there. Augmentation is drawn anew for every sample in ever
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from torch.nn import functional as F
 
 from ddiv.common.draws import generator, stream
 from ddiv.common.errors import TrialFailed
+from ddiv.common.printed import one_line
 from ddiv.common.texts import are_texts
 from ddiv.data.dataset import Dataset, Shown
 from ddiv.data.load import load
@@ -319,15 +321,25 @@ def _measured(
 def spectrum(network: Network) -> Spectra:
     """The eigenvalues of every weight matrix of a network, by matrix name, ascending, float64.
 
-    They are computed where the network is: an H200 takes a seventh of the time of 16 cores, or less
-    (`ddiv.spectra.eigen`). Where the GPU's memory is too small for it, the processor computes them.
+    They are computed where the network is: a GPU is much faster at it (`ddiv.spectra.eigen`). Where
+    it fails, as one whose memory is full does, the processor computes them.
     """
     matrices = weight_matrices(network)
     try:
         return eigenvalues(matrices)
-    except torch.OutOfMemoryError:
-        torch.cuda.empty_cache()
-        return eigenvalues(matrices, device="cpu")
+    except RuntimeError as error:
+        if network.mean.device.type == "cpu":
+            raise
+        cause = one_line(str(error).splitlines()[0])
+    # Not in the clause above, where the error holds what the GPU had computed so far.
+    torch.cuda.empty_cache()
+    warnings.warn(
+        f"a GPU could not compute the spectra of a network ({cause}): the processor does, which is "
+        "slower",
+        RuntimeWarning,
+        stacklevel=2,
+    )
+    return eigenvalues(matrices, device="cpu")
 
 
 def _flat(spectra: Spectra) -> np.ndarray:

@@ -16,7 +16,7 @@ import pytest
 import torch
 from training_gpu import DROPOUT, NOTHING, Scale
 
-from ddiv.trial import layout
+from ddiv.trial import layout, steps
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ def test_a_step_that_fails_stops_no_other(command, tmp_path):
     assert figures["env"]["errors"] == {"hypothesis": "ImportError: no such wheel"}
     assert figures["env"]["modules_of_ddiv"] > 50
     workers, embedded = (figures["steps"][name] for name in ("workers", "embedded_clip"))
-    assert set(workers) == {"1", "2", "2 MPS"} and set(embedded) == {"2", "2 MPS"}
+    assert set(workers) == set(embedded) == {"1", "2", "2 MPS"}
     for of in (workers, embedded):
         assert "no Multi-Process Service" in of.pop("2 MPS")["skipped"]
         assert all(worker["images_a_second"] > 0 for worker in of.values())
@@ -131,18 +131,41 @@ def test_the_tests_for_a_gpu_are_found_wherever_they_lie():
     assert "test_gpu_benchmark.py" not in names
 
 
-def test_processes_share_a_card_through_a_service_that_ends_with_them(tmp_path, monkeypatch):
-    """A script in the place of NVIDIA's program keeps what it was told."""
-    program, told = tmp_path / gpu_workers.SERVICE, tmp_path / "told"
-    program.write_text(f'#!/bin/sh\necho "$CUDA_MPS_PIPE_DIRECTORY $@" >> {told}\ncat >> {told}\n')
-    program.chmod(0o755)
+@pytest.fixture
+def service(tmp_path, monkeypatch):
+    """A script in the place of NVIDIA's program, which keeps what it is told in a file."""
+
+    def install(answer: str) -> Path:
+        program, told = tmp_path / gpu_workers.SERVICE, tmp_path / "told"
+        program.write_text(
+            f"#!/bin/sh\necho $CUDA_MPS_PIPE_DIRECTORY $@ >> {told}\n"
+            f"orders=$(cat); echo $orders >> {told}\n"
+            f'[ "$orders" = get_server_list ] && echo {answer}\nexit 0\n'
+        )
+        program.chmod(0o755)
+        return told
+
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
     monkeypatch.delenv("CUDA_MPS_PIPE_DIRECTORY", raising=False)
+    return install
+
+
+def test_processes_share_a_card_through_a_service_that_ends_with_them(service):
+    told = service(answer="4711")
     with gpu_workers.multi_process_service():
         place = os.environ["CUDA_MPS_PIPE_DIRECTORY"]
-        assert Path(place).is_dir() and told.read_text() == f"{place} -d\n"
-    assert told.read_text() == f"{place} -d\n{place} \nquit\n"
+        assert Path(place).is_dir() and told.read_text() == f"{place} -d\n\n"
+    orders = f"{place}\nget_server_list\n{place}\nquit\n"
+    assert told.read_text() == f"{place} -d\n\n" + orders
     assert "CUDA_MPS_PIPE_DIRECTORY" not in os.environ and not Path(place).exists()
+
+
+def test_a_service_that_no_process_used_is_told(service):
+    told = service(answer="")
+    unused = pytest.raises(gpu_workers.NoService, match="no process used it")
+    with unused, gpu_workers.multi_process_service():
+        pass
+    assert told.read_text().endswith("quit\n")
 
 
 def test_the_phases_of_a_trial_add_up_to_it(monkeypatch):
@@ -173,6 +196,42 @@ def test_a_compiled_step_computes_what_the_plain_one_does(monkeypatch):
         assert torch.equal(plain, outputs)
         for one, other in zip(expected, gradients):  # sums in bf16, in another order
             assert (one - other).norm() <= 0.05 * one.norm()
+
+
+def test_a_compiled_step_is_not_compiled_anew_at_its_capture(monkeypatch):
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="aot_eager"))
+    gpu_compiled._compiled.cache_clear()
+    images = torch.randint(0, 256, (4, 3, 32, 32), dtype=torch.uint8)
+    network, kinds = Scale.of(0, tiny=True).network(NOTHING).train(), []
+
+    def step(inputs):
+        kinds.append(inputs.is_contiguous(memory_format=torch.channels_last))
+        with torch.autocast("cpu", torch.bfloat16):
+            return gpu_compiled.in_bf16(network, inputs).float().square().mean()
+
+    compiled = torch._dynamo.utils.counters["stats"]
+    captured = steps.Captured(step, capture=lambda work: (lambda: None, work()))
+    for _ in range(steps.WARM_UP):
+        captured(images)
+    before = compiled["unique_graphs"]
+    captured(images)
+    assert kinds == [False] * steps.WARM_UP + [True]
+    assert compiled["unique_graphs"] == before > 0
+
+
+def test_a_way_whose_steps_are_not_captured_says_so():
+    def refused(work):
+        raise RuntimeError("operation not permitted when stream is capturing")
+
+    def uncaptured(*given):
+        step = steps.Captured(lambda batch: batch.sum(), capture=refused)
+        for _ in range(steps.WARM_UP + 1):
+            step(torch.ones(2))
+
+    job = gpu_trial.Job(Scale.of(0, tiny=True), 1, torch.device("cpu"))
+    assert (
+        "could not be captured" in gpu_trial.measured(job, {"gpu_trial.fit": uncaptured})["error"]
+    )
 
 
 def test_wheels_are_installed_for_the_steps_alone(tmp_path, monkeypatch):
