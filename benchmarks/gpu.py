@@ -112,7 +112,7 @@ def planned(out: Path, work: Path, tiny: bool) -> list[Step]:
         Step("env", 60, script("gpu_environment.py", "env")),
         Step("tests", 90, pytest("tests", "--maxfail", "20", *tests, *map(str, gpu_tests()))),
         *studied,
-        Step("trial", 150, script("gpu_trial.py", "trial", *on)),
+        Step("trial", 200, script("gpu_trial.py", "trial", *on)),
         Step("steps", 150, script("training_gpu.py", "steps", *on)),
         Step("arranged", 115, script("gpu_arrangements.py", "arranged", "--seconds", "85", *on)),
         Step("eigen", 75, script("gpu_eigen.py", "eigen", "--seconds", "55", *on)),

@@ -7,9 +7,9 @@ A trial is that of `training.py`: ViT-B/32, random weights and images, five epoc
 spectra. It is trained several times, in different ways:
 
     ddiv                    as it is
-    spectra on the CPU      and not on the card, by cuSOLVER's SVD for batches
     compiled                the forward pass of a step through torch.compile (gpu_compiled.py); on
                             a CPU the same as the first
+    spectra on the CPU      and not on the card, by cuSOLVER's SVD for batches
 
 Each way has three runs. The first loads and compiles ("first_seconds"), the second is what counts
 ("seconds"), and in the third the card is waited for at the border of each phase, so that their
@@ -53,8 +53,8 @@ from ddiv.trial.train import fit
 # What stands in place of ddiv's own functions, by their names.
 WAYS: dict[str, Mapping[str, Callable]] = {
     "ddiv": {},
-    "spectra on the CPU": {"ddiv.trial.train.eigenvalues": partial(eigenvalues, device="cpu")},
     "compiled": {"ddiv.trial.steps.in_bf16": gpu_compiled.in_bf16},
+    "spectra on the CPU": {"ddiv.trial.train.eigenvalues": partial(eigenvalues, device="cpu")},
 }
 
 # The function whose time makes a phase, less that of the other phases which it calls.
