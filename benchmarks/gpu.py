@@ -26,7 +26,7 @@ The steps, those first whose results are missed most:
     claims    some claims of the embedded profile, from an empty store
 
 All limits together are over twenty minutes, though most steps end before. Where a machine is lent
-for ten minutes a call, two calls reach everything:
+for ten minutes a call, two calls share them:
 
     python benchmarks/gpu.py --only env tests study trial --out one
     python benchmarks/gpu.py --only steps arranged eigen spectra ratio claims --out two

@@ -54,7 +54,7 @@ import torch
 from stacked import Subject, stacked
 from torch import Tensor, nn
 from torch.autograd import DeviceType
-from training_gpu import PEAKS, settled
+from training_gpu import NOT_CAPTURED, PEAKS, failure, seconds_of, settled
 
 from ddiv.common.machine import device_name
 from ddiv.models.bert import BertEncoder
@@ -209,22 +209,13 @@ def flops_an_item(subject: Subject, device: torch.device) -> float:
 def timed(step: Callable[[], object], machine: Machine, warm: int = WARM_UP + 7) -> Figures:
     """Milliseconds a step after `warm` steps: the median of the rounds, and the slowest one's."""
     device = machine.device
-    _seconds(step, device, warm if machine.graphs else 1)
-    each = _seconds(step, device, 3 if machine.graphs else 1)
+    seconds_of(step, device, warm if machine.graphs else 1)
+    each = seconds_of(step, device, 3 if machine.graphs else 1)
     count = min(MOST_STEPS, int(machine.seconds / each)) // ROUNDS
     rounds = [
-        1e3 * _seconds(step, device, max(count, 1 if machine.tiny else 2)) for _ in range(ROUNDS)
+        1e3 * seconds_of(step, device, max(count, 1 if machine.tiny else 2)) for _ in range(ROUNDS)
     ]
     return {"ms": round(statistics.median(rounds), 4), "slowest_ms": round(max(rounds), 4)}
-
-
-def _seconds(step: Callable[[], object], device: torch.device, count: int) -> float:
-    settled(device)
-    started = time.perf_counter()
-    for _ in range(count):
-        step()
-    settled(device)
-    return (time.perf_counter() - started) / count
 
 
 def first_loss(loss: Tensor, device: torch.device) -> list[float]:
@@ -500,10 +491,6 @@ def plan() -> Iterator[Measurement]:
         yield Measurement(name, "profile", profiled)
 
 
-def one_line(error: Exception) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"[:300]
-
-
 def recover(device: torch.device) -> None:
     """Free what a measurement held, whatever state it left the card in."""
     with suppress(Exception):
@@ -521,10 +508,10 @@ def guarded(work: Callable[[], Figures], device: torch.device) -> Figures:
             warnings.simplefilter("always", RuntimeWarning)
             figures = work()
         if noted := [" ".join(str(each.message).split())[:200] for each in warned]:
-            failed = [note for note in noted if "could not be captured" in note]
+            failed = [note for note in noted if NOT_CAPTURED in note]
             figures |= {"note": failed[0]} if failed else {}
     except Exception as error:
-        figures = {"error": one_line(error)}
+        figures = failure(error)
     recover(device)
     return figures
 

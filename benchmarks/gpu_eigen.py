@@ -32,7 +32,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from training_gpu import settled
+from training_gpu import failure, settled
 
 from ddiv.common.machine import device_name, usable_cores
 from ddiv.spectra.eigen import eigenvalues
@@ -112,7 +112,7 @@ def measured(solve: Solver, W: torch.Tensor, deadline: float) -> dict:
         first, _ = timed(solve, W)
         runs = [] if first > SLOW else [timed(solve, W)[0] for _ in range(3)]
     except Exception as error:
-        return {"error": f"{type(error).__name__}: {error}"[:300]}
+        return failure(error)
     return {"seconds": statistics.median(runs or [first]), "runs": len(runs), "first": first}
 
 
@@ -122,7 +122,7 @@ def error_of(solve: Solver, W: torch.Tensor, expected: np.ndarray, deadline: flo
     try:
         _, found = timed(solve, W)
     except Exception as error:
-        return {"error": f"{type(error).__name__}: {error}"[:300]}
+        return failure(error)
     return {"error of largest": float((np.abs(found - expected).max(1) / expected.max(1)).max())}
 
 

@@ -38,7 +38,7 @@ from unittest.mock import patch
 
 import gpu_compiled
 import torch
-from training_gpu import EPOCHS, NOTHING, Scale, settled
+from training_gpu import EPOCHS, NOT_CAPTURED, NOTHING, Scale, failure, seconds_of, settled
 from training_plain import plain
 
 from ddiv.common.machine import device_name
@@ -68,8 +68,6 @@ PHASES = {
     "ddiv.trial.train.spectrum": "spectra",
 }
 ELSE = "else"
-
-NOT_CAPTURED = "a step of training could not be captured"
 
 
 class Clock:
@@ -128,11 +126,7 @@ class Job:
         plain(network, self.data, self.study.recipe, None, self.device)
 
     def seconds(self, work: Callable[[], None]) -> float:
-        settled(self.device)
-        started = time.perf_counter()
-        work()
-        settled(self.device)
-        return round(time.perf_counter() - started, 3)
+        return round(seconds_of(work, self.device), 3)
 
     def by_phase(self) -> dict[str, float]:
         clock = Clock(self.device)
@@ -154,7 +148,7 @@ def measured(job: Job, functions: Mapping[str, Callable]) -> dict[str, Any]:
                 "seconds_by_phase": job.by_phase(),
             }
     except Exception as error:  # the next way is still worth its time
-        return {"error": f"{type(error).__name__}: {' '.join(str(error).split())}"[:300]}
+        return failure(error)
 
 
 def main() -> None:

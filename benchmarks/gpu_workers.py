@@ -12,7 +12,6 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
@@ -26,17 +25,19 @@ Ready = Callable[[], object]
 
 
 class NoService(RuntimeError):
-    """The Multi-Process Service is not on this machine, or it does not start."""
+    """The Multi-Process Service is not on this machine, does not start, or is not used."""
 
 
 @contextmanager
-def multi_process_service() -> Iterator[None]:
+def multi_process_service(device: torch.device) -> Iterator[None]:
     """Processes that are started meanwhile share the GPU through a service of their own.
 
     Raises NoService, also at the end where none of them used it.
     """
+    if device.type != "cuda":
+        raise NoService(f"no Multi-Process Service on a device of the kind {device.type}")
     with tempfile.TemporaryDirectory(prefix="mps-", ignore_cleanup_errors=True) as folder:
-        places = {f"CUDA_MPS_{each}_DIRECTORY": str(Path(folder)) for each in ("PIPE", "LOG")}
+        places = {f"CUDA_MPS_{each}_DIRECTORY": folder for each in ("PIPE", "LOG")}
         with patch.dict(os.environ, places):
             _service("-d")
             try:

@@ -6,9 +6,8 @@ It prints images a second of one worker by arm and of evaluation; those of 8 wor
 turns or share the card by NVIDIA's Multi-Process Service (MPS), with TFLOP/s and their share of the
 card's bf16 peak; the hours that the paper's grid of ViT-B/32 takes: 23 arms x 6 data sets x 3
 seeds; and before them one worker's and 8 workers' speeds with the embedded CLIP, whose kernels are
-too small for a card.
-`--out` writes them as JSON after each measurement, so that a run which is stopped leaves what it
-has measured. `training.py` puts the same figures beside whole trials.
+too small for a card. `--out` writes them as JSON after each measurement, so that a run which is
+stopped leaves what it has measured. `training.py` puts the same figures beside whole trials.
 """
 
 from __future__ import annotations
@@ -58,6 +57,9 @@ GRID = {
 ARMS, SEEDS, EPOCHS = 23, 3, 5
 
 EMBEDDED = "embedded CLIP"
+
+# How ddiv's warning begins where steps are launched kernel by kernel, and are not what is meant.
+NOT_CAPTURED = "a step of training could not be captured"
 
 # Dense bf16 TFLOP/s from the makers' data sheets, by what the card calls itself.
 PEAKS = {
@@ -190,16 +192,27 @@ def settled(device: torch.device) -> None:
         torch.cuda.synchronize(device)
 
 
+def seconds_of(work: Callable[[], object], device: torch.device, count: int = 1) -> float:
+    """Seconds that the work takes, on average of `count` times."""
+    settled(device)
+    started = time.perf_counter()
+    for _ in range(count):
+        work()
+    settled(device)
+    return (time.perf_counter() - started) / count
+
+
+def failure(error: Exception) -> dict[str, str]:
+    """What stands in the place of figures that could not be measured."""
+    return {"error": f"{type(error).__name__}: {' '.join(str(error).split())}"[:300]}
+
+
 def evaluating(scale: Scale, data: Dataset, device: torch.device) -> float:
     """Images a second of an evaluation."""
     network = scale.network(BASELINE).to(device).eval()
     images = torch.from_numpy(data.inputs).to(device)
     log_probabilities(network, images[:2048])
-    settled(device)
-    started = time.perf_counter()
-    log_probabilities(network, images)
-    settled(device)
-    return len(images) / (time.perf_counter() - started)
+    return len(images) / seconds_of(lambda: log_probabilities(network, images), device)
 
 
 def flops_an_image(scale: Scale, data: Dataset, device: torch.device) -> float:
@@ -303,14 +316,15 @@ def speeds(
 def by_workers(scale: Scale, device: torch.device) -> Iterator[tuple[str, float | dict]]:
     """Images a second of several processes, without MPS and with it, or what went wrong."""
     number, speed = scale.workers, partial(of_a_worker, scale, str(device))
-    for label, service in ((f"{number}", nullcontext), (f"{number} MPS", multi_process_service)):
+    services = {f"{number}": nullcontext(), f"{number} MPS": multi_process_service(device)}
+    for label, service in services.items():
         try:
-            with service():
+            with service:
                 measured: float | dict = side_by_side(speed, number)
         except NoService as why:
             measured = {"skipped": str(why)}
         except Exception as error:  # the others are still worth their time
-            measured = {"error": f"{type(error).__name__}: {error}"}
+            measured = failure(error)
         print(f"{scale.model}, {label} workers on the card: {measured}", file=sys.stderr)
         yield label, measured
 

@@ -120,11 +120,9 @@ def studies(options: argparse.Namespace) -> list[Study]:
 
 
 def _told(found: Calibration) -> str:
-    at = sum(found.matched.values())
     return (
-        f"{found.study}: {len(found.margins)} outcomes, {at} of "
-        f"{len(found.matched) * len(found.seeds)} held-out trials matched, most accurate: "
-        f"{found.best}"
+        f"{found.study}: {len(found.margins)} outcomes, {found.held_out_matched} of "
+        f"{found.held_out} held-out trials matched, most accurate: {found.best}"
     )
 
 

@@ -42,6 +42,12 @@ def one_line(text: object) -> str:
     return _shown(_BREAKS.sub(" ", str(text)))
 
 
+def first_line(error: BaseException) -> str:
+    """The first line of what an error says, as `one_line`; of one that says nothing its kind."""
+    told = str(error).strip() or type(error).__name__
+    return one_line(told.splitlines()[0])
+
+
 def printable(text: object) -> str:
     """`one_line` of each line; a line ends at a newline alone."""
     return "\n".join(map(one_line, str(text).split("\n")))

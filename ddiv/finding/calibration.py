@@ -62,6 +62,15 @@ class Calibration(msgspec.Struct, frozen=True, kw_only=True):
         return self.margins.get(name_of(outcome))
 
     @property
+    def held_out(self) -> int:
+        """How many trials of held-out members were trained, and should be matched."""
+        return len(self.matched) * len(self.seeds)
+
+    @property
+    def held_out_matched(self) -> int:
+        return sum(self.matched.values())
+
+    @property
     def best_member(self) -> Treatment:
         """The member of the family that is the most accurate in domain."""
         return next(member for member in MEMBERS if member.label == self.best)

@@ -208,10 +208,12 @@ def lacking(question: Question, calibration: Calibration) -> str:
     if not unknown:
         return ""
     told = f"the calibration has no margin for {', '.join(unknown)}"
-    matched = sum(calibration.matched.values())
-    held_out = len(calibration.seeds) * len(calibration.matched)
-    few = f": of {held_out} optimisers held out {matched} could be matched, {FEWEST} are needed"
-    return told + few * (matched < FEWEST)
+    if calibration.held_out_matched >= FEWEST:
+        return told
+    return (
+        f"{told}: of {calibration.held_out} optimisers held out {calibration.held_out_matched} "
+        f"could be matched, {FEWEST} are needed"
+    )
 
 
 def benches(seat: SeedBench, question: Question, calibration: Calibration) -> list[SpecificBench]:

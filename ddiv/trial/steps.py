@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 
 from ddiv.common.errors import TrialFailed
-from ddiv.common.printed import one_line
+from ddiv.common.printed import first_line
 from ddiv.models.network import Network
 from ddiv.study import Recipe
 from ddiv.treatment import Part
@@ -242,7 +242,7 @@ class Captured:
         try:
             self._replay, self._loss = self._capture(lambda: self._step(*self._places))
         except (RuntimeError, TrialFailed) as error:  # a part's hook may wait for the device
-            cause = one_line(str(error).splitlines()[0])
+            cause = first_line(error)
             warnings.warn(
                 f"a step of training could not be captured as a CUDA graph ({cause}): steps are "
                 "launched kernel by kernel, which is slower",

@@ -22,7 +22,7 @@ from torch.nn import functional as F
 
 from ddiv.common.draws import generator, stream
 from ddiv.common.errors import TrialFailed
-from ddiv.common.printed import one_line
+from ddiv.common.printed import first_line
 from ddiv.common.texts import are_texts
 from ddiv.data.dataset import Dataset, Shown
 from ddiv.data.load import load
@@ -330,7 +330,7 @@ def spectrum(network: Network) -> Spectra:
     except RuntimeError as error:
         if network.mean.device.type == "cpu":
             raise
-        cause = one_line(str(error).splitlines()[0])
+        cause = first_line(error)
     # Not in the clause above, where the error holds what the GPU had computed so far.
     torch.cuda.empty_cache()
     warnings.warn(

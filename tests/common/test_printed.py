@@ -6,7 +6,7 @@ import unicodedata
 
 import pytest
 
-from ddiv.common.printed import cell, command, one_line, printable, removal
+from ddiv.common.printed import cell, command, first_line, one_line, printable, removal
 
 HOSTILE = [
     "two words",
@@ -84,3 +84,15 @@ def test_a_spreadsheet_computes_no_name(start):
 def test_other_cells_stay():
     for value in (-1.5, -3, None, "layer.0", "", "a=b", True):
         assert cell(value) is value
+
+
+@pytest.mark.parametrize(
+    "error, line",
+    [
+        (RuntimeError("\n  CUDA error: x\ty\nsee torch"), "CUDA error: x y"),
+        (RuntimeError(), "RuntimeError"),
+        (MemoryError("  "), "MemoryError"),
+    ],
+)
+def test_an_error_has_a_first_line_also_where_it_says_nothing(error, line):
+    assert first_line(error) == line

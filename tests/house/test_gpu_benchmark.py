@@ -152,7 +152,7 @@ def service(tmp_path, monkeypatch):
 
 def test_processes_share_a_card_through_a_service_that_ends_with_them(service):
     told = service(answer="4711")
-    with gpu_workers.multi_process_service():
+    with gpu_workers.multi_process_service(torch.device("cuda")):
         place = os.environ["CUDA_MPS_PIPE_DIRECTORY"]
         assert Path(place).is_dir() and told.read_text() == f"{place} -d\n\n"
     orders = f"{place}\nget_server_list\n{place}\nquit\n"
@@ -163,7 +163,7 @@ def test_processes_share_a_card_through_a_service_that_ends_with_them(service):
 def test_a_service_that_no_process_used_is_told(service):
     told = service(answer="")
     unused = pytest.raises(gpu_workers.NoService, match="no process used it")
-    with unused, gpu_workers.multi_process_service():
+    with unused, gpu_workers.multi_process_service(torch.device("cuda")):
         pass
     assert told.read_text().endswith("quit\n")
 
